@@ -1,0 +1,12 @@
+//! The engine of retop: it drives the sources, keeps the history and hands snapshots out.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod clock;
+mod monitor;
+mod tick;
+
+pub use clock::RealClock;
+pub use monitor::{Monitor, Settings};
+pub use retop_sources::{Demand, Machine, MachineError, ProcessDemand, Roots, Rows, open};
+pub use tick::Ticker;

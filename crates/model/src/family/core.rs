@@ -1,0 +1,81 @@
+//! Each thread of execution by itself.
+
+use super::cpu::shares;
+use crate::metric::{Field, series};
+use crate::snapshot::Delta;
+
+family! {
+    /// Logical CPUs: where the time of each went, its clock and its place in the machine.
+    Core "core" "cores" many
+    text {
+        /// Number of the logical CPU, as the kernel counts them.
+        core: Label,
+    }
+    raw {
+        /// Number of the logical CPU; offline ones leave holes.
+        index: Gauge Count { scraped: false },
+        /// Time in user programs at normal priority, guests excluded.
+        user_seconds: Counter Seconds / 1000000 { series: series("core_seconds", "mode", "user") },
+        /// Time in user programs at lowered priority, guests excluded.
+        nice_seconds: Counter Seconds / 1000000 { series: series("core_seconds", "mode", "nice") },
+        /// Time in the kernel.
+        system_seconds: Counter Seconds / 1000000 { series: series("core_seconds", "mode", "system") },
+        /// Time with nothing to run.
+        idle_seconds: Counter Seconds / 1000000 { series: series("core_seconds", "mode", "idle") },
+        /// Idle time while a task that last ran here waited for a disk.
+        iowait_seconds: Counter Seconds / 1000000 { series: series("core_seconds", "mode", "iowait") },
+        /// Time in interrupt handlers.
+        irq_seconds: Counter Seconds / 1000000 { series: series("core_seconds", "mode", "irq") },
+        /// Time in deferred interrupt work.
+        softirq_seconds: Counter Seconds / 1000000 { series: series("core_seconds", "mode", "softirq") },
+        /// Time that the hypervisor gave to somebody else.
+        steal_seconds: Counter Seconds / 1000000 { series: series("core_seconds", "mode", "steal") },
+        /// Time of guests, at any priority.
+        guest_seconds: Counter Seconds / 1000000 { series: series("core_seconds", "mode", "guest") },
+        /// Present clock as the driver reports it.
+        frequency_hertz: Gauge Hertz,
+        /// Lowest clock that the governor may choose.
+        frequency_minimum_hertz: Gauge Hertz { scraped: false },
+        /// Highest clock that the processor reaches.
+        frequency_maximum_hertz: Gauge Hertz { scraped: false },
+        /// Number of the socket.
+        package: Gauge Count { scraped: false },
+        /// Number of the physical core within its socket; siblings share it.
+        core_id: Gauge Count { scraped: false },
+        /// Kind of the core on hybrid processors.
+        kind: State ["performance", "efficiency", "low power"] Count { scraped: false },
+        /// NUMA node that the CPU belongs to.
+        node: Gauge Count { scraped: false },
+        /// 1 for a CPU that is online, 0 for one that is present and switched off.
+        online: Gauge Count { scraped: false },
+    }
+    derived {
+        /// Share of the CPU's time that was not idle.
+        utilization_ratio: Ratio { label: "CPU%" } =
+            |d| Some(1.0 - ratio(d, &[idle_seconds, iowait_seconds])?);
+        /// Share of the time in user programs, at any priority.
+        user_ratio: Ratio = |d| ratio(d, &[user_seconds, nice_seconds]);
+        /// Share of the time in the kernel, interrupts included.
+        system_ratio: Ratio = |d| ratio(d, &[system_seconds, irq_seconds, softirq_seconds]);
+        /// Share of the time idle with a task waiting for a disk.
+        iowait_ratio: Ratio = |d| ratio(d, &[iowait_seconds]);
+        /// Share of the time given to somebody else by the hypervisor.
+        steal_ratio: Ratio = |d| ratio(d, &[steal_seconds]);
+    }
+}
+
+const MODES: [Field; 9] = [
+    user_seconds,
+    nice_seconds,
+    system_seconds,
+    idle_seconds,
+    iowait_seconds,
+    irq_seconds,
+    softirq_seconds,
+    steal_seconds,
+    guest_seconds,
+];
+
+fn ratio(d: &Delta<'_>, parts: &[Field]) -> Option<f64> {
+    shares(d, &MODES, parts)
+}

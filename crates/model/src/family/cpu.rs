@@ -1,0 +1,108 @@
+//! All CPUs together.
+
+use crate::metric::{Field, named, series};
+use crate::snapshot::Delta;
+
+family! {
+    /// All CPUs together: where their time went, and what the scheduler did.
+    Cpu "cpu" "cpu" one
+    text {}
+    raw {
+        /// Time in user programs at normal priority, guests excluded.
+        user_seconds: Counter Seconds / 1000000 { series: series("cpu_seconds", "mode", "user") },
+        /// Time in user programs at lowered priority, guests excluded.
+        nice_seconds: Counter Seconds / 1000000 { series: series("cpu_seconds", "mode", "nice") },
+        /// Time in the kernel.
+        system_seconds: Counter Seconds / 1000000 { series: series("cpu_seconds", "mode", "system") },
+        /// Time with nothing to run.
+        idle_seconds: Counter Seconds / 1000000 { series: series("cpu_seconds", "mode", "idle") },
+        /// Idle time while a task that last ran here waited for a disk; a lower bound at best.
+        iowait_seconds: Counter Seconds / 1000000 { series: series("cpu_seconds", "mode", "iowait") },
+        /// Time in interrupt handlers.
+        irq_seconds: Counter Seconds / 1000000 { series: series("cpu_seconds", "mode", "irq") },
+        /// Time in deferred interrupt work.
+        softirq_seconds: Counter Seconds / 1000000 { series: series("cpu_seconds", "mode", "softirq") },
+        /// Time that the hypervisor gave to somebody else while this machine had work.
+        steal_seconds: Counter Seconds / 1000000 { series: series("cpu_seconds", "mode", "steal") },
+        /// Time of guests at normal priority.
+        guest_seconds: Counter Seconds / 1000000 { series: series("cpu_guest_seconds", "mode", "user") },
+        /// Time of guests at lowered priority.
+        guest_nice_seconds: Counter Seconds / 1000000 { series: series("cpu_guest_seconds", "mode", "nice") },
+        /// Threads of execution that are online.
+        logical: Gauge Count { series: series("cpus", "kind", "logical") },
+        /// Physical cores that are online.
+        physical: Gauge Count { series: series("cpus", "kind", "physical") },
+        /// Sockets that hold an online core.
+        packages: Gauge Count { series: series("cpus", "kind", "package") },
+        /// Threads of execution that retop itself may run on, as its cpuset allows.
+        allowed: Gauge Count { series: series("cpus", "kind", "allowed") },
+        /// Switches from one task to another.
+        context_switches: Counter Count { series: named("context_switches") },
+        /// Interrupts served.
+        interrupts: Counter Count { series: named("interrupts") },
+        /// Deferred interrupt work items run.
+        softirqs: Counter Count { series: named("softirqs") },
+        /// Processes and threads created.
+        forks: Counter Count { series: named("forks") },
+        /// Tasks running or waiting for a CPU at the moment of the read.
+        runnable: Gauge Count { series: named("tasks_runnable") },
+        /// Tasks blocked on a disk at the moment of the read.
+        blocked: Gauge Count { series: named("tasks_blocked") },
+    }
+    derived {
+        /// Share of the CPUs' time that was not idle; waiting for a disk is idle.
+        utilization_ratio: Ratio { scraped: true, label: "CPU%" } =
+            |d| Some(1.0 - ratio(d, &[idle_seconds, iowait_seconds])?);
+        /// Share of the time in user programs.
+        user_ratio: Ratio = |d| ratio(d, &[user_seconds]);
+        /// Share of the time in user programs at lowered priority.
+        nice_ratio: Ratio = |d| ratio(d, &[nice_seconds]);
+        /// Share of the time in the kernel.
+        system_ratio: Ratio = |d| ratio(d, &[system_seconds]);
+        /// Share of the time idle, waiting for a disk excluded.
+        idle_ratio: Ratio = |d| ratio(d, &[idle_seconds]);
+        /// Share of the time idle with a task waiting for a disk.
+        iowait_ratio: Ratio = |d| ratio(d, &[iowait_seconds]);
+        /// Share of the time in interrupt handlers and their deferred work.
+        irq_ratio: Ratio = |d| ratio(d, &[irq_seconds, softirq_seconds]);
+        /// Share of the time given to somebody else by the hypervisor.
+        steal_ratio: Ratio = |d| ratio(d, &[steal_seconds]);
+        /// Share of the time in guests.
+        guest_ratio: Ratio = |d| ratio(d, &[guest_seconds, guest_nice_seconds]);
+        /// Switches from one task to another per second.
+        context_switches_per_second: PerSecond = |d| d.rate(context_switches);
+        /// Interrupts per second.
+        interrupts_per_second: PerSecond = |d| d.rate(interrupts);
+        /// Processes and threads created per second.
+        forks_per_second: PerSecond = |d| d.rate(forks);
+    }
+}
+
+/// Guests are apart from user and nice: the source subtracts them.
+const MODES: [Field; 10] = [
+    user_seconds,
+    nice_seconds,
+    system_seconds,
+    idle_seconds,
+    iowait_seconds,
+    irq_seconds,
+    softirq_seconds,
+    steal_seconds,
+    guest_seconds,
+    guest_nice_seconds,
+];
+
+/// Some modes' share of all. The machine's own clock is the base, not the wall's: a stopped virtual
+/// machine then shows no spike. No time between two reads gives no value, not 0.
+fn ratio(d: &Delta<'_>, parts: &[Field]) -> Option<f64> {
+    shares(d, &MODES, parts)
+}
+
+/// The share of `parts` in the increase of all `modes`.
+pub(super) fn shares(d: &Delta<'_>, modes: &[Field], parts: &[Field]) -> Option<f64> {
+    let sum = |fields: &[Field]| {
+        crate::snapshot::sum(fields.iter().map(|&field| d.increase_or_stall(field)))
+    };
+    let whole = sum(modes).filter(|&whole| whole > 0.0)?;
+    Some((sum(parts)? / whole).clamp(0.0, 1.0))
+}

@@ -1,0 +1,133 @@
+//! Memory and swap.
+
+use crate::metric::{named, series};
+
+family! {
+    /// Memory and swap of the machine.
+    Memory "memory" "memory" one
+    text {}
+    raw {
+        /// Memory that the kernel manages.
+        total_bytes: Gauge Bytes,
+        /// Memory that holds nothing.
+        free_bytes: Gauge Bytes,
+        /// What programs could still get without swapping, by the kernel's own estimate.
+        available_bytes: Gauge Bytes,
+        /// Buffers of block devices.
+        buffers_bytes: Gauge Bytes,
+        /// Page cache, shared memory included.
+        cached_bytes: Gauge Bytes,
+        /// Shared memory and tmpfs: counted as cache by the kernel, but not reclaimable.
+        shared_bytes: Gauge Bytes,
+        /// Kernel objects that can be given back.
+        slab_reclaimable_bytes: Gauge Bytes,
+        /// Kernel objects that stay.
+        slab_unreclaimable_bytes: Gauge Bytes,
+        /// Memory of programs that no file stands behind.
+        anonymous_bytes: Gauge Bytes,
+        /// Files mapped into programs.
+        mapped_bytes: Gauge Bytes,
+        /// Pages waiting to be written to disk.
+        dirty_bytes: Gauge Bytes,
+        /// Pages being written to disk now.
+        writeback_bytes: Gauge Bytes,
+        /// Page tables.
+        page_tables_bytes: Gauge Bytes,
+        /// Kernel stacks.
+        kernel_stack_bytes: Gauge Bytes,
+        /// Memory that may not be swapped.
+        locked_bytes: Gauge Bytes,
+        /// Memory promised to programs.
+        committed_bytes: Gauge Bytes,
+        /// What may be promised at most under strict overcommit.
+        commit_limit_bytes: Gauge Bytes,
+        /// Transparent huge pages of programs.
+        anonymous_huge_bytes: Gauge Bytes,
+        /// Memory set aside as huge pages.
+        huge_total_bytes: Gauge Bytes,
+        /// Huge pages not in use.
+        huge_free_bytes: Gauge Bytes,
+        /// Memory found faulty and taken out of use.
+        hardware_corrupted_bytes: Gauge Bytes,
+        /// ZFS cache above its floor: used memory that gives way.
+        zfs_arc_reclaimable_bytes: Gauge Bytes,
+        /// Swap of all devices.
+        swap_total_bytes: Gauge Bytes { series: named("swap_total_bytes") },
+        /// Swap not in use.
+        swap_free_bytes: Gauge Bytes { series: named("swap_free_bytes") },
+        /// Swapped pages that are still in memory too.
+        swap_cached_bytes: Gauge Bytes { series: named("swap_cached_bytes") },
+        /// Memory that zswap takes.
+        zswap_bytes: Gauge Bytes { series: named("zswap_bytes") },
+        /// What zswap holds, before compression.
+        zswap_stored_bytes: Gauge Bytes { series: named("zswap_stored_bytes") },
+        /// Memory that zram devices take.
+        zram_bytes: Gauge Bytes { series: named("zram_bytes") },
+        /// What zram devices hold, before compression.
+        zram_stored_bytes: Gauge Bytes { series: named("zram_stored_bytes") },
+        /// Bytes read from disks through the page cache and into memory.
+        page_in_bytes: Counter Bytes,
+        /// Bytes written from memory to disks.
+        page_out_bytes: Counter Bytes,
+        /// Bytes brought back from swap.
+        swap_in_bytes: Counter Bytes { series: named("swap_in_bytes") },
+        /// Bytes put into swap.
+        swap_out_bytes: Counter Bytes { series: named("swap_out_bytes") },
+        /// Page faults of any kind.
+        faults: Counter Count { series: series("page_faults", "type", "any") },
+        /// Page faults that had to read from a disk.
+        major_faults: Counter Count { series: series("page_faults", "type", "major") },
+        /// Pages of files that were evicted and soon read again: the cache is too small.
+        refaults: Counter Count { series: named("workingset_refaults") },
+        /// Times that an allocation had to free memory itself.
+        allocation_stalls: Counter Count { series: named("allocation_stalls") },
+        /// Times that an allocation had to compact memory first.
+        compaction_stalls: Counter Count { series: named("compaction_stalls") },
+        /// Processes killed for want of memory.
+        oom_kills: Counter Count { series: named("oom_kills") },
+    }
+    derived {
+        /// Memory in use that nothing can reclaim: total − free − buffers − cached − reclaimable slab, plus shared memory.
+        used_bytes: Bytes { scraped: true, label: "MEM" } = |d| {
+            let reclaimable = d.now(free_bytes)? + d.now(buffers_bytes)? + d.now(cached_bytes)?
+                + d.now(slab_reclaimable_bytes).unwrap_or(0.0)
+                - d.now(shared_bytes).unwrap_or(0.0)
+                + d.now(zfs_arc_reclaimable_bytes).unwrap_or(0.0);
+            Some((d.now(total_bytes)? - reclaimable).max(0.0))
+        };
+        /// Memory in use as a share of all.
+        used_ratio: Ratio = |d| d.share(used_bytes, total_bytes);
+        /// Page cache and reclaimable kernel objects, shared memory excluded.
+        cache_bytes: Bytes = |d| {
+            let cache = d.now(cached_bytes)? + d.now(slab_reclaimable_bytes).unwrap_or(0.0)
+                - d.now(shared_bytes).unwrap_or(0.0);
+            Some(cache.max(0.0))
+        };
+        /// What programs could still get, as a share of all.
+        available_ratio: Ratio = |d| d.share(available_bytes, total_bytes);
+        /// Swap in use; pages that are also in memory do not count.
+        swap_used_bytes: Bytes { scraped: true, series: named("swap_used_bytes"), label: "SWP" } = |d| {
+            let used = d.now(swap_total_bytes)? - d.now(swap_free_bytes)?
+                - d.now(swap_cached_bytes).unwrap_or(0.0);
+            Some(used.max(0.0))
+        };
+        /// Swap in use as a share of all swap.
+        swap_used_ratio: Ratio = |d| d.share(swap_used_bytes, swap_total_bytes);
+        /// Bytes read into memory from disks per second.
+        page_in_bytes_per_second: BytesPerSecond = |d| d.rate(page_in_bytes);
+        /// Bytes written from memory to disks per second.
+        page_out_bytes_per_second: BytesPerSecond = |d| d.rate(page_out_bytes);
+        /// Bytes brought back from swap per second.
+        swap_in_bytes_per_second: BytesPerSecond = |d| d.rate(swap_in_bytes);
+        /// Bytes put into swap per second.
+        swap_out_bytes_per_second: BytesPerSecond = |d| d.rate(swap_out_bytes);
+        /// Page faults per second.
+        faults_per_second: PerSecond = |d| d.rate(faults);
+        /// Page faults that read from a disk, per second.
+        major_faults_per_second: PerSecond = |d| d.rate(major_faults);
+        /// Evicted pages read again, per second.
+        refaults_per_second: PerSecond = |d| d.rate(refaults);
+        /// Original size of what zram holds for each byte that it takes.
+        zram_compression_ratio: Ratio = |d| d.share(zram_stored_bytes, zram_bytes);
+    }
+}

@@ -1,0 +1,28 @@
+//! Energy and power, each labelled with what it measures.
+
+use crate::metric::named;
+
+family! {
+    /// Power domains: what each draws, and which instrument says so.
+    Power "power" "power" many
+    text {
+        /// What is measured: `package-0`, `core`, `dram`, `psys`, `battery`, a chip's sensor.
+        domain: Label,
+        /// The instrument: `powercap`, `perf`, `hwmon` or `battery`.
+        source: Label,
+    }
+    raw {
+        /// Energy used since retop first read the counter; wraps of the hardware are taken out.
+        energy_joules: Counter Joules / 1000000 { series: named("energy_joules") },
+        /// Power as the instrument itself states it, where it counts no energy.
+        reading_watts: Gauge Watts / 1000000 { series: named("power_watts") },
+        /// Power that the domain is held to over the long term.
+        limit_watts: Gauge Watts / 1000000 { series: named("power_limit_watts") },
+        /// 1 if the domain is the whole machine, 0 if it is a part of another row.
+        whole_machine: Gauge Count { scraped: false },
+    }
+    derived {
+        /// Power over the last interval: from the energy counter, else the instrument's reading.
+        watts: Watts { label: "W" } = |d| d.rate(energy_joules).or_else(|| d.now(reading_watts));
+    }
+}

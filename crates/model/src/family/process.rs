@@ -1,0 +1,145 @@
+//! Processes.
+
+use super::{cpu, memory};
+
+/// State letters as the kernel writes them, in the order of the states below.
+pub const STATE_LETTERS: &[u8; 9] = b"RSDTtZXI?";
+
+family! {
+    /// Processes, each known by its pid and start time.
+    Process "process" "processes" many
+    text {
+        /// Name of the program: the kernel's `comm`.
+        name: Info { label: "NAME" },
+        /// Command line with its arguments.
+        command: Private { label: "COMMAND" },
+        /// User that the process runs as.
+        user: Info { label: "USER" },
+        /// Path of the control group.
+        cgroup: Info { label: "CGROUP" },
+        /// Container identifier or systemd unit that the control group tells.
+        container: Info { label: "CTR" },
+    }
+    raw {
+        /// Process identifier.
+        pid: Gauge Count { label: "PID" },
+        /// Process identifier of the parent.
+        parent_pid: Gauge Count { label: "PPID" },
+        /// When the process started, in time since boot.
+        start_seconds: Gauge Seconds / 1000000 { label: "START" },
+        /// Number of the user that the process runs as.
+        user_id: Gauge Count { label: "UID" },
+        /// What the process does.
+        state: State ["running", "sleeping", "blocked", "stopped", "traced", "zombie", "dead", "idle", "unknown"] Count { label: "S" },
+        /// 1 for a thread of the kernel.
+        kernel: Gauge Count,
+        /// Threads.
+        threads: Gauge Count { label: "THR" },
+        /// Nice value: 19 gives way, −20 takes.
+        nice: Gauge Count { label: "NI" },
+        /// Priority as the kernel's scheduler counts it.
+        priority: Gauge Count { label: "PRI" },
+        /// CPU on which the process last ran.
+        last_cpu: Gauge Count { label: "CPU" },
+        /// Number of the process group.
+        group_id: Gauge Count { label: "PGRP" },
+        /// Number of the session.
+        session_id: Gauge Count { label: "SESN" },
+        /// Device number of the controlling terminal, 0 without one.
+        terminal: Gauge Count { label: "TTY" },
+        /// CPU time in user code; the split from system time is the kernel's estimate, the sum is exact.
+        user_seconds: Counter Seconds / 1000000 { label: "UTIME" },
+        /// CPU time in the kernel.
+        system_seconds: Counter Seconds / 1000000 { label: "STIME" },
+        /// Page faults served without a disk.
+        minor_faults: Counter Count { label: "MINFLT" },
+        /// Page faults that had to read from a disk.
+        major_faults: Counter Count { label: "MAJFLT" },
+        /// Time spent waiting for block devices, where the kernel accounts delays.
+        io_delay_seconds: Counter Seconds / 1000000 { label: "IODELAY" },
+        /// Address space.
+        virtual_bytes: Gauge Bytes { label: "VIRT" },
+        /// Memory in use: exact for rows on show, within the kernel's batching for the others.
+        resident_bytes: Gauge Bytes { label: "RES" },
+        /// The part of it that files and shared memory stand behind.
+        shared_bytes: Gauge Bytes { label: "SHR" },
+        /// Memory in use with shared pages divided among those who share them.
+        proportional_bytes: Gauge Bytes { label: "PSS" },
+        /// Memory that would come free if the process ended.
+        unique_bytes: Gauge Bytes { label: "USS" },
+        /// Memory in swap.
+        swap_bytes: Gauge Bytes { label: "SWAP" },
+        /// Bytes read from disks for the process.
+        read_bytes: Counter Bytes { label: "READ" },
+        /// Bytes that the process made the kernel write to disks, cancelled writes taken off.
+        written_bytes: Counter Bytes { label: "WRITTEN" },
+        /// Bytes asked for by read calls, from caches and pipes too.
+        read_call_bytes: Counter Bytes { label: "RCHAR" },
+        /// Bytes handed to write calls, to caches and pipes too.
+        write_call_bytes: Counter Bytes { label: "WCHAR" },
+        /// Read calls.
+        read_calls: Counter Count { label: "SYSCR" },
+        /// Write calls.
+        write_calls: Counter Count { label: "SYSCW" },
+        /// Context switches because the process waited for something.
+        voluntary_switches: Counter Count { label: "VCTX" },
+        /// Context switches because somebody else's turn had come.
+        involuntary_switches: Counter Count { label: "ICTX" },
+        /// How likely the kernel is to kill the process when memory runs out: 0 to 1000 and beyond.
+        oom_score: Gauge Count { label: "OOM" },
+    }
+    derived {
+        /// CPU time used per second: 1 is one CPU.
+        cpu_ratio: Ratio { label: "CPU%" } = |d| {
+            let used = d.increase(user_seconds)? + d.increase(system_seconds)?;
+            Some(used / d.elapsed_seconds()?)
+        };
+        /// CPU time used as a share of the whole machine.
+        cpu_machine_ratio: Ratio { label: "CPU%all" } =
+            |d| Some(d.now(cpu_ratio)? / d.machine(cpu::logical).filter(|&n| n > 0.0)?);
+        /// CPU time used since the start.
+        cpu_seconds: Seconds { label: "TIME" } =
+            |d| Some(d.now(user_seconds)? + d.now(system_seconds)?);
+        /// Memory in use as a share of the machine's.
+        memory_ratio: Ratio { label: "MEM%" } = |d| {
+            let all = d.machine(memory::total_bytes).filter(|&all| all > 0.0)?;
+            Some(d.now(resident_bytes)? / all)
+        };
+        /// Bytes read from disks per second.
+        read_bytes_per_second: BytesPerSecond { label: "RD/s" } = |d| d.rate(read_bytes);
+        /// Bytes written to disks per second.
+        written_bytes_per_second: BytesPerSecond { label: "WR/s" } = |d| d.rate(written_bytes);
+        /// Bytes read and written per second.
+        io_bytes_per_second: BytesPerSecond { label: "IO/s" } =
+            |d| Some(d.rate(read_bytes)? + d.rate(written_bytes)?);
+        /// Page faults that read from a disk, per second.
+        major_faults_per_second: PerSecond { label: "MAJF/s" } = |d| d.rate(major_faults);
+        /// Page faults served without a disk, per second.
+        minor_faults_per_second: PerSecond { label: "MINF/s" } = |d| d.rate(minor_faults);
+        /// Context switches of either kind per second.
+        switches_per_second: PerSecond { label: "CTX/s" } =
+            |d| Some(d.rate(voluntary_switches)? + d.rate(involuntary_switches)?);
+        /// Share of the interval spent waiting for block devices.
+        io_delay_ratio: Ratio { label: "IOW%" } = |d| d.rate(io_delay_seconds);
+        /// Time since the process started.
+        age_seconds: Seconds { label: "AGE" } = |d| {
+            let uptime = d.snapshot().stamp().boottime_ns as f64 / 1e9;
+            Some((uptime - d.now(start_seconds)?).max(0.0))
+        };
+    }
+}
+
+/// The kernel's letter for a state.
+#[must_use]
+pub fn state_letter(raw: i64) -> char {
+    let place = usize::try_from(raw).unwrap_or(usize::MAX);
+    char::from(*STATE_LETTERS.get(place).unwrap_or(&b'?'))
+}
+
+/// The state that a letter of the kernel stands for. Older kernels write more letters than today's
+/// (W, x, K, P); they are unknown here.
+#[must_use]
+pub fn state_of(letter: u8) -> i64 {
+    let place = STATE_LETTERS.iter().position(|&known| known == letter);
+    i64::try_from(place.unwrap_or(STATE_LETTERS.len() - 1)).unwrap_or(0)
+}

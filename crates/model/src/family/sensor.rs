@@ -1,0 +1,35 @@
+//! Temperatures, fans, voltages and currents.
+
+use crate::metric::{named, series};
+
+family! {
+    /// Sensors: each row holds the one kind of value that its sensor measures.
+    Sensor "sensor" "sensors" many
+    text {
+        /// Chip or driver, with its device where two chips share a name.
+        chip: Label,
+        /// Name that the driver gives the sensor, such as `Package id 0`.
+        sensor: Label,
+    }
+    raw {
+        /// Temperature.
+        temperature_celsius: Gauge Celsius / 1000 { series: named("temperature_celsius") },
+        /// Temperature above which the driver calls the part hot.
+        high_celsius: Gauge Celsius / 1000 { series: series("temperature_limit_celsius", "limit", "high") },
+        /// Temperature at which the part is in danger.
+        critical_celsius: Gauge Celsius / 1000 { series: series("temperature_limit_celsius", "limit", "critical") },
+        /// Speed of a fan.
+        fan_rpm: Gauge Rpm { series: named("fan_speed_rpm") },
+        /// Voltage.
+        voltage_volts: Gauge Volts / 1000 { series: named("voltage_volts") },
+        /// Current.
+        current_amperes: Gauge Amperes / 1000 { series: named("current_amperes") },
+        /// 1 if the driver itself raises an alarm.
+        alarm: Gauge Count,
+    }
+    derived {
+        /// Degrees left to the critical temperature.
+        headroom_celsius: Celsius =
+            |d| Some(d.now(critical_celsius)? - d.now(temperature_celsius)?);
+    }
+}

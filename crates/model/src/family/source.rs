@@ -1,0 +1,53 @@
+//! The sources themselves: what could be read, what could not, why, and what asking costs.
+
+/// A source gave what it has.
+pub const WORKS: i64 = 0;
+/// The machine has no such thing.
+pub const ABSENT: i64 = 1;
+/// The thing is there and retop may not read it.
+pub const DENIED: i64 = 2;
+/// The device sleeps and is left asleep.
+pub const ASLEEP: i64 = 3;
+/// Reading failed.
+pub const FAILING: i64 = 4;
+/// The read has not come back in time; the last good values stand, with their age.
+pub const SLOW: i64 = 5;
+/// Nobody asked for what it gives, so it was not read.
+pub const UNASKED: i64 = 6;
+
+family! {
+    /// Sources: what could be read, what could not, why, and what asking costs.
+    Source "source" "sources" many
+    text {
+        /// Name of the source.
+        source: Label,
+        /// What it feeds: JSON keys of families, separated by spaces.
+        feeds: Info,
+        /// Why it does not work, in a sentence.
+        reason: Info,
+        /// What would help: a command, a capability, a kernel option.
+        hint: Info,
+    }
+    raw {
+        /// How it stands with the source.
+        state: State ["works", "absent", "denied", "asleep", "failing", "slow", "unasked"] Count { scraped: false },
+        /// Duration of the last read.
+        read_seconds: Gauge Seconds / 1000000000,
+        /// Time spent on reading since the start.
+        read_time_seconds: Counter Seconds / 1000000000,
+        /// Reads since the start.
+        reads: Counter Count,
+        /// Reads that failed since the start.
+        errors: Counter Count,
+        /// Time since the last good read.
+        age_seconds: Gauge Seconds / 1000,
+        /// Rows that the last read gave.
+        rows: Gauge Count { scraped: false },
+    }
+    derived {
+        /// 1 if the source works, 0 if not.
+        up: Count { scraped: true } = |d| Some(f64::from(d.now(state)? == 0.0));
+        /// Share of the last interval spent on reading.
+        read_ratio: Ratio = |d| d.rate(read_time_seconds);
+    }
+}

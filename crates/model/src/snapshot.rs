@@ -1,0 +1,364 @@
+//! What everybody reads: the present sample seen against the one before it.
+//!
+//! Nothing is computed ahead. A rate is a view of two counters, evaluated when somebody asks; a
+//! screen of 40 rows asks for 40. Live, rewound and replayed are this same type.
+
+use std::sync::Arc;
+
+use crate::counter;
+use crate::family::FamilyId;
+use crate::metric::{Field, Slot, TextField};
+use crate::sample::RawSample;
+use crate::stamp::{Stamp, Window};
+use crate::table::{Key, RawTable};
+use crate::text::Text;
+
+/// The time between two samples beyond which they are not joined, if the machine slept: one tick's
+/// worth of jitter between the two clocks is no sleep.
+const SLEEP_NS: u64 = 200_000_000;
+
+/// A moment of the machine.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    now: Arc<RawSample>,
+    /// Per family, the last table that is another read than the present one.
+    before: Arc<RawSample>,
+    /// Per family, for each row now its row before.
+    matches: Vec<Vec<u32>>,
+    /// The machine slept, or the recording has a hole, between the two.
+    gap: bool,
+}
+
+/// No row before: the entity is new.
+const BORN: u32 = u32::MAX;
+
+/// Derives a moment from the one before it and a new sample. Pure: the same two samples give the
+/// same numbers, live and from a recording.
+#[must_use]
+pub fn derive(previous: Option<&Snapshot>, now: Arc<RawSample>) -> Snapshot {
+    let Some(previous) = previous else {
+        let matches = vec![Vec::new(); FamilyId::COUNT];
+        let before = Arc::new(RawSample::new(now.stamp));
+        return Snapshot { now, before, matches, gap: false };
+    };
+    let mut before = RawSample::new(previous.now.stamp);
+    let mut matches = Vec::with_capacity(FamilyId::COUNT);
+    for family in FamilyId::all() {
+        let Some(table) = now.table(family) else {
+            matches.push(Vec::new());
+            continue;
+        };
+        // A slow source's table stands in several samples: the table before it is then still the
+        // one that the previous moment compared it with.
+        let earlier = match previous.now.table(family) {
+            Some(last) if last.window() == table.window() => previous.before.table(family),
+            other => other,
+        };
+        matches.push(earlier.map_or_else(Vec::new, |earlier| match_rows(earlier, table)));
+        if let Some(earlier) = earlier {
+            before.put(Arc::clone(earlier));
+        }
+    }
+    let backwards = now.stamp.monotonic_ns <= previous.now.stamp.monotonic_ns;
+    let gap = backwards || now.stamp.slept_ns(previous.now.stamp) > SLEEP_NS;
+    Snapshot { now, before: Arc::new(before), matches, gap }
+}
+
+/// Both tables are sorted by key: one walk.
+fn match_rows(before: &RawTable, now: &RawTable) -> Vec<u32> {
+    let mut earlier = before.keys().iter().zip(0u32..).peekable();
+    now.keys()
+        .iter()
+        .map(|key| {
+            while earlier.next_if(|(candidate, _)| *candidate < key).is_some() {}
+            earlier.next_if(|(candidate, _)| *candidate == key).map_or(BORN, |(_, row)| row)
+        })
+        .collect()
+}
+
+impl Snapshot {
+    /// The moment.
+    #[inline]
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        self.now.stamp
+    }
+
+    /// The raw sample.
+    #[inline]
+    #[must_use]
+    pub fn raw(&self) -> &Arc<RawSample> {
+        &self.now
+    }
+
+    /// Seconds since the previous sample; `None` for the first one.
+    #[must_use]
+    pub fn interval_seconds(&self) -> Option<f64> {
+        let passed = self.now.stamp.monotonic_ns.checked_sub(self.before.stamp.monotonic_ns)?;
+        (passed > 0).then_some(passed as f64 / 1e9)
+    }
+
+    /// True if the machine slept since the previous sample, so that no rate is given.
+    #[inline]
+    #[must_use]
+    pub fn is_gap(&self) -> bool {
+        self.gap
+    }
+
+    /// True once rates exist: there was a sample before this one.
+    #[must_use]
+    pub fn has_rates(&self) -> bool {
+        self.interval_seconds().is_some() && !self.gap
+    }
+
+    /// The rows of a family, in order of their keys; none if its source gave no table.
+    pub fn rows(&self, family: FamilyId) -> impl ExactSizeIterator<Item = Row<'_>> + Clone {
+        let len = self.now.table(family).map_or(0, |table| table.len());
+        (0..len).map(move |index| Row { snapshot: self, family, index })
+    }
+
+    /// The row of that index in [`Snapshot::rows`].
+    #[inline]
+    #[must_use]
+    pub fn row(&self, family: FamilyId, index: usize) -> Option<Row<'_>> {
+        (index < self.now.table(family)?.len()).then_some(Row { snapshot: self, family, index })
+    }
+
+    /// The row of that entity.
+    #[must_use]
+    pub fn find(&self, family: FamilyId, key: Key) -> Option<Row<'_>> {
+        let index = self.now.table(family)?.find(key)?;
+        Some(Row { snapshot: self, family, index })
+    }
+
+    /// A number of a family with one entity.
+    #[inline]
+    #[must_use]
+    pub fn one(&self, field: Field) -> Option<f64> {
+        self.row(field.family, 0)?.get(field)
+    }
+
+    /// A text of a family with one entity.
+    #[inline]
+    #[must_use]
+    pub fn one_text(&self, field: TextField) -> Option<&Text> {
+        self.row(field.family, 0)?.text(field)
+    }
+
+    /// When the family was read.
+    #[must_use]
+    pub fn window(&self, family: FamilyId) -> Option<Window> {
+        self.now.table(family).map(|table| table.window())
+    }
+}
+
+/// One entity at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    snapshot: &'a Snapshot,
+    family: FamilyId,
+    index: usize,
+}
+
+impl<'a> Row<'a> {
+    /// The entity.
+    #[inline]
+    #[must_use]
+    pub fn key(self) -> Key {
+        self.table().map_or(Key::ONE, |table| table.keys()[self.index])
+    }
+
+    /// Its place in [`Snapshot::rows`].
+    #[inline]
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.index
+    }
+
+    /// The value in base units, or nothing. A field of another family is nothing.
+    #[inline]
+    #[must_use]
+    pub fn get(self, field: Field) -> Option<f64> {
+        if field.family != self.family {
+            debug_assert!(false, "{} is of another family", field.name());
+            return None;
+        }
+        match field.slot {
+            Slot::Raw(i) => {
+                let column = self.family.get().raw.get(usize::from(i))?;
+                self.raw(field).map(|raw| column.scale(raw))
+            }
+            Slot::Derived(i) => {
+                let formula = self.family.get().derived.get(usize::from(i))?;
+                (formula.compute)(&Delta { row: self }).filter(|value| value.is_finite())
+            }
+        }
+    }
+
+    /// The integer as it was read.
+    #[inline]
+    #[must_use]
+    pub fn raw(self, field: Field) -> Option<i64> {
+        let Slot::Raw(i) = field.slot else { return None };
+        self.table()?.readings(self.index).get(usize::from(i))?.get()
+    }
+
+    /// The name of the state that a state field is in.
+    #[must_use]
+    pub fn state(self, field: Field) -> Option<&'static str> {
+        let index = usize::try_from(self.raw(field)?).ok()?;
+        field.states()?.get(index).copied()
+    }
+
+    /// A text of the entity.
+    #[inline]
+    #[must_use]
+    pub fn text(self, field: TextField) -> Option<&'a Text> {
+        debug_assert_eq!(self.family, field.family);
+        self.table()?.texts(self.index).get(usize::from(field.index))?.as_ref()
+    }
+
+    /// A text of the entity as it may be shown, empty if missing.
+    #[inline]
+    #[must_use]
+    pub fn shown(self, field: TextField) -> &'a str {
+        self.text(field).map_or("", Text::shown)
+    }
+
+    /// True if the entity was not there in the previous read. Always false in the first sample.
+    #[must_use]
+    pub fn is_new(self) -> bool {
+        self.snapshot.before.table(self.family).is_some() && self.row_before().is_none()
+    }
+
+    fn table(self) -> Option<&'a RawTable> {
+        self.snapshot.now.table(self.family).map(|table| &**table)
+    }
+
+    fn row_before(self) -> Option<usize> {
+        match self.snapshot.matches.get(self.family.index())?.get(self.index)? {
+            &BORN => None,
+            &row => Some(row as usize),
+        }
+    }
+}
+
+/// What a formula may look at: the entity now and before, and the rest of the machine now.
+pub struct Delta<'a> {
+    row: Row<'a>,
+}
+
+impl<'a> Delta<'a> {
+    /// Another field of the same entity.
+    #[inline]
+    #[must_use]
+    pub fn now(&self, field: Field) -> Option<f64> {
+        self.row.get(field)
+    }
+
+    /// A text of the same entity.
+    #[inline]
+    #[must_use]
+    pub fn text(&self, field: TextField) -> Option<&'a Text> {
+        self.row.text(field)
+    }
+
+    /// A field of a family with one entity, such as the memory's size.
+    #[inline]
+    #[must_use]
+    pub fn machine(&self, field: Field) -> Option<f64> {
+        self.row.snapshot.one(field)
+    }
+
+    /// The number of entities in a family.
+    #[must_use]
+    pub fn count(&self, family: FamilyId) -> usize {
+        self.row.snapshot.rows(family).len()
+    }
+
+    /// The whole snapshot, for sums over a family.
+    #[must_use]
+    pub fn snapshot(&self) -> &'a Snapshot {
+        self.row.snapshot
+    }
+
+    /// The raw integers before and now.
+    fn pair(&self, field: Field) -> Option<(i64, i64)> {
+        if self.row.snapshot.gap {
+            return None;
+        }
+        let Slot::Raw(i) = field.slot else { return None };
+        let earlier = self.row.snapshot.before.table(self.row.family)?;
+        let before = earlier.readings(self.row.row_before()?).get(usize::from(i))?.get()?;
+        Some((before, self.row.raw(field)?))
+    }
+
+    /// What a counter grew by, in base units. `None` for new entities, after a gap and if it fell.
+    #[inline]
+    #[must_use]
+    pub fn increase(&self, field: Field) -> Option<f64> {
+        let (before, now) = self.pair(field)?;
+        Some(self.scale(field, counter::increase(before, now)?))
+    }
+
+    /// As [`Delta::increase`], but a counter that fell stood still: the kernel's CPU times.
+    #[inline]
+    #[must_use]
+    pub fn increase_or_stall(&self, field: Field) -> Option<f64> {
+        let (before, now) = self.pair(field)?;
+        Some(self.scale(field, counter::increase_or_stall(before, now)))
+    }
+
+    /// By how much a gauge changed, up or down.
+    #[must_use]
+    pub fn change(&self, field: Field) -> Option<f64> {
+        let (before, now) = self.pair(field)?;
+        Some(self.scale(field, now.checked_sub(before)?))
+    }
+
+    /// Seconds between the two reads of this family.
+    #[must_use]
+    pub fn elapsed_seconds(&self) -> Option<f64> {
+        if self.row.snapshot.gap {
+            return None;
+        }
+        let now = self.row.snapshot.now.table(self.row.family)?.window();
+        now.seconds_since(self.row.snapshot.before.table(self.row.family)?.window())
+    }
+
+    /// What a counter grew by in each second.
+    #[inline]
+    #[must_use]
+    pub fn rate(&self, field: Field) -> Option<f64> {
+        Some(self.increase(field)? / self.elapsed_seconds()?)
+    }
+
+    /// The increase of one counter for each unit of another's: seconds per request, misses per
+    /// reference. `None` where the other stood still.
+    #[must_use]
+    pub fn increase_per(&self, part: Field, whole: Field) -> Option<f64> {
+        let whole = self.increase(whole).filter(|&whole| whole > 0.0)?;
+        Some(self.increase(part)? / whole)
+    }
+
+    /// One field as a share of another.
+    #[must_use]
+    pub fn share(&self, part: Field, whole: Field) -> Option<f64> {
+        let whole = self.now(whole).filter(|&whole| whole > 0.0)?;
+        Some(self.now(part)? / whole)
+    }
+
+    fn scale(&self, field: Field, raw: i64) -> f64 {
+        match field.slot {
+            Slot::Raw(i) => {
+                self.row.family.get().raw.get(usize::from(i)).map_or(0.0, |c| c.scale(raw))
+            }
+            Slot::Derived(_) => 0.0,
+        }
+    }
+}
+
+/// The sum of all values that are there; `None` if none is.
+pub fn sum(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
+    values.into_iter().flatten().fold(None, |total, value| Some(total.unwrap_or(0.0) + value))
+}

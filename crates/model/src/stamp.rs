@@ -1,0 +1,57 @@
+//! When something was read. The real clocks live in the engine; here time is only compared.
+
+/// One moment on three clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// Wall clock in milliseconds since 1970 UTC: for people, never for rates.
+    pub wall_ms: i64,
+    /// CLOCK_MONOTONIC in nanoseconds: for rates.
+    pub monotonic_ns: u64,
+    /// CLOCK_BOOTTIME in nanoseconds: runs on during suspend, so that its lead over the monotonic
+    /// clock tells of one.
+    pub boottime_ns: u64,
+}
+
+impl Stamp {
+    /// How long the machine slept between `earlier` and this stamp.
+    #[must_use]
+    pub fn slept_ns(self, earlier: Stamp) -> u64 {
+        let lead = |stamp: Stamp| stamp.boottime_ns.saturating_sub(stamp.monotonic_ns);
+        lead(self).saturating_sub(lead(earlier))
+    }
+}
+
+/// Begin and end of one read on the monotonic clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// Just before the first byte was asked for.
+    pub begin_ns: u64,
+    /// Just after the last one came.
+    pub end_ns: u64,
+}
+
+impl Window {
+    /// The moment that stands for the read: its middle.
+    #[must_use]
+    pub fn middle_ns(self) -> u64 {
+        self.begin_ns + self.end_ns.saturating_sub(self.begin_ns) / 2
+    }
+
+    /// Seconds from the middle of `earlier` to the middle of this read; `None` if no time passed.
+    #[must_use]
+    pub fn seconds_since(self, earlier: Window) -> Option<f64> {
+        let passed = self.middle_ns().checked_sub(earlier.middle_ns()).filter(|&ns| ns > 0)?;
+        Some(passed as f64 / 1e9)
+    }
+}
+
+/// Where time comes from. The engine has the real one; tests and made-up machines bring their own.
+pub trait Clock: Send + Sync {
+    /// All three clocks at once.
+    fn now(&self) -> Stamp;
+
+    /// The monotonic clock alone, for the windows of reads.
+    fn monotonic_ns(&self) -> u64 {
+        self.now().monotonic_ns
+    }
+}

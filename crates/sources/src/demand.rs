@@ -1,0 +1,80 @@
+//! What somebody wants to see now. Sources read no more than that: a guest asks little.
+
+use retop_model::{FamilyId, Key};
+
+/// What the present readers (screen, stream, server, recorder) want together.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Demand {
+    families: u64,
+    /// What is wanted of processes beyond the one cheap read of each.
+    pub processes: ProcessDemand,
+}
+
+/// What is wanted of processes. Their `stat` line is read for all, always; the rest costs more
+/// than that line and is read for the rows named here, and once for each new process.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ProcessDemand {
+    /// Exact memory (`statm`) and context switches (`status`).
+    pub memory: Rows,
+    /// Bytes read and written (`io`).
+    pub io: Rows,
+    /// Proportional and unique memory (`smaps_rollup`): walks page tables, so never for all at
+    /// once; read by a thread of its own, in rotation.
+    pub proportional: Rows,
+    /// Command lines, users and control groups of new processes.
+    pub texts: bool,
+    /// Processes whose threads are wanted.
+    pub threads: Vec<Key>,
+}
+
+/// Some of the processes.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Rows {
+    /// None of them.
+    #[default]
+    None,
+    /// Those that use the most CPU now, and those named.
+    Top(usize),
+    /// Those named: the rows on the screen.
+    Keys(Vec<Key>),
+    /// Those whose CPU time moved since the last sample.
+    Active,
+    /// All of them.
+    All,
+}
+
+impl Demand {
+    /// Everything, as `retop doctor` and the tests want it.
+    #[must_use]
+    pub fn everything() -> Demand {
+        let mut demand = Demand {
+            families: u64::MAX,
+            processes: ProcessDemand {
+                memory: Rows::All,
+                io: Rows::All,
+                proportional: Rows::None,
+                texts: true,
+                threads: Vec::new(),
+            },
+        };
+        demand.want(FamilyId::Thread, false);
+        demand
+    }
+
+    /// Adds or removes a family.
+    pub fn want(&mut self, family: FamilyId, wanted: bool) -> &mut Demand {
+        let bit = 1 << family.index();
+        if wanted {
+            self.families |= bit
+        } else {
+            self.families &= !bit
+        }
+        self
+    }
+
+    /// True if somebody wants the family.
+    #[must_use]
+    pub fn wants(&self, family: FamilyId) -> bool {
+        self.families & (1 << family.index()) != 0
+    }
+}
