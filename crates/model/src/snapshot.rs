@@ -236,10 +236,8 @@ impl<'a> Row<'a> {
     }
 
     fn row_before(self) -> Option<usize> {
-        match self.snapshot.matches.get(self.family.index())?.get(self.index)? {
-            &BORN => None,
-            &row => Some(row as usize),
-        }
+        let row = *self.snapshot.matches.get(self.family.index())?.get(self.index)?;
+        (row != BORN).then_some(row as usize)
     }
 }
 

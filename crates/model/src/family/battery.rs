@@ -6,7 +6,7 @@ family! {
     text {
         /// Kernel name, such as `BAT0`.
         battery: Label,
-        /// Model.
+        /// Model name of the battery.
         model: Info,
     }
     raw {
