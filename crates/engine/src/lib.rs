@@ -3,10 +3,13 @@
 #![deny(missing_docs)]
 
 mod clock;
+mod lane;
 mod monitor;
+mod own;
 mod tick;
 
 pub use clock::RealClock;
-pub use monitor::{Monitor, Settings};
+pub use monitor::{INTERVALS, Monitor, Settings};
+pub use own::Own;
 pub use retop_sources::{Demand, Machine, MachineError, ProcessDemand, Roots, Rows, open};
 pub use tick::Ticker;

@@ -1,10 +1,13 @@
 //! The tick loop on a thread of its own; readers take the newest snapshot and never wait.
 
-use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use retop_model::{Clock, Snapshot};
 use retop_sources::{Demand, Machine};
+
+use crate::tick::Ticker;
 
 /// How to watch.
 #[derive(Clone, Debug)]
@@ -17,31 +20,132 @@ pub struct Settings {
     pub demand: Demand,
 }
 
-/// A machine being watched.
-pub struct Monitor {}
+/// The shortest and the longest time between two samples: below a tenth of a second the kernel's
+/// own 10 ms steps of CPU time make every ratio a coarse one.
+pub const INTERVALS: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_secs(24 * 3600);
+
+enum Command {
+    Interval(Duration),
+    Demand(Demand),
+    Now,
+}
+
+/// A machine being watched. Dropping it ends the watching; nothing is waited for.
+pub struct Monitor {
+    newest: Arc<Mutex<Option<Arc<Snapshot>>>>,
+    commands: Sender<Command>,
+}
 
 impl Monitor {
     /// Starts watching. `on_sample` is called on the monitor's thread after each new snapshot was
-    /// published: it wakes whoever draws or streams.
-    #[must_use]
+    /// published: it wakes whoever draws or streams, and must not wait itself.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread.
     pub fn start(
-        _machine: Machine,
-        _clock: Arc<dyn Clock>,
-        _settings: Settings,
-        _on_sample: Box<dyn Fn() + Send>,
-    ) -> Monitor {
-        Monitor {}
+        machine: Machine,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+        on_sample: Box<dyn Fn(&Arc<Snapshot>) + Send>,
+    ) -> std::io::Result<Monitor> {
+        let newest = Arc::new(Mutex::new(None));
+        let (commands, commanded) = channel();
+        let published = Arc::clone(&newest);
+        std::thread::Builder::new().name("tick".to_owned()).spawn(move || {
+            let mut ticker = Ticker::live(machine, Arc::clone(&clock));
+            ticker.set_demand(settings.demand);
+            let mut pace = Pace { interval: settings.interval, due_ns: clock.monotonic_ns() };
+            loop {
+                let snapshot = ticker.tick();
+                *published.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(Arc::clone(&snapshot));
+                on_sample(&snapshot);
+                ticker.own().ticks_missed += pace.next(clock.monotonic_ns());
+                if !sleep(&commanded, &*clock, &mut pace, &mut ticker) {
+                    return;
+                }
+            }
+        })?;
+        Ok(Monitor { newest, commands })
     }
 
     /// The newest snapshot; `None` until the first one is there.
     #[must_use]
     pub fn latest(&self) -> Option<Arc<Snapshot>> {
-        None
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Changes the time between samples from now on.
-    pub fn set_interval(&self, _interval: Duration) {}
+    /// Changes the time between samples from now on; kept within [`INTERVALS`].
+    pub fn set_interval(&self, interval: Duration) {
+        let interval = interval.clamp(*INTERVALS.start(), *INTERVALS.end());
+        let _ = self.commands.send(Command::Interval(interval));
+    }
 
     /// Changes what is read from the next tick on.
-    pub fn set_demand(&self, _demand: Demand) {}
+    pub fn set_demand(&self, demand: Demand) {
+        let _ = self.commands.send(Command::Demand(demand));
+    }
+
+    /// Takes a sample at once, out of turn.
+    pub fn sample_now(&self) {
+        let _ = self.commands.send(Command::Now);
+    }
+}
+
+/// When the next sample is due. Samples stay on the grid of the first one, whatever each costs.
+struct Pace {
+    interval: Duration,
+    due_ns: u64,
+}
+
+impl Pace {
+    /// Moves on to the next due time after `now_ns`; tells how many were passed over.
+    fn next(&mut self, now_ns: u64) -> u64 {
+        let step = u64::try_from(self.interval.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let late = now_ns.saturating_sub(self.due_ns) / step;
+        self.due_ns = self.due_ns.saturating_add(step.saturating_mul(late + 1));
+        late
+    }
+}
+
+/// Waits until the next sample is due and obeys commands meanwhile; false if nobody watches.
+fn sleep(
+    commanded: &Receiver<Command>,
+    clock: &dyn Clock,
+    pace: &mut Pace,
+    ticker: &mut Ticker,
+) -> bool {
+    loop {
+        let left = pace.due_ns.saturating_sub(clock.monotonic_ns());
+        match commanded.recv_timeout(Duration::from_nanos(left)) {
+            Err(RecvTimeoutError::Timeout) => return true,
+            Err(RecvTimeoutError::Disconnected) => return false,
+            Ok(Command::Demand(demand)) => ticker.set_demand(demand),
+            Ok(Command::Now) => {
+                pace.due_ns = clock.monotonic_ns();
+                return true;
+            }
+            Ok(Command::Interval(interval)) => {
+                pace.interval = interval;
+                pace.due_ns = clock.monotonic_ns();
+                pace.next(pace.due_ns);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_tick_skips_and_stays_on_the_grid() {
+        let mut pace = Pace { interval: Duration::from_nanos(10), due_ns: 100 };
+        assert_eq!(pace.next(104), 0);
+        assert_eq!(pace.due_ns, 110);
+        assert_eq!(pace.next(145), 3);
+        assert_eq!(pace.due_ns, 150);
+    }
 }

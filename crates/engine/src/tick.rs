@@ -2,41 +2,126 @@
 
 use std::sync::Arc;
 
-use retop_model::{Clock, RawSample, Snapshot};
-use retop_sources::{Demand, Machine};
+use retop_model::{Clock, FamilyId, RawSample, RawTable, Snapshot, Window, derive};
+use retop_sources::{Demand, Machine, Pace, Read};
+
+use crate::lane::{Apart, Inline, Tally};
+use crate::own::Own;
+
+/// How long a tick waits for the sources that read beside it. Most answer within a millisecond, so
+/// that everything on a screen is of one moment; one that hangs costs this once, and is not waited
+/// for again until it answers.
+const GRACE_NS: u64 = 10_000_000;
+
+/// How many tables may wait for their last reader to let go, so that their memory is used again.
+const RETIRED: usize = 32;
 
 /// Reads a machine sample by sample.
 pub struct Ticker {
-    machine: Machine,
     clock: Arc<dyn Clock>,
-    demand: Demand,
+    demand: Arc<Demand>,
+    inline: Vec<Inline>,
+    apart: Vec<Apart>,
+    own: Own,
     last: Option<Arc<Snapshot>>,
+    /// Tables of earlier ticks whose memory comes back once nobody reads them.
+    retired: Vec<Arc<RawTable>>,
 }
 
 impl Ticker {
-    /// Takes a machine and a clock.
+    /// Watches a live machine: sources that may block read on threads of their own.
     #[must_use]
-    pub fn new(machine: Machine, clock: Arc<dyn Clock>) -> Ticker {
-        Ticker { machine, clock, demand: Demand::everything(), last: None }
+    pub fn live(machine: Machine, clock: Arc<dyn Clock>) -> Ticker {
+        Ticker::with(machine, clock, true)
+    }
+
+    /// Reads every source within the tick, each time: made-up machines with a made-up clock, where
+    /// the same script must give the same samples.
+    #[must_use]
+    pub fn lockstep(machine: Machine, clock: Arc<dyn Clock>) -> Ticker {
+        Ticker::with(machine, clock, false)
+    }
+
+    fn with(machine: Machine, clock: Arc<dyn Clock>, threads: bool) -> Ticker {
+        let (mut inline, mut apart) = (Vec::new(), Vec::new());
+        for source in machine.sources {
+            match source.pace() {
+                Pace::Apart(every) if threads => {
+                    apart.push(Apart::start(source, every, Arc::clone(&clock)));
+                }
+                _ => inline.push(Inline::new(source)),
+            }
+        }
+        Ticker {
+            clock,
+            demand: Arc::new(Demand::everything()),
+            inline,
+            apart,
+            own: Own::default(),
+            last: None,
+            retired: Vec::new(),
+        }
     }
 
     /// Changes what is read from the next tick on.
     pub fn set_demand(&mut self, demand: Demand) {
-        self.demand = demand;
+        self.demand = Arc::new(demand);
+    }
+
+    /// What the `self` family says beside its own cost.
+    pub fn own(&mut self) -> &mut Own {
+        &mut self.own
     }
 
     /// Takes one sample.
     pub fn tick(&mut self) -> Arc<Snapshot> {
+        let begin_ns = self.clock.monotonic_ns();
+        for lane in &mut self.apart {
+            lane.ask(&self.demand, begin_ns);
+        }
         let mut sample = RawSample::new(self.clock.now());
-        let mut read = retop_sources::Read::new(&*self.clock, &self.demand);
-        for source in &mut self.machine.sources {
-            let _ = source.read(&mut read);
+        let mut read = Read::new(&*self.clock, &self.demand);
+        self.retired.retain_mut(|table| match Arc::get_mut(table) {
+            Some(free) => {
+                read.recycle(std::mem::replace(free, RawTable::new(free.family())));
+                false
+            }
+            None => true,
+        });
+        for lane in &mut self.inline {
+            lane.read(&mut read);
         }
         for table in read.tables.drain(..) {
-            sample.put(Arc::new(table));
+            let table = Arc::new(table);
+            self.retired.push(Arc::clone(&table));
+            sample.put(table);
         }
-        let snapshot = Arc::new(retop_model::derive(self.last.as_deref(), Arc::new(sample)));
+        let excess = self.retired.len().saturating_sub(RETIRED);
+        self.retired.drain(..excess);
+
+        let deadline_ns = self.clock.monotonic_ns() + GRACE_NS;
+        for lane in &mut self.apart {
+            lane.wait(&*self.clock, deadline_ns);
+            for table in lane.tables() {
+                sample.put(Arc::clone(table));
+            }
+        }
+        sample.put(Arc::new(self.source_table()));
+        sample.put(Arc::new(self.own.table(&*self.clock)));
+        let snapshot = Arc::new(derive(self.last.as_deref(), Arc::new(sample)));
         self.last = Some(Arc::clone(&snapshot));
         snapshot
+    }
+
+    /// How it stands with each source.
+    fn source_table(&self) -> RawTable {
+        let now_ns = self.clock.monotonic_ns();
+        let mut table = RawTable::new(FamilyId::Source);
+        let tallies = self.inline.iter().map(Inline::tally);
+        for tally in tallies.chain(self.apart.iter().map(Apart::tally)) {
+            Tally::write(tally, now_ns, &mut table);
+        }
+        table.finish(Window { begin_ns: now_ns, end_ns: now_ns });
+        table
     }
 }

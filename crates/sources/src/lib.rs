@@ -8,11 +8,13 @@ mod demand;
 #[cfg(target_os = "linux")]
 mod linux;
 mod machine;
+mod own;
 mod roots;
 mod sim;
 mod source;
 
 pub use demand::{Demand, ProcessDemand, Rows};
 pub use machine::{Machine, MachineError, open};
+pub use own::{OwnUsage, own_descriptors, own_usage};
 pub use roots::Roots;
 pub use source::{Pace, Problem, Read, Report, Source};

@@ -8,3 +8,9 @@ pub fn sources(roots: &Roots) -> Vec<Box<dyn Source>> {
     let _ = roots;
     Vec::new()
 }
+
+/// Bytes in a page of memory.
+pub(crate) fn page_bytes() -> u64 {
+    // SAFETY: sysconf takes no pointer and cannot fail for this name.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
