@@ -9,7 +9,7 @@ mod own;
 mod tick;
 
 pub use clock::RealClock;
-pub use monitor::{INTERVALS, Monitor, Settings};
+pub use monitor::{INTERVALS, Monitor, OnSample, Settings};
 pub use own::Own;
 pub use retop_sources::{Demand, Machine, MachineError, ProcessDemand, Roots, Rows, open};
 pub use tick::Ticker;

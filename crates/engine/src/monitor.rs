@@ -25,6 +25,9 @@ pub struct Settings {
 pub const INTERVALS: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_secs(24 * 3600);
 
+/// Called on the monitor's thread with each new snapshot.
+pub type OnSample = Box<dyn Fn(&Arc<Snapshot>) + Send>;
+
 enum Command {
     Interval(Duration),
     Demand(Demand),
@@ -48,7 +51,7 @@ impl Monitor {
         machine: Machine,
         clock: Arc<dyn Clock>,
         settings: Settings,
-        on_sample: Box<dyn Fn(&Arc<Snapshot>) + Send>,
+        on_sample: OnSample,
     ) -> std::io::Result<Monitor> {
         let newest = Arc::new(Mutex::new(None));
         let (commands, commanded) = channel();

@@ -28,6 +28,6 @@ pub use reading::Reading;
 pub use sample::RawSample;
 pub use snapshot::{Row, Snapshot, derive};
 pub use stamp::{Clock, Stamp, Window};
-pub use table::{Key, RawTable, RowMut};
+pub use table::{Key, RawTable, RowMut, RowTexts};
 pub use text::Text;
 pub use unit::Unit;
