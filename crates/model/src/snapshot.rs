@@ -254,6 +254,12 @@ impl<'a> Delta<'a> {
         self.row.get(field)
     }
 
+    /// True if the entity was not there in the previous read.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.row.is_new()
+    }
+
     /// A text of the same entity.
     #[inline]
     #[must_use]
@@ -305,6 +311,13 @@ impl<'a> Delta<'a> {
     pub fn increase_or_stall(&self, field: Field) -> Option<f64> {
         let (before, now) = self.pair(field)?;
         Some(self.scale(field, counter::increase_or_stall(before, now)))
+    }
+
+    /// The moment of the previous sample, unless the machine slept since.
+    #[must_use]
+    pub fn before_stamp(&self) -> Option<Stamp> {
+        let before = self.row.snapshot.before.stamp;
+        (!self.row.snapshot.gap && before != self.row.snapshot.now.stamp).then_some(before)
     }
 
     /// By how much a gauge changed, up or down.

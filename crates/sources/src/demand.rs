@@ -14,8 +14,10 @@ pub struct Demand {
 /// than that line and is read for the rows named here, and once for each new process.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct ProcessDemand {
-    /// Exact memory (`statm`) and context switches (`status`).
+    /// Exact memory (`statm`).
     pub memory: Rows,
+    /// Context switches and swap (`status`).
+    pub status: Rows,
     /// Bytes read and written (`io`).
     pub io: Rows,
     /// Proportional and unique memory (`smaps_rollup`): walks page tables, so never for all at
@@ -51,6 +53,7 @@ impl Demand {
             families: u64::MAX,
             processes: ProcessDemand {
                 memory: Rows::All,
+                status: Rows::All,
                 io: Rows::All,
                 proportional: Rows::None,
                 texts: true,

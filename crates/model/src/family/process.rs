@@ -1,6 +1,7 @@
 //! Processes.
 
 use super::{cpu, memory};
+use crate::snapshot::Delta;
 
 /// State letters as the kernel writes them, in the order of the states below.
 pub const STATE_LETTERS: &[u8; 9] = b"RSDTtZXI?";
@@ -91,8 +92,7 @@ family! {
     derived {
         /// CPU time used per second: 1 is one CPU.
         cpu_ratio: Ratio { label: "CPU%" } = |d| {
-            let used = d.increase(user_seconds)? + d.increase(system_seconds)?;
-            Some(used / d.elapsed_seconds()?)
+            Some(used_seconds(d)? / d.elapsed_seconds()?)
         };
         /// CPU time used as a share of the whole machine.
         cpu_machine_ratio: Ratio { label: "CPU%all" } =
@@ -127,6 +127,16 @@ family! {
             Some((uptime - d.now(start_seconds)?).max(0.0))
         };
     }
+}
+
+/// CPU time used in the interval. A process that was born in it had used none before.
+fn used_seconds(d: &Delta<'_>) -> Option<f64> {
+    let in_user_code = d.increase(user_seconds);
+    if let Some(used) = in_user_code.and_then(|used| Some(used + d.increase(system_seconds)?)) {
+        return Some(used);
+    }
+    let since = d.before_stamp()?.boottime_ns as f64 / 1e9;
+    (d.is_new() && d.now(start_seconds)? >= since).then(|| d.now(cpu_seconds))?
 }
 
 /// The kernel's letter for a state.

@@ -1,12 +1,16 @@
 //! Linux: procfs, sysfs, cgroups.
 
+mod container;
+mod kept;
+mod process;
+mod users;
+
 use crate::roots::Roots;
 use crate::source::Source;
 
 /// Every source of Linux, in the order in which they are read.
 pub fn sources(roots: &Roots) -> Vec<Box<dyn Source>> {
-    let _ = roots;
-    Vec::new()
+    vec![Box::new(process::Processes::new(roots))]
 }
 
 /// Bytes in a page of memory.
