@@ -10,6 +10,7 @@ mod linux;
 mod machine;
 mod own;
 mod roots;
+mod signal;
 mod sim;
 mod source;
 
@@ -17,4 +18,5 @@ pub use demand::{Demand, ProcessDemand, Rows};
 pub use machine::{Machine, MachineError, open};
 pub use own::{OwnUsage, own_descriptors, own_usage};
 pub use roots::Roots;
+pub use signal::{SignalError, send_signal};
 pub use source::{Pace, Problem, Read, Report, Source};

@@ -34,6 +34,12 @@ impl Descriptors {
         Descriptors { limit: soft.saturating_sub(RESERVE), taken: 0, exhausted: false }
     }
 
+    /// So many, whatever the system allows.
+    #[cfg(test)]
+    pub fn limited(limit: u64) -> Descriptors {
+        Descriptors { limit, taken: 0, exhausted: false }
+    }
+
     /// Takes one more, if there is one.
     pub fn take(&mut self) -> bool {
         let free = self.taken < self.limit;

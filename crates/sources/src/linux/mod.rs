@@ -18,3 +18,10 @@ pub(crate) fn page_bytes() -> u64 {
     // SAFETY: sysconf takes no pointer and cannot fail for this name.
     u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }
+
+/// When a process of this machine started, in ticks since boot.
+pub(crate) fn start_ticks(pid: i32) -> std::io::Result<u64> {
+    let line = std::fs::read(format!("/proc/{pid}/stat"))?;
+    let stat = process::Stat::parse(&line).ok_or(std::io::ErrorKind::NotFound)?;
+    Ok(stat.start_ticks)
+}

@@ -22,7 +22,7 @@ use retop_model::{FamilyId, Key, RawTable, Reading, RowMut, RowTexts, Text, Text
 
 use self::detail::Detail;
 use self::listing::Listing;
-use self::stat::Stat;
+pub use self::stat::Stat;
 use self::texts::{Answer, Job, TextReader};
 use super::kept::Descriptors;
 use crate::demand::Rows;
@@ -360,7 +360,7 @@ impl Known {
     /// Another process has the pid than at the last sweep.
     fn reborn(&mut self, stat: &Stat<'_>, listing: &Listing, after_start: bool) {
         let file = self.stat.take();
-        *self = Known { stat: file, ..Known::unread(self.pid) };
+        *self = Known { stat: file, seen: false, ..Known::unread(self.pid) };
         self.start_ticks = stat.start_ticks;
         self.ticks = if after_start { 0 } else { stat.user_ticks + stat.system_ticks };
         self.user_id = listing.owner(self.pid).map_or(Reading::NONE, Reading::from);
@@ -511,3 +511,6 @@ fn hidden_by_mount(roots: &Roots) -> Option<Problem> {
             .hint("processes of others need root or the group of the gid= mount option"),
     )
 }
+
+#[cfg(test)]
+mod tests;

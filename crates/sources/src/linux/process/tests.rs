@@ -1,0 +1,198 @@
+//! The sweep on a made-up `/proc`, where processes come, go and misbehave on cue.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use retop_model::family::{process, task};
+use retop_model::{Clock, FamilyId, Key, RawTable, Stamp};
+
+use super::*;
+use crate::demand::{Demand, ProcessDemand};
+
+/// A clock that moves by a second whenever the test says so.
+#[derive(Default)]
+struct TestClock(AtomicU64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Stamp {
+        let ns = self.0.load(Ordering::Relaxed);
+        Stamp { wall_ms: 0, monotonic_ns: ns, boottime_ns: ns }
+    }
+}
+
+/// A folder that is removed at the end.
+struct Tree(PathBuf);
+
+impl Tree {
+    fn new(name: &str) -> Tree {
+        let path = std::env::temp_dir().join(format!("retop-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(path.join("proc")).expect("temporary folder");
+        Tree(path)
+    }
+
+    fn process(&self, pid: u32, comm: &str, ticks: u64, start: u64) -> PathBuf {
+        let folder = self.0.join("proc").join(pid.to_string());
+        fs::create_dir_all(&folder).expect("folder");
+        // A new file, as procfs gives one: a kept descriptor stays with the old.
+        let _ = fs::remove_file(folder.join("stat"));
+        fs::write(
+            folder.join("stat"),
+            format!(
+                "{pid} ({comm}) S 1 {pid} {pid} 0 -1 4194304 10 0 2 0 {ticks} 5 0 0 20 0 4 0 {start} \
+                 1048576 100 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0\n"
+            ),
+        )
+        .expect("stat");
+        folder
+    }
+
+    fn source(&self) -> Processes {
+        Processes::new(&Roots::below(&self.0))
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// One read of the source: its process table and its counts.
+fn sweep(source: &mut Processes, demand: ProcessDemand) -> (RawTable, RawTable, Vec<String>) {
+    let clock = TestClock::default();
+    let mut everything = Demand::everything();
+    everything.processes = demand;
+    let mut read = Read::new(&clock, &everything);
+    source.read(&mut read).expect("a listing");
+    let mut take = |family| {
+        let place = read.tables.iter().position(|table| table.family() == family);
+        read.tables.swap_remove(place.expect("given"))
+    };
+    let (processes, tasks) = (take(FamilyId::Process), take(FamilyId::Task));
+    (processes, tasks, read.reports.into_iter().map(|report| report.name).collect())
+}
+
+fn value(table: &RawTable, row: usize, field: retop_model::Field) -> Option<i64> {
+    let retop_model::metric::Slot::Raw(place) = field.slot else { return None };
+    table.readings(row).get(usize::from(place))?.get()
+}
+
+#[test]
+fn processes_come_go_and_change_hands() {
+    let tree = Tree::new("sweep");
+    tree.process(7, "seven", 10, 100);
+    tree.process(30, "thirty", 20, 200);
+    let mut source = tree.source();
+    let (table, tasks, _) = sweep(&mut source, ProcessDemand::default());
+    assert_eq!(table.keys(), [Key(7, 100), Key(30, 200)]);
+    assert_eq!(value(&table, 0, process::user_seconds), Some(100_000));
+    assert_eq!(value(&table, 0, process::threads), Some(4));
+    assert_eq!(value(&tasks, 0, task::exited), Some(0));
+
+    fs::remove_dir_all(tree.0.join("proc/7")).expect("gone");
+    tree.process(8, "eight", 0, 300);
+    // The number is another process's now. Outside procfs the kept file lives on; a new source
+    // stands in for the ESRCH that procfs gives.
+    tree.process(30, "again", 0, 400);
+    if let Some(entry) = source.known.iter_mut().find(|entry| entry.pid == 30) {
+        entry.stat = None;
+    }
+    let (table, tasks, _) = sweep(&mut source, ProcessDemand::default());
+    assert_eq!(table.keys(), [Key(8, 300), Key(30, 400)]);
+    assert_eq!(table.texts(1)[0].as_ref().map(|name| name.shown()), Some("again"));
+    assert_eq!(value(&tasks, 0, task::exited), Some(2));
+}
+
+#[test]
+fn folders_vanish_and_lines_are_cut_at_every_step() {
+    let tree = Tree::new("vanish");
+    tree.process(5, "five", 1, 10);
+    fs::write(tree.process(6, "six", 1, 10).join("stat"), "6 (six) S 1 2").expect("cut");
+    fs::write(tree.process(9, "nine", 1, 10).join("stat"), "").expect("empty");
+    fs::create_dir_all(tree.0.join("proc/11")).expect("no stat in it");
+    fs::write(tree.0.join("proc/12"), "a file, not a folder").expect("file");
+    fs::write(tree.0.join("proc/13x"), "no number").expect("file");
+    let mut source = tree.source();
+    let everything = ProcessDemand {
+        memory: Rows::All,
+        status: Rows::All,
+        io: Rows::All,
+        proportional: Rows::All,
+        texts: true,
+        threads: vec![Key(5, 10), Key(6, 10), Key(99, 1)],
+    };
+    let (table, _, reports) = sweep(&mut source, everything.clone());
+    assert_eq!(table.keys(), [Key(5, 10)]);
+    assert!(reports.contains(&"processes/stat".to_owned()));
+    assert_eq!(value(&table, 0, process::shared_bytes), None, "missing, not zero");
+    assert_eq!(value(&table, 0, process::read_bytes), None);
+
+    // The line is whole the next time.
+    tree.process(6, "six", 1, 10);
+    let (table, tasks, _) = sweep(&mut source, everything);
+    assert_eq!(table.keys(), [Key(5, 10), Key(6, 10)]);
+    assert_eq!(value(&tasks, 0, task::processes), Some(2));
+}
+
+#[test]
+fn details_are_read_for_the_rows_that_are_wanted() {
+    let tree = Tree::new("details");
+    for pid in [20, 21] {
+        let folder = tree.process(pid, "worker", 3, 50);
+        fs::write(folder.join("statm"), "300 250 50 1 0 40 0\n").expect("statm");
+        fs::write(
+            folder.join("io"),
+            "rchar: 1\nwchar: 2\nsyscr: 3\nsyscw: 4\nread_bytes: 5\nwrite_bytes: 60\n\
+             cancelled_write_bytes: 20\n",
+        )
+        .expect("io");
+        fs::write(
+            folder.join("status"),
+            "VmSwap:\t 8 kB\nvoluntary_ctxt_switches:\t11\nnonvoluntary_ctxt_switches:\t12\n",
+        )
+        .expect("status");
+    }
+    let rows = Rows::Keys(vec![Key(21, 50)]);
+    let demand = ProcessDemand {
+        memory: rows.clone(),
+        status: rows.clone(),
+        io: rows,
+        ..ProcessDemand::default()
+    };
+    let (table, ..) = sweep(&mut tree.source(), demand);
+    let page = i64::try_from(crate::linux::page_bytes()).expect("small");
+    assert_eq!(value(&table, 1, process::resident_bytes), Some(250 * page));
+    assert_eq!(value(&table, 1, process::shared_bytes), Some(50 * page));
+    assert_eq!(value(&table, 1, process::written_bytes), Some(40));
+    assert_eq!(value(&table, 1, process::swap_bytes), Some(8192));
+    assert_eq!(value(&table, 1, process::voluntary_switches), Some(11));
+    assert_eq!(value(&table, 0, process::resident_bytes), Some(100 * page), "from the stat line");
+    assert_eq!(value(&table, 0, process::read_bytes), None, "nobody asked");
+}
+
+#[test]
+fn without_a_process_file_system_there_is_a_reason() {
+    let nowhere = Path::new("/nonexistent-machine");
+    let mut source = Processes::new(&Roots::below(nowhere));
+    let (clock, demand) = (TestClock::default(), Demand::everything());
+    let problem = source.read(&mut Read::new(&clock, &demand)).expect_err("nothing there");
+    assert!(problem.reason.contains("/nonexistent-machine/proc"), "{}", problem.reason);
+}
+
+#[test]
+fn without_descriptors_to_keep_everything_is_still_read() {
+    let tree = Tree::new("descriptors");
+    for pid in 1..=50 {
+        tree.process(pid, "p", 1, u64::from(pid));
+    }
+    let mut source = tree.source();
+    source.descriptors = Descriptors::limited(10);
+    for _ in 0..3 {
+        let (table, _, reports) = sweep(&mut source, ProcessDemand::default());
+        assert_eq!(table.len(), 50);
+        assert!(reports.contains(&"processes/descriptors".to_owned()));
+    }
+    assert_eq!(source.known.iter().filter(|entry| entry.stat.is_some()).count(), 10);
+}
