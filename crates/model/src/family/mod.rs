@@ -39,6 +39,7 @@ families! {
     Cgroup cgroup,
     Process process,
     Thread thread,
+    Exit exit,
     Source source,
 }
 

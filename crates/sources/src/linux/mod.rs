@@ -3,6 +3,7 @@
 mod container;
 mod kept;
 mod process;
+mod taskstats;
 mod users;
 
 use crate::roots::Roots;
@@ -10,7 +11,7 @@ use crate::source::Source;
 
 /// Every source of Linux, in the order in which they are read.
 pub fn sources(roots: &Roots) -> Vec<Box<dyn Source>> {
-    vec![Box::new(process::Processes::new(roots))]
+    vec![Box::new(process::Processes::new(roots)), Box::new(taskstats::Taskstats::new(roots))]
 }
 
 /// Bytes in a page of memory.
