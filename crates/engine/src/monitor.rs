@@ -14,6 +14,9 @@ use crate::tick::Ticker;
 pub struct Settings {
     /// Time from one sample to the next.
     pub interval: Duration,
+    /// Time from the first sample to the second, if shorter: rates need two, and nobody wants to
+    /// look at an empty column for a whole interval.
+    pub first_interval: Duration,
     /// Bytes that the history of raw samples may take.
     pub history_bytes: usize,
     /// What is read.
@@ -60,12 +63,16 @@ impl Monitor {
             let mut ticker = Ticker::live(machine, Arc::clone(&clock));
             ticker.set_demand(settings.demand);
             let mut pace = Pace { interval: settings.interval, due_ns: clock.monotonic_ns() };
+            let mut first = Some(settings.first_interval.min(settings.interval));
             loop {
                 let snapshot = ticker.tick();
                 *published.lock().unwrap_or_else(PoisonError::into_inner) =
                     Some(Arc::clone(&snapshot));
                 on_sample(&snapshot);
-                ticker.own().ticks_missed += pace.next(clock.monotonic_ns());
+                match first.take() {
+                    Some(first) => pace.start_over(clock.monotonic_ns(), first),
+                    None => ticker.own().ticks_missed += pace.next(clock.monotonic_ns()),
+                }
                 if !sleep(&commanded, &*clock, &mut pace, &mut ticker) {
                     return;
                 }
@@ -104,6 +111,12 @@ struct Pace {
 }
 
 impl Pace {
+    /// Begins a new grid, `after` from now.
+    fn start_over(&mut self, now_ns: u64, after: Duration) {
+        let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+        self.due_ns = now_ns.saturating_add(after);
+    }
+
     /// Moves on to the next due time after `now_ns`; tells how many were passed over.
     fn next(&mut self, now_ns: u64) -> u64 {
         let step = u64::try_from(self.interval.as_nanos()).unwrap_or(u64::MAX).max(1);
@@ -132,8 +145,7 @@ fn sleep(
             }
             Ok(Command::Interval(interval)) => {
                 pace.interval = interval;
-                pace.due_ns = clock.monotonic_ns();
-                pace.next(pace.due_ns);
+                pace.start_over(clock.monotonic_ns(), interval);
             }
         }
     }

@@ -168,6 +168,13 @@ impl<'a> Row<'a> {
         self.table().map_or(Key::ONE, |table| table.keys()[self.index])
     }
 
+    /// The family.
+    #[inline]
+    #[must_use]
+    pub fn family(self) -> FamilyId {
+        self.family
+    }
+
     /// Its place in [`Snapshot::rows`].
     #[inline]
     #[must_use]
@@ -252,6 +259,12 @@ impl<'a> Delta<'a> {
     #[must_use]
     pub fn now(&self, field: Field) -> Option<f64> {
         self.row.get(field)
+    }
+
+    /// The integer of a raw field as it was read.
+    #[must_use]
+    pub fn raw(&self, field: Field) -> Option<i64> {
+        self.row.raw(field)
     }
 
     /// True if the entity was not there in the previous read.

@@ -85,6 +85,8 @@ family! {
         read_bytes_per_second: BytesPerSecond { label: "RD/s" } = |d| d.rate(read_bytes);
         /// Bytes written per second.
         written_bytes_per_second: BytesPerSecond { label: "WR/s" } = |d| d.rate(written_bytes);
+        /// Processes of the group killed because its limit was reached, per second.
+        oom_kills_per_second: PerSecond = |d| d.rate(oom_kills);
         /// Share of the interval in which a task waited for a CPU.
         cpu_pressure_ratio: Ratio = |d| Some(d.rate(cpu_pressure_seconds)?.min(1.0));
         /// Share of the interval in which a task waited for memory.

@@ -127,6 +127,8 @@ family! {
         major_faults_per_second: PerSecond = |d| d.rate(major_faults);
         /// Evicted pages read again, per second.
         refaults_per_second: PerSecond = |d| d.rate(refaults);
+        /// Processes killed for want of memory, per second.
+        oom_kills_per_second: PerSecond = |d| d.rate(oom_kills);
         /// Original size of what zram holds for each byte that it takes.
         zram_compression_ratio: Ratio = |d| d.share(zram_stored_bytes, zram_bytes);
     }

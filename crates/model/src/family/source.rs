@@ -47,6 +47,12 @@ family! {
     derived {
         /// 1 if the source works, 0 if not.
         up: Count { scraped: true } = |d| Some(f64::from(d.now(state)? == 0.0));
+        /// 1 if the source worked before and now fails or does not answer.
+        lost: Count = |d| {
+            let worked = d.now(reads)? > d.now(errors)?;
+            let state_now = d.raw(state)?;
+            Some(f64::from(worked && (state_now == FAILING || state_now == SLOW)))
+        };
         /// Share of the last interval spent on reading.
         read_ratio: Ratio = |d| d.rate(read_time_seconds);
     }

@@ -1,0 +1,244 @@
+//! Alerts: thresholds that must hold for a while, clear with hysteresis, and name a culprit.
+//!
+//! Pure: an [`Alerts`] is advanced with each snapshot, live or from a recording, and gives the same
+//! events for the same samples.
+
+mod rule;
+
+use std::collections::{HashMap, VecDeque};
+
+pub use rule::{Bound, Culprit, Rule, Severity, builtin};
+
+use crate::family::{FamilyId, cgroup, process};
+use crate::metric::Field;
+use crate::snapshot::{Row, Snapshot};
+use crate::stamp::Stamp;
+use crate::table::Key;
+
+/// Events that are remembered; the oldest are forgotten first.
+const EVENTS: usize = 1000;
+
+/// An alert that fires now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Active {
+    /// The rule's name.
+    pub rule: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The entity that it is about: a mount point, a cgroup, a device; empty for the machine.
+    pub subject: String,
+    /// What was measured last.
+    pub value: f64,
+    /// The worst that was measured while it fired.
+    pub worst: f64,
+    /// The limit that was passed.
+    pub limit: f64,
+    /// The metric.
+    pub field: Field,
+    /// Who is behind it.
+    pub culprit: Option<Suspect>,
+    /// The first sample of the run that made it fire.
+    pub since: Stamp,
+}
+
+/// A process named by an alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suspect {
+    /// The process.
+    pub key: Key,
+    /// Its pid.
+    pub pid: u64,
+    /// Its name as it may be shown.
+    pub name: String,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// When.
+    pub stamp: Stamp,
+    /// Fired or cleared.
+    pub kind: EventKind,
+    /// The alert as it then stood.
+    pub alert: Active,
+}
+
+/// Fired or cleared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// The condition has held for long enough.
+    Fired,
+    /// It has not held for a while, or its subject is gone.
+    Cleared,
+}
+
+/// What is known of one rule and one entity.
+#[derive(Debug)]
+struct Watch {
+    first: Stamp,
+    samples: u32,
+    active: Option<Active>,
+    seen: u64,
+}
+
+/// All rules with their state.
+#[derive(Debug)]
+pub struct Alerts {
+    rules: Vec<Rule>,
+    watches: HashMap<(usize, Key), Watch>,
+    events: VecDeque<Event>,
+    round: u64,
+}
+
+impl Alerts {
+    /// Watches for these rules.
+    #[must_use]
+    pub fn new(rules: Vec<Rule>) -> Alerts {
+        Alerts { rules, watches: HashMap::new(), events: VecDeque::new(), round: 0 }
+    }
+
+    /// Takes a new moment; gives the number of events that it brought.
+    pub fn advance(&mut self, snapshot: &Snapshot) -> usize {
+        self.round += 1;
+        let round = self.round;
+        let mut fresh = Vec::new();
+        for (number, rule) in self.rules.iter().enumerate() {
+            for row in snapshot.rows(rule.field.family) {
+                let Some(value) = row.get(rule.field).filter(|_| rule.concerns(row)) else {
+                    continue;
+                };
+                let place = (number, row.key());
+                let beyond = rule.is_beyond(value);
+                if !beyond && !self.watches.contains_key(&place) {
+                    continue;
+                }
+                let watch = self.watches.entry(place).or_insert_with(|| Watch {
+                    first: snapshot.stamp(),
+                    samples: 0,
+                    active: None,
+                    seen: round,
+                });
+                watch.seen = round;
+                step(rule, watch, row, value, snapshot, &mut fresh);
+            }
+        }
+        // A subject that is gone, or whose source gives nothing any more, no longer alarms; one
+        // whose table merely stands still is seen again with the same value.
+        self.watches.retain(|_, watch| {
+            if watch.seen != round
+                && let Some(active) = watch.active.take()
+            {
+                fresh.push(Event {
+                    stamp: snapshot.stamp(),
+                    kind: EventKind::Cleared,
+                    alert: active,
+                });
+            }
+            watch.seen == round && (watch.samples > 0 || watch.active.is_some())
+        });
+        let count = fresh.len();
+        self.events.extend(fresh);
+        let excess = self.events.len().saturating_sub(EVENTS);
+        self.events.drain(..excess);
+        count
+    }
+
+    /// What fires now, the worst first, then the oldest.
+    #[must_use]
+    pub fn active(&self) -> Vec<&Active> {
+        let mut active: Vec<_> = self.watches.values().filter_map(|w| w.active.as_ref()).collect();
+        active.sort_by(|a, b| {
+            let key = |alert: &Active| (alert.severity, alert.since.wall_ms);
+            let (a_key, b_key) = (key(a), key(b));
+            b_key.0.cmp(&a_key.0).then(a_key.1.cmp(&b_key.1)).then(a.subject.cmp(&b.subject))
+        });
+        active
+    }
+
+    /// What happened, oldest first.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> + ExactSizeIterator {
+        self.events.iter()
+    }
+}
+
+/// Moves one watch on by one sample.
+fn step(
+    rule: &Rule,
+    watch: &mut Watch,
+    row: Row<'_>,
+    value: f64,
+    snapshot: &Snapshot,
+    events: &mut Vec<Event>,
+) {
+    if rule.is_beyond(value) {
+        if watch.samples == 0 && watch.active.is_none() {
+            watch.first = snapshot.stamp();
+        }
+        watch.samples = watch.samples.saturating_add(1);
+    } else {
+        watch.samples = 0;
+    }
+    match &mut watch.active {
+        Some(active) => {
+            active.value = value;
+            active.worst = rule.worse(active.worst, value);
+            if rule.is_clear(value) {
+                let alert = active.clone();
+                events.push(Event { stamp: snapshot.stamp(), kind: EventKind::Cleared, alert });
+                watch.active = None;
+            }
+        }
+        None if watch.samples >= rule.sustain => {
+            let alert = Active {
+                rule: rule.name.clone(),
+                severity: rule.severity,
+                subject: subject(row),
+                value,
+                worst: value,
+                limit: rule.limit,
+                field: rule.field,
+                culprit: culprit(rule, row, snapshot),
+                since: watch.first,
+            };
+            watch.active = Some(alert.clone());
+            events.push(Event { stamp: snapshot.stamp(), kind: EventKind::Fired, alert });
+        }
+        None => {}
+    }
+}
+
+/// The labels of an entity, joined.
+fn subject(row: Row<'_>) -> String {
+    let labels = row
+        .family()
+        .get()
+        .text_fields()
+        .filter(|field| field.column().role == crate::metric::Role::Label);
+    // A mount point says enough without its device.
+    labels.map(|field| row.shown(field)).find(|text| !text.is_empty()).unwrap_or("").to_owned()
+}
+
+/// The process that uses most of what the rule is about.
+fn culprit(rule: &Rule, row: Row<'_>, snapshot: &Snapshot) -> Option<Suspect> {
+    let (field, within) = match rule.culprit {
+        Culprit::Nobody => return None,
+        Culprit::Most(field) => (field, None),
+        Culprit::MostWithin(field) => (field, Some(row.shown(cgroup::cgroup))),
+    };
+    let belongs = |candidate: &Row<'_>| {
+        within.is_none_or(|group| {
+            let rest = candidate.shown(process::cgroup).strip_prefix(group);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || group == "/")
+        })
+    };
+    let (worst, _) = snapshot
+        .rows(FamilyId::Process)
+        .filter(belongs)
+        .filter_map(|candidate| Some((candidate, candidate.get(field).filter(|&v| v > 0.0)?)))
+        .max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let key = worst.key();
+    Some(Suspect { key, pid: key.0, name: worst.shown(process::name).to_owned() })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! What an alert is about, and the rules that come with retop.
+
+use crate::family::{
+    cgroup, cpu, disk, filesystem, memory, pressure, process, sensor, source, task,
+};
+use crate::metric::Field;
+use crate::snapshot::Row;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing.
+    Warning,
+    /// Something breaks, or is about to.
+    Critical,
+}
+
+impl Severity {
+    /// The word for exports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Severity::Warning => "warning",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+/// On which side of the limit it is bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Values at or above the limit.
+    Above,
+    /// Values at or below the limit.
+    Below,
+}
+
+/// Whom to name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Culprit {
+    /// No process is behind it.
+    Nobody,
+    /// The process with the most of this.
+    Most(Field),
+    /// The process with the most of this among those in the control group that the alert is about.
+    MostWithin(Field),
+}
+
+/// A condition on one metric of each entity of a family.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Short name in capitals, as the alert line shows it.
+    pub name: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The metric.
+    pub field: Field,
+    /// Which side is bad.
+    pub bound: Bound,
+    /// The limit, in the metric's base unit.
+    pub limit: f64,
+    /// The value at which it clears: a little on the good side, so that it does not flap.
+    pub clear: f64,
+    /// Samples in a row for which it must hold.
+    pub sustain: u32,
+    /// Whom to name.
+    pub culprit: Culprit,
+    /// Which entities it concerns.
+    pub only: fn(Row<'_>) -> bool,
+}
+
+impl Rule {
+    fn new(name: &str, field: Field, bound: Bound, limit: f64, clear: f64) -> Rule {
+        Rule {
+            name: name.to_owned(),
+            severity: Severity::Warning,
+            field,
+            bound,
+            limit,
+            clear,
+            sustain: 3,
+            culprit: Culprit::Nobody,
+            only: |_| true,
+        }
+    }
+
+    fn critical(self) -> Rule {
+        Rule { severity: Severity::Critical, ..self }
+    }
+
+    fn sustain(self, sustain: u32) -> Rule {
+        Rule { sustain, ..self }
+    }
+
+    fn culprit(self, culprit: Culprit) -> Rule {
+        Rule { culprit, ..self }
+    }
+
+    fn only(self, only: fn(Row<'_>) -> bool) -> Rule {
+        Rule { only, ..self }
+    }
+
+    /// True for an entity that the rule is about.
+    #[must_use]
+    pub fn concerns(&self, row: Row<'_>) -> bool {
+        (self.only)(row)
+    }
+
+    /// True on the bad side.
+    #[must_use]
+    pub fn is_beyond(&self, value: f64) -> bool {
+        match self.bound {
+            Bound::Above => value >= self.limit,
+            Bound::Below => value <= self.limit,
+        }
+    }
+
+    /// True so far on the good side that a firing alert ends.
+    #[must_use]
+    pub fn is_clear(&self, value: f64) -> bool {
+        match self.bound {
+            Bound::Above => value < self.clear,
+            Bound::Below => value > self.clear,
+        }
+    }
+
+    /// The worse of two values.
+    #[must_use]
+    pub fn worse(&self, a: f64, b: f64) -> f64 {
+        match self.bound {
+            Bound::Above => a.max(b),
+            Bound::Below => a.min(b),
+        }
+    }
+}
+
+/// The rules that come with retop. Each limit is where a person at 3 a.m. would want to know, not
+/// where a graph begins to look busy.
+#[must_use]
+pub fn builtin() -> Vec<Rule> {
+    use Bound::{Above, Below};
+    let by_cpu = Culprit::Most(process::cpu_ratio);
+    let by_memory = Culprit::Most(process::resident_bytes);
+    let by_io = Culprit::Most(process::io_bytes_per_second);
+    let by_writes = Culprit::Most(process::written_bytes_per_second);
+    let resource = |name: &'static str| -> fn(Row<'_>) -> bool {
+        match name {
+            "cpu" => |row| row.shown(pressure::resource) == "cpu",
+            "memory" => |row| row.shown(pressure::resource) == "memory",
+            _ => |row| row.shown(pressure::resource) == "io",
+        }
+    };
+    vec![
+        Rule::new("PSI-CPU", pressure::some_ratio, Above, 0.8, 0.6)
+            .only(resource("cpu"))
+            .sustain(5)
+            .culprit(by_cpu),
+        Rule::new("PSI-MEM", pressure::full_ratio, Above, 0.1, 0.05)
+            .only(resource("memory"))
+            .critical()
+            .culprit(by_memory),
+        Rule::new("PSI-IO", pressure::full_ratio, Above, 0.5, 0.3)
+            .only(resource("io"))
+            .sustain(5)
+            .culprit(by_io),
+        Rule::new("MEM", memory::available_ratio, Below, 0.05, 0.08).critical().culprit(by_memory),
+        Rule::new("SWAP", memory::swap_in_bytes_per_second, Above, 20e6, 10e6)
+            .sustain(5)
+            .culprit(by_memory),
+        Rule::new("OOM", memory::oom_kills_per_second, Above, 1e-9, 1e-9).critical().sustain(1),
+        Rule::new("DISK", filesystem::used_ratio, Above, 0.95, 0.93)
+            .only(|row| row.get(filesystem::readonly) != Some(1.0))
+            .sustain(1)
+            .culprit(by_writes),
+        Rule::new("INODES", filesystem::inodes_used_ratio, Above, 0.95, 0.93)
+            .sustain(1)
+            .culprit(by_writes),
+        Rule::new("LATENCY", disk::latency_seconds, Above, 0.2, 0.1).sustain(5).culprit(by_io),
+        Rule::new("CGROUP-MEM", cgroup::memory_limit_ratio, Above, 0.9, 0.85)
+            .culprit(Culprit::MostWithin(process::resident_bytes)),
+        Rule::new("CGROUP-OOM", cgroup::oom_kills_per_second, Above, 1e-9, 1e-9)
+            .critical()
+            .sustain(1),
+        Rule::new("THROTTLED", cgroup::throttled_ratio, Above, 0.5, 0.25)
+            .sustain(5)
+            .culprit(Culprit::MostWithin(process::cpu_ratio)),
+        Rule::new("STEAL", cpu::steal_ratio, Above, 0.2, 0.1).sustain(5),
+        Rule::new("ZOMBIES", task::zombies, Above, 50.0, 30.0),
+        Rule::new("BLOCKED", task::blocked, Above, 10.0, 5.0).sustain(5).culprit(by_io),
+        Rule::new("HOT", sensor::headroom_celsius, Below, 0.0, 5.0).critical().culprit(by_cpu),
+        Rule::new("SOURCE", source::lost, Above, 1.0, 1.0).sustain(3),
+    ]
+}
