@@ -20,3 +20,14 @@ pub use own::{OwnUsage, own_descriptors, own_usage};
 pub use roots::Roots;
 pub use signal::{SignalError, send_signal};
 pub use source::{Pace, Problem, Read, Report, Source};
+
+/// Every parser of what a machine says, by name: for the fuzzer and the replay of its corpus.
+#[doc(hidden)]
+#[must_use]
+#[allow(clippy::type_complexity)]
+pub fn parsers() -> &'static [(&'static str, fn(&[u8]))] {
+    #[cfg(target_os = "linux")]
+    return linux::PARSERS;
+    #[cfg(not(target_os = "linux"))]
+    &[]
+}

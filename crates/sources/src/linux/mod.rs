@@ -1,10 +1,13 @@
 //! Linux: procfs, sysfs, cgroups.
 
 mod container;
+mod fuzz;
 mod kept;
 mod process;
 mod taskstats;
 mod users;
+
+pub use fuzz::PARSERS;
 
 use crate::roots::Roots;
 use crate::source::Source;

@@ -46,7 +46,7 @@ impl Users {
 }
 
 /// `name:password:number:…` for each line.
-fn passwd(text: &[u8]) -> HashMap<u32, Text> {
+pub fn passwd(text: &[u8]) -> HashMap<u32, Text> {
     let entry = |line: &[u8]| {
         let mut fields = line.split(|&byte| byte == b':');
         let name = fields.next().filter(|name| !name.is_empty())?;

@@ -151,7 +151,9 @@ pub fn proportional(text: &[u8]) -> [Reading; 3] {
         let bytes = kib.saturating_mul(1024);
         match key {
             b"Pss" => pss = Some(bytes),
-            b"Private_Clean" | b"Private_Dirty" => unique = Some(unique.unwrap_or(0) + bytes),
+            b"Private_Clean" | b"Private_Dirty" => {
+                unique = Some(unique.unwrap_or(0).saturating_add(bytes));
+            }
             b"Swap" => swap = Some(bytes),
             _ => {}
         }

@@ -512,5 +512,16 @@ fn hidden_by_mount(roots: &Roots) -> Option<Problem> {
     )
 }
 
+/// Lines of `status` and `io`, and page tables, for the fuzzer.
+pub fn fuzz_details(bytes: &[u8]) {
+    let _ = detail::proportional(bytes);
+    let _ = detail::key_value(bytes);
+}
+
+/// Command lines, users and groups, for the fuzzer.
+pub fn fuzz_texts(bytes: &[u8]) {
+    texts::fuzz(bytes);
+}
+
 #[cfg(test)]
 mod tests;

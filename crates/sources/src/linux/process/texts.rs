@@ -265,6 +265,14 @@ fn unified(text: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// Every parser of this file, for the fuzzer.
+pub fn fuzz(bytes: &[u8]) {
+    let _ = (command(bytes), effective_user(bytes));
+    if let Some(path) = unified(bytes) {
+        let _ = container::of(Text::new(path).shown());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

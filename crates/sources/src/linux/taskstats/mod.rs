@@ -132,6 +132,12 @@ fn write(record: &Record, sequence: u64, table: &mut RawTable) {
         .set(exit::major_faults, record.major_faults);
 }
 
+/// Datagrams and records, for the fuzzer.
+pub fn fuzz_messages(bytes: &[u8]) {
+    netlink::fuzz(bytes, &mut |record| drop(Record::parse(record)));
+    let _ = Record::parse(bytes);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

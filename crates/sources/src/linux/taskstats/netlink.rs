@@ -153,6 +153,13 @@ fn records(attributes: &[u8], take: &mut impl FnMut(&[u8])) {
     }
 }
 
+/// A whole datagram, for the fuzzer.
+pub fn fuzz(bytes: &[u8], take: &mut impl FnMut(&[u8])) {
+    for (_, body) in Messages(bytes) {
+        records(body.get(GENERIC_HEADER..).unwrap_or(&[]), take);
+    }
+}
+
 /// The error in a netlink answer; 0 is an acknowledgement.
 fn refusal(body: &[u8]) -> Error {
     let code = body.get(..4).and_then(|bytes| bytes.try_into().ok()).map_or(0, i32::from_ne_bytes);
