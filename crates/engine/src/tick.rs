@@ -125,3 +125,6 @@ impl Ticker {
         table
     }
 }
+
+#[cfg(test)]
+mod tests;

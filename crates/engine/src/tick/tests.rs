@@ -1,0 +1,199 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use retop_model::family::{memory, source, task};
+use retop_model::{Field, Key, Stamp};
+use retop_sources::{Problem, Source};
+
+use super::*;
+
+/// A clock that moves only when told to.
+#[derive(Default)]
+struct TestClock {
+    ns: AtomicU64,
+    slept_ns: AtomicU64,
+}
+
+impl TestClock {
+    fn pass(&self, duration: Duration) {
+        let ns = u64::try_from(duration.as_nanos()).expect("short");
+        self.ns.fetch_add(ns, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Stamp {
+        let monotonic_ns = self.ns.load(Ordering::Relaxed);
+        let boottime_ns = monotonic_ns + self.slept_ns.load(Ordering::Relaxed);
+        Stamp { wall_ms: 0, monotonic_ns, boottime_ns }
+    }
+}
+
+/// Counts one up at each read; on a thread of its own it waits for leave first.
+struct Counting {
+    field: Field,
+    feeds: &'static [FamilyId],
+    count: u64,
+    leave: Option<Receiver<Result<(), Problem>>>,
+}
+
+impl Source for Counting {
+    fn name(&self) -> &'static str {
+        if self.leave.is_some() { "apart" } else { "inline" }
+    }
+
+    fn feeds(&self) -> &'static [FamilyId] {
+        self.feeds
+    }
+
+    fn pace(&self) -> Pace {
+        match self.leave {
+            Some(_) => Pace::Apart(Duration::from_secs(2)),
+            None => Pace::Tick,
+        }
+    }
+
+    fn read(&mut self, read: &mut Read<'_>) -> Result<(), Problem> {
+        if let Some(leave) = &self.leave {
+            leave.recv().expect("the test lives")?;
+        }
+        self.count += 10;
+        let begin_ns = read.now_ns();
+        let mut table = read.table(self.field.family);
+        table.push(Key::ONE).set(self.field, self.count);
+        read.give(table, begin_ns);
+        Ok(())
+    }
+}
+
+fn machine(sources: Vec<Box<dyn Source>>) -> Machine {
+    Machine { name: "test".to_owned(), sources }
+}
+
+fn inline() -> Box<dyn Source> {
+    let feeds = &[FamilyId::Task];
+    Box::new(Counting { field: task::exited, feeds, count: 0, leave: None })
+}
+
+fn apart() -> (Box<dyn Source>, Sender<Result<(), Problem>>) {
+    let (sender, leave) = channel();
+    let feeds = &[FamilyId::Memory];
+    let field = memory::page_in_bytes;
+    (Box::new(Counting { field, feeds, count: 0, leave: Some(leave) }), sender)
+}
+
+fn status<'a>(snapshot: &'a Snapshot, name: &str) -> retop_model::Row<'a> {
+    let rows = snapshot.rows(FamilyId::Source);
+    rows.into_iter().find(|row| row.shown(source::source) == name).expect("listed")
+}
+
+/// Ticks until the thread's answer is in.
+fn tick_until(ticker: &mut Ticker, done: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+    loop {
+        let snapshot = ticker.tick();
+        if done(&snapshot) {
+            return snapshot;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn rates_come_from_the_clock_of_the_reads_and_stop_at_a_gap() {
+    let clock = Arc::new(TestClock::default());
+    let mut ticker = Ticker::live(machine(vec![inline()]), Arc::<TestClock>::clone(&clock));
+    let rate = |snapshot: &Snapshot| snapshot.one(task::exited_per_second);
+    clock.pass(Duration::from_secs(1));
+    assert_eq!(rate(&ticker.tick()), None);
+    clock.pass(Duration::from_millis(2500));
+    assert_eq!(rate(&ticker.tick()), Some(4.0));
+    clock.pass(Duration::from_secs(1));
+    clock.slept_ns.store(3_600_000_000_000, Ordering::Relaxed);
+    let after_sleep = ticker.tick();
+    assert!(after_sleep.is_gap());
+    assert_eq!(rate(&after_sleep), None);
+    clock.pass(Duration::from_secs(1));
+    assert_eq!(rate(&ticker.tick()), Some(10.0));
+}
+
+#[test]
+fn a_source_that_hangs_keeps_nobody_waiting() {
+    let clock = Arc::new(TestClock::default());
+    let (hanging, leave) = apart();
+    let sources = vec![hanging, inline()];
+    let mut ticker = Ticker::live(machine(sources), Arc::<TestClock>::clone(&clock));
+    let mut snapshot = ticker.tick();
+    for _ in 0..5 {
+        clock.pass(Duration::from_secs(1));
+        snapshot = ticker.tick();
+        assert!(snapshot.one(task::exited).is_some(), "the others are read");
+    }
+    let row = status(&snapshot, "apart");
+    assert_eq!(row.state(source::state), Some("slow"));
+    assert_eq!(row.shown(source::reason), "no answer for 5 s");
+    assert_eq!(snapshot.one(memory::page_in_bytes), None);
+
+    leave.send(Ok(())).expect("waiting");
+    let came = |snapshot: &Snapshot| snapshot.one(memory::page_in_bytes).is_some();
+    let snapshot = tick_until(&mut ticker, came);
+    assert_eq!(status(&snapshot, "apart").state(source::state), Some("works"));
+}
+
+#[test]
+fn a_slow_table_stands_until_the_next_and_keeps_its_rate() {
+    let clock = Arc::new(TestClock::default());
+    let (slow, leave) = apart();
+    let mut ticker = Ticker::live(machine(vec![slow]), Arc::<TestClock>::clone(&clock));
+    for _ in 0..2 {
+        leave.send(Ok(())).expect("waiting");
+        clock.pass(Duration::from_secs(2));
+        let reads = |snapshot: &Snapshot| status(snapshot, "apart").get(source::reads);
+        let before = reads(&ticker.tick()).unwrap_or(0.0);
+        let due = before.max(1.0);
+        tick_until(&mut ticker, |snapshot| reads(snapshot).is_some_and(|now| now >= due));
+    }
+    clock.pass(Duration::from_millis(500));
+    let between = ticker.tick();
+    let rate = between.one(memory::page_in_bytes_per_second);
+    assert!(rate.is_none() || rate == Some(5.0), "{rate:?}");
+    assert!(between.one(memory::page_in_bytes).is_some(), "the last table stands");
+}
+
+#[test]
+fn what_a_source_says_of_itself_is_data() {
+    let clock = Arc::new(TestClock::default());
+    let (denied, leave) = apart();
+    let mut ticker = Ticker::live(machine(vec![denied]), Arc::<TestClock>::clone(&clock));
+    let problem = Problem::denied("energy_uj: permission denied").hint("run as root");
+    leave.send(Err(problem)).expect("waiting");
+    let answered =
+        |snapshot: &Snapshot| status(snapshot, "apart").state(source::state) == Some("denied");
+    let snapshot = tick_until(&mut ticker, answered);
+    let row = status(&snapshot, "apart");
+    assert_eq!(row.shown(source::reason), "energy_uj: permission denied");
+    assert_eq!(row.shown(source::hint), "run as root");
+    assert_eq!(row.get(source::up), Some(0.0));
+}
+
+#[test]
+fn nobody_asks_nobody_reads() {
+    let clock = Arc::new(TestClock::default());
+    let (unasked, _leave) = apart();
+    let mut ticker = Ticker::live(machine(vec![unasked]), Arc::<TestClock>::clone(&clock));
+    ticker.set_demand(Demand::default());
+    let snapshot = ticker.tick();
+    assert_eq!(status(&snapshot, "apart").state(source::state), Some("unasked"));
+    assert_eq!(status(&snapshot, "apart").get(source::reads), Some(0.0));
+}
+
+#[test]
+fn memory_of_old_tables_is_used_again() {
+    let clock = Arc::new(TestClock::default());
+    let mut ticker = Ticker::lockstep(machine(vec![inline()]), Arc::<TestClock>::clone(&clock));
+    for _ in 0..100 {
+        clock.pass(Duration::from_secs(1));
+        ticker.tick();
+    }
+    assert!(ticker.retired.len() <= 4, "{} tables wait", ticker.retired.len());
+}
