@@ -4,10 +4,12 @@
 //! events for the same samples.
 
 mod rule;
+mod user;
 
 use std::collections::{HashMap, VecDeque};
 
 pub use rule::{Bound, Culprit, Rule, Severity, builtin};
+pub use user::UserRule;
 
 use crate::family::{FamilyId, cgroup, process};
 use crate::metric::Field;
@@ -178,6 +180,7 @@ fn step(
     } else {
         watch.samples = 0;
     }
+    let due = watch.samples >= rule.sustain && held(watch, snapshot) >= rule.hold_seconds;
     match &mut watch.active {
         Some(active) => {
             active.value = value;
@@ -188,7 +191,7 @@ fn step(
                 watch.active = None;
             }
         }
-        None if watch.samples >= rule.sustain => {
+        None if due => {
             let alert = Active {
                 rule: rule.name.clone(),
                 severity: rule.severity,
@@ -207,7 +210,13 @@ fn step(
     }
 }
 
-/// The labels of an entity, joined.
+/// Seconds since the first sample of the run.
+fn held(watch: &Watch, snapshot: &Snapshot) -> f64 {
+    let passed = snapshot.stamp().monotonic_ns.saturating_sub(watch.first.monotonic_ns);
+    passed as f64 / 1e9
+}
+
+/// The first label of an entity that says something.
 fn subject(row: Row<'_>) -> String {
     let labels = row
         .family()

@@ -63,6 +63,8 @@ pub struct Rule {
     pub clear: f64,
     /// Samples in a row for which it must hold.
     pub sustain: u32,
+    /// Seconds for which it must hold as well.
+    pub hold_seconds: f64,
     /// Whom to name.
     pub culprit: Culprit,
     /// Which entities it concerns.
@@ -79,6 +81,7 @@ impl Rule {
             limit,
             clear,
             sustain: 3,
+            hold_seconds: 0.0,
             culprit: Culprit::Nobody,
             only: |_| true,
         }
