@@ -1,1 +1,103 @@
-fn main() {}
+//! Chores: `cargo xtask CHORE`.
+// Chores run programs, read the clock and the environment; what ships must not.
+#![allow(clippy::disallowed_methods)]
+#![forbid(unsafe_code)]
+
+#[cfg(target_os = "linux")]
+mod bench;
+mod bless;
+#[cfg(target_os = "linux")]
+mod floor;
+mod layers;
+#[cfg(target_os = "linux")]
+mod load;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+const USAGE: &str = "\
+cargo xtask bless                    make docs/metrics.md, man page, completions and golden files anew
+cargo xtask check-layers             which crate may use which, and what only sources may hold
+cargo xtask size                     size of the release binary
+cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--binary FILE] [--write]
+                                     retop and its peers side by side; --write puts the tables
+                                     into docs/performance.md
+cargo xtask load N                   N processes to look at, until interrupted
+cargo xtask floor [--seconds N]      CPU time that one read of each process costs at least";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match args.as_slice() {
+        ["bless"] => bless::run(),
+        ["check-layers"] => layers::run(),
+        ["size"] => size(),
+        #[cfg(target_os = "linux")]
+        ["bench", options @ ..] => bench::run(options),
+        #[cfg(target_os = "linux")]
+        ["load", count] => load::run(count),
+        #[cfg(target_os = "linux")]
+        [load::CHILD, words @ ..] => load::child(words),
+        #[cfg(target_os = "linux")]
+        ["floor", options @ ..] => floor::run(options),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => Err(anyhow::anyhow!("no such chore here; cargo xtask help lists them")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of the workspace.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+fn must(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot run {command:?}"))?;
+    if !status.success() {
+        bail!("{command:?}: {status}");
+    }
+    Ok(())
+}
+
+/// Builds the release binary and tells where it is.
+fn release() -> Result<PathBuf> {
+    must(cargo().args(["build", "--release", "--package", "retop"]))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    Ok(target.unwrap_or_else(|| root().join("target")).join("release/retop"))
+}
+
+fn size() -> Result<()> {
+    let bytes = std::fs::metadata(release()?)?.len();
+    println!("release binary: {:.2} MiB ({bytes} bytes; budget 6 MiB)", bytes as f64 / 1048576.0);
+    Ok(())
+}
+
+/// The value of `--name` in a list of options.
+#[cfg(target_os = "linux")]
+fn option<'a>(options: &[&'a str], name: &str) -> Result<Option<&'a str>> {
+    match options.iter().position(|option| *option == name) {
+        None => Ok(None),
+        Some(place) => match options.get(place + 1) {
+            Some(value) => Ok(Some(value)),
+            None => bail!("{name} needs a value"),
+        },
+    }
+}

@@ -1,0 +1,92 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[retop] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'retop'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'retop'= {
+            cand --serve 'Serve Prometheus metrics; on 127.0.0.1 unless told otherwise'
+            cand -i 'Time between samples, 0.1s to 24h: 0.5, 500ms, 2s, 1m [1s]'
+            cand --interval 'Time between samples, 0.1s to 24h: 0.5, 500ms, 2s, 1m [1s]'
+            cand --root 'Read the machine under DIR: a tree with proc/ and sys/ [/]'
+            cand --source 'Watch a made-up machine'
+            cand --history 'Memory for the history of raw samples; 0 for none [64M]'
+            cand --subsamples 'Readings within one interval [1] (accepted, no effect yet)'
+            cand --samples 'Stop after N samples; 0 goes on'
+            cand --processes 'Processes in the output, by CPU; with --filter all that match'
+            cand --args 'Process arguments in the output: none, redacted, full [none]'
+            cand -f 'Only processes that match: words, cpu>10, user=bob'
+            cand --filter 'Only processes that match: words, cpu>10, user=bob'
+            cand --color 'auto, always, never; or 0 to 8 for one colour, as in asitop [auto]'
+            cand --theme 'Colours of the screen; picked by the terminal if not set'
+            cand --core-view 'How cores are drawn: gauge, history, both [gauge] (accepted, no effect yet)'
+            cand --chart-glyph 'What charts are drawn with: dots, block [dots] (accepted, no effect yet)'
+            cand --power-scale 'What power bars are relative to: auto, profile [profile] (accepted, no effect yet)'
+            cand --avg 'Window of rolling averages [30s] (accepted, no effect yet)'
+            cand --alert-bw-sat-percent 'Memory bandwidth of the chip''s, in percent [85] (accepted, no effect yet)'
+            cand --alert-package-power-percent 'Package power of the chip''s, in percent [85] (accepted, no effect yet)'
+            cand --alert-throttle-freq-percent 'Frequency under load of the highest, in percent [90] (accepted, no effect yet)'
+            cand --alert-swap-rise-gb 'Growth of swap, in GiB [0.3] (accepted, no effect yet)'
+            cand --alert-sustain-samples 'Samples that a condition must hold for [3] (accepted, no effect yet)'
+            cand --config 'Read FILE and not config.toml in the XDG config folder'
+            cand --json 'Stream samples as JSON, one line each'
+            cand --once 'Print one report and exit; with --json one line'
+            cand --print-config 'Print config.toml with the present settings'
+            cand --no-mouse 'Leave the mouse to the terminal'
+            cand --show-cores 'Start with one row per core (accepted, no effect yet)'
+            cand --no-show-cores 'Start without rows for cores (accepted, no effect yet)'
+            cand --show-processes 'Start with the process table open (accepted, no effect yet)'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand doctor 'Say what can be read here, what not, and what would help'
+            cand metrics 'Print every metric with its unit and meaning'
+            cand completions 'Print completions for a shell'
+            cand man 'Print the man page'
+        }
+        &'retop;doctor'= {
+            cand --root 'Read the machine under DIR: a tree with proc/ and sys/ [/]'
+            cand --source 'Watch a made-up machine'
+            cand --config 'Read FILE and not config.toml in the XDG config folder'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'retop;metrics'= {
+            cand --format 'Format of the table: md, json [md]'
+            cand --root 'Read the machine under DIR: a tree with proc/ and sys/ [/]'
+            cand --source 'Watch a made-up machine'
+            cand --config 'Read FILE and not config.toml in the XDG config folder'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'retop;completions'= {
+            cand --root 'Read the machine under DIR: a tree with proc/ and sys/ [/]'
+            cand --source 'Watch a made-up machine'
+            cand --config 'Read FILE and not config.toml in the XDG config folder'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'retop;man'= {
+            cand --root 'Read the machine under DIR: a tree with proc/ and sys/ [/]'
+            cand --source 'Watch a made-up machine'
+            cand --config 'Read FILE and not config.toml in the XDG config folder'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+    ]
+    $completions[$command]
+}

@@ -1,0 +1,85 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_retop_global_optspecs
+    string join \n json once serve= print-config i/interval= root= source= history= subsamples= samples= processes= args= f/filter= color= theme= no-mouse show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
+end
+
+function __fish_retop_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_retop_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_retop_using_subcommand
+    set -l cmd (__fish_retop_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c retop -n "__fish_retop_needs_command" -l serve -d 'Serve Prometheus metrics; on 127.0.0.1 unless told otherwise' -r -f
+complete -c retop -n "__fish_retop_needs_command" -s i -l interval -d 'Time between samples, 0.1s to 24h: 0.5, 500ms, 2s, 1m [1s]' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
+complete -c retop -n "__fish_retop_needs_command" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l history -d 'Memory for the history of raw samples; 0 for none [64M]' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l subsamples -d 'Readings within one interval [1] (accepted, no effect yet)' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l samples -d 'Stop after N samples; 0 goes on' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l processes -d 'Processes in the output, by CPU; with --filter all that match' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l args -d 'Process arguments in the output: none, redacted, full [none]' -r -f -a "none\t''
+redacted\t''
+full\t''"
+complete -c retop -n "__fish_retop_needs_command" -s f -l filter -d 'Only processes that match: words, cpu>10, user=bob' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l color -d 'auto, always, never; or 0 to 8 for one colour, as in asitop [auto]' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l theme -d 'Colours of the screen; picked by the terminal if not set' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are drawn: gauge, history, both [gauge] (accepted, no effect yet)' -r -f -a "gauge\t''
+history\t''
+both\t''"
+complete -c retop -n "__fish_retop_needs_command" -l chart-glyph -d 'What charts are drawn with: dots, block [dots] (accepted, no effect yet)' -r -f -a "dots\t''
+block\t''"
+complete -c retop -n "__fish_retop_needs_command" -l power-scale -d 'What power bars are relative to: auto, profile [profile] (accepted, no effect yet)' -r -f -a "auto\t''
+profile\t''"
+complete -c retop -n "__fish_retop_needs_command" -l avg -d 'Window of rolling averages [30s] (accepted, no effect yet)' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l alert-bw-sat-percent -d 'Memory bandwidth of the chip\'s, in percent [85] (accepted, no effect yet)' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l alert-package-power-percent -d 'Package power of the chip\'s, in percent [85] (accepted, no effect yet)' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l alert-throttle-freq-percent -d 'Frequency under load of the highest, in percent [90] (accepted, no effect yet)' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l alert-swap-rise-gb -d 'Growth of swap, in GiB [0.3] (accepted, no effect yet)' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l alert-sustain-samples -d 'Samples that a condition must hold for [3] (accepted, no effect yet)' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
+complete -c retop -n "__fish_retop_needs_command" -l json -d 'Stream samples as JSON, one line each'
+complete -c retop -n "__fish_retop_needs_command" -l once -d 'Print one report and exit; with --json one line'
+complete -c retop -n "__fish_retop_needs_command" -l print-config -d 'Print config.toml with the present settings'
+complete -c retop -n "__fish_retop_needs_command" -l no-mouse -d 'Leave the mouse to the terminal'
+complete -c retop -n "__fish_retop_needs_command" -l show-cores -d 'Start with one row per core (accepted, no effect yet)'
+complete -c retop -n "__fish_retop_needs_command" -l no-show-cores -d 'Start without rows for cores (accepted, no effect yet)'
+complete -c retop -n "__fish_retop_needs_command" -l show-processes -d 'Start with the process table open (accepted, no effect yet)'
+complete -c retop -n "__fish_retop_needs_command" -s h -l help -d 'Print help'
+complete -c retop -n "__fish_retop_needs_command" -s V -l version -d 'Print version'
+complete -c retop -n "__fish_retop_needs_command" -f -a "doctor" -d 'Say what can be read here, what not, and what would help'
+complete -c retop -n "__fish_retop_needs_command" -f -a "metrics" -d 'Print every metric with its unit and meaning'
+complete -c retop -n "__fish_retop_needs_command" -f -a "completions" -d 'Print completions for a shell'
+complete -c retop -n "__fish_retop_needs_command" -f -a "man" -d 'Print the man page'
+complete -c retop -n "__fish_retop_using_subcommand doctor" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
+complete -c retop -n "__fish_retop_using_subcommand doctor" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_using_subcommand doctor" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
+complete -c retop -n "__fish_retop_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c retop -n "__fish_retop_using_subcommand metrics" -l format -d 'Format of the table: md, json [md]' -r -f -a "md\t''
+json\t''"
+complete -c retop -n "__fish_retop_using_subcommand metrics" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
+complete -c retop -n "__fish_retop_using_subcommand metrics" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_using_subcommand metrics" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
+complete -c retop -n "__fish_retop_using_subcommand metrics" -s h -l help -d 'Print help'
+complete -c retop -n "__fish_retop_using_subcommand completions" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
+complete -c retop -n "__fish_retop_using_subcommand completions" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_using_subcommand completions" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
+complete -c retop -n "__fish_retop_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c retop -n "__fish_retop_using_subcommand man" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
+complete -c retop -n "__fish_retop_using_subcommand man" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_using_subcommand man" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
+complete -c retop -n "__fish_retop_using_subcommand man" -s h -l help -d 'Print help'

@@ -1,0 +1,335 @@
+//! The command line: clap fed from the table of options, and its errors in one line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
+
+use crate::config::{self, Origin, Resolved};
+use crate::environment::Environment;
+use crate::options::{OPTIONS, Opt, Scope};
+
+/// The shells that completions exist for.
+pub const SHELLS: &[&str] = &["bash", "zsh", "fish", "elvish"];
+
+const EXAMPLES: &str = "\
+Examples:
+  retop                                  the screen
+  retop --json --interval 5s | jq .cpu   a stream of samples
+  retop --once                           one report
+  retop --serve 9090                     metrics for Prometheus
+  retop doctor                           what can be read here, what not, and why
+
+Each option is also a key in config.toml and a variable (--no-mouse is RETOP_NO_MOUSE), except
+those that say what to do. A flag wins over a variable, a variable over the file.
+Exit status: 0 done, 1 failed, 2 wrong usage.";
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// The screen, or what `--json`, `--once` and `--serve` ask for.
+    Watch,
+    /// Say what can be read.
+    Doctor,
+    /// Print the table of metrics.
+    Metrics,
+    /// Print completions for the shell of that name.
+    Completions(&'static str),
+    /// Print the man page.
+    Man,
+}
+
+/// What the command line comes to.
+#[derive(Debug)]
+pub enum Parsed {
+    /// Something to do.
+    Run(Task, Box<Resolved>),
+    /// A text that was asked for: help or version.
+    Text(String),
+    /// Wrong usage, in one line.
+    Wrong(String),
+}
+
+/// The command line as clap knows it.
+#[must_use]
+pub fn command() -> Command {
+    let mut command = Command::new("retop")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Shows what a machine is doing, what it was doing, and what that costs in watts")
+        .after_help(EXAMPLES)
+        .args_override_self(true)
+        .disable_help_subcommand(true)
+        .subcommand_help_heading("Commands")
+        .subcommand_value_name("COMMAND");
+    for option in OPTIONS {
+        match option.scope {
+            Scope::All => command = command.arg(argument(option).global(true)),
+            Scope::Main => command = command.arg(argument(option)),
+            Scope::Only(_) => {}
+        }
+    }
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .help("Read FILE and not config.toml in the XDG config folder")
+        .help_heading(crate::options::Group::Watch.heading())
+        .value_parser(clap::value_parser!(PathBuf))
+        .value_hint(ValueHint::FilePath)
+        .global(true);
+    let shell = Arg::new("shell").value_name("SHELL").required(true).value_parser(SHELLS.to_vec());
+    command
+        .arg(config)
+        .subcommand(subcommand(
+            "doctor",
+            "Say what can be read here, what not, and what would help",
+        ))
+        .subcommand(subcommand("metrics", "Print every metric with its unit and meaning"))
+        .subcommand(subcommand("completions", "Print completions for a shell").arg(shell))
+        .subcommand(subcommand("man", "Print the man page"))
+}
+
+fn subcommand(name: &'static str, about: &'static str) -> Command {
+    let own = OPTIONS.iter().filter(|option| option.scope == Scope::Only(name)).map(argument);
+    Command::new(name).about(about).args(own)
+}
+
+fn argument(option: &'static Opt) -> Arg {
+    let mut arg = Arg::new(option.long)
+        .long(option.long)
+        .aliases(option.aliases.to_vec())
+        .help(option.full_help())
+        .help_heading(option.group.heading());
+    if let Some(short) = option.short {
+        arg = arg.short(short);
+    }
+    if option.is_switch() {
+        // Of `--show-cores` and `--no-show-cores` the last one given holds.
+        let opposite = OPTIONS.iter().find(|other| {
+            other.long.strip_prefix("no-") == Some(option.long)
+                || option.long.strip_prefix("no-") == Some(other.long)
+        });
+        return arg.action(ArgAction::SetTrue).overrides_with_all(opposite.map(|other| other.long));
+    }
+    if !option.choices.is_empty() {
+        arg = arg.value_parser(option.choices.to_vec()).hide_possible_values(true);
+    }
+    let hint = if option.value == "DIR" { ValueHint::DirPath } else { ValueHint::Other };
+    // A negative number is a wrong value, not an unknown flag.
+    arg.value_name(option.value).value_hint(hint).allow_negative_numbers(true)
+}
+
+/// Parses the command line and adds file and variables.
+#[must_use]
+pub fn parse(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> Parsed {
+    let matches = match command().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) => {
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                    Parsed::Text(error.render().to_string())
+                }
+                _ => Parsed::Wrong(one_line(&error)),
+            };
+        }
+    };
+    match resolve(&matches, environment) {
+        Ok((task, resolved)) => Parsed::Run(task, Box::new(resolved)),
+        Err(message) => Parsed::Wrong(message),
+    }
+}
+
+fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Resolved), String> {
+    let (task, own) = match matches.subcommand() {
+        Some(("doctor", own)) => (Task::Doctor, own),
+        Some(("metrics", own)) => (Task::Metrics, own),
+        Some(("man", own)) => (Task::Man, own),
+        Some(("completions", own)) => {
+            let shell = own.get_one::<String>("shell").map_or("", String::as_str);
+            let shell = SHELLS.iter().find(|known| **known == shell).copied();
+            (Task::Completions(shell.unwrap_or("bash")), own)
+        }
+        _ => (Task::Watch, matches),
+    };
+    // Completions must come even where the config file is broken.
+    if matches!(task, Task::Completions(_) | Task::Man) {
+        return Ok((task, Resolved::defaults()));
+    }
+    let named = environment.variables.get("RETOP_CONFIG").map(PathBuf::from);
+    let file = own.get_one::<PathBuf>("config").cloned().or(named);
+    let mut resolved = config::load(environment, file.as_deref())?;
+    for option in OPTIONS {
+        let from = match option.scope {
+            Scope::Main => matches,
+            Scope::All | Scope::Only(_) => own,
+        };
+        let text = if option.is_switch() {
+            let on = from.try_get_one::<bool>(option.long).ok().flatten().copied();
+            on.unwrap_or(false).then_some("true")
+        } else {
+            from.try_get_one::<String>(option.long).ok().flatten().map(String::as_str)
+        };
+        let Some(text) = text else { continue };
+        resolved
+            .set(option, text, Origin::Flag)
+            .map_err(|why| format!("--{}: {why}", option.long))?;
+    }
+    if task == Task::Watch {
+        consistent(&resolved)?;
+    }
+    Ok((task, resolved))
+}
+
+/// Flags that mean nothing without another one are refused: nobody gives them for nothing.
+fn consistent(resolved: &Resolved) -> Result<(), String> {
+    let settings = &resolved.settings;
+    let export = settings.json || settings.once || settings.serve.is_some();
+    for option in OPTIONS.iter().filter(|o| ["samples", "processes", "args"].contains(&o.long)) {
+        if resolved.origin(option.long) == Origin::Flag && !export {
+            let long = option.long;
+            return Err(format!("--{long} is for output: retop --json --{long} {}", option.value));
+        }
+    }
+    if settings.source.is_some() && resolved.origin("root") != Origin::Default {
+        return Err("--root and --source name two machines; give one of them".to_owned());
+    }
+    Ok(())
+}
+
+/// What clap has to say, in one line and lower case, with what to write instead.
+fn one_line(error: &clap::Error) -> String {
+    let get = |kind| error.get(kind).map(ToString::to_string);
+    let subject = get(ContextKind::InvalidArg).or_else(|| get(ContextKind::InvalidSubcommand));
+    let subject = subject.unwrap_or_default();
+    // `--interval <TIME>` is how clap names an option with a value.
+    let name = subject.split_whitespace().next().unwrap_or_default();
+    let near = get(ContextKind::SuggestedArg);
+    let help = "retop --help lists the rest";
+    match error.kind() {
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand if !name.starts_with('-') => {
+            let known = command();
+            let known: Vec<_> = known.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+            let near = crate::value::nearest(name, known.iter().map(String::as_str));
+            match near {
+                Some(near) => format!("unknown command '{name}'; there is '{near}'; {help}"),
+                None => format!("unknown command '{name}'; {help}"),
+            }
+        }
+        ErrorKind::UnknownArgument => match near {
+            Some(near) => format!("unknown option '{name}'; there is '{near}'; {help}"),
+            None => format!("unknown option '{name}'; {help}"),
+        },
+        ErrorKind::InvalidValue => {
+            let valid = get(ContextKind::ValidValue).unwrap_or_default();
+            match get(ContextKind::InvalidValue).filter(|value| !value.is_empty()) {
+                Some(value) => format!("{name}: '{value}' is none of {valid}"),
+                None => format!("{name} needs a value: {subject}"),
+            }
+        }
+        ErrorKind::MissingRequiredArgument => {
+            format!("{name} is missing; write one of: {}", SHELLS.join(", "))
+        }
+        ErrorKind::TooManyValues => format!("{name} takes no value; {help}"),
+        ErrorKind::InvalidUtf8 => "an argument is not valid UTF-8".to_owned(),
+        _ => {
+            let text = error.render().to_string();
+            let first = text.lines().next().unwrap_or_default();
+            config::lower(first.trim_start_matches("error: "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(args: &str) -> String {
+        let args = std::iter::once("retop").chain(args.split_whitespace()).map(OsString::from);
+        match parse(args, &Environment::default()) {
+            Parsed::Wrong(message) => message,
+            other => panic!("accepted: {other:?}"),
+        }
+    }
+
+    fn right(args: &str) -> (Task, Resolved) {
+        let args = std::iter::once("retop").chain(args.split_whitespace()).map(OsString::from);
+        match parse(args, &Environment::default()) {
+            Parsed::Run(task, resolved) => (task, *resolved),
+            other => panic!("refused: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn clap_finds_nothing_wrong_with_the_command() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn errors_are_one_line_and_say_what_to_do() {
+        let cases = [
+            (
+                "--intervall 1",
+                "unknown option '--intervall'; there is '--interval'; retop --help lists the rest",
+            ),
+            ("--xyzzy", "unknown option '--xyzzy'; retop --help lists the rest"),
+            ("doctr", "unknown command 'doctr'; there is 'doctor'; retop --help lists the rest"),
+            ("nonsense", "unknown command 'nonsense'; retop --help lists the rest"),
+            ("--interval", "--interval needs a value: --interval <TIME>"),
+            ("--interval -1", "--interval: '-1' is no time; write 0.5, 500ms, 2s, 1m or 1h"),
+            ("--interval 0", "--interval: '0' is out of range; write a time from 0.1s to 24h"),
+            ("--color 9", "--color: '9' is none of auto, always, never or 0 to 8"),
+            ("--json=yes", "--json takes no value; retop --help lists the rest"),
+            ("--samples 3", "--samples is for output: retop --json --samples N"),
+            ("--root / --source sim:x", "--root and --source name two machines; give one of them"),
+            ("completions", "<SHELL> is missing; write one of: bash, zsh, fish, elvish"),
+            ("completions tcsh", "<SHELL>: 'tcsh' is none of bash, zsh, fish, elvish"),
+            ("doctor --json", "unknown option '--json'; retop --help lists the rest"),
+            ("metrics --format xml", "--format: 'xml' is none of md, json"),
+        ];
+        for (args, wanted) in cases {
+            assert_eq!(wrong(args), wanted, "{args}");
+        }
+    }
+
+    #[test]
+    fn the_old_command_lines_work() {
+        let (task, resolved) = right(
+            "--interval 2 --avg 30 --subsamples 2 --color 2 --show_cores --core-view history \
+             --show-processes --proc-filter python|ollama --power-scale auto --chart-glyph block \
+             --alert-bw-sat-percent 80 --alert-package-power-percent 90 --alert-swap-rise-gb 0.5 \
+             --alert-sustain-samples 4",
+        );
+        assert_eq!(task, Task::Watch);
+        assert_eq!(resolved.settings.screen.show_cores, Some(true));
+        assert_eq!(resolved.settings.filter.as_deref(), Some("python|ollama"));
+        assert_eq!(resolved.settings.alerts.sustain_samples, 4);
+        assert_eq!(resolved.notes().count(), 11);
+        let (_, resolved) = right("--no-show_cores --show_cores --interval 1 --interval 3");
+        assert_eq!(resolved.settings.screen.show_cores, Some(true));
+        assert_eq!(resolved.settings.interval.as_secs(), 3);
+        let (_, resolved) = right("--show_cores --no-show_cores");
+        assert_eq!(resolved.settings.screen.show_cores, Some(false));
+    }
+
+    #[test]
+    fn global_options_stand_before_and_after_a_command() {
+        for args in ["--source sim:x doctor", "doctor --source sim:x"] {
+            let (task, resolved) = right(args);
+            assert_eq!((task, resolved.settings.source.as_deref()), (Task::Doctor, Some("sim:x")));
+        }
+        assert_eq!(right("metrics --format json").1.settings.format, crate::settings::Format::Json);
+        assert_eq!(right("completions zsh").0, Task::Completions("zsh"));
+        assert_eq!(right("man").0, Task::Man);
+    }
+
+    #[test]
+    fn help_names_every_option_and_says_what_has_no_effect() {
+        let args = ["retop", "--help"].map(OsString::from);
+        let Parsed::Text(help) = parse(args, &Environment::default()) else { panic!("no help") };
+        for option in OPTIONS.iter().filter(|option| !matches!(option.scope, Scope::Only(_))) {
+            assert!(help.contains(&format!("--{}", option.long)), "{}", option.long);
+        }
+        let unused = OPTIONS.iter().filter(|option| !option.used).count();
+        assert_eq!(help.matches("no effect yet").count(), unused);
+    }
+}

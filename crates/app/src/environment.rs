@@ -1,0 +1,105 @@
+//! What the process was started with. Read once, here, and passed on.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+
+/// The environment of the process.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// Variables that start with `RETOP_` and are not empty.
+    pub variables: BTreeMap<String, String>,
+    /// Where `config.toml` is looked for: `retop` in the XDG config folder, on macOS too.
+    pub config_folder: Option<PathBuf>,
+    /// Where state that is no setting is kept: the last sort order, the filters used.
+    pub state_folder: Option<PathBuf>,
+    /// Whether a person reads what is printed.
+    pub stdout_is_terminal: bool,
+    /// Whether a person can press keys.
+    pub stdin_is_terminal: bool,
+    /// What the terminal says of itself.
+    pub terminal: Terminal,
+}
+
+/// Variables that say what a terminal can do.
+#[derive(Clone, Debug, Default)]
+pub struct Terminal {
+    /// `TERM`.
+    pub term: String,
+    /// `COLORTERM`.
+    pub colorterm: String,
+    /// `TERM_PROGRAM`.
+    pub program: String,
+    /// `COLORFGBG`.
+    pub colors: String,
+    /// `NO_COLOR` is set and not empty.
+    pub no_color: bool,
+    /// `CLICOLOR_FORCE` is set and neither empty nor 0.
+    pub force_color: bool,
+    /// Whether the locale encodes text as UTF-8.
+    pub utf8: bool,
+}
+
+impl Environment {
+    /// The environment of this process. A variable that is not UTF-8 counts as not set.
+    #[must_use]
+    #[allow(clippy::disallowed_methods)] // the one place that reads the environment
+    pub fn of_process() -> Environment {
+        let get = |name: &str| std::env::var(name).unwrap_or_default();
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, value)| name.starts_with("RETOP_") && !value.is_empty())
+            .collect();
+        let folders = etcetera::base_strategy::Xdg::new().ok();
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(get).into_iter().find(|l| !l.is_empty());
+        Environment {
+            variables,
+            config_folder: folders.as_ref().map(|xdg| xdg.config_dir().join("retop")),
+            state_folder: folders.and_then(|xdg| Some(xdg.state_dir()?.join("retop"))),
+            stdout_is_terminal: std::io::stdout().is_terminal(),
+            stdin_is_terminal: std::io::stdin().is_terminal(),
+            terminal: Terminal {
+                term: get("TERM"),
+                colorterm: get("COLORTERM"),
+                program: get("TERM_PROGRAM"),
+                colors: get("COLORFGBG"),
+                no_color: !get("NO_COLOR").is_empty(),
+                force_color: !matches!(get("CLICOLOR_FORCE").as_str(), "" | "0"),
+                utf8: is_utf8(locale.as_deref().unwrap_or_default()),
+            },
+        }
+    }
+}
+
+/// Without any locale the C locale is in force, in which modern terminals still show UTF-8; a
+/// locale that names another encoding is believed.
+fn is_utf8(locale: &str) -> bool {
+    match locale.split_once('.') {
+        Some((_, encoding)) => {
+            let encoding = encoding.to_ascii_lowercase();
+            encoding.starts_with("utf-8") || encoding.starts_with("utf8")
+        }
+        None => !matches!(locale, "POSIX"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn locales() {
+        let cases = [
+            ("", true),
+            ("C", true),
+            ("C.UTF-8", true),
+            ("de_DE.utf8", true),
+            ("en_GB.UTF-8@euro", true),
+            ("de_DE.ISO-8859-1", false),
+            ("POSIX", false),
+        ];
+        for (locale, wanted) in cases {
+            assert_eq!(super::is_utf8(locale), wanted, "{locale}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The command line and the screen of retop.
+#![forbid(unsafe_code)]
+
+pub mod command;
+pub mod config;
+pub mod environment;
+pub mod options;
+pub mod run;
+pub mod settings;
+pub mod value;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crate::command::{Parsed, Task};
+use crate::environment::Environment;
+
+/// Runs the program: 0 done, 1 failed, 2 wrong usage. Errors are one line on stderr.
+#[must_use]
+pub fn start(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let environment = Environment::of_process();
+    let result = match command::parse(args, &environment) {
+        Parsed::Text(text) => run::print(&text),
+        Parsed::Wrong(message) => Err(run::Usage(message).into()),
+        Parsed::Run(Task::Completions(shell), _) => run::generated::completions(shell),
+        Parsed::Run(Task::Man, _) => run::generated::man(),
+        Parsed::Run(Task::Metrics, resolved) => run::metrics::run(&resolved.settings),
+        Parsed::Run(Task::Doctor, resolved) => run::doctor::run(&resolved.settings),
+        Parsed::Run(Task::Watch, resolved) => run::watch(&resolved, &environment),
+    };
+    run::finish(result)
+}

@@ -1,0 +1,491 @@
+//! Every option, declared once. The command line, `config.toml`, the `RETOP_` variables,
+//! `--print-config`, the man page and the completions are all made from this table.
+
+use std::path::PathBuf;
+
+use crate::settings::{
+    Arguments, ChartGlyph, Color, CoreView, Format, PowerScale, Processes, Settings,
+};
+use crate::value::{self, Parsed};
+
+/// One option.
+pub struct Opt {
+    /// The flag without its dashes; also the key in `config.toml`.
+    pub long: &'static str,
+    /// A letter for it.
+    pub short: Option<char>,
+    /// Other flags and keys that mean the same: names of older tools.
+    pub aliases: &'static [&'static str],
+    /// What stands for the value in help; empty for a switch.
+    pub value: &'static str,
+    /// The words that are valid, where they are few.
+    pub choices: &'static [&'static str],
+    /// The value without any setting; empty if there is none.
+    pub default: &'static str,
+    /// One sentence, without a full stop, as it stands in `--help`.
+    pub help: &'static str,
+    /// Where it stands in `--help`.
+    pub group: Group,
+    /// Where it may be set.
+    pub place: Place,
+    /// Which commands take it.
+    pub scope: Scope,
+    /// False while nothing acts on it. Help and a note on stderr say so.
+    pub used: bool,
+    /// Parses the value and puts it into the settings.
+    pub set: fn(&mut Settings, &str) -> Parsed<()>,
+}
+
+/// Where an option stands in `--help`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// What to do instead of drawing a screen.
+    Mode,
+    /// What is watched, and how often.
+    Watch,
+    /// What exports hold.
+    Export,
+    /// The screen.
+    Screen,
+    /// Alerts.
+    Alert,
+}
+
+impl Group {
+    /// The heading.
+    #[must_use]
+    pub fn heading(self) -> &'static str {
+        match self {
+            Group::Mode => "Instead of the screen",
+            Group::Watch => "What is watched",
+            Group::Export => "With --json, --once and --serve",
+            Group::Screen => "The screen",
+            Group::Alert => "Alerts",
+        }
+    }
+}
+
+/// Where an option may be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On the command line: it says what to do this once.
+    Flag,
+    /// There and in a variable.
+    Variable,
+    /// There, in a variable and in the config file.
+    Config,
+}
+
+/// Which commands take an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every one.
+    All,
+    /// `retop` without a subcommand.
+    Main,
+    /// One subcommand.
+    Only(&'static str),
+}
+
+impl Opt {
+    const fn new(
+        group: Group,
+        long: &'static str,
+        value: &'static str,
+        help: &'static str,
+        set: fn(&mut Settings, &str) -> Parsed<()>,
+    ) -> Opt {
+        Opt {
+            long,
+            short: None,
+            aliases: &[],
+            value,
+            choices: &[],
+            default: "",
+            help,
+            group,
+            place: Place::Config,
+            scope: Scope::Main,
+            used: true,
+            set,
+        }
+    }
+
+    const fn short(mut self, short: char) -> Opt {
+        self.short = Some(short);
+        self
+    }
+
+    const fn aliases(mut self, aliases: &'static [&'static str]) -> Opt {
+        self.aliases = aliases;
+        self
+    }
+
+    const fn choices(mut self, choices: &'static [&'static str]) -> Opt {
+        self.choices = choices;
+        self
+    }
+
+    const fn default(mut self, default: &'static str) -> Opt {
+        self.default = default;
+        self
+    }
+
+    const fn place(mut self, place: Place) -> Opt {
+        self.place = place;
+        self
+    }
+
+    const fn scope(mut self, scope: Scope) -> Opt {
+        self.scope = scope;
+        self
+    }
+
+    const fn unused(mut self) -> Opt {
+        self.used = false;
+        self
+    }
+
+    /// True for an option without a value.
+    #[must_use]
+    pub fn is_switch(&self) -> bool {
+        self.value.is_empty()
+    }
+
+    /// The variable that sets it.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("RETOP_{}", self.long.replace('-', "_").to_ascii_uppercase())
+    }
+
+    /// The help sentence with the default and, if nothing acts on the option, a word about that.
+    #[must_use]
+    pub fn full_help(&self) -> String {
+        let mut text = self.help.to_owned();
+        if !self.choices.is_empty() {
+            text += &format!(": {}", self.choices.join(", "));
+        }
+        if !self.default.is_empty() && !self.is_switch() {
+            text += &format!(" [{}]", self.default);
+        }
+        if !self.used {
+            text += " (accepted, no effect yet)";
+        }
+        text
+    }
+
+    /// True if `name` is this option's name or one of its aliases.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        self.long == name || self.aliases.contains(&name)
+    }
+}
+
+fn put<T>(place: &mut T, parsed: Parsed<T>) -> Parsed<()> {
+    *place = parsed?;
+    Ok(())
+}
+
+fn text(text: &str) -> Parsed<Option<String>> {
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+fn pick<T: Copy>(text: &str, words: &[&str], values: &[T]) -> Parsed<T> {
+    let place = value::choice(text, words)?;
+    values.get(place).copied().ok_or_else(|| format!("'{text}' has no meaning"))
+}
+
+fn color(text: &str) -> Parsed<Color> {
+    if let Ok(number @ 0..=8) = text.parse() {
+        return Ok(Color::Palette(number));
+    }
+    pick(text, COLORS, &[Color::Auto, Color::Always, Color::Never])
+        .map_err(|why| format!("{why} or 0 to 8"))
+}
+
+fn processes(text: &str) -> Parsed<Option<Processes>> {
+    match text {
+        "" => return Ok(None),
+        "all" => return Ok(Some(Processes::All)),
+        _ => {}
+    }
+    let count =
+        value::whole(text, 0, u64::from(u32::MAX)).map_err(|why| format!("{why} or all"))?;
+    Ok(Some(Processes::Top(usize::try_from(count).unwrap_or(usize::MAX))))
+}
+
+const COLORS: &[&str] = &["auto", "always", "never"];
+const ARGUMENTS: &[&str] = &["none", "redacted", "full"];
+const CORE_VIEWS: &[&str] = &["gauge", "history", "both"];
+const GLYPHS: &[&str] = &["dots", "block"];
+const POWER_SCALES: &[&str] = &["auto", "profile"];
+const FORMATS: &[&str] = &["md", "json"];
+const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
+
+/// Every option, in the order of `--help`.
+pub static OPTIONS: &[Opt] = &[
+    Opt::new(Group::Mode, "json", "", "Stream samples as JSON, one line each", |s, v| {
+        put(&mut s.json, value::switch(v))
+    })
+    .place(Place::Flag),
+    Opt::new(Group::Mode, "once", "", "Print one report and exit; with --json one line", |s, v| {
+        put(&mut s.once, value::switch(v))
+    })
+    .place(Place::Flag),
+    Opt::new(
+        Group::Mode,
+        "serve",
+        "[ADDR:]PORT",
+        "Serve Prometheus metrics; on 127.0.0.1 unless told otherwise",
+        |s, v| put(&mut s.serve, value::address(v).map(Some)),
+    )
+    .place(Place::Flag),
+    Opt::new(
+        Group::Mode,
+        "print-config",
+        "",
+        "Print config.toml with the present settings",
+        |s, v| put(&mut s.print_config, value::switch(v)),
+    )
+    .place(Place::Flag),
+    Opt::new(
+        Group::Watch,
+        "interval",
+        "TIME",
+        "Time between samples, 0.1s to 24h: 0.5, 500ms, 2s, 1m",
+        |s, v| put(&mut s.interval, value::interval(v)),
+    )
+    .short('i')
+    .default("1s"),
+    Opt::new(
+        Group::Watch,
+        "root",
+        "DIR",
+        "Read the machine under DIR: a tree with proc/ and sys/",
+        |s, v| put(&mut s.root, Ok(PathBuf::from(v))),
+    )
+    .default("/")
+    .place(Place::Variable)
+    .scope(Scope::All),
+    Opt::new(Group::Watch, "source", "sim:NAME", "Watch a made-up machine", |s, v| {
+        put(&mut s.source, text(v))
+    })
+    .place(Place::Variable)
+    .scope(Scope::All),
+    Opt::new(
+        Group::Watch,
+        "history",
+        "SIZE",
+        "Memory for the history of raw samples; 0 for none",
+        |s, v| put(&mut s.history_bytes, value::bytes(v)),
+    )
+    .default("64M"),
+    Opt::new(Group::Watch, "subsamples", "N", "Readings within one interval", |s, v| {
+        put(&mut s.screen.subsamples, value::whole(v, 1, 1000))
+    })
+    .default("1")
+    .unused(),
+    Opt::new(Group::Export, "samples", "N", "Stop after N samples; 0 goes on", |s, v| {
+        put(&mut s.samples, value::whole(v, 0, u64::MAX).map(|n| (n > 0).then_some(n)))
+    })
+    .place(Place::Flag),
+    Opt::new(
+        Group::Export,
+        "processes",
+        "N|all",
+        "Processes in the output, by CPU; with --filter all that match",
+        |s, v| put(&mut s.processes, processes(v)),
+    ),
+    Opt::new(Group::Export, "args", "WHAT", "Process arguments in the output", |s, v| {
+        let values = [Arguments::None, Arguments::Redacted, Arguments::Full];
+        put(&mut s.arguments, pick(v, ARGUMENTS, &values))
+    })
+    .choices(ARGUMENTS)
+    .default("none"),
+    Opt::new(
+        Group::Screen,
+        "filter",
+        "FILTER",
+        "Only processes that match: words, cpu>10, user=bob",
+        |s, v| put(&mut s.filter, text(v)),
+    )
+    .short('f')
+    .aliases(&["proc-filter"]),
+    Opt::new(
+        Group::Screen,
+        "color",
+        "WHEN",
+        "auto, always, never; or 0 to 8 for one colour, as in asitop",
+        |s, v| put(&mut s.screen.color, color(v)),
+    )
+    .default("auto"),
+    Opt::new(
+        Group::Screen,
+        "theme",
+        "NAME",
+        "Colours of the screen; picked by the terminal if not set",
+        |s, v| put(&mut s.screen.theme, text(v)),
+    ),
+    Opt::new(Group::Screen, "no-mouse", "", "Leave the mouse to the terminal", |s, v| {
+        put(&mut s.screen.mouse, value::switch(v).map(|off| !off))
+    })
+    .default("false"),
+    Opt::new(Group::Screen, "show-cores", "", "Start with one row per core", |s, v| {
+        put(&mut s.screen.show_cores, value::switch(v).map(|on| on.then_some(true)))
+    })
+    .aliases(&["show_cores"])
+    .unused(),
+    Opt::new(Group::Screen, "no-show-cores", "", "Start without rows for cores", |s, v| {
+        if value::switch(v)? {
+            s.screen.show_cores = Some(false);
+        }
+        Ok(())
+    })
+    .aliases(&["no-show_cores"])
+    .unused(),
+    Opt::new(Group::Screen, "core-view", "VIEW", "How cores are drawn", |s, v| {
+        let values = [CoreView::Gauge, CoreView::History, CoreView::Both];
+        put(&mut s.screen.core_view, pick(v, CORE_VIEWS, &values))
+    })
+    .choices(CORE_VIEWS)
+    .default("gauge")
+    .unused(),
+    Opt::new(Group::Screen, "show-processes", "", "Start with the process table open", |s, v| {
+        put(&mut s.screen.show_processes, value::switch(v))
+    })
+    .unused(),
+    Opt::new(Group::Screen, "chart-glyph", "GLYPH", "What charts are drawn with", |s, v| {
+        let values = [ChartGlyph::Dots, ChartGlyph::Block];
+        put(&mut s.screen.chart_glyph, pick(v, GLYPHS, &values))
+    })
+    .choices(GLYPHS)
+    .default("dots")
+    .unused(),
+    Opt::new(Group::Screen, "power-scale", "SCALE", "What power bars are relative to", |s, v| {
+        let values = [PowerScale::Auto, PowerScale::Profile];
+        put(&mut s.screen.power_scale, pick(v, POWER_SCALES, &values))
+    })
+    .choices(POWER_SCALES)
+    .default("profile")
+    .unused(),
+    Opt::new(Group::Screen, "avg", "TIME", "Window of rolling averages", |s, v| {
+        put(&mut s.screen.average, value::duration(v))
+    })
+    .default("30s")
+    .unused(),
+    Opt::new(
+        Group::Alert,
+        "alert-bw-sat-percent",
+        "N",
+        "Memory bandwidth of the chip's, in percent",
+        |s, v| put(&mut s.alerts.bandwidth_percent, value::whole(v, 1, 100)),
+    )
+    .default("85")
+    .unused(),
+    Opt::new(
+        Group::Alert,
+        "alert-package-power-percent",
+        "N",
+        "Package power of the chip's, in percent",
+        |s, v| put(&mut s.alerts.package_power_percent, value::whole(v, 1, 100)),
+    )
+    .default("85")
+    .unused(),
+    Opt::new(
+        Group::Alert,
+        "alert-throttle-freq-percent",
+        "N",
+        "Frequency under load of the highest, in percent",
+        |s, v| put(&mut s.alerts.throttle_frequency_percent, value::whole(v, 1, 100)),
+    )
+    .default("90")
+    .unused(),
+    Opt::new(Group::Alert, "alert-swap-rise-gb", "N", "Growth of swap, in GiB", |s, v| {
+        put(&mut s.alerts.swap_rise_bytes, value::number(v).map(|gib| gib * GIB))
+    })
+    .aliases(&["alert-swap-rise-gib"])
+    .default("0.3")
+    .unused(),
+    Opt::new(
+        Group::Alert,
+        "alert-sustain-samples",
+        "N",
+        "Samples that a condition must hold for",
+        |s, v| put(&mut s.alerts.sustain_samples, value::whole(v, 1, 1_000_000)),
+    )
+    .default("3")
+    .unused(),
+    Opt::new(Group::Export, "format", "FORMAT", "Format of the table", |s, v| {
+        put(&mut s.format, pick(v, FORMATS, &[Format::Markdown, Format::Json]))
+    })
+    .choices(FORMATS)
+    .default("md")
+    .place(Place::Flag)
+    .scope(Scope::Only("metrics")),
+];
+
+/// The option of that name or alias.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Opt> {
+    OPTIONS.iter().find(|option| option.is_called(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_is_used_once_and_is_a_flag() {
+        let mut names = HashSet::from(["help", "version", "config"]);
+        let mut letters = HashSet::from(['h', 'V']);
+        for option in OPTIONS {
+            for name in [option.long].iter().chain(option.aliases) {
+                assert!(names.insert(name), "{name} twice");
+                let plain = |b: u8| b.is_ascii_lowercase() || b == b'-' || b == b'_';
+                assert!(name.bytes().all(plain), "{name}");
+            }
+            assert!(option.short.is_none_or(|letter| letters.insert(letter)), "{}", option.long);
+        }
+    }
+
+    #[test]
+    fn help_fits_a_terminal_and_ends_without_a_stop() {
+        for option in OPTIONS {
+            assert!(!option.help.ends_with('.') && option.help.len() > 8, "{}", option.long);
+            assert!(option.full_help().len() <= 110, "{}: {}", option.long, option.full_help());
+        }
+    }
+
+    #[test]
+    fn every_default_and_choice_is_valid() {
+        for option in OPTIONS {
+            let mut settings = Settings::default();
+            for text in [option.default].iter().chain(option.choices).filter(|t| !t.is_empty()) {
+                assert_eq!((option.set)(&mut settings, text), Ok(()), "{} {text}", option.long);
+            }
+        }
+    }
+
+    #[test]
+    fn no_value_is_taken_on_trust() {
+        for option in OPTIONS {
+            let free = ["root", "source", "filter", "theme"].contains(&option.long);
+            let mut settings = Settings::default();
+            let refused = (option.set)(&mut settings, "\u{1}nonsense").is_err();
+            assert_eq!(refused, !free, "{}", option.long);
+        }
+    }
+
+    #[test]
+    fn the_flags_of_older_tools_are_known() {
+        let old = "interval avg subsamples color show_cores no-show_cores core-view show-processes \
+                   proc-filter power-scale chart-glyph alert-bw-sat-percent \
+                   alert-package-power-percent alert-swap-rise-gb alert-swap-rise-gib \
+                   alert-throttle-freq-percent alert-sustain-samples json serve samples";
+        for name in old.split_whitespace() {
+            assert!(find(name).is_some(), "{name}");
+        }
+    }
+}

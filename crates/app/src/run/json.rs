@@ -1,0 +1,57 @@
+//! `retop --json`: one line of JSON for each sample.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use retop_engine::{RealClock, Ticker};
+use retop_model::{Clock, Snapshot};
+
+use crate::run::pace::{Pacer, Wake};
+use crate::run::seam::Lines;
+use crate::run::{demand, machine, processes};
+use crate::settings::{Processes, Settings};
+
+/// Streams samples until the asked number is out, a signal comes or nobody reads any more. The
+/// first line is that of the first sample with rates, one interval after the start.
+///
+/// # Errors
+///
+/// If the machine cannot be opened or stdout takes no more.
+pub fn run(settings: &Settings) -> anyhow::Result<()> {
+    let mut lines = Lines::new(settings, processes(settings, Processes::Top(0)))?;
+    let limit = settings.samples.unwrap_or(u64::MAX);
+    let mut out = std::io::stdout().lock();
+    let mut buffer = Vec::new();
+    let mut written = 0;
+    each(settings, Processes::Top(0), |snapshot| {
+        buffer.clear();
+        lines.write(snapshot, &mut buffer);
+        // One write for each line: a reader never sees half of one.
+        out.write_all(&buffer)?;
+        out.flush()?;
+        written += 1;
+        Ok(written < limit)
+    })
+}
+
+/// Calls `body` with each sample that has rates, until it says that it has had enough. A sample
+/// right after a suspend has none and is passed over.
+pub(crate) fn each(
+    settings: &Settings,
+    otherwise: Processes,
+    mut body: impl FnMut(&Arc<Snapshot>) -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(RealClock);
+    let mut ticker = Ticker::live(machine(settings)?, Arc::clone(&clock));
+    ticker.set_demand(demand(settings, processes(settings, otherwise)));
+    let mut pacer = Pacer::start(&*clock, settings.interval)?;
+    loop {
+        let snapshot = ticker.tick();
+        if snapshot.has_rates() && !body(&snapshot)? {
+            return Ok(());
+        }
+        if pacer.wait(&*clock)? == Wake::End {
+            return Ok(());
+        }
+    }
+}

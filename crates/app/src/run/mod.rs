@@ -1,0 +1,134 @@
+//! What each command does. All of them drive the engine; none reads a machine itself.
+
+pub mod doctor;
+pub mod generated;
+pub mod json;
+pub mod metrics;
+pub mod once;
+pub mod pace;
+pub mod screen;
+mod seam;
+pub mod serve;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use retop_engine::{Demand, Machine, ProcessDemand, Roots, Rows, open};
+use retop_model::FamilyId;
+
+use crate::config::Resolved;
+use crate::environment::Environment;
+use crate::settings::{Arguments, Processes, Settings};
+
+/// Wrong usage: exit status 2.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// What `retop` without a subcommand does.
+///
+/// # Errors
+///
+/// Whatever the chosen mode meets; settings that fit no machine are wrong usage.
+pub fn watch(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()> {
+    let settings = &resolved.settings;
+    if settings.print_config {
+        return print(&resolved.print());
+    }
+    for note in resolved.notes() {
+        note_on_stderr(&note);
+    }
+    if settings.once {
+        once::run(settings)
+    } else if settings.json {
+        json::run(settings)
+    } else if let Some(address) = settings.serve {
+        serve::run(settings, address)
+    } else {
+        screen::run(settings, environment)
+    }
+}
+
+/// Opens the machine that the settings name.
+///
+/// # Errors
+///
+/// A name that nobody knows or a folder that is not there: wrong usage.
+pub fn machine(settings: &Settings) -> anyhow::Result<Machine> {
+    open(settings.source.as_deref(), Roots::below(&settings.root))
+        .map_err(|error| Usage(error.to_string()).into())
+}
+
+/// How many processes an output holds: what was asked for; all that match a filter; else
+/// `otherwise`.
+#[must_use]
+pub fn processes(settings: &Settings, otherwise: Processes) -> Processes {
+    settings.processes.unwrap_or(match settings.filter {
+        Some(_) => Processes::All,
+        None => otherwise,
+    })
+}
+
+/// What has to be read for an output with so many processes. Nobody pays for processes that are
+/// not shown.
+#[must_use]
+pub fn demand(settings: &Settings, processes: Processes) -> Demand {
+    let mut demand = Demand::everything();
+    let rows = match processes {
+        Processes::Top(0) => {
+            demand.want(FamilyId::Process, false);
+            demand.processes = ProcessDemand::default();
+            return demand;
+        }
+        // A filter may match a process that is idle: its details are wanted too.
+        Processes::Top(count) if settings.filter.is_none() => Rows::Top(count),
+        Processes::Top(_) | Processes::All => Rows::All,
+    };
+    demand.processes = ProcessDemand {
+        memory: rows.clone(),
+        status: rows.clone(),
+        io: rows,
+        proportional: Rows::None,
+        texts: settings.filter.is_some() || settings.arguments != Arguments::None,
+        threads: Vec::new(),
+    };
+    demand
+}
+
+/// Writes to stdout, which carries nothing but data.
+///
+/// # Errors
+///
+/// If stdout takes no more.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+fn note_on_stderr(text: &str) {
+    // There is nowhere left to say that stderr is closed.
+    let _ = writeln!(std::io::stderr(), "retop: {text}");
+}
+
+/// The exit status of a result. A reader that has seen enough and closed the pipe is no failure.
+#[must_use]
+pub fn finish(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    let closed = error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe);
+    if closed {
+        return ExitCode::SUCCESS;
+    }
+    let text = format!("{error:#}").replace('\n', "; ");
+    note_on_stderr(&crate::config::lower(&text));
+    ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+}

@@ -1,0 +1,136 @@
+//! Waits between samples without drift, and ends at once on a signal or when nobody reads.
+
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use retop_model::Clock;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// Why a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// The time has come.
+    Due,
+    /// Somebody asked the program to end, or closed the pipe that it writes to.
+    End,
+}
+
+/// Paces a loop: beat n is due at start + n × interval, whatever each beat costs.
+pub struct Pacer {
+    grid: Grid,
+    signals: UnixStream,
+}
+
+impl Pacer {
+    /// Starts now: the first wait ends one interval from here. From now on SIGINT, SIGTERM and
+    /// SIGHUP end waits instead of the process.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no socket pair or refuses the handlers.
+    pub fn start(clock: &dyn Clock, interval: Duration) -> std::io::Result<Pacer> {
+        let (signals, handler) = UnixStream::pair()?;
+        signals.set_nonblocking(true)?;
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            signal_hook::low_level::pipe::register(signal, handler.try_clone()?)?;
+        }
+        Ok(Pacer { grid: Grid::new(clock.monotonic_ns(), interval), signals })
+    }
+
+    /// Waits for the next beat.
+    ///
+    /// # Errors
+    ///
+    /// If the system cannot wait.
+    pub fn wait(&mut self, clock: &dyn Clock) -> std::io::Result<Wake> {
+        let due_ns = self.grid.next(clock.monotonic_ns());
+        loop {
+            let left = due_ns.saturating_sub(clock.monotonic_ns());
+            if left == 0 {
+                return Ok(if self.ended() { Wake::End } else { Wake::Due });
+            }
+            if self.sleep(Some(left))? {
+                return Ok(Wake::End);
+            }
+        }
+    }
+
+    /// Waits for the end alone.
+    ///
+    /// # Errors
+    ///
+    /// If the system cannot wait.
+    pub fn wait_for_end(&mut self) -> std::io::Result<()> {
+        while !self.sleep(None)? {}
+        Ok(())
+    }
+
+    /// True if a signal came or stdout broke; false if the time passed.
+    fn sleep(&mut self, nanoseconds: Option<u64>) -> std::io::Result<bool> {
+        let timeout = nanoseconds.map(|ns| Timespec {
+            tv_sec: i64::try_from(ns / 1_000_000_000).unwrap_or(i64::MAX),
+            // Below 10^9, so that it fits whatever the width of the field.
+            tv_nsec: (ns % 1_000_000_000) as _,
+        });
+        let stdout = std::io::stdout();
+        // No event is asked of stdout: POLLERR comes unasked once a pipe has no reader.
+        let mut ready = [
+            PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty()),
+        ];
+        match poll(&mut ready, timeout.as_ref()) {
+            Ok(0) | Err(Errno::INTR) => return Ok(false),
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let gone = ready[1].revents().intersects(PollFlags::ERR | PollFlags::NVAL);
+        Ok(gone || self.ended())
+    }
+
+    fn ended(&mut self) -> bool {
+        matches!(self.signals.read(&mut [0; 16]), Ok(1..))
+    }
+}
+
+/// The grid of due times.
+#[derive(Clone, Copy, Debug)]
+struct Grid {
+    start_ns: u64,
+    interval_ns: u64,
+}
+
+impl Grid {
+    fn new(start_ns: u64, interval: Duration) -> Grid {
+        let interval_ns = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).max(1);
+        Grid { start_ns, interval_ns }
+    }
+
+    /// The first due time after `now_ns`: beats that were missed are passed over, not made up for.
+    fn next(self, now_ns: u64) -> u64 {
+        let beats = now_ns.saturating_sub(self.start_ns) / self.interval_ns;
+        self.start_ns.saturating_add((beats.saturating_add(1)).saturating_mul(self.interval_ns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beats_stay_on_the_grid() {
+        let grid = Grid::new(1_000, Duration::from_nanos(100));
+        let cases =
+            [(1_000, 1_100), (1_001, 1_100), (1_099, 1_100), (1_100, 1_200), (1_650, 1_700)];
+        for (now, due) in cases {
+            assert_eq!(grid.next(now), due, "{now}");
+        }
+        // A clock behind the start, an interval of nothing and the end of time are no trouble.
+        assert_eq!(grid.next(0), 1_100);
+        assert_eq!(Grid::new(0, Duration::ZERO).next(5), 6);
+        assert_eq!(Grid::new(1, Duration::MAX).next(u64::MAX - 1), u64::MAX);
+    }
+}

@@ -1,0 +1,158 @@
+//! What the options add up to. The table in [`crate::options`] fills this in; nothing else does.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that a user can set.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    /// Where the tree of the machine starts: `/`, or a folder with `proc/` and `sys/`.
+    pub root: PathBuf,
+    /// A made-up machine instead: `sim:NAME`.
+    pub source: Option<String>,
+    /// Time between samples.
+    pub interval: Duration,
+    /// Bytes that the history of raw samples may take.
+    pub history_bytes: usize,
+    /// Stream samples as lines of JSON.
+    pub json: bool,
+    /// One report, then exit.
+    pub once: bool,
+    /// Where to listen for scrapes.
+    pub serve: Option<SocketAddr>,
+    /// Write the config file that the present settings amount to.
+    pub print_config: bool,
+    /// Stop after so many samples; `None` never.
+    pub samples: Option<u64>,
+    /// Processes in exports; `None` leaves it to the command.
+    pub processes: Option<Processes>,
+    /// Which processes are shown and exported.
+    pub filter: Option<String>,
+    /// What becomes of process arguments in exports.
+    pub arguments: Arguments,
+    /// What the screen looks like.
+    pub screen: Screen,
+    /// When to raise an alert.
+    pub alerts: Alerts,
+    /// Format of `retop metrics`.
+    pub format: Format,
+}
+
+/// How many processes an export holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processes {
+    /// Those that use the most CPU.
+    Top(usize),
+    /// Every one.
+    All,
+}
+
+/// Process arguments in exports. They carry passwords and keys, so they stay out unless asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arguments {
+    /// Program names alone.
+    #[default]
+    None,
+    /// Values of options that look like secrets are replaced.
+    Redacted,
+    /// As they are.
+    Full,
+}
+
+/// What the screen looks like.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Screen {
+    /// When to use colour.
+    pub color: Color,
+    /// Name of the theme; `None` picks by the terminal.
+    pub theme: Option<String>,
+    /// Whether mouse reports are asked for.
+    pub mouse: bool,
+    /// One row per core.
+    pub show_cores: Option<bool>,
+    /// How cores are drawn.
+    pub core_view: CoreView,
+    /// The process table is open at the start.
+    pub show_processes: bool,
+    /// What charts are drawn with.
+    pub chart_glyph: ChartGlyph,
+    /// What power bars are relative to.
+    pub power_scale: PowerScale,
+    /// Window of rolling averages.
+    pub average: Duration,
+    /// Readings within one interval.
+    pub subsamples: u64,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Color {
+    /// If the terminal can, and `NO_COLOR` is not set.
+    #[default]
+    Auto,
+    /// In any case.
+    Always,
+    /// Never.
+    Never,
+    /// The terminal's own colour of this number for gauges and charts: what asitop's `--color`
+    /// meant.
+    Palette(u8),
+}
+
+/// How cores are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CoreView {
+    /// A bar of the present.
+    #[default]
+    Gauge,
+    /// A chart of the past.
+    History,
+    /// Both.
+    Both,
+}
+
+/// What charts are drawn with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChartGlyph {
+    /// Braille dots, two by four in a cell.
+    #[default]
+    Dots,
+    /// Blocks in eighths, for fonts without braille.
+    Block,
+}
+
+/// What power bars are relative to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PowerScale {
+    /// What the chip is known to draw at most.
+    #[default]
+    Profile,
+    /// The highest value seen.
+    Auto,
+}
+
+/// When to raise an alert.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Alerts {
+    /// Memory bandwidth as a share of the chip's, in percent.
+    pub bandwidth_percent: u64,
+    /// Package power as a share of the chip's, in percent.
+    pub package_power_percent: u64,
+    /// Frequency under load as a share of the highest, in percent.
+    pub throttle_frequency_percent: u64,
+    /// Growth of swap within the history shown, in bytes.
+    pub swap_rise_bytes: f64,
+    /// Samples that a condition must hold for.
+    pub sustain_samples: u64,
+}
+
+/// Format of `retop metrics`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Markdown, as in `docs/metrics.md`.
+    #[default]
+    Markdown,
+    /// JSON.
+    Json,
+}

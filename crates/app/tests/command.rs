@@ -1,0 +1,149 @@
+//! The built program from outside: exit status, stdout and stderr.
+#![allow(clippy::disallowed_methods)] // these tests are about a process: they have to start it
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// The program with an environment of its own: no config file, no variable of the caller's.
+fn retop(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_retop"));
+    command.args(args).env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
+    command
+}
+
+/// Exit status, stdout, stderr.
+fn outcome(command: &mut Command) -> (Option<i32>, String, String) {
+    let output = command.output().expect("starts");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn scratch(name: &str, text: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).expect("writable");
+    path
+}
+
+#[test]
+fn wrong_usage_is_one_line_and_status_2() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["--intervall", "1"], "retop: unknown option '--intervall'; there is '--interval'"),
+        (&["--interval", "never"], "retop: --interval: 'never' is no time"),
+        (&["doctr"], "retop: unknown command 'doctr'; there is 'doctor'"),
+        (&["--json", "--source", "sim:no-such"], "retop: no simulation is called 'no-such'"),
+        (&["--json", "--source", "nonsense"], "retop: 'nonsense' names no source; write sim:NAME"),
+        (&["--once", "--root", "/nonexistent"], "retop: /nonexistent: no such folder"),
+        (&[], "retop: stdout is no terminal; use --json"),
+    ];
+    for (args, message) in cases {
+        let (status, out, err) = outcome(&mut retop(args));
+        assert_eq!((status, &*out), (Some(2), ""), "{args:?}: {err}");
+        assert!(err.starts_with(message), "{args:?}: {err}");
+        assert_eq!(err.lines().count(), 1, "{args:?}: {err}");
+    }
+}
+
+#[test]
+fn a_wrong_file_or_variable_is_told_with_its_place() {
+    let file = scratch("wrong.toml", "# mine\nthme = \"ink\"\n");
+    let file = file.to_str().expect("UTF-8");
+    let wanted = format!("retop: {file}:2: unknown key 'thme'; there is 'theme'\n");
+    assert_eq!(
+        outcome(&mut retop(&["doctor", "--config", file])),
+        (Some(2), String::new(), wanted)
+    );
+
+    let (status, _, err) = outcome(retop(&["--json"]).env("RETOP_INTERVAL", "0"));
+    assert_eq!(status, Some(2));
+    assert!(err.starts_with("retop: RETOP_INTERVAL: '0' is out of range"), "{err}");
+
+    let missing = outcome(&mut retop(&["doctor", "--config", "/nonexistent/config.toml"]));
+    assert_eq!(missing.0, Some(2));
+    assert!(missing.2.starts_with("retop: /nonexistent/config.toml: "), "{}", missing.2);
+}
+
+#[test]
+fn the_config_file_stands_in_the_xdg_folder() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("xdg");
+    std::fs::create_dir_all(folder.join("retop")).expect("writable");
+    std::fs::write(folder.join("retop/config.toml"), "interval = \"7s\"\n").expect("writable");
+    let (status, out, _) = outcome(retop(&["--print-config"]).env("XDG_CONFIG_HOME", &folder));
+    assert_eq!(status, Some(0));
+    assert!(out.contains("\ninterval = \"7s\"\n"), "{out}");
+}
+
+#[test]
+fn a_reader_that_leaves_ends_the_stream_quietly() {
+    // With an interval of a day nothing but the closed pipe can end the wait.
+    for interval in ["100ms", "24h"] {
+        let mut child = retop(&["--json", "--interval", interval])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starts");
+        let mut reader = BufReader::new(child.stdout.take().expect("piped"));
+        if interval == "100ms" {
+            let mut line = String::new();
+            reader.read_line(&mut line).expect("readable");
+            let value: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+            assert!(value["interval_seconds"].as_f64().is_some_and(|seconds| seconds > 0.0));
+        }
+        drop(reader);
+        let mut err = String::new();
+        child.stderr.take().expect("piped").read_to_string(&mut err).expect("readable");
+        assert_eq!((child.wait().expect("ends").code(), &*err), (Some(0), ""));
+    }
+}
+
+#[test]
+fn a_number_of_samples_is_kept() {
+    let mut two = retop(&["--json", "--interval", "0.1", "--samples", "2"]);
+    let (status, out, err) = outcome(&mut two);
+    assert_eq!((status, out.lines().count(), &*err), (Some(0), 2, ""));
+    let (status, out, _) = outcome(&mut retop(&["--once", "--json", "--interval", "0.1"]));
+    assert_eq!((status, out.lines().count()), (Some(0), 1));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_a_failure() {
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("there on Linux");
+    let mut command = retop(&["--json", "--interval", "0.1"]);
+    let output = command.stdout(full).stderr(Stdio::piped()).output().expect("starts");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stderr.starts_with(b"retop: "), "{:?}", output.stderr);
+}
+
+#[test]
+fn options_without_effect_are_noted_on_stderr() {
+    let (status, out, err) =
+        outcome(&mut retop(&["--avg", "10", "--json", "--samples", "1", "--interval", "0.1"]));
+    assert_eq!((status, out.lines().count()), (Some(0), 1));
+    assert_eq!(err, "retop: --avg is accepted and has no effect yet\n");
+}
+
+#[test]
+fn version_and_help() {
+    let version = format!("retop {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(outcome(&mut retop(&["--version"])), (Some(0), version, String::new()));
+    let (status, out, err) = outcome(&mut retop(&["--help"]));
+    assert_eq!((status, &*err), (Some(0), ""));
+    assert!(out.contains("--interval <TIME>"));
+}
+
+#[test]
+fn what_is_printed_for_programs_is_whole() {
+    let (status, out, err) = outcome(&mut retop(&["metrics", "--format", "json"]));
+    assert_eq!((status, &*err), (Some(0), ""));
+    let table: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let processes = table.as_array().expect("a list").iter().find(|f| f["key"] == "processes");
+    assert!(processes.expect("declared")["metrics"].as_array().is_some_and(|m| m.len() > 20));
+
+    for shell in retop::command::SHELLS {
+        let (status, out, _) = outcome(&mut retop(&["completions", shell]));
+        assert_eq!((status, out.contains("interval")), (Some(0), true), "{shell}");
+    }
+    let (status, out, _) = outcome(&mut retop(&["man"]));
+    assert_eq!((status, out.contains(".TH retop 1")), (Some(0), true));
+}

@@ -1,0 +1,113 @@
+//! Processes to look at: many that sleep, a few that work, some that come and go. All of them are
+//! this program again, under other names, and all end with the first one.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+
+/// First argument of the processes that make up the load.
+pub const CHILD: &str = "load-child";
+
+/// Stands in the name of each of them.
+pub const MARK: &str = "xload";
+
+/// Printed on a line of its own once all are there.
+pub const READY: &str = "ready";
+
+const TRADES: [&str; 8] = ["web", "db", "cache", "queue", "cron", "build", "shell", "agent"];
+
+/// Every so many-th process works: three in a hundred.
+const WORKERS: usize = 33;
+
+/// One birth in this time: about five a second.
+const BIRTHS: Duration = Duration::from_millis(200);
+
+/// Keeps `count` processes alive until it is ended itself.
+pub fn run(count: &str) -> Result<()> {
+    let count: usize = count.parse().context("load takes a number of processes")?;
+    // Ends with whoever started it, if that was a benchmark that was interrupted.
+    set_parent_process_death_signal(Some(Signal::TERM))?;
+    let mut kept = Vec::with_capacity(count);
+    for number in 0..count {
+        let work = if number % WORKERS == 0 { "work" } else { "sleep" };
+        kept.push(spawn(number, &[work]).with_context(|| format!("process {number}"))?);
+    }
+    println!("{READY}");
+    let mut passing: Vec<Child> = Vec::new();
+    for number in count.. {
+        std::thread::sleep(BIRTHS);
+        let life = format!("{}", 50 + number * 37 % 1450);
+        passing.push(spawn(number, &["pass", &life])?);
+        passing.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+    }
+    bail!("ran out of numbers after {} processes", kept.len())
+}
+
+fn spawn(number: usize, words: &[&str]) -> Result<Child> {
+    let trade = TRADES[number % TRADES.len()];
+    let name = format!("{MARK}-{trade}-{number}");
+    let parent = std::process::id().to_string();
+    // Command lines from 30 to 180 letters, as on a real machine.
+    let padding = "/srv/data/".repeat(number % 16);
+    Ok(Command::new(std::env::current_exe()?)
+        .arg0(&name)
+        .args([CHILD, &name, &parent])
+        .args(words)
+        .arg(format!("--config=/etc/{trade}.conf{padding}"))
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()?)
+}
+
+/// One process of the load.
+pub fn child(words: &[&str]) -> Result<()> {
+    let [name, parent, what @ ..] = words else { bail!("not to be started by hand") };
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // The parent may have ended before the line above.
+    if getppid().map(|pid| pid.as_raw_nonzero().to_string()).as_deref() != Some(*parent) {
+        return Ok(());
+    }
+    let short: String = name.chars().take(15).collect();
+    rustix::thread::set_name(&std::ffi::CString::new(short)?)?;
+    match what {
+        ["pass", life, ..] => {
+            std::thread::sleep(Duration::from_millis(life.parse()?));
+            Ok(())
+        }
+        ["work", ..] => {
+            threads()?;
+            loop {
+                let until = Instant::now() + Duration::from_micros(200);
+                while Instant::now() < until {
+                    std::hint::spin_loop();
+                }
+                std::thread::sleep(Duration::from_millis(500));
+            }
+        }
+        _ => {
+            threads()?;
+            loop {
+                std::thread::sleep(Duration::from_secs(3600));
+            }
+        }
+    }
+}
+
+/// Two more threads that sleep.
+fn threads() -> Result<()> {
+    for number in 1..=2 {
+        std::thread::Builder::new()
+            .name(format!("{MARK}-thread-{number}"))
+            .stack_size(64 * 1024)
+            .spawn(|| {
+            loop {
+                std::thread::sleep(Duration::from_secs(3600));
+            }
+        })?;
+    }
+    Ok(())
+}
