@@ -10,11 +10,13 @@
 #![deny(missing_docs)]
 
 pub mod alert;
+pub mod civil;
 pub mod counter;
 
 #[macro_use]
 pub mod metric;
 pub mod family;
+pub mod human;
 pub mod reading;
 pub mod sample;
 pub mod snapshot;
