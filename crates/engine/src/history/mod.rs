@@ -23,16 +23,24 @@
 //! An added row is empty before its columns are read, so that a whole table is a difference from an
 //! empty one and there is one path for both.
 
+mod chunk;
 mod codec;
 mod decode;
 mod encode;
+mod interval;
+mod ring;
 mod schema;
+mod series;
 mod varint;
+mod view;
 mod zstd;
 
 pub use codec::{Decoder, Encoder, FrameKind, KEY_INTERVAL};
+pub use ring::History;
 pub use schema::{ColumnSchema, FamilySchema, Kind, Schema};
+pub use series::{Band, Series, WATCH_LIMIT};
 pub use varint::CodecError;
+pub use view::{Cursor, View};
 
 /// Flags of a body.
 const FLAG_KEY: u8 = 1;
