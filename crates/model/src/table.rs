@@ -176,21 +176,20 @@ impl RawTable {
         self.insert(added);
     }
 
+    /// The rows between two that go move as one block.
     fn remove(&mut self, removed: &[usize]) {
         let Some(&first) = removed.first() else { return };
         let (r, t) = self.strides();
-        let mut gone = removed.iter().peekable();
         let mut to = first;
-        for row in first..self.keys.len() {
-            if gone.next_if_eq(&&row).is_some() {
-                continue;
+        for (place, &gone) in removed.iter().enumerate() {
+            let from = gone + 1;
+            let end = removed.get(place + 1).copied().unwrap_or(self.keys.len());
+            self.keys.copy_within(from..end, to);
+            self.readings.copy_within(from * r..end * r, to * r);
+            for text in from * t..end * t {
+                self.texts.swap(text, text - (from - to) * t);
             }
-            self.keys[to] = self.keys[row];
-            self.readings.copy_within(row * r..(row + 1) * r, to * r);
-            for text in 0..t {
-                self.texts.swap(row * t + text, to * t + text);
-            }
-            to += 1;
+            to += end - from;
         }
         self.keys.truncate(to);
         self.readings.truncate(to * r);

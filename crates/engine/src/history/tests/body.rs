@@ -7,10 +7,11 @@ use retop_model::family::process;
 use retop_model::{FamilyId, Key, RawSample, RawTable, Stamp, Window};
 
 use super::machine::{assert_same, moments, step};
+use crate::history::ROW_LIMIT;
 use crate::history::decode::{Skimmed, State, skim};
 use crate::history::encode::BodyEncoder;
 use crate::history::schema::{ColumnSchema, FamilySchema, Kind, Mapping, Schema};
-use crate::history::varint::CodecError;
+use crate::history::varint::{CodecError, put, put_bytes};
 
 fn apply(state: &mut State, body: &[u8], schema: &Schema) -> Result<(), CodecError> {
     state.apply(body, &Mapping::new(schema), &mut Vec::new(), |_| true)
@@ -65,6 +66,19 @@ fn a_count_without_bytes_asks_for_no_memory() {
     body.extend(&section);
     let error = apply(&mut State::new(), &body, &Schema::own()).unwrap_err();
     assert_eq!(error, CodecError { offset: body.len(), reason: "more things than bytes" });
+}
+
+#[test]
+fn more_rows_than_a_sample_may_have_are_refused_before_they_are_made() {
+    let mut section = vec![0, 0, 0];
+    put(&mut section, ROW_LIMIT as u64 + 1);
+    section.resize(section.len() + 2 * (ROW_LIMIT + 1), 1);
+    let mut body = vec![1, 0, 0, 0, 0];
+    body.resize(body.len() + FamilyId::Process.index(), 0);
+    body.push(2);
+    put_bytes(&mut body, &section);
+    let error = apply(&mut State::new(), &body, &Schema::own()).unwrap_err();
+    assert_eq!(error.reason, "too many rows");
 }
 
 #[test]

@@ -194,23 +194,24 @@ fn a_clock_set_back_starts_a_key_interval() {
     assert_eq!(view.number_at_monotonic(3_500_000_000), Some(2));
 }
 
-/// Two and a half days at one a second.
+/// Two and a half days at one a second; a tenth of it without optimisation, which takes as long.
 #[test]
 fn memory_is_flat_over_200_000_samples() {
     const CAP: usize = 4 << 20;
+    let samples = if cfg!(debug_assertions) { 20_000 } else { 200_000 };
     let mut history = History::new(CAP).unwrap();
     let mut population = Population::new(2);
-    let mut full: Option<usize> = None;
-    for pushed in 0..200_000u64 {
+    let mut turned = 0;
+    for pushed in 0..samples {
         history.push(&population.next()).unwrap();
         let bytes = history.bytes();
         assert!(bytes <= CAP, "{bytes} after {pushed}");
         if history.view().numbers().start > 0 {
-            full.get_or_insert(bytes);
+            turned += 1;
             assert!(bytes > CAP / 2, "{bytes} after {pushed}");
         }
     }
-    assert!(full.is_some_and(|bytes| bytes > CAP / 2));
+    assert!(turned > samples / 4, "the cap was reached for {turned} of {samples} samples");
     let rings = history.series().memory();
     assert!(rings <= CAP / 4, "{rings}");
 }

@@ -10,6 +10,8 @@ use crate::history::{Encoder, FrameKind, History, KEY_INTERVAL};
 #[test]
 #[ignore = "prints measurements"]
 fn size_table() {
+    let series = crate::history::Series::new(usize::MAX);
+    println!("{} series of the machine", series.fields().len());
     println!("processes  B/frame  encode µs  asof ms  forward µs  back µs  series kB");
     for processes in [2_000, 121, 2] {
         measure(processes);
