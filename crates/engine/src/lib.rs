@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 mod clock;
+pub mod history;
 mod lane;
 mod monitor;
 mod own;

@@ -38,6 +38,11 @@ impl RawSample {
         self.tables[place] = Some(table);
     }
 
+    /// Takes a table out.
+    pub fn take(&mut self, family: FamilyId) -> Option<Arc<RawTable>> {
+        self.tables.get_mut(family.index())?.take()
+    }
+
     /// Every table that is here.
     pub fn tables(&self) -> impl Iterator<Item = &Arc<RawTable>> {
         self.tables.iter().flatten()

@@ -36,32 +36,26 @@ const BORN: u32 = u32::MAX;
 /// same numbers, live and from a recording.
 #[must_use]
 pub fn derive(previous: Option<&Snapshot>, now: Arc<RawSample>) -> Snapshot {
-    let Some(previous) = previous else {
-        let matches = vec![Vec::new(); FamilyId::COUNT];
-        let before = Arc::new(RawSample::new(now.stamp));
-        return Snapshot { now, before, matches, gap: false };
-    };
-    let mut before = RawSample::new(previous.now.stamp);
-    let mut matches = Vec::with_capacity(FamilyId::COUNT);
-    for family in FamilyId::all() {
-        let Some(table) = now.table(family) else {
-            matches.push(Vec::new());
-            continue;
-        };
-        // A slow source's table stands in several samples: the table before it is then still the
-        // one that the previous moment compared it with.
-        let earlier = match previous.now.table(family) {
-            Some(last) if last.window() == table.window() => previous.before.table(family),
+    let before = previous.map(|last| Arc::new(earlier(&last.before, &last.now, &now)));
+    Snapshot::compare(before, now)
+}
+
+/// What `now` is to be compared with: of each family the last table that is another read. A slow
+/// source's table stands in several samples; the table before it is then still the one that the
+/// `last` moment was compared with, in `before`.
+fn earlier(before: &RawSample, last: &RawSample, now: &RawSample) -> RawSample {
+    let mut earlier = RawSample::new(last.stamp);
+    for table in now.tables() {
+        let family = table.family();
+        let chosen = match last.table(family) {
+            Some(same) if same.window() == table.window() => before.table(family),
             other => other,
         };
-        matches.push(earlier.map_or_else(Vec::new, |earlier| match_rows(earlier, table)));
-        if let Some(earlier) = earlier {
-            before.put(Arc::clone(earlier));
+        if let Some(chosen) = chosen {
+            earlier.put(Arc::clone(chosen));
         }
     }
-    let backwards = now.stamp.monotonic_ns <= previous.now.stamp.monotonic_ns;
-    let gap = backwards || now.stamp.slept_ns(previous.now.stamp) > SLEEP_NS;
-    Snapshot { now, before: Arc::new(before), matches, gap }
+    earlier
 }
 
 /// Both tables are sorted by key: one walk.
@@ -77,6 +71,34 @@ fn match_rows(before: &RawTable, now: &RawTable) -> Vec<u32> {
 }
 
 impl Snapshot {
+    /// A moment from both of its samples, as a recording keeps them: `before` is what
+    /// [`Snapshot::before`] gave. [`derive`] is for everybody else.
+    #[must_use]
+    pub fn compare(before: Option<Arc<RawSample>>, now: Arc<RawSample>) -> Snapshot {
+        let Some(before) = before else {
+            let matches = vec![Vec::new(); FamilyId::COUNT];
+            let before = Arc::new(RawSample::new(now.stamp));
+            return Snapshot { now, before, matches, gap: false };
+        };
+        let matches = FamilyId::all()
+            .map(|family| match (before.table(family), now.table(family)) {
+                (Some(earlier), Some(table)) => match_rows(earlier, table),
+                _ => Vec::new(),
+            })
+            .collect();
+        let backwards = now.stamp.monotonic_ns <= before.stamp.monotonic_ns;
+        let gap = backwards || now.stamp.slept_ns(before.stamp) > SLEEP_NS;
+        Snapshot { now, before, matches, gap }
+    }
+
+    /// What the moment is compared with: the stamp of the previous sample, and of each family the
+    /// last table that is another read. `None` for the first moment.
+    #[must_use]
+    pub fn before(&self) -> Option<&Arc<RawSample>> {
+        // A second sample with the first one's stamp would be a gap.
+        (self.gap || self.before.stamp != self.now.stamp).then_some(&self.before)
+    }
+
     /// The moment.
     #[inline]
     #[must_use]

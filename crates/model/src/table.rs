@@ -154,6 +154,13 @@ impl RawTable {
         })
     }
 
+    /// The readings of a row, to be changed.
+    #[inline]
+    pub fn readings_mut(&mut self, row: usize) -> &mut [Reading] {
+        let stride = self.family.get().raw.len();
+        self.readings.get_mut(row * stride..(row + 1) * stride).unwrap_or_default()
+    }
+
     /// The row of that key; the table must be finished.
     #[must_use]
     pub fn find(&self, key: Key) -> Option<usize> {
@@ -177,6 +184,63 @@ impl RawTable {
             texts.push(self.texts[row].take());
         }
         (self.keys, self.readings, self.texts, self.sorted) = (keys, readings, texts, true);
+    }
+
+    /// Takes rows out and puts empty ones in, in place: how a recording follows births and deaths
+    /// without building the table anew. `removed` are places in ascending order, `added` are keys
+    /// in ascending order that the other rows do not have.
+    pub fn splice(&mut self, removed: &[usize], added: &[Key]) {
+        self.remove(removed);
+        self.insert(added);
+    }
+
+    /// The rows between two that go move as one block.
+    fn remove(&mut self, removed: &[usize]) {
+        let Some(&first) = removed.first() else { return };
+        let (r, t) = self.strides();
+        let mut to = first;
+        for (place, &gone) in removed.iter().enumerate() {
+            let from = gone + 1;
+            let end = removed.get(place + 1).copied().unwrap_or(self.keys.len());
+            self.keys.copy_within(from..end, to);
+            self.readings.copy_within(from * r..end * r, to * r);
+            for text in from * t..end * t {
+                self.texts.swap(text, text - (from - to) * t);
+            }
+            to += end - from;
+        }
+        self.keys.truncate(to);
+        self.readings.truncate(to * r);
+        self.texts.truncate(to * t);
+    }
+
+    /// From the last key to the first, so that every row moves once at most.
+    fn insert(&mut self, added: &[Key]) {
+        let (r, t) = self.strides();
+        let mut from = self.keys.len();
+        let mut to = from + added.len();
+        self.keys.resize(to, Key::ONE);
+        self.readings.resize(to * r, Reading::NONE);
+        self.texts.resize(to * t, None);
+        for &key in added.iter().rev() {
+            let at = self.keys[..from].partition_point(|&other| other < key);
+            to -= from - at;
+            self.keys.copy_within(at..from, to);
+            self.readings.copy_within(at * r..from * r, to * r);
+            let texts = if to == at { 0..0 } else { at * t..from * t };
+            for text in texts.rev() {
+                self.texts[text + (to - at) * t] = self.texts[text].take();
+            }
+            (from, to) = (at, to - 1);
+            self.keys[to] = key;
+            self.readings[to * r..(to + 1) * r].fill(Reading::NONE);
+            self.texts[to * t..(to + 1) * t].fill(None);
+        }
+    }
+
+    fn strides(&self) -> (usize, usize) {
+        let family = self.family.get();
+        (family.raw.len(), family.texts.len())
     }
 
     /// Gives the rows a window without touching them: a recording's.
@@ -244,5 +308,48 @@ impl RowMut<'_> {
             *texts = texts.iter().cloned().collect();
         }
         Arc::get_mut(texts).map_or(&mut [], |texts| texts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::family::disk;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn table(rows: &BTreeMap<Key, i64>) -> RawTable {
+        let mut table = RawTable::new(FamilyId::Disk);
+        for (&key, &bytes) in rows {
+            let mut row = table.push(key);
+            if bytes >= 0 {
+                row.set(disk::read_bytes, bytes).text(disk::device, bytes.to_string());
+            }
+        }
+        table
+    }
+
+    proptest! {
+        #[test]
+        fn splicing_equals_building_anew(
+            before in prop::collection::btree_map(0u64..60, 0i64..9, 0..40),
+            now in prop::collection::btree_set(0u64..60, 0..40),
+        ) {
+            let before: BTreeMap<Key, i64> =
+                before.into_iter().map(|(key, bytes)| (Key(key / 5, key), bytes)).collect();
+            let now: Vec<Key> = now.into_iter().map(|key| Key(key / 5, key)).collect();
+            let removed: Vec<usize> = before
+                .keys()
+                .enumerate()
+                .filter_map(|(place, key)| (!now.contains(key)).then_some(place))
+                .collect();
+            let added: Vec<Key> =
+                now.iter().copied().filter(|key| !before.contains_key(key)).collect();
+            let mut spliced = table(&before);
+            spliced.splice(&removed, &added);
+            let expected =
+                now.iter().map(|key| (*key, before.get(key).copied().unwrap_or(-1))).collect();
+            prop_assert_eq!(spliced, table(&expected));
+        }
     }
 }

@@ -1,0 +1,176 @@
+//! The history itself: frames within a cap of bytes, and the rings that charts are drawn from.
+
+use std::sync::Arc;
+
+use retop_model::{Snapshot, Stamp};
+
+use super::chunk::Chunk;
+use super::codec::{Encoder, FrameKind};
+use super::series::Series;
+use super::varint::CodecError;
+use super::view::View;
+
+/// A key interval ends early when it takes this share of what the cap leaves, so that dropping the
+/// oldest never drops most.
+const CHUNK_SHARE: usize = 4;
+
+/// The samples of the past within a cap of bytes.
+///
+/// Meant for `Arc<Mutex<History>>`: [`History::push`] takes a fraction of a millisecond, a reader
+/// takes a [`View`] under the lock and decodes outside of it.
+pub struct History {
+    cap: usize,
+    encoder: Encoder,
+    payload: Vec<u8>,
+    view: View,
+    /// Of all chunks but the last.
+    sealed_bytes: usize,
+    pushed: u64,
+    series: Series,
+}
+
+impl History {
+    /// An empty history that takes at most `cap_bytes`, its charts and its encoder included. These
+    /// two take a quarter of the cap and 2 MiB; what they leave holds the samples.
+    ///
+    /// # Errors
+    ///
+    /// No memory for the encoder.
+    pub fn new(cap_bytes: usize) -> Result<History, CodecError> {
+        Ok(History {
+            cap: cap_bytes,
+            encoder: Encoder::new()?,
+            payload: Vec::new(),
+            view: View::new(),
+            sealed_bytes: 0,
+            pushed: 0,
+            series: Series::new(cap_bytes / 4),
+        })
+    }
+
+    /// Takes the newest moment; moments come in the order in which they were derived.
+    ///
+    /// # Errors
+    ///
+    /// The encoder failed; the moment is not kept, the history goes on with the next.
+    pub fn push(&mut self, moment: &Snapshot) -> Result<(), CodecError> {
+        self.series.push(moment);
+        let stamp = moment.stamp();
+        if self.view.last().is_some_and(|last| stamp.wall_ms < last.wall_ms) {
+            self.encoder.request_key();
+        }
+        self.payload.clear();
+        let kind = self.encoder.frame(moment, &mut self.payload)?;
+        if kind == FrameKind::Key {
+            self.seal();
+            self.view.chunks.push_back(Arc::new(Chunk::new(self.pushed)));
+        }
+        if let Some(open) = self.view.chunks.back_mut() {
+            // Copies the chunk if a reader holds it: once per view, not per sample.
+            Arc::make_mut(open).push(stamp, &self.payload);
+            self.pushed += 1;
+        }
+        self.evict();
+        Ok(())
+    }
+
+    fn seal(&mut self) {
+        if let Some(open) = self.view.chunks.back_mut() {
+            let open = Arc::make_mut(open);
+            open.seal();
+            self.sealed_bytes += open.memory();
+        }
+    }
+
+    fn evict(&mut self) {
+        let room = self.cap.saturating_sub(self.fixed_bytes());
+        if self.open_bytes() > room / CHUNK_SHARE {
+            self.encoder.request_key();
+        }
+        while self.sealed_bytes + self.open_bytes() > room {
+            let Some(oldest) = self.view.chunks.pop_front() else { break };
+            if self.view.chunks.is_empty() {
+                self.encoder.request_key();
+            } else {
+                self.sealed_bytes -= oldest.memory();
+            }
+        }
+    }
+
+    fn open_bytes(&self) -> usize {
+        self.view.chunks.back().map_or(0, |open| open.memory())
+    }
+
+    fn fixed_bytes(&self) -> usize {
+        self.encoder.memory()
+            + self.payload.capacity()
+            + self.series.memory()
+            + self.view.chunks.capacity() * size_of::<Arc<Chunk>>()
+    }
+
+    /// Bytes that the history takes now. Never more than the cap, unless the cap is below what the
+    /// encoder and the charts take. What readers hold beyond it, their views, is theirs.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.fixed_bytes() + self.sealed_bytes + self.open_bytes()
+    }
+
+    /// How many samples are kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.view.len()
+    }
+
+    /// True if no sample is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.view.is_empty()
+    }
+
+    /// The oldest sample's stamp.
+    #[must_use]
+    pub fn first(&self) -> Option<Stamp> {
+        self.view.first()
+    }
+
+    /// The newest sample's stamp.
+    #[must_use]
+    pub fn last(&self) -> Option<Stamp> {
+        self.view.last()
+    }
+
+    /// Seconds from the oldest to the newest sample, sleep included.
+    #[must_use]
+    pub fn span_seconds(&self) -> f64 {
+        self.view.span_seconds()
+    }
+
+    /// What is kept now, to be decoded without the lock.
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.view.clone()
+    }
+
+    /// The machine at that time of the wall clock; see [`View::asof`].
+    #[must_use]
+    pub fn asof(&self, wall_ms: i64) -> Option<Snapshot> {
+        self.view.asof(wall_ms)
+    }
+
+    /// The machine at that time of the monotonic clock; see [`View::asof_monotonic`].
+    #[must_use]
+    pub fn asof_monotonic(&self, monotonic_ns: u64) -> Option<Snapshot> {
+        self.view.asof_monotonic(monotonic_ns)
+    }
+
+    /// The rings that charts are drawn from.
+    #[must_use]
+    pub fn series(&self) -> &Series {
+        &self.series
+    }
+
+    /// The rings, to watch more of them.
+    pub fn series_mut(&mut self) -> &mut Series {
+        &mut self.series
+    }
+}
