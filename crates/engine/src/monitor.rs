@@ -7,6 +7,7 @@ use std::time::Duration;
 use retop_model::{Clock, Snapshot};
 use retop_sources::{Demand, Machine};
 
+use crate::history::History;
 use crate::tick::Ticker;
 
 /// How to watch.
@@ -17,7 +18,7 @@ pub struct Settings {
     /// Time from the first sample to the second, if shorter: rates need two, and nobody wants to
     /// look at an empty column for a whole interval.
     pub first_interval: Duration,
-    /// Bytes that the history of raw samples may take.
+    /// Bytes that the history of raw samples may take; 0 keeps none.
     pub history_bytes: usize,
     /// What is read.
     pub demand: Demand,
@@ -40,6 +41,7 @@ enum Command {
 /// A machine being watched. Dropping it ends the watching; nothing is waited for.
 pub struct Monitor {
     newest: Arc<Mutex<Option<Arc<Snapshot>>>>,
+    history: Option<Arc<Mutex<History>>>,
     commands: Sender<Command>,
 }
 
@@ -59,6 +61,11 @@ impl Monitor {
         let newest = Arc::new(Mutex::new(None));
         let (commands, commanded) = channel();
         let published = Arc::clone(&newest);
+        let history = match settings.history_bytes {
+            0 => None,
+            bytes => History::new(bytes).ok().map(|history| Arc::new(Mutex::new(history))),
+        };
+        let kept = history.clone();
         std::thread::Builder::new().name("tick".to_owned()).spawn(move || {
             let mut ticker = Ticker::live(machine, Arc::clone(&clock));
             ticker.set_demand(settings.demand);
@@ -69,6 +76,9 @@ impl Monitor {
                 *published.lock().unwrap_or_else(PoisonError::into_inner) =
                     Some(Arc::clone(&snapshot));
                 on_sample(&snapshot);
+                if let Some(history) = &kept {
+                    keep(history, &snapshot, &mut ticker);
+                }
                 match first.take() {
                     Some(first) => pace.start_over(clock.monotonic_ns(), first),
                     None => ticker.own().ticks_missed += pace.next(clock.monotonic_ns()),
@@ -78,13 +88,19 @@ impl Monitor {
                 }
             }
         })?;
-        Ok(Monitor { newest, commands })
+        Ok(Monitor { newest, history, commands })
     }
 
     /// The newest snapshot; `None` until the first one is there.
     #[must_use]
     pub fn latest(&self) -> Option<Arc<Snapshot>> {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The history of raw samples. Hold the lock for a [`History::view`] and decode outside of it.
+    #[must_use]
+    pub fn history(&self) -> Option<&Arc<Mutex<History>>> {
+        self.history.as_ref()
     }
 
     /// Changes the time between samples from now on; kept within [`INTERVALS`].
@@ -102,6 +118,17 @@ impl Monitor {
     pub fn sample_now(&self) {
         let _ = self.commands.send(Command::Now);
     }
+}
+
+/// Adds a moment to the history, and says in the next one what the history holds. A moment that
+/// cannot be encoded is left out; the next one stands on its own again.
+fn keep(history: &Mutex<History>, snapshot: &Snapshot, ticker: &mut Ticker) {
+    let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
+    let _ = history.push(snapshot);
+    let own = ticker.own();
+    own.history_bytes = u64::try_from(history.bytes()).ok();
+    // Whole milliseconds of a span that is never negative: the cast cuts nothing that counts.
+    own.history_ms = Some((history.span_seconds() * 1000.0) as u64);
 }
 
 /// When the next sample is due. Samples stay on the grid of the first one, whatever each costs.

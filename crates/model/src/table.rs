@@ -29,7 +29,7 @@ impl Key {
 }
 
 /// Rows of raw readings, sorted by key, with the window in which they were read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct RawTable {
     family: FamilyId,
     window: Window,
@@ -43,6 +43,19 @@ pub struct RawTable {
 /// from sample to sample they hardly change, and a table of 3,000 processes then costs 3,000
 /// reference counts instead of 15,000 (each a cache miss).
 pub type RowTexts = Arc<[Option<Text>]>;
+
+/// What a row without texts shows: more than any family declares.
+static NO_TEXTS: [Option<Text>; 32] = [const { None }; 32];
+
+/// The same rows; that of two all-missing rows one holds no piece of texts makes no difference.
+impl PartialEq for RawTable {
+    fn eq(&self, other: &RawTable) -> bool {
+        let same = self.family == other.family && self.window == other.window;
+        same && self.keys == other.keys
+            && self.readings == other.readings
+            && (0..self.len()).all(|row| self.texts(row) == other.texts(row))
+    }
+}
 
 impl RawTable {
     /// An empty table.
@@ -113,7 +126,11 @@ impl RawTable {
     #[inline]
     #[must_use]
     pub fn texts(&self, row: usize) -> &[Option<Text>] {
-        self.shared_texts(row).map_or(&[], |texts| texts)
+        match self.texts.get(row) {
+            Some(Some(texts)) => texts,
+            Some(None) => NO_TEXTS.get(..self.family.get().texts.len()).unwrap_or(&[]),
+            None => &[],
+        }
     }
 
     /// The texts of a row as the shared piece that they are; `None` if the row has none.
@@ -197,50 +214,45 @@ impl RawTable {
     /// The rows between two that go move as one block.
     fn remove(&mut self, removed: &[usize]) {
         let Some(&first) = removed.first() else { return };
-        let (r, t) = self.strides();
+        let r = self.family.get().raw.len();
         let mut to = first;
         for (place, &gone) in removed.iter().enumerate() {
             let from = gone + 1;
             let end = removed.get(place + 1).copied().unwrap_or(self.keys.len());
             self.keys.copy_within(from..end, to);
             self.readings.copy_within(from * r..end * r, to * r);
-            for text in from * t..end * t {
-                self.texts.swap(text, text - (from - to) * t);
+            for text in from..end {
+                self.texts.swap(text, text - (from - to));
             }
             to += end - from;
         }
         self.keys.truncate(to);
         self.readings.truncate(to * r);
-        self.texts.truncate(to * t);
+        self.texts.truncate(to);
     }
 
     /// From the last key to the first, so that every row moves once at most.
     fn insert(&mut self, added: &[Key]) {
-        let (r, t) = self.strides();
+        let r = self.family.get().raw.len();
         let mut from = self.keys.len();
         let mut to = from + added.len();
         self.keys.resize(to, Key::ONE);
         self.readings.resize(to * r, Reading::NONE);
-        self.texts.resize(to * t, None);
+        self.texts.resize(to, None);
         for &key in added.iter().rev() {
             let at = self.keys[..from].partition_point(|&other| other < key);
             to -= from - at;
             self.keys.copy_within(at..from, to);
             self.readings.copy_within(at * r..from * r, to * r);
-            let texts = if to == at { 0..0 } else { at * t..from * t };
-            for text in texts.rev() {
-                self.texts[text + (to - at) * t] = self.texts[text].take();
+            let moved = if to == at { 0..0 } else { at..from };
+            for row in moved.rev() {
+                self.texts[row + (to - at)] = self.texts[row].take();
             }
             (from, to) = (at, to - 1);
             self.keys[to] = key;
             self.readings[to * r..(to + 1) * r].fill(Reading::NONE);
-            self.texts[to * t..(to + 1) * t].fill(None);
+            self.texts[to] = None;
         }
-    }
-
-    fn strides(&self) -> (usize, usize) {
-        let family = self.family.get();
-        (family.raw.len(), family.texts.len())
     }
 
     /// Gives the rows a window without touching them: a recording's.

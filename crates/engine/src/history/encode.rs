@@ -269,6 +269,10 @@ impl BodyEncoder {
 
     #[inline]
     fn compare_texts(&mut self, row: usize, last: &[Option<Text>], now: &[Option<Text>]) {
+        // A row's texts are one shared piece, and mostly the same one as before.
+        if std::ptr::eq(last, now) {
+            return;
+        }
         for (place, (last, now)) in last.iter().zip(now).enumerate() {
             if last != now {
                 let id = now.as_ref().map_or(0, |text| self.string(text));
