@@ -3,15 +3,26 @@
 mod cpu;
 mod file;
 mod frequency;
+mod host;
+mod memory;
+mod page;
 mod parse;
+mod pressure;
+mod processor;
 mod topology;
 #[cfg(test)]
 mod tree;
+mod virtualization;
 
 use crate::roots::Roots;
 use crate::source::Source;
 
 /// Every source of Linux, in the order in which they are read.
 pub fn sources(roots: &Roots) -> Vec<Box<dyn Source>> {
-    vec![Box::new(cpu::Cpu::new(roots))]
+    vec![
+        Box::new(host::Host::new(roots)),
+        Box::new(cpu::Cpu::new(roots)),
+        Box::new(memory::Memory::new(roots)),
+        Box::new(pressure::Pressure::new(roots)),
+    ]
 }
