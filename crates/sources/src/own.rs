@@ -32,7 +32,7 @@ pub fn own_usage() -> OwnUsage {
 fn resident_bytes() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
-    Some(pages * crate::linux::page_bytes())
+    Some(pages * crate::linux::page_bytes(&crate::Roots::real())?)
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use retop_model::family::source::{ABSENT, ASLEEP, DENIED, FAILING};
+use retop_model::family::source::{ABSENT, ASLEEP, DENIED, FAILING, UNASKED};
 use retop_model::{Clock, FamilyId, RawTable, Window};
 
 use crate::demand::Demand;
@@ -69,6 +69,11 @@ impl Problem {
     /// Reading failed.
     pub fn failing(reason: impl Into<String>) -> Problem {
         Problem { state: FAILING, reason: reason.into(), hint: None }
+    }
+
+    /// Nobody wants what the source gives.
+    pub fn unasked() -> Problem {
+        Problem { state: UNASKED, reason: "nobody asks for it".to_owned(), hint: None }
     }
 
     /// Adds what would help.

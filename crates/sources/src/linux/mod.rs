@@ -1,26 +1,41 @@
 //! Linux: procfs, sysfs, cgroups.
 
 mod container;
+mod cpu;
+mod file;
+mod frequency;
 mod fuzz;
+mod host;
 mod kept;
+mod memory;
+mod page;
+mod parse;
+mod pressure;
 mod process;
+mod processor;
 mod taskstats;
+mod topology;
+#[cfg(test)]
+mod tree;
 mod users;
+mod virtualization;
 
 pub use fuzz::PARSERS;
+pub(crate) use page::page_bytes;
 
 use crate::roots::Roots;
 use crate::source::Source;
 
 /// Every source of Linux, in the order in which they are read.
 pub fn sources(roots: &Roots) -> Vec<Box<dyn Source>> {
-    vec![Box::new(process::Processes::new(roots)), Box::new(taskstats::Taskstats::new(roots))]
-}
-
-/// Bytes in a page of memory.
-pub(crate) fn page_bytes() -> u64 {
-    // SAFETY: sysconf takes no pointer and cannot fail for this name.
-    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+    vec![
+        Box::new(process::Processes::new(roots)),
+        Box::new(taskstats::Taskstats::new(roots)),
+        Box::new(host::Host::new(roots)),
+        Box::new(cpu::Cpu::new(roots)),
+        Box::new(memory::Memory::new(roots)),
+        Box::new(pressure::Pressure::new(roots)),
+    ]
 }
 
 /// When a process of this machine started, in ticks since boot.

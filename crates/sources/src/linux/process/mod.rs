@@ -98,7 +98,7 @@ impl Processes {
             pids: Vec::new(),
             wanted: Wanted::default(),
             buffer: vec![0; 4096],
-            page_bytes: super::page_bytes(),
+            page_bytes: super::page_bytes(roots).unwrap_or(4096),
             exited: 0,
             started: false,
             hidden: hidden_by_mount(roots),
