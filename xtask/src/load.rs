@@ -22,6 +22,9 @@ const TRADES: [&str; 8] = ["web", "db", "cache", "queue", "cron", "build", "shel
 /// Every so many-th process works: three in a hundred.
 const WORKERS: usize = 33;
 
+/// The first of them work harder, one hundredth of a CPU each: they stand on top of any screen.
+const HARD: usize = 4;
+
 /// One birth in this time: about five a second.
 const BIRTHS: Duration = Duration::from_millis(200);
 
@@ -32,7 +35,11 @@ pub fn run(count: &str) -> Result<()> {
     set_parent_process_death_signal(Some(Signal::TERM))?;
     let mut kept = Vec::with_capacity(count);
     for number in 0..count {
-        let work = if number % WORKERS == 0 { "work" } else { "sleep" };
+        let work = match number {
+            0..HARD => "hard",
+            _ if number % WORKERS == 0 => "work",
+            _ => "sleep",
+        };
         kept.push(spawn(number, &[work]).with_context(|| format!("process {number}"))?);
     }
     println!("{READY}");
@@ -78,22 +85,26 @@ pub fn child(words: &[&str]) -> Result<()> {
             std::thread::sleep(Duration::from_millis(life.parse()?));
             Ok(())
         }
-        ["work", ..] => {
-            threads()?;
-            loop {
-                let until = Instant::now() + Duration::from_micros(200);
-                while Instant::now() < until {
-                    std::hint::spin_loop();
-                }
-                std::thread::sleep(Duration::from_millis(500));
-            }
-        }
+        ["hard", ..] => work(Duration::from_millis(1), Duration::from_millis(99)),
+        ["work", ..] => work(Duration::from_micros(200), Duration::from_millis(500)),
         _ => {
             threads()?;
             loop {
                 std::thread::sleep(Duration::from_secs(3600));
             }
         }
+    }
+}
+
+/// Works and pauses in turn.
+fn work(work: Duration, pause: Duration) -> Result<()> {
+    threads()?;
+    loop {
+        let until = Instant::now() + work;
+        while Instant::now() < until {
+            std::hint::spin_loop();
+        }
+        std::thread::sleep(pause);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The pure part of retop.
 //!
-//! Raw tables come in from the sources; [`derive`] sets a new sample against the one before it;
+//! Raw tables come in from the sources; [`derive()`] sets a new sample against the one before it;
 //! everybody else reads the [`Snapshot`]. Each metric is declared once, in [`family`], and
 //! everything that lists metrics walks those declarations.
 //!
