@@ -173,6 +173,18 @@ fn details_are_read_for_the_rows_that_are_wanted() {
 }
 
 #[test]
+fn nobody_wants_processes_nobody_reads_them() {
+    let tree = Tree::new("unasked");
+    tree.process(1, "init", 1, 1);
+    let (clock, mut demand) = (TestClock::default(), Demand::everything());
+    demand.want(FamilyId::Process, false).want(FamilyId::Thread, false);
+    let mut read = Read::new(&clock, &demand);
+    let problem = tree.source().read(&mut read).expect_err("unasked");
+    assert_eq!(problem.state, retop_model::family::source::UNASKED);
+    assert!(read.tables.is_empty());
+}
+
+#[test]
 fn without_a_process_file_system_there_is_a_reason() {
     let nowhere = Path::new("/nonexistent-machine");
     let mut source = Processes::new(&Roots::below(nowhere));
