@@ -168,6 +168,13 @@ impl<'a> Row<'a> {
         self.table().map_or(Key::ONE, |table| table.keys()[self.index])
     }
 
+    /// What kind of entity it is.
+    #[inline]
+    #[must_use]
+    pub fn family(self) -> FamilyId {
+        self.family
+    }
+
     /// Its place in [`Snapshot::rows`].
     #[inline]
     #[must_use]

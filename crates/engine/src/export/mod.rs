@@ -2,12 +2,11 @@
 //! declared there appears in all of them, and none holds a list of its own.
 
 pub mod json;
+pub mod prometheus;
 pub mod redact;
 
 #[cfg(test)]
 pub(crate) mod made;
-
-use std::cmp::Reverse;
 
 use retop_model::family::process;
 use retop_model::{FamilyId, Field, Row, Snapshot};
@@ -53,24 +52,15 @@ pub fn top_processes<'a>(
     limit: Limit,
     keep: Option<&dyn Fn(Row<'_>) -> bool>,
 ) -> Vec<Row<'a>> {
-    /// Orders floats of which none is NaN: [`Row::get`] gives finite ones alone.
-    #[derive(PartialEq, PartialOrd)]
-    struct Value(Option<f64>);
-    impl Eq for Value {}
-    impl Ord for Value {
-        fn cmp(&self, other: &Value) -> std::cmp::Ordering {
-            self.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal)
-        }
-    }
-    let mut rows: Vec<(Reverse<Value>, i64, usize)> = snapshot
+    let mut rows: Vec<(f64, i64, usize)> = snapshot
         .rows(FamilyId::Process)
         .filter(|&row| keep.is_none_or(|keep| keep(row)))
         .map(|row| {
-            let pid = row.raw(process::pid).unwrap_or(i64::MAX);
-            (Reverse(Value(row.get(by))), pid, row.index())
+            let value = row.get(by).unwrap_or(f64::NEG_INFINITY);
+            (value, row.raw(process::pid).unwrap_or(i64::MAX), row.index())
         })
         .collect();
-    rows.sort_unstable();
+    rows.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let indices = rows.into_iter().map(|(_, _, index)| index).take(limit.rows());
     indices.filter_map(|index| snapshot.row(FamilyId::Process, index)).collect()
 }
