@@ -1,6 +1,7 @@
 //! Every face of a snapshot but the screen. Each walks the declarations of the model: a metric
 //! declared there appears in all of them, and none holds a list of its own.
 
+pub mod groups;
 pub mod json;
 pub mod prometheus;
 pub mod redact;

@@ -17,6 +17,8 @@ use retop_model::family::{FAMILIES, source};
 use retop_model::metric::{Kind, Role, Series, Slot};
 use retop_model::{FamilyId, Field, Row, Snapshot, Unit};
 
+use super::groups::Grouped;
+
 /// What comes before every name that is not shared with other programs.
 const PREFIX: &str = "retop_";
 /// Bytes of a label value that are kept: a path may have 4096, a server's index should not.
@@ -194,13 +196,13 @@ pub fn scraped_as(field: Field) -> Option<(String, Option<(&'static str, &'stati
     Some((series_name(field, series) + total, label))
 }
 
-/// Appends the scrape of a snapshot to `out`. `groups` is the answer of
-/// [`Groups::advance`](super::groups::Groups::advance), where groups were asked for.
+/// Appends the scrape of a snapshot to `out`. `groups` is what
+/// [`Groups::advance`](super::groups::Groups::advance) gave, where groups were asked for.
 pub fn write(
     out: &mut String,
     format: Format,
     snapshot: &Snapshot,
-    groups: Option<&Snapshot>,
+    groups: Option<&Grouped>,
     options: Options,
 ) {
     let mut page = Page { out, format };
@@ -210,6 +212,11 @@ pub fn write(
     page.single("sample_timestamp_seconds", "Moment of the sample in Unix time.", Some(seconds));
     let interval = snapshot.interval_seconds();
     page.single("interval_seconds", "Time from the sample before to this one.", interval);
+    if let Some(groups) = groups {
+        let help = "Groups of processes that lost their series to others that used more.";
+        page.head("retop_groups_dropped", "counter", "", help);
+        let _ = writeln!(page.out, "{PREFIX}groups_dropped_total {}", groups.dropped);
+    }
 
     let mut labels: Vec<Option<Labels>> = Vec::new();
     labels.resize_with(FamilyId::COUNT, || None);
@@ -218,7 +225,7 @@ pub fn write(
         for part in metric.parts.iter().filter(|part| options.allow(part.field)) {
             let family = part.field.family;
             let snapshot = match groups {
-                Some(groups) if family == FamilyId::Group => groups,
+                Some(groups) if family == FamilyId::Group => &groups.snapshot,
                 _ => snapshot,
             };
             let labels = labels[family.index()].get_or_insert_with(|| Labels::of(snapshot, family));

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use retop_model::family::{disk, memory};
 
 use super::*;
+use crate::export::groups::{GroupRules, Groups};
 use crate::export::made;
 
 const EVERYTHING: Options =
@@ -168,6 +169,25 @@ fn values_names_and_labels() {
         assert_eq!(value(&samples, name, label), expected, "{name} {label:?}");
     }
     assert!(!samples.iter().any(|sample| sample.name.starts_with("retop_process_")));
+}
+
+#[test]
+fn groups_stand_beside_the_machine() {
+    let snapshot = made::small_machine();
+    let grouped = Groups::new(GroupRules::auto()).advance(&snapshot);
+    for format in [Format::Text, Format::OpenMetrics] {
+        let mut text = String::new();
+        write(&mut text, format, &snapshot, Some(&grouped), Options::default());
+        let samples = parse(format, &text).unwrap();
+        for (name, label, expected) in [
+            ("retop_groups_dropped_total", None, 0.0),
+            ("retop_group_processes", Some(("group", "idle")), 2.0),
+            ("retop_group_processes", Some(("group", "other")), 0.0),
+            ("retop_group_cpu_seconds_total", Some(("group", "worker")), 0.0),
+        ] {
+            assert_eq!(value(&samples, name, label), Some(expected), "{name} {label:?}");
+        }
+    }
 }
 
 #[test]
