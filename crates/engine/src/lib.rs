@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod export;
+
 mod clock;
 pub mod history;
 mod lane;

@@ -36,6 +36,8 @@ pub struct Series {
     pub name: &'static str,
     /// A constant label, such as `mode="user"`.
     pub label: Option<(&'static str, &'static str)>,
+    /// True for a name that all programs share, such as `process_open_fds`: it has no prefix.
+    pub shared: bool,
 }
 
 /// A text of an entity.
@@ -403,11 +405,17 @@ pub const fn series(
     label: &'static str,
     value: &'static str,
 ) -> Option<Series> {
-    Some(Series { name, label: Some((label, value)) })
+    Some(Series { name, label: Some((label, value)), shared: false })
 }
 
 /// A series under another name.
 #[must_use]
 pub const fn named(name: &'static str) -> Option<Series> {
-    Some(Series { name, label: None })
+    Some(Series { name, label: None, shared: false })
+}
+
+/// A series under the name that all programs give it, without a prefix.
+#[must_use]
+pub const fn shared(name: &'static str) -> Option<Series> {
+    Some(Series { name, label: None, shared: true })
 }

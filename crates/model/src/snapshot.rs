@@ -191,6 +191,7 @@ impl<'a> Row<'a> {
     }
 
     /// The family.
+    /// What kind of entity it is.
     #[inline]
     #[must_use]
     pub fn family(self) -> FamilyId {

@@ -25,7 +25,7 @@ family! {
         /// Times that the battery was charged and emptied.
         cycles: Gauge Count,
         /// What the battery does.
-        status: State ["charging", "discharging", "not charging", "full", "unknown"] Count { scraped: false },
+        status: State ["charging", "discharging", "not charging", "full", "unknown"] Count,
     }
     derived {
         /// Time until empty at the present power, while discharging.

@@ -25,29 +25,29 @@ family! {
         /// Time that the hypervisor gave to somebody else while this machine had work.
         steal_seconds: Counter Seconds / 1000000 { series: series("cpu_seconds", "mode", "steal") },
         /// Time of guests at normal priority.
-        guest_seconds: Counter Seconds / 1000000 { series: series("cpu_guest_seconds", "mode", "user") },
+        guest_seconds: Counter Seconds / 1000000 { series: series("cpu_guest_seconds", "mode", "user"), scraped: false },
         /// Time of guests at lowered priority.
-        guest_nice_seconds: Counter Seconds / 1000000 { series: series("cpu_guest_seconds", "mode", "nice") },
+        guest_nice_seconds: Counter Seconds / 1000000 { series: series("cpu_guest_seconds", "mode", "nice"), scraped: false },
         /// Threads of execution that are online.
         logical: Gauge Count { series: series("cpus", "kind", "logical") },
         /// Physical cores that are online.
-        physical: Gauge Count { series: series("cpus", "kind", "physical") },
+        physical: Gauge Count { series: series("cpus", "kind", "physical"), scraped: false },
         /// Sockets that hold an online core.
-        packages: Gauge Count { series: series("cpus", "kind", "package") },
+        packages: Gauge Count { series: series("cpus", "kind", "package"), scraped: false },
         /// Threads of execution that retop itself may run on, as its cpuset allows.
-        allowed: Gauge Count { series: series("cpus", "kind", "allowed") },
+        allowed: Gauge Count { series: series("cpus", "kind", "allowed"), scraped: false },
         /// Switches from one task to another.
         context_switches: Counter Count { series: named("context_switches") },
         /// Interrupts served.
         interrupts: Counter Count { series: named("interrupts") },
         /// Deferred interrupt work items run.
-        softirqs: Counter Count { series: named("softirqs") },
+        softirqs: Counter Count { series: named("softirqs"), scraped: false },
         /// Processes and threads created.
         forks: Counter Count { series: named("forks") },
         /// Tasks running or waiting for a CPU at the moment of the read.
-        runnable: Gauge Count { series: named("tasks_runnable") },
+        runnable: Gauge Count { series: named("tasks_runnable"), scraped: false },
         /// Tasks blocked on a disk at the moment of the read.
-        blocked: Gauge Count { series: named("tasks_blocked") },
+        blocked: Gauge Count { series: named("tasks_blocked"), scraped: false },
     }
     derived {
         /// Share of the CPUs' time that was not idle; waiting for a disk is idle.

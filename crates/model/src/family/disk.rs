@@ -19,13 +19,13 @@ family! {
         /// Bytes written.
         written_bytes: Counter Bytes { label: "WR" },
         /// Bytes discarded.
-        discarded_bytes: Counter Bytes,
+        discarded_bytes: Counter Bytes { scraped: false },
         /// Reads completed.
         reads_completed: Counter Count,
         /// Writes completed.
         writes_completed: Counter Count,
         /// Flushes completed.
-        flushes_completed: Counter Count,
+        flushes_completed: Counter Count { scraped: false },
         /// Time that reads took, summed over requests in flight together.
         read_time_seconds: Counter Seconds / 1000,
         /// Time that writes took, summed over requests in flight together.
@@ -33,7 +33,7 @@ family! {
         /// Time with at least one request in flight.
         io_time_seconds: Counter Seconds / 1000,
         /// Time of requests in flight, each counted: the queue's integral.
-        io_time_weighted_seconds: Counter Seconds / 1000,
+        io_time_weighted_seconds: Counter Seconds / 1000 { scraped: false },
         /// Requests in flight at the moment of the read.
         io_in_progress: Gauge Count,
         /// Size of the device.

@@ -23,7 +23,7 @@ family! {
         /// File nodes that are free.
         inodes_free: Gauge Count,
         /// 1 for a file system mounted read-only.
-        readonly: Gauge Count,
+        readonly: Gauge Count { scraped: false },
     }
     derived {
         /// Space in use.

@@ -33,9 +33,9 @@ family! {
         /// Load average of fifteen minutes.
         load_15m: Gauge Count / 100 { series: series("load_average", "period", "15m") },
         /// File handles in use.
-        file_handles: Gauge Count,
+        file_handles: Gauge Count { scraped: false },
         /// Highest number of file handles.
-        file_handles_limit: Gauge Count,
+        file_handles_limit: Gauge Count { scraped: false },
         /// Highest process identifier plus one.
         pid_limit: Gauge Count { scraped: false },
     }

@@ -1,5 +1,7 @@
 //! Who interrupts the processor.
 
+use crate::metric::named;
+
 family! {
     /// Interrupt lines, summed over the CPUs.
     Interrupt "interrupt" "interrupts" many
@@ -11,7 +13,7 @@ family! {
     }
     raw {
         /// Interrupts that came over the line.
-        interrupts: Counter Count { scraped: false },
+        interrupts: Counter Count { series: named("interrupt_line_interrupts") },
     }
     derived {
         /// Interrupts per second.

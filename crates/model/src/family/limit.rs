@@ -15,13 +15,13 @@ family! {
         /// Memory that may be used.
         memory_limit_bytes: Gauge Bytes,
         /// Memory above which the kernel slows the container down.
-        memory_high_bytes: Gauge Bytes,
+        memory_high_bytes: Gauge Bytes { scraped: false },
         /// Memory in use, page cache included.
-        memory_bytes: Gauge Bytes,
+        memory_bytes: Gauge Bytes { scraped: false },
         /// Memory in use that cannot be dropped at once: without inactive file pages.
         working_set_bytes: Gauge Bytes,
         /// Swap that may be used.
-        swap_limit_bytes: Gauge Bytes,
+        swap_limit_bytes: Gauge Bytes { scraped: false },
         /// Processes and threads that may exist.
         tasks_limit: Gauge Count,
         /// Processes and threads that exist.

@@ -10,7 +10,7 @@ family! {
         /// Memory that the kernel manages.
         total_bytes: Gauge Bytes,
         /// Memory that holds nothing.
-        free_bytes: Gauge Bytes,
+        free_bytes: Gauge Bytes { scraped: false },
         /// What programs could still get without swapping, by the kernel's own estimate.
         available_bytes: Gauge Bytes,
         /// Buffers of block devices.
@@ -18,71 +18,71 @@ family! {
         /// Page cache, shared memory included.
         cached_bytes: Gauge Bytes,
         /// Shared memory and tmpfs: counted as cache by the kernel, but not reclaimable.
-        shared_bytes: Gauge Bytes,
+        shared_bytes: Gauge Bytes { scraped: false },
         /// Kernel objects that can be given back.
-        slab_reclaimable_bytes: Gauge Bytes,
+        slab_reclaimable_bytes: Gauge Bytes { scraped: false },
         /// Kernel objects that stay.
-        slab_unreclaimable_bytes: Gauge Bytes,
+        slab_unreclaimable_bytes: Gauge Bytes { scraped: false },
         /// Memory of programs that no file stands behind.
-        anonymous_bytes: Gauge Bytes,
+        anonymous_bytes: Gauge Bytes { scraped: false },
         /// Files mapped into programs.
-        mapped_bytes: Gauge Bytes,
+        mapped_bytes: Gauge Bytes { scraped: false },
         /// Pages waiting to be written to disk.
         dirty_bytes: Gauge Bytes,
         /// Pages being written to disk now.
-        writeback_bytes: Gauge Bytes,
+        writeback_bytes: Gauge Bytes { scraped: false },
         /// Page tables.
-        page_tables_bytes: Gauge Bytes,
+        page_tables_bytes: Gauge Bytes { scraped: false },
         /// Kernel stacks.
-        kernel_stack_bytes: Gauge Bytes,
+        kernel_stack_bytes: Gauge Bytes { scraped: false },
         /// Memory that may not be swapped.
-        locked_bytes: Gauge Bytes,
+        locked_bytes: Gauge Bytes { scraped: false },
         /// Memory promised to programs.
-        committed_bytes: Gauge Bytes,
+        committed_bytes: Gauge Bytes { scraped: false },
         /// What may be promised at most under strict overcommit.
-        commit_limit_bytes: Gauge Bytes,
+        commit_limit_bytes: Gauge Bytes { scraped: false },
         /// Transparent huge pages of programs.
-        anonymous_huge_bytes: Gauge Bytes,
+        anonymous_huge_bytes: Gauge Bytes { scraped: false },
         /// Memory set aside as huge pages.
-        huge_total_bytes: Gauge Bytes,
+        huge_total_bytes: Gauge Bytes { scraped: false },
         /// Huge pages not in use.
-        huge_free_bytes: Gauge Bytes,
+        huge_free_bytes: Gauge Bytes { scraped: false },
         /// Memory found faulty and taken out of use.
-        hardware_corrupted_bytes: Gauge Bytes,
+        hardware_corrupted_bytes: Gauge Bytes { scraped: false },
         /// ZFS cache above its floor: used memory that gives way.
-        zfs_arc_reclaimable_bytes: Gauge Bytes,
+        zfs_arc_reclaimable_bytes: Gauge Bytes { scraped: false },
         /// Swap of all devices.
         swap_total_bytes: Gauge Bytes { series: named("swap_total_bytes") },
         /// Swap not in use.
-        swap_free_bytes: Gauge Bytes { series: named("swap_free_bytes") },
+        swap_free_bytes: Gauge Bytes { series: named("swap_free_bytes"), scraped: false },
         /// Swapped pages that are still in memory too.
-        swap_cached_bytes: Gauge Bytes { series: named("swap_cached_bytes") },
+        swap_cached_bytes: Gauge Bytes { series: named("swap_cached_bytes"), scraped: false },
         /// Memory that zswap takes.
-        zswap_bytes: Gauge Bytes { series: named("zswap_bytes") },
+        zswap_bytes: Gauge Bytes { series: named("zswap_bytes"), scraped: false },
         /// What zswap holds, before compression.
-        zswap_stored_bytes: Gauge Bytes { series: named("zswap_stored_bytes") },
+        zswap_stored_bytes: Gauge Bytes { series: named("zswap_stored_bytes"), scraped: false },
         /// Memory that zram devices take.
-        zram_bytes: Gauge Bytes { series: named("zram_bytes") },
+        zram_bytes: Gauge Bytes { series: named("zram_bytes"), scraped: false },
         /// What zram devices hold, before compression.
-        zram_stored_bytes: Gauge Bytes { series: named("zram_stored_bytes") },
+        zram_stored_bytes: Gauge Bytes { series: named("zram_stored_bytes"), scraped: false },
         /// Bytes read from disks through the page cache and into memory.
-        page_in_bytes: Counter Bytes,
+        page_in_bytes: Counter Bytes { scraped: false },
         /// Bytes written from memory to disks.
-        page_out_bytes: Counter Bytes,
+        page_out_bytes: Counter Bytes { scraped: false },
         /// Bytes brought back from swap.
         swap_in_bytes: Counter Bytes { series: named("swap_in_bytes") },
         /// Bytes put into swap.
         swap_out_bytes: Counter Bytes { series: named("swap_out_bytes") },
         /// Page faults of any kind.
-        faults: Counter Count { series: series("page_faults", "type", "any") },
+        faults: Counter Count { series: series("page_faults", "type", "any"), scraped: false },
         /// Page faults that had to read from a disk.
         major_faults: Counter Count { series: series("page_faults", "type", "major") },
         /// Pages of files that were evicted and soon read again: the cache is too small.
-        refaults: Counter Count { series: named("workingset_refaults") },
+        refaults: Counter Count { series: named("workingset_refaults"), scraped: false },
         /// Times that an allocation had to free memory itself.
-        allocation_stalls: Counter Count { series: named("allocation_stalls") },
+        allocation_stalls: Counter Count { series: named("allocation_stalls"), scraped: false },
         /// Times that an allocation had to compact memory first.
-        compaction_stalls: Counter Count { series: named("compaction_stalls") },
+        compaction_stalls: Counter Count { series: named("compaction_stalls"), scraped: false },
         /// Processes killed for want of memory.
         oom_kills: Counter Count { series: named("oom_kills") },
     }

@@ -37,6 +37,7 @@ families! {
     Power power,
     Battery battery,
     Cgroup cgroup,
+    Group group,
     Process process,
     Thread thread,
     Exit exit,

@@ -1,6 +1,6 @@
 //! What retop itself costs. A guest says so.
 
-use crate::metric::named;
+use crate::metric::{named, shared};
 
 family! {
     /// This program: its own cost on the machine that it watches.
@@ -11,19 +11,21 @@ family! {
     }
     raw {
         /// CPU time used by retop itself.
-        cpu_seconds: Counter Seconds / 1000000,
+        cpu_seconds: Counter Seconds / 1000000 { series: shared("process_cpu_seconds") },
         /// Resident memory of retop itself.
-        resident_bytes: Gauge Bytes,
+        resident_bytes: Gauge Bytes { series: shared("process_resident_memory_bytes") },
         /// Descriptors that retop holds open.
-        open_descriptors: Gauge Count,
+        open_descriptors: Gauge Count { series: shared("process_open_fds") },
+        /// When retop was started.
+        start_time_seconds: Gauge Timestamp / 1000 { series: shared("process_start_time_seconds") },
         /// Samples taken since the start.
-        samples: Counter Count,
+        samples: Counter Count { scraped: false },
         /// Ticks that were due and could not be taken in time.
         ticks_missed: Counter Count { series: named("ticks_missed") },
         /// Memory held by the history of raw samples.
-        history_bytes: Gauge Bytes { series: named("history_bytes") },
+        history_bytes: Gauge Bytes { series: named("history_bytes"), scraped: false },
         /// How far the history reaches back.
-        history_seconds: Gauge Seconds / 1000 { series: named("history_seconds") },
+        history_seconds: Gauge Seconds / 1000 { series: named("history_seconds"), scraped: false },
     }
     derived {
         /// Share of one CPU that retop used in the last interval.

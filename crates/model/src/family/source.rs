@@ -36,11 +36,11 @@ family! {
         /// Time spent on reading since the start.
         read_time_seconds: Counter Seconds / 1000000000,
         /// Reads since the start.
-        reads: Counter Count,
+        reads: Counter Count { scraped: false },
         /// Reads that failed since the start.
         errors: Counter Count,
         /// Time since the last good read.
-        age_seconds: Gauge Seconds / 1000,
+        age_seconds: Gauge Seconds / 1000 { scraped: false },
         /// Rows that the last read gave.
         rows: Gauge Count { scraped: false },
     }
@@ -52,6 +52,11 @@ family! {
             let worked = d.now(reads)? > d.now(errors)?;
             let state_now = d.raw(state)?;
             Some(f64::from(worked && (state_now == FAILING || state_now == SLOW)))
+        /// 1 if the source works, 0 if it is denied, failing or slow; missing where there is nothing to read.
+        up: Count { scraped: true } = |d| match d.now(state)? as i64 {
+            WORKS => Some(1.0),
+            ABSENT | ASLEEP | UNASKED => None,
+            _ => Some(0.0),
         };
         /// Share of the last interval spent on reading.
         read_ratio: Ratio = |d| d.rate(read_time_seconds);

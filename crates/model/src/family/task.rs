@@ -24,9 +24,9 @@ family! {
         /// Processes that have ended and whose parent has not asked for their exit code.
         zombies: Gauge Count { series: series("processes", "state", "zombie") },
         /// Kernel threads with nothing to do.
-        idle: Gauge Count { series: series("processes", "state", "idle") },
+        idle: Gauge Count { series: series("processes", "state", "idle"), scraped: false },
         /// Processes seen to end; short-lived ones only where the kernel reports exits.
-        exited: Counter Count { series: named("processes_exited") },
+        exited: Counter Count { series: named("processes_exited"), scraped: false },
         /// Processes hidden from retop by the mount options of /proc.
         hidden: Gauge Count { scraped: false },
     }

@@ -1,0 +1,29 @@
+//! Processes taken together by name, for servers that keep time series.
+
+use crate::metric::{named, series};
+
+family! {
+    /// Groups of processes, only when asked for: what each used since retop began to watch it.
+    Group "group" "groups" many
+    text {
+        /// Name of the group; `other` holds every process that no group claims.
+        group: Label,
+    }
+    raw {
+        /// Processes that exist.
+        processes: Gauge Count,
+        /// Threads of these processes.
+        threads: Gauge Count,
+        /// CPU time in user code, of processes that have ended too.
+        user_seconds: Counter Seconds / 1000000 { series: series("group_cpu_seconds", "mode", "user") },
+        /// CPU time in the kernel, of processes that have ended too.
+        system_seconds: Counter Seconds / 1000000 { series: series("group_cpu_seconds", "mode", "system") },
+        /// Memory in use; pages that processes share count once for each.
+        resident_bytes: Gauge Bytes { series: named("group_resident_memory_bytes") },
+        /// Bytes read from disks, as far as retop may see them.
+        read_bytes: Counter Bytes,
+        /// Bytes written to disks, as far as retop may see them.
+        written_bytes: Counter Bytes,
+    }
+    derived {}
+}
