@@ -65,7 +65,7 @@ impl Source for Memory {
         if !read.demand().wants(FamilyId::Memory) {
             return Err(Problem::unasked());
         }
-        if self.reads % LOOK_EVERY == 0 {
+        if self.reads.is_multiple_of(LOOK_EVERY) {
             self.look_around();
         }
         self.reads = self.reads.wrapping_add(1);

@@ -1,10 +1,12 @@
 //! Linux: procfs, sysfs, cgroups.
 
 mod cpu;
+mod disk;
 mod file;
 mod frequency;
 mod host;
 mod memory;
+mod network;
 mod page;
 mod parse;
 mod pressure;
@@ -24,5 +26,7 @@ pub fn sources(roots: &Roots) -> Vec<Box<dyn Source>> {
         Box::new(cpu::Cpu::new(roots)),
         Box::new(memory::Memory::new(roots)),
         Box::new(pressure::Pressure::new(roots)),
+        Box::new(disk::Disk::new(roots)),
+        Box::new(network::Network::new(roots)),
     ]
 }
