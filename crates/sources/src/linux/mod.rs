@@ -2,12 +2,14 @@
 
 mod container;
 mod cpu;
+mod disk;
 mod file;
 mod frequency;
 mod fuzz;
 mod host;
 mod kept;
 mod memory;
+mod network;
 mod page;
 mod parse;
 mod pressure;
@@ -35,6 +37,8 @@ pub fn sources(roots: &Roots) -> Vec<Box<dyn Source>> {
         Box::new(cpu::Cpu::new(roots)),
         Box::new(memory::Memory::new(roots)),
         Box::new(pressure::Pressure::new(roots)),
+        Box::new(disk::Disk::new(roots)),
+        Box::new(network::Network::new(roots)),
     ]
 }
 
