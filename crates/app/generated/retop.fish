@@ -35,7 +35,7 @@ complete -c retop -n "__fish_retop_needs_command" -l processes -d 'Processes in 
 complete -c retop -n "__fish_retop_needs_command" -l args -d 'Process arguments in the output: none, redacted, full [none]' -r -f -a "none\t''
 redacted\t''
 full\t''"
-complete -c retop -n "__fish_retop_needs_command" -s f -l filter -d 'Only processes that match: words, cpu>10, user=bob' -r -f
+complete -c retop -n "__fish_retop_needs_command" -s f -l filter -d 'Only processes whose name or command matches this regex' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l color -d 'auto, always, never; or 0 to 8 for one colour, as in asitop [auto]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l theme -d 'Colours of the screen; picked by the terminal if not set' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are drawn: gauge, history, both [gauge] (accepted, no effect yet)' -r -f -a "gauge\t''

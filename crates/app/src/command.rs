@@ -183,11 +183,15 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
 /// Flags that mean nothing without another one are refused: nobody gives them for nothing.
 fn consistent(resolved: &Resolved) -> Result<(), String> {
     let settings = &resolved.settings;
-    let export = settings.json || settings.once || settings.serve.is_some();
+    if settings.serve.is_some() && (settings.json || settings.once) {
+        let other = if settings.json { "json" } else { "once" };
+        return Err(format!("--serve and --{other} are two tasks; start retop twice"));
+    }
     for option in OPTIONS.iter().filter(|o| ["samples", "processes", "args"].contains(&o.long)) {
-        if resolved.origin(option.long) == Origin::Flag && !export {
-            let long = option.long;
-            return Err(format!("--{long} is for output: retop --json --{long} {}", option.value));
+        let given = resolved.origin(option.long) == Origin::Flag;
+        if given && !settings.json && !settings.once {
+            let (long, value) = (option.long, option.value);
+            return Err(format!("--{long} is for output: retop --json --{long} {value}"));
         }
     }
     if settings.source.is_some() && resolved.origin("root") != Origin::Default {
@@ -280,6 +284,8 @@ mod tests {
             ("--color 9", "--color: '9' is none of auto, always, never or 0 to 8"),
             ("--json=yes", "--json takes no value; retop --help lists the rest"),
             ("--samples 3", "--samples is for output: retop --json --samples N"),
+            ("--serve 1 --json", "--serve and --json are two tasks; start retop twice"),
+            ("--serve 1 --args full", "--args is for output: retop --json --args WHAT"),
             ("--root / --source sim:x", "--root and --source name two machines; give one of them"),
             ("completions", "<SHELL> is missing; write one of: bash, zsh, fish, elvish"),
             ("completions tcsh", "<SHELL>: 'tcsh' is none of bash, zsh, fish, elvish"),

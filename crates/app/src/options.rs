@@ -58,7 +58,7 @@ impl Group {
         match self {
             Group::Mode => "Instead of the screen",
             Group::Watch => "What is watched",
-            Group::Export => "With --json, --once and --serve",
+            Group::Export => "With --json and --once",
             Group::Screen => "The screen",
             Group::Alert => "Alerts",
         }
@@ -305,8 +305,8 @@ pub static OPTIONS: &[Opt] = &[
     Opt::new(
         Group::Screen,
         "filter",
-        "FILTER",
-        "Only processes that match: words, cpu>10, user=bob",
+        "REGEX",
+        "Only processes whose name or command matches this regex",
         |s, v| put(&mut s.filter, text(v)),
     )
     .short('f')

@@ -97,6 +97,38 @@ fn a_reader_that_leaves_ends_the_stream_quietly() {
 }
 
 #[test]
+fn a_signal_ends_the_stream_at_once_and_in_order() {
+    let mut child =
+        retop(&["--json", "--interval", "100ms"]).stdout(Stdio::piped()).spawn().expect("starts");
+    let mut reader = BufReader::new(child.stdout.take().expect("piped"));
+    let mut line = String::new();
+    reader.read_line(&mut line).expect("readable");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("ours");
+    let mut rest = String::new();
+    reader.read_to_string(&mut rest).expect("readable");
+    assert!(rest.is_empty() || rest.ends_with('\n'), "half a line: {rest}");
+    assert_eq!(child.wait().expect("ends").code(), Some(0));
+}
+
+#[test]
+fn processes_come_if_asked_for() {
+    let once = |args: &[&str]| {
+        let args = [&["--once", "--json", "--interval", "0.1"], args].concat();
+        let (status, out, err) = outcome(&mut retop(&args));
+        assert_eq!((status, &*err), (Some(0), ""), "{args:?}");
+        serde_json::from_str::<serde_json::Value>(&out).expect("JSON")
+    };
+    let rows = |value: &serde_json::Value| value["processes"].as_array().map_or(0, Vec::len);
+    assert_eq!(rows(&once(&[])), 0);
+    if cfg!(target_os = "linux") {
+        assert_eq!(rows(&once(&["--processes", "1"])), 1);
+        assert!(rows(&once(&["--filter", "^retop$"])) >= 1);
+        assert_eq!(rows(&once(&["--filter", "^no such process$"])), 0);
+    }
+}
+
+#[test]
 fn a_number_of_samples_is_kept() {
     let mut two = retop(&["--json", "--interval", "0.1", "--samples", "2"]);
     let (status, out, err) = outcome(&mut two);

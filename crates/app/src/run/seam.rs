@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 
 use retop_engine::OnSample;
-use retop_model::family::{FAMILIES, source};
+use retop_model::family::{FAMILIES, process, source};
 use retop_model::metric::Role;
 use retop_model::{FamilyId, Row, Snapshot};
 use serde_json::{Map, Value, json};
@@ -11,16 +11,16 @@ use serde_json::{Map, Value, json};
 use crate::settings::{Arguments, Processes, Settings};
 
 pub(crate) struct Lines {
+    filter: Option<regex_lite::Regex>,
     processes: Processes,
     arguments: Arguments,
 }
 
 impl Lines {
     pub fn new(settings: &Settings, processes: Processes) -> anyhow::Result<Lines> {
-        if settings.filter.is_some() {
-            anyhow::bail!("--filter is not built into the output yet");
-        }
-        Ok(Lines { processes, arguments: settings.arguments })
+        let filter = settings.filter.as_deref().map(regex_lite::Regex::new).transpose();
+        let filter = filter.map_err(|error| crate::run::Usage(format!("--filter: {error}")))?;
+        Ok(Lines { filter, processes, arguments: settings.arguments })
     }
 
     pub fn write(&mut self, snapshot: &Snapshot, out: &mut Vec<u8>) {
@@ -29,8 +29,12 @@ impl Lines {
         line.insert("interval_seconds".to_owned(), json!(snapshot.interval_seconds()));
         for family in FAMILIES {
             let mut rows: Vec<Row<'_>> = snapshot.rows(family.id).collect();
-            if let (FamilyId::Process, Processes::Top(count)) = (family.id, self.processes) {
-                rows.truncate(count);
+            if family.id == FamilyId::Process {
+                rows.retain(|row| self.keeps(*row));
+                if let Processes::Top(count) = self.processes {
+                    rows.sort_by(|a, b| cpu(*b).total_cmp(&cpu(*a)));
+                    rows.truncate(count);
+                }
             }
             let mut rows = rows.into_iter().map(|row| self.row(row, family));
             let value = if family.many {
@@ -42,6 +46,12 @@ impl Lines {
         }
         out.extend_from_slice(Value::Object(line).to_string().as_bytes());
         out.push(b'\n');
+    }
+
+    fn keeps(&self, row: Row<'_>) -> bool {
+        self.filter.as_ref().is_none_or(|filter| {
+            [process::name, process::command].iter().any(|text| filter.is_match(row.shown(*text)))
+        })
     }
 
     fn row(&self, row: Row<'_>, family: &'static retop_model::Family) -> Value {
@@ -60,6 +70,10 @@ impl Lines {
         }
         Value::Object(object)
     }
+}
+
+fn cpu(row: Row<'_>) -> f64 {
+    row.get(process::cpu_ratio).unwrap_or(-1.0)
 }
 
 pub(crate) fn report(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use retop_engine::{Monitor, RealClock};
 
 use crate::run::pace::Pacer;
-use crate::run::{demand, machine, processes, seam};
+use crate::run::{demand, machine, seam};
 use crate::settings::{Processes, Settings};
 
 /// Serves until a signal comes.
@@ -24,7 +24,7 @@ pub fn run(settings: &Settings, address: SocketAddr) -> anyhow::Result<()> {
         first_interval: settings.interval,
         // A scrape has no past.
         history_bytes: 0,
-        demand: demand(settings, processes(settings, Processes::Top(0))),
+        demand: demand(settings, Processes::Top(0)),
     };
     let _monitor = Monitor::start(machine, clock, watch, server.on_sample())?;
     super::note_on_stderr(&format!("metrics on http://{}/metrics", server.address()));
