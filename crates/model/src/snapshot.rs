@@ -190,7 +190,6 @@ impl<'a> Row<'a> {
         self.table().map_or(Key::ONE, |table| table.keys()[self.index])
     }
 
-    /// The family.
     /// What kind of entity it is.
     #[inline]
     #[must_use]

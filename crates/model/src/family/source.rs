@@ -45,13 +45,12 @@ family! {
         rows: Gauge Count { scraped: false },
     }
     derived {
-        /// 1 if the source works, 0 if not.
-        up: Count { scraped: true } = |d| Some(f64::from(d.now(state)? == 0.0));
         /// 1 if the source worked before and now fails or does not answer.
         lost: Count = |d| {
             let worked = d.now(reads)? > d.now(errors)?;
             let state_now = d.raw(state)?;
             Some(f64::from(worked && (state_now == FAILING || state_now == SLOW)))
+        };
         /// 1 if the source works, 0 if it is denied, failing or slow; missing where there is nothing to read.
         up: Count { scraped: true } = |d| match d.now(state)? as i64 {
             WORKS => Some(1.0),
