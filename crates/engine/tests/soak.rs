@@ -1,0 +1,64 @@
+//! Days of a made-up machine at full speed: memory stays flat.
+//!
+//! `RETOP_SOAK=500000 cargo test --release -p retop-engine --test soak -- --nocapture` runs six
+//! days of samples; the number in an ordinary test run is small.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use retop_engine::history::History;
+use retop_engine::{Roots, Ticker, open};
+use retop_model::alert::{Alerts, builtin};
+use retop_model::family::{memory, own};
+use retop_model::{Clock, Stamp};
+
+/// Moves on by a second whenever it is asked to.
+#[derive(Default)]
+struct Script(AtomicU64);
+
+impl Clock for Script {
+    fn now(&self) -> Stamp {
+        let ns = self.0.load(Ordering::Relaxed);
+        let wall_ms = 1_800_000_000_000 + i64::try_from(ns / 1_000_000).unwrap_or(0);
+        Stamp { wall_ms, monotonic_ns: ns, boottime_ns: ns }
+    }
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the length of the run is an argument of the test")]
+fn memory_stays_flat() {
+    let asked = std::env::var("RETOP_SOAK").ok().and_then(|text| text.parse().ok());
+    let samples: u64 = asked.unwrap_or(4_000);
+    const CAP: usize = 4 * 1024 * 1024;
+    let clock = Arc::new(Script::default());
+    let machine = open(Some("sim:web-incident"), Roots::below(Path::new("/"))).expect("known");
+    let mut ticker = Ticker::lockstep(machine, Arc::<Script>::clone(&clock));
+    let mut history = History::new(CAP).expect("memory");
+    let mut alerts = Alerts::new(builtin());
+    let (mut settled, mut highest, mut kills) = (None, 0.0_f64, 0.0);
+    for sample in 0..samples {
+        clock.0.fetch_add(1_000_000_000, Ordering::Relaxed);
+        let snapshot = ticker.tick();
+        history.push(&snapshot).expect("encoded");
+        alerts.advance(&snapshot);
+        assert!(history.bytes() <= CAP, "{} bytes after {sample} samples", history.bytes());
+        kills = snapshot.one(memory::oom_kills).unwrap_or(kills);
+        let resident = snapshot.one(own::resident_bytes).unwrap_or(0.0);
+        if sample == samples / 2 {
+            settled = Some(resident);
+        }
+        highest = highest.max(resident);
+    }
+    let settled = settled.expect("half of the run");
+    println!(
+        "{samples} samples: {:.1} MiB at half time, {:.1} MiB at most, {} in the history, {} events",
+        settled / 1048576.0,
+        highest / 1048576.0,
+        history.len(),
+        alerts.events().len()
+    );
+    assert!(kills > 0.0, "the incident happened");
+    assert!(alerts.events().len() > 0, "and was noticed");
+    assert!(highest < settled + 2.0 * 1048576.0, "{settled} bytes grew to {highest}");
+}
