@@ -3,9 +3,13 @@
 mod cpu;
 mod disk;
 mod file;
+mod filesystem;
 mod frequency;
 mod host;
+mod idle_state;
+mod interrupt;
 mod memory;
+mod mounts;
 mod network;
 mod page;
 mod parse;
@@ -24,9 +28,12 @@ pub fn sources(roots: &Roots) -> Vec<Box<dyn Source>> {
     vec![
         Box::new(host::Host::new(roots)),
         Box::new(cpu::Cpu::new(roots)),
+        Box::new(idle_state::IdleState::new(roots)),
+        Box::new(interrupt::Interrupt::new(roots)),
         Box::new(memory::Memory::new(roots)),
         Box::new(pressure::Pressure::new(roots)),
         Box::new(disk::Disk::new(roots)),
+        Box::new(filesystem::Filesystem::new(roots)),
         Box::new(network::Network::new(roots)),
     ]
 }
