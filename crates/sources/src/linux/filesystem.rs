@@ -32,6 +32,9 @@ pub(crate) struct Filesystem {
     base: PathBuf,
     mountinfo: KeptFile,
     text: Vec<u8>,
+    /// Covered mounts are left out of this machine; of a made-up one, where nothing is mounted, the
+    /// names remain.
+    is_real: bool,
     ask: Ask,
     remote: Remote,
 }
@@ -53,16 +56,17 @@ struct Space {
 
 impl Filesystem {
     pub(crate) fn new(roots: &Roots) -> Filesystem {
-        Filesystem::asking(roots, statvfs, numbered_statvfs)
+        Filesystem::asking(roots, statvfs, numbered_statvfs, PATIENCE)
     }
 
-    fn asking(roots: &Roots, remote: Ask, local: Ask) -> Filesystem {
+    fn asking(roots: &Roots, remote: Ask, local: Ask, patience: Duration) -> Filesystem {
         Filesystem {
             base: roots.base.clone(),
             mountinfo: KeptFile::records(roots.proc.join("self/mountinfo")),
             text: Vec::new(),
+            is_real: roots.is_real(),
             ask: local,
-            remote: Remote { ask: remote, answers: Arc::default() },
+            remote: Remote { ask: remote, patience, answers: Arc::default() },
         }
     }
 
@@ -72,15 +76,12 @@ impl Filesystem {
         self.base.join(OsStr::from_bytes(relative))
     }
 
-    /// The space of a local file system. The folder may belong to another one: covered by a mount
-    /// further up, or, below a made-up root, never mounted at all.
-    fn local(&self, mount: &Mount) -> Result<Space, String> {
+    /// The space of a local file system; `None` if its folder belongs to another one: covered by a
+    /// mount further up, or, below a made-up root, never mounted at all.
+    fn local(&self, mount: &Mount) -> Result<Option<Space>, String> {
         let space = (self.ask)(&self.path(mount)).map_err(|error| error.to_string())?;
-        if mount.has_subvolumes() || space.number == Some(mount.number) {
-            Ok(space)
-        } else {
-            Err("covered by another mount".to_owned())
-        }
+        let fits = mount.has_subvolumes() || space.number == Some(mount.number);
+        Ok(fits.then_some(space))
     }
 }
 
@@ -109,20 +110,23 @@ impl Source for Filesystem {
         let (remote, local): (Vec<Mount>, Vec<Mount>) =
             mounts.into_iter().partition(Mount::is_remote);
         self.remote.send(remote.iter().map(|mount| self.path(mount)));
-        let mut spaces: Vec<(Mount, Result<Space, String>)> = Vec::new();
+        let mut spaces: Vec<(Mount, Result<Option<Space>, String>)> = Vec::new();
         for mount in local {
             let space = self.local(&mount);
             spaces.push((mount, space));
         }
         self.remote.wait();
         for mount in remote {
-            let space = self.remote.answer(&self.path(&mount));
+            let space = self.remote.answer(&self.path(&mount)).map(Some);
             spaces.push((mount, space));
         }
         let mut table = read.table(FamilyId::Filesystem);
         for (mount, space) in spaces {
-            if space.as_ref().is_ok_and(|space| space.size == 0) {
-                continue; // Without a size it stores nothing, whatever its type.
+            match &space {
+                // Without a size it stores nothing, whatever its type.
+                Ok(Some(space)) if space.size == 0 => continue,
+                Ok(None) if self.is_real => continue,
+                _ => {}
             }
             let key = Key(Key::named(&mount.mountpoint).0, mount.number);
             let mut row = table.push(key);
@@ -131,7 +135,8 @@ impl Source for Filesystem {
                 .text(filesystem::fstype, Text::new(&mount.fstype))
                 .set(filesystem::readonly, mount.readonly);
             match space {
-                Ok(space) => {
+                Ok(None) => {}
+                Ok(Some(space)) => {
                     // btrfs and some remote file systems have no fixed number of nodes, and say 0.
                     let nodes = (space.inodes > 0).then_some((space.inodes, space.inodes_free));
                     row.set(filesystem::size_bytes, space.size)
@@ -156,6 +161,7 @@ impl Source for Filesystem {
 #[derive(Debug)]
 struct Remote {
     ask: Ask,
+    patience: Duration,
     answers: Arc<Answers>,
 }
 
@@ -199,7 +205,8 @@ impl Remote {
     /// Waits until all are back, or for as long as patience lasts.
     fn wait(&self) {
         let away = |known: &mut HashMap<_, Option<_>>| known.values().any(Option::is_none);
-        let waited = self.answers.arrived.wait_timeout_while(self.answers.lock(), PATIENCE, away);
+        let waited =
+            self.answers.arrived.wait_timeout_while(self.answers.lock(), self.patience, away);
         drop(waited);
     }
 
@@ -267,8 +274,7 @@ mod tests {
         29 27 0:50 / /home rw - btrfs /dev/sdb ro\n\
         30 27 8:2 / /covered rw - xfs /dev/sda2 rw\n\
         31 27 0:60 / /net/good rw - nfs4 server:/good rw\n\
-        32 27 0:61 / /net/gone rw - cifs //server/gone rw\n\
-        33 27 0:62 / /net/hung rw - fuse.sshfs server:/hung rw\n";
+        32 27 0:61 / /net/gone rw - cifs //server/gone rw\n";
 
     fn local(path: &Path) -> std::io::Result<Space> {
         match path.file_name().and_then(OsStr::to_str) {
@@ -279,14 +285,17 @@ mod tests {
         }
     }
 
-    /// One server answers, one refuses, one never comes back.
     fn remote(path: &Path) -> std::io::Result<Space> {
         match path.file_name().and_then(OsStr::to_str) {
             Some("good") => Ok(SPACE),
-            Some("hung") => loop {
-                std::thread::park();
-            },
             _ => Err(Error::from_raw_os_error(libc::EHOSTDOWN)),
+        }
+    }
+
+    /// A server that never answers.
+    fn hung(_: &Path) -> std::io::Result<Space> {
+        loop {
+            std::thread::park();
         }
     }
 
@@ -296,14 +305,16 @@ mod tests {
     }
 
     #[test]
-    fn a_hung_server_hides_nobody_else() {
+    fn local_and_remote_space() {
         let tree = Tree::new(&[("proc/self/mountinfo", MOUNTS)]);
-        let mut source = Filesystem::asking(&tree.roots(), remote, local);
+        // All servers answer, so that no more is waited for than that takes.
+        let patience = Duration::from_secs(600);
+        let mut source = Filesystem::asking(&tree.roots(), remote, local, patience);
         let mut bench = Bench::new();
         for _ in 0..2 {
             let taken = bench.read(&mut source);
             assert_eq!(taken.result, Ok(()));
-            assert_eq!(taken.snapshot.rows(FamilyId::Filesystem).len(), 6);
+            assert_eq!(taken.snapshot.rows(FamilyId::Filesystem).len(), 5);
             let root = by_mountpoint(&taken, "/").unwrap();
             assert_eq!(root.get(filesystem::used_bytes), Some(600.0));
             assert_eq!(root.get(filesystem::used_ratio), Some(600.0 / 900.0));
@@ -315,16 +326,46 @@ mod tests {
             assert!(by_mountpoint(&taken, "/empty").is_none());
             let good = by_mountpoint(&taken, "/net/good").unwrap();
             assert_eq!(good.get(filesystem::avail_bytes), Some(300.0));
-            for missing in ["/covered", "/net/gone", "/net/hung"] {
+            for missing in ["/covered", "/net/gone"] {
                 let row = by_mountpoint(&taken, missing).unwrap();
                 assert_eq!(row.get(filesystem::size_bytes), None, "{missing}");
-                let name = format!("filesystem{missing}");
-                assert!(taken.reports.iter().any(|report| report.name == name), "{missing}");
             }
-            // Nobody is sent twice to where somebody is still away.
-            let known = source.remote.answers.lock();
-            assert_eq!(known.values().filter(|answer| answer.is_none()).count(), 1);
+            let [report] = &taken.reports[..] else { panic!("{:?}", taken.reports) };
+            assert_eq!(report.name, "filesystem/net/gone");
         }
+        source.is_real = true;
+        assert!(by_mountpoint(&bench.read(&mut source), "/covered").is_none());
+    }
+
+    #[test]
+    fn a_hung_server_hides_nobody_else() {
+        let tree = Tree::new(&[("proc/self/mountinfo", MOUNTS)]);
+        let mut source = Filesystem::asking(&tree.roots(), hung, local, Duration::ZERO);
+        let mut bench = Bench::new();
+        for _ in 0..2 {
+            let taken = bench.read(&mut source);
+            assert_eq!(taken.result, Ok(()));
+            let root = by_mountpoint(&taken, "/").unwrap();
+            assert_eq!(root.get(filesystem::size_bytes), Some(1000.0));
+            let row = by_mountpoint(&taken, "/net/good").unwrap();
+            assert_eq!(row.get(filesystem::size_bytes), None);
+            assert_eq!(row.shown(filesystem::device), "server:/good");
+            assert_eq!(taken.reports.len(), 2);
+            // Nobody is sent twice to where somebody is still away.
+            assert_eq!(source.remote.answers.lock().len(), 2);
+        }
+    }
+
+    #[test]
+    fn not_more_than_so_many_are_sent() {
+        let lines: String = (0..MOST_AWAY + 5)
+            .map(|n| format!("{n} 27 0:{n} / /n{n} rw - nfs server:/{n} rw\n"))
+            .collect();
+        let tree = Tree::new(&[("proc/self/mountinfo", &lines)]);
+        let mut source = Filesystem::asking(&tree.roots(), hung, local, Duration::ZERO);
+        let taken = read_once(&mut source);
+        assert_eq!(taken.snapshot.rows(FamilyId::Filesystem).len(), MOST_AWAY + 5);
+        assert_eq!(source.remote.answers.lock().len(), MOST_AWAY);
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod page;
 mod parse;
 mod pressure;
 mod processor;
+mod sock_diag;
+mod tcp;
 mod topology;
 #[cfg(test)]
 mod tree;
@@ -35,5 +37,6 @@ pub fn sources(roots: &Roots) -> Vec<Box<dyn Source>> {
         Box::new(disk::Disk::new(roots)),
         Box::new(filesystem::Filesystem::new(roots)),
         Box::new(network::Network::new(roots)),
+        Box::new(tcp::Tcp::new(roots)),
     ]
 }
