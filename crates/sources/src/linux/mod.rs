@@ -4,18 +4,24 @@ mod container;
 mod cpu;
 mod disk;
 mod file;
+mod filesystem;
 mod frequency;
 mod fuzz;
 mod host;
+mod idle_state;
+mod interrupt;
 mod kept;
 mod memory;
+mod mounts;
 mod network;
 mod page;
 mod parse;
 mod pressure;
 mod process;
 mod processor;
+mod sock_diag;
 mod taskstats;
+mod tcp;
 mod topology;
 #[cfg(test)]
 mod tree;
@@ -35,10 +41,14 @@ pub fn sources(roots: &Roots) -> Vec<Box<dyn Source>> {
         Box::new(taskstats::Taskstats::new(roots)),
         Box::new(host::Host::new(roots)),
         Box::new(cpu::Cpu::new(roots)),
+        Box::new(idle_state::IdleState::new(roots)),
+        Box::new(interrupt::Interrupt::new(roots)),
         Box::new(memory::Memory::new(roots)),
         Box::new(pressure::Pressure::new(roots)),
         Box::new(disk::Disk::new(roots)),
+        Box::new(filesystem::Filesystem::new(roots)),
         Box::new(network::Network::new(roots)),
+        Box::new(tcp::Tcp::new(roots)),
     ]
 }
 
