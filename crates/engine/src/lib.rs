@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 pub mod export;
+pub mod serve;
 
 mod clock;
 pub mod history;
