@@ -26,14 +26,20 @@ const ALLOWED: &[(&str, &str, &str)] =
 /// Checks both.
 pub fn run() -> Result<()> {
     let mut faults = arrows(&metadata()?);
+    let mut texts = Vec::new();
     for file in rust_files(&root().join("crates"))? {
         let name = file.strip_prefix(root()).unwrap_or(&file).display().to_string();
-        if is_test(&name) || name.starts_with("crates/sources/") {
+        texts.push((std::fs::read_to_string(&file).with_context(|| name.clone())?, name));
+    }
+    let tests: Vec<String> =
+        texts.iter().flat_map(|(text, name)| test_modules(text, name)).collect();
+    for (text, name) in &texts {
+        let test = is_test(name) || tests.iter().any(|test| name.starts_with(test));
+        if test || name.starts_with("crates/sources/") {
             continue;
         }
-        let text = std::fs::read_to_string(&file).with_context(|| name.clone())?;
-        for (line, word) in confined(&text) {
-            let allowed = ALLOWED.iter().any(|(file, what, _)| *file == name && *what == word);
+        for (line, word) in confined(text) {
+            let allowed = ALLOWED.iter().any(|(file, what, _)| file == name && *what == word);
             if !allowed {
                 faults.push(format!("{name}:{line}: {word} belongs into crates/sources"));
             }
@@ -102,6 +108,21 @@ fn is_test(name: &str) -> bool {
     name.contains("/tests/") || name.contains("/benches/") || name.ends_with("/tests.rs")
 }
 
+/// What the paths of test modules begin with: those declared below `#[cfg(test)]`.
+fn test_modules(text: &str, name: &str) -> Vec<String> {
+    let stem = name.strip_suffix(".rs").unwrap_or(name);
+    let folder = match stem.strip_suffix("/mod").or(stem.strip_suffix("/lib")) {
+        Some(folder) => folder,
+        None => stem,
+    };
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let pairs = lines.windows(2).filter(|pair| pair[0] == "#[cfg(test)]");
+    pairs
+        .filter_map(|pair| pair[1].split_once("mod ")?.1.strip_suffix(';'))
+        .flat_map(|module| [format!("{folder}/{module}.rs"), format!("{folder}/{module}/")])
+        .collect()
+}
+
 /// Lines that hold a confined word. What follows `#[cfg(test)]` in front of a module is a test: by
 /// custom it stands last in its file.
 fn confined(text: &str) -> Vec<(usize, &'static str)> {
@@ -151,6 +172,15 @@ mod tests {
         for (text, count) in cases {
             assert_eq!(confined(text).len(), count, "{text}");
         }
+    }
+
+    #[test]
+    fn modules_for_tests_are_known() {
+        let text = "pub mod a;\n#[cfg(test)]\npub(crate) mod made;\n#[cfg(test)]\nmod tests {\n}";
+        let wanted = ["crates/x/src/y/made.rs", "crates/x/src/y/made/"];
+        assert_eq!(test_modules(text, "crates/x/src/y/mod.rs"), wanted);
+        assert_eq!(test_modules(text, "crates/x/src/y.rs"), wanted);
+        assert!(test_modules("#[cfg(test)]\nuse x;", "crates/x/src/y.rs").is_empty());
     }
 
     #[test]

@@ -3,9 +3,9 @@
 
 use std::path::PathBuf;
 
-use crate::settings::{
-    Arguments, ChartGlyph, Color, CoreView, Format, PowerScale, Processes, Settings,
-};
+use retop_engine::export::{Arguments, Limit};
+
+use crate::settings::{ChartGlyph, Color, CoreView, Format, PowerScale, Settings};
 use crate::value::{self, Parsed};
 
 /// One option.
@@ -203,15 +203,15 @@ fn color(text: &str) -> Parsed<Color> {
         .map_err(|why| format!("{why} or 0 to 8"))
 }
 
-fn processes(text: &str) -> Parsed<Option<Processes>> {
+fn processes(text: &str) -> Parsed<Option<Limit>> {
     match text {
         "" => return Ok(None),
-        "all" => return Ok(Some(Processes::All)),
+        "all" => return Ok(Some(Limit::All)),
         _ => {}
     }
     let count =
         value::whole(text, 0, u64::from(u32::MAX)).map_err(|why| format!("{why} or all"))?;
-    Ok(Some(Processes::Top(usize::try_from(count).unwrap_or(usize::MAX))))
+    Ok(Some(Limit::Count(usize::try_from(count).unwrap_or(usize::MAX))))
 }
 
 const COLORS: &[&str] = &["auto", "always", "never"];

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use retop_engine::export::{Arguments, Limit};
+
 /// Everything that a user can set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
@@ -26,10 +28,10 @@ pub struct Settings {
     /// Stop after so many samples; `None` never.
     pub samples: Option<u64>,
     /// Processes in exports; `None` leaves it to the command.
-    pub processes: Option<Processes>,
+    pub processes: Option<Limit>,
     /// Which processes are shown and exported.
     pub filter: Option<String>,
-    /// What becomes of process arguments in exports.
+    /// What becomes of process arguments in exports: they carry passwords and keys.
     pub arguments: Arguments,
     /// What the screen looks like.
     pub screen: Screen,
@@ -37,27 +39,6 @@ pub struct Settings {
     pub alerts: Alerts,
     /// Format of `retop metrics`.
     pub format: Format,
-}
-
-/// How many processes an export holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Processes {
-    /// Those that use the most CPU.
-    Top(usize),
-    /// Every one.
-    All,
-}
-
-/// Process arguments in exports. They carry passwords and keys, so they stay out unless asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Arguments {
-    /// Program names alone.
-    #[default]
-    None,
-    /// Values of options that look like secrets are replaced.
-    Redacted,
-    /// As they are.
-    Full,
 }
 
 /// What the screen looks like.

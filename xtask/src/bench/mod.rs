@@ -127,7 +127,7 @@ fn one(peer: &Peer, folder: &Path, window: Duration) -> Result<Reading> {
         peak_mib: peak_bytes(pid)? as f64 / 1048576.0,
         bytes: (terminal.bytes - drawn) as f64 / window.as_secs_f64(),
         first_byte_ms: terminal.first_byte.filter(|_| peer.draws).map(ms),
-        first_row_ms: terminal.first_mark.filter(|_| peer.draws).map(ms),
+        first_row_ms: terminal.first_mark.filter(|_| peer.rows).map(ms),
     };
     terminal.end()?;
     Ok(reading)

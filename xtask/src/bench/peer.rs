@@ -13,8 +13,10 @@ pub struct Peer {
     pub version: String,
     /// Program and arguments.
     pub command: Vec<String>,
-    /// Whether it draws: the scan floor does not.
+    /// Whether what it writes is for people: what the scan floor writes is not.
     pub draws: bool,
+    /// Whether it shows processes.
+    pub rows: bool,
 }
 
 /// Those that are installed, retop first and the floor last.
@@ -23,8 +25,9 @@ pub fn peers(retop: &Path, folder: &Path) -> Result<Vec<Peer>> {
     std::fs::write(folder.join("btop/btop.conf"), "update_ms = 1000\n")?;
     let retop = retop.display().to_string();
     let floor = std::env::current_exe()?.display().to_string();
-    let candidates: [(&'static str, &[&str]); 6] = [
+    let candidates: [(&'static str, &[&str]); 7] = [
         ("retop", &[&retop, "--interval", "1s"]),
+        ("retop --json", &[&retop, "--json", "--interval", "1s"]),
         ("htop", &["htop", "-d", "10"]),
         ("btop", &["btop", "--utf-force"]),
         ("bottom", &["btm", "--rate", "1000"]),
@@ -44,6 +47,7 @@ pub fn peers(retop: &Path, folder: &Path) -> Result<Vec<Peer>> {
                 version,
                 command: command.iter().map(|&word| word.to_owned()).collect(),
                 draws: name != "floor",
+                rows: !matches!(name, "floor" | "retop --json"),
             }),
             None => eprintln!("{name} is not installed and is left out"),
         }

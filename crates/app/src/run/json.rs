@@ -3,13 +3,14 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use retop_engine::export::Limit;
+use retop_engine::export::json::{JsonView, Options};
 use retop_engine::{RealClock, Ticker};
-use retop_model::{Clock, Snapshot};
+use retop_model::{Clock, Row, Snapshot};
 
 use crate::run::pace::{Pacer, Wake};
-use crate::run::seam::Lines;
-use crate::run::{demand, machine, processes};
-use crate::settings::{Processes, Settings};
+use crate::run::{Keep, demand, machine, processes};
+use crate::settings::Settings;
 
 /// Streams samples until the asked number is out, a signal comes or nobody reads any more. The
 /// first line is that of the first sample with rates, one interval after the start.
@@ -18,16 +19,20 @@ use crate::settings::{Processes, Settings};
 ///
 /// If the machine cannot be opened or stdout takes no more.
 pub fn run(settings: &Settings) -> anyhow::Result<()> {
-    let mut lines = Lines::new(settings, processes(settings, Processes::Top(0)))?;
+    let keep = Keep::new(settings)?;
+    let has = |row: Row<'_>| keep.has(row);
+    let options = Options {
+        processes: processes(settings, Limit::Count(0)),
+        keep: Some(&has),
+        arguments: settings.arguments,
+        ..Options::default()
+    };
     let limit = settings.samples.unwrap_or(u64::MAX);
     let mut out = std::io::stdout().lock();
     let mut buffer = Vec::new();
     let mut written = 0;
-    each(settings, Processes::Top(0), |snapshot| {
-        buffer.clear();
-        lines.write(snapshot, &mut buffer);
-        // One write for each line: a reader never sees half of one.
-        out.write_all(&buffer)?;
+    each(settings, Limit::Count(0), |snapshot| {
+        JsonView { snapshot, options }.write_ndjson(&mut buffer, &mut out)?;
         out.flush()?;
         written += 1;
         Ok(written < limit)
@@ -38,7 +43,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
 /// right after a suspend has none and is passed over.
 pub(crate) fn each(
     settings: &Settings,
-    otherwise: Processes,
+    otherwise: Limit,
     mut body: impl FnMut(&Arc<Snapshot>) -> anyhow::Result<bool>,
 ) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(RealClock);

@@ -13,12 +13,15 @@ pub mod serve;
 use std::io::Write;
 use std::process::ExitCode;
 
+use regex_lite::{Regex, RegexBuilder};
+use retop_engine::export::{Arguments, Limit};
 use retop_engine::{Demand, Machine, ProcessDemand, Roots, Rows, open};
-use retop_model::FamilyId;
+use retop_model::family::process;
+use retop_model::{FamilyId, Row};
 
 use crate::config::Resolved;
 use crate::environment::Environment;
-use crate::settings::{Arguments, Processes, Settings};
+use crate::settings::Settings;
 
 /// Wrong usage: exit status 2.
 #[derive(Debug)]
@@ -69,9 +72,9 @@ pub fn machine(settings: &Settings) -> anyhow::Result<Machine> {
 /// How many processes an output holds: what was asked for; all that match a filter; else
 /// `otherwise`.
 #[must_use]
-pub fn processes(settings: &Settings, otherwise: Processes) -> Processes {
+pub fn processes(settings: &Settings, otherwise: Limit) -> Limit {
     settings.processes.unwrap_or(match settings.filter {
-        Some(_) => Processes::All,
+        Some(_) => Limit::All,
         None => otherwise,
     })
 }
@@ -79,17 +82,17 @@ pub fn processes(settings: &Settings, otherwise: Processes) -> Processes {
 /// What has to be read for an output with so many processes. Nobody pays for processes that are
 /// not shown.
 #[must_use]
-pub fn demand(settings: &Settings, processes: Processes) -> Demand {
+pub fn demand(settings: &Settings, processes: Limit) -> Demand {
     let mut demand = Demand::everything();
     let rows = match processes {
-        Processes::Top(0) => {
+        Limit::Count(0) => {
             demand.want(FamilyId::Process, false);
             demand.processes = ProcessDemand::default();
             return demand;
         }
         // A filter may match a process that is idle: its details are wanted too.
-        Processes::Top(count) if settings.filter.is_none() => Rows::Top(count),
-        Processes::Top(_) | Processes::All => Rows::All,
+        Limit::Count(count) if settings.filter.is_none() => Rows::Top(count),
+        Limit::Count(_) | Limit::All => Rows::All,
     };
     demand.processes = ProcessDemand {
         memory: rows.clone(),
@@ -100,6 +103,27 @@ pub fn demand(settings: &Settings, processes: Processes) -> Demand {
         threads: Vec::new(),
     };
     demand
+}
+
+/// Which processes are wanted at all: those whose name or command matches. Small letters match
+/// capitals too; a capital asks for itself.
+struct Keep(Option<Regex>);
+
+impl Keep {
+    fn new(settings: &Settings) -> anyhow::Result<Keep> {
+        let Some(text) = &settings.filter else { return Ok(Keep(None)) };
+        let any_case = !text.contains(char::is_uppercase);
+        match RegexBuilder::new(text).case_insensitive(any_case).build() {
+            Ok(regex) => Ok(Keep(Some(regex))),
+            Err(error) => Err(Usage(format!("--filter: '{text}' is no regex: {error}")).into()),
+        }
+    }
+
+    fn has(&self, row: Row<'_>) -> bool {
+        self.0.as_ref().is_none_or(|regex| {
+            [process::name, process::command].iter().any(|text| regex.is_match(row.shown(*text)))
+        })
+    }
 }
 
 /// Writes to stdout, which carries nothing but data.

@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use retop_engine::export::Limit;
 use retop_engine::{Monitor, RealClock};
 
 use crate::run::pace::Pacer;
 use crate::run::{demand, machine, seam};
-use crate::settings::{Processes, Settings};
+use crate::settings::Settings;
 
 /// Serves until a signal comes.
 ///
@@ -24,7 +25,7 @@ pub fn run(settings: &Settings, address: SocketAddr) -> anyhow::Result<()> {
         first_interval: settings.interval,
         // A scrape has no past.
         history_bytes: 0,
-        demand: demand(settings, Processes::Top(0)),
+        demand: demand(settings, Limit::Count(0)),
     };
     let _monitor = Monitor::start(machine, clock, watch, server.on_sample())?;
     super::note_on_stderr(&format!("metrics on http://{}/metrics", server.address()));
