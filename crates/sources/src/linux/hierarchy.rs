@@ -24,6 +24,15 @@ impl Hierarchy {
         self.controllers.iter().flatten().any(|name| name == controller)
     }
 
+    /// True if the group is one of this hierarchy. The mount's options name more than controllers.
+    pub fn holds(&self, group: &Membership) -> bool {
+        match (&group.controllers, &self.controllers) {
+            (None, None) => true,
+            (Some(names), Some(_)) => names.iter().all(|name| self.has(name)),
+            _ => false,
+        }
+    }
+
     /// The folder of a group that is named as in `/proc/PID/cgroup`. A group outside what is
     /// mounted gives the mount point: the nearest thing that can be seen.
     pub fn folder(&self, group: &str) -> PathBuf {
@@ -148,6 +157,12 @@ mod tests {
         assert_eq!(paths, ["/a:b", "/init", "/user.slice"]);
         assert_eq!(groups[0].controllers, Some(vec!["cpu".to_owned(), "cpuacct".to_owned()]));
         assert_eq!(groups[2].controllers, None);
+        let options = ["rw", "cpu", "cpuacct"].map(str::to_owned).to_vec();
+        let mount =
+            |controllers| Hierarchy { dir: PathBuf::new(), root: "/".to_owned(), controllers };
+        let held = |mount: &Hierarchy| groups.iter().map(|g| mount.holds(g)).collect::<Vec<_>>();
+        assert_eq!(held(&mount(Some(options))), [true, false, false]);
+        assert_eq!(held(&mount(None)), [false, false, true]);
         assert_eq!(memberships("garbage\n0:\n0::relative\nx::/a\n\n"), []);
     }
 

@@ -71,8 +71,7 @@ impl Source for Limits {
         let mut found = Found::default();
         let mut path = None;
         for mount in &mounted {
-            let group = groups.iter().find(|group| group.controllers == mount.controllers);
-            // A container without a namespace of its own may see only the mount's options.
+            let group = groups.iter().find(|group| mount.holds(group));
             let group = group.map_or("/", |group| group.path.as_str());
             let folders = Folders { from: mount.folder(group), to: &mount.dir };
             let before = found.clone();

@@ -6,6 +6,8 @@ mod container;
 mod hierarchy;
 mod hwmon;
 mod limit;
+#[cfg(test)]
+mod on_machines;
 mod power;
 mod sysfs;
 #[cfg(test)]
