@@ -1,5 +1,7 @@
 //! Linux: procfs, sysfs, cgroups.
 
+mod battery;
+mod cgroup;
 mod container;
 mod cpu;
 mod disk;
@@ -7,24 +9,33 @@ mod file;
 mod filesystem;
 mod frequency;
 mod fuzz;
+mod hierarchy;
 mod host;
+mod hwmon;
 mod idle_state;
 mod interrupt;
 mod kept;
+mod limit;
 mod memory;
 mod mounts;
 mod network;
+#[cfg(test)]
+mod on_machines;
 mod page;
 mod parse;
+mod power;
 mod pressure;
 mod process;
 mod processor;
 mod sock_diag;
+mod sysfs;
 mod taskstats;
 mod tcp;
 mod topology;
 #[cfg(test)]
 mod tree;
+#[cfg(test)]
+mod trial;
 mod users;
 mod virtualization;
 
@@ -49,6 +60,11 @@ pub fn sources(roots: &Roots) -> Vec<Box<dyn Source>> {
         Box::new(filesystem::Filesystem::new(roots)),
         Box::new(network::Network::new(roots)),
         Box::new(tcp::Tcp::new(roots)),
+        Box::new(hwmon::Hwmon::new(roots)),
+        Box::new(power::Power::new(roots)),
+        Box::new(battery::Battery::new(roots)),
+        Box::new(cgroup::Cgroups::new(roots)),
+        Box::new(limit::Limits::new(roots)),
     ]
 }
 
