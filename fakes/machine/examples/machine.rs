@@ -1,4 +1,5 @@
-//! Writes a made-up machine: `cargo run -p retop-fake-machine --example machine -- NAME DIR SECOND`.
+//! Writes a made-up machine:
+//! `cargo run -p retop-fake-machine --example machine -- NAME DIR SECOND`.
 //! `many:COUNT` as a name gives that many processes.
 
 use std::io;

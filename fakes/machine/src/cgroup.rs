@@ -78,6 +78,7 @@ fn limited(tree: &Tree, folder: &str, group: &Group) -> io::Result<()> {
         Some((quota, period)) => format!("{quota} {period}"),
         None => "max 100000".to_owned(),
     };
+    let peak = (group.memory + group.memory / 4).min(group.limit.unwrap_or(u64::MAX));
     tree.attributes(
         folder,
         &[
@@ -85,7 +86,7 @@ fn limited(tree: &Tree, folder: &str, group: &Group) -> io::Result<()> {
             ("cpu.max", &quota),
             ("cpu.weight", "100"),
             ("memory.current", &group.memory.to_string()),
-            ("memory.peak", &(group.memory + group.memory / 4).to_string()),
+            ("memory.peak", &peak.to_string()),
             ("memory.max", &or_max(group.limit)),
             ("memory.high", "max"),
             ("memory.swap.current", "0"),

@@ -14,7 +14,8 @@ pub fn write(spec: &Spec, tree: &Tree) -> io::Result<()> {
     let mounts: String = spec.mounts.iter().map(|line| format!("{line}\n")).collect();
     tree.file("proc/mounts", &mounts)?;
     tree.file("proc/self/mounts", &mounts)?;
-    let filesystems = "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tcgroup2\nnodev\tnfs4\n\text4\n\tvfat\n\txfs\n\tbtrfs\n";
+    let filesystems = "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tcgroup2\nnodev\tnfs4\n\
+                       \text4\n\tvfat\n\txfs\n\tbtrfs\n";
     tree.file("proc/filesystems", filesystems)?;
     tree.file("proc/self/mountinfo", mountinfo(spec))?;
     tree.file("proc/self/cgroup", format!("{}\n", spec.own_cgroup))
@@ -26,8 +27,7 @@ fn mountinfo(spec: &Spec) -> String {
     for (number, line) in (22..).zip(&spec.mounts) {
         let fields: Vec<&str> = line.split(' ').collect();
         let [source, point, kind, options, ..] = fields[..] else { continue };
-        let named = spec.disks.iter().find(|disk| source.ends_with(disk.name));
-        let (major, minor) = named.map_or((0, number), |disk| disk.number);
+        let (major, minor) = device_number(spec, source).unwrap_or((0, number));
         text += &format!(
             "{number} 1 {major}:{minor} / {point} {options} shared:{number} - {kind} {source} rw\n"
         );
@@ -35,7 +35,23 @@ fn mountinfo(spec: &Spec) -> String {
     text + &spec.cgroup_mounts.iter().map(|line| format!("{line}\n")).collect::<String>()
 }
 
-/// reads merged sectors ms writes merged sectors ms in-flight busy-ms weighted-ms, discards, flushes
+/// The number of a disk, of a partition, or of the one mapped device.
+fn device_number(spec: &Spec, source: &str) -> Option<(u32, u32)> {
+    let name = source.strip_prefix("/dev/")?;
+    spec.disks.iter().find_map(|disk| {
+        let (major, _) = disk.number;
+        let is_mapped = name.starts_with("mapper/") && disk.name.starts_with("dm-");
+        let part = disk.partitions.iter().find(|(part, _)| *part == name);
+        if is_mapped || disk.name == name {
+            Some(disk.number)
+        } else {
+            part.map(|&(_, minor)| (major, minor))
+        }
+    })
+}
+
+/// reads merged sectors ms writes merged sectors ms in-flight busy-ms weighted-ms; discards and
+/// flushes
 fn requests(disk: &Disk, now: u64) -> String {
     let (read_ms, write_ms) = (disk.reads / 2, disk.writes);
     format!(

@@ -1,4 +1,5 @@
-//! What a machine is made of. Rates are per second; a counter is its rate times the time since boot.
+//! What a machine is made of. Rates are per second; a counter is its rate times the time since
+//! boot.
 
 use std::io;
 
@@ -158,6 +159,17 @@ impl Spec {
     /// Seconds since boot.
     pub fn now(&self) -> u64 {
         self.host.uptime + self.second
+    }
+
+    /// Puts each process on a CPU that there is.
+    pub fn settle(mut self) -> Spec {
+        let online = self.cpus.iter().filter(|cpu| cpu.online).map(|cpu| cpu.number);
+        let online: Vec<u32> = online.collect();
+        for process in &mut self.processes {
+            let place = process.last_cpu as usize % online.len().max(1);
+            process.last_cpu = online.get(place).copied().unwrap_or(0);
+        }
+        self
     }
 
     /// Writes everything that all machines have.

@@ -121,8 +121,16 @@ impl Scratch {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("retop-machine-{}-{number}", std::process::id());
-        let root = std::env::temp_dir().join(name);
-        fs::create_dir_all(&root).expect("the temporary folder is writable");
+        // In memory the 11,000 files of the largest machine take 50 ms, on a disk seconds.
+        let memory = Path::new("/dev/shm").join(&name);
+        let root = match fs::create_dir(&memory) {
+            Ok(()) => memory,
+            Err(_) => {
+                let disk = std::env::temp_dir().join(name);
+                fs::create_dir_all(&disk).expect("the temporary folder is writable");
+                disk
+            }
+        };
         Scratch { tree: Tree::new(&root) }
     }
 

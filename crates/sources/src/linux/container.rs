@@ -173,7 +173,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_path_is_too_strange(path in ".{0,200}", tail in r"(/|\\x[0-9a-g]{0,2}|é|[0-9a-f]{60,70}){0,5}") {
+        fn no_path_is_too_strange(
+            path in ".{0,200}",
+            tail in r"(/|\\x[0-9a-g]{0,2}|é|[0-9a-f]{60,70}){0,5}",
+        ) {
             let _ = of(&format!("{path}{tail}.scope"));
         }
     }

@@ -84,8 +84,10 @@ impl Source for Hwmon {
         let nothing = self.chips.iter().all(|chip| chip.sensors.is_empty());
         read.give(table, begin_ns);
         if nothing && self.zones.is_empty() {
-            return Err(Problem::absent(format!("no sensors in {}", self.class.dir.display()))
-                .hint("virtual machines have none; elsewhere: modprobe coretemp (Intel) or k10temp (AMD)"));
+            let problem = Problem::absent(format!("no sensors in {}", self.class.dir.display()));
+            return Err(problem.hint(
+                "virtual machines have none; elsewhere: modprobe coretemp (Intel) or k10temp (AMD)",
+            ));
         }
         Ok(())
     }

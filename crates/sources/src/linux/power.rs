@@ -227,7 +227,8 @@ fn refusal(dir: &Path, error: &io::Error) -> Problem {
         return problem;
     }
     Problem::denied(format!(
-        "{}: for root alone since Linux 5.10, because fine energy readings leak keys (CVE-2020-8694)",
+        "{}: only root may read it since Linux 5.10, as fine energy readings leak keys \
+         (CVE-2020-8694)",
         dir.join("energy_uj").display()
     ))
     .hint(

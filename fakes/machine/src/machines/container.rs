@@ -67,7 +67,7 @@ fn processes() -> Vec<Process> {
 }
 
 pub fn write(tree: &Tree, second: u64) -> io::Result<()> {
-    let spec = spec(second);
+    let spec = spec(second).settle();
     spec.write(tree)?;
     tree.file(".dockerenv", "")?;
     cgroup::write(tree, "sys/fs/cgroup", CGROUPS, spec.now(), "8:0", true)

@@ -30,7 +30,11 @@ const CONTAINER: &str =
     "/system.slice/docker-5d0c3f7a91b2e4860f1d2c3b4a5968778695a4b3c2d1e0f00112233445566778.scope";
 
 const CGROUPS: &[Group] = &[
-    Group { read_bytes: 900 << 20, written_bytes: 300 << 20, ..Group::new("", 97_000_000, 0, 0) },
+    Group {
+        read_bytes: 900 << 20,
+        written_bytes: 300 << 20,
+        ..Group::new("", 97_000_000, 211 << 30, 0)
+    },
     Group::new("/init.scope", 2_000, 20_000_000, 1),
     Group::new("/system.slice", 97_000_000, 210 << 30, 4_000),
     Group {
@@ -154,13 +158,13 @@ fn processes(second: u64) -> Vec<Process> {
     }
     if second % 2 == 1 {
         let start = (2_592_000 + second) * 100 - 30;
-        all.push(Process { start, ..Process::new(90_000, 900, "probe").load(2, 2) });
+        all.push(Process { start, used: 6, ..Process::new(90_000, 900, "probe") });
     }
     all
 }
 
 pub fn write(tree: &Tree, second: u64) -> io::Result<()> {
-    let spec = spec(second);
+    let spec = spec(second).settle();
     spec.write(tree)?;
     cgroup::write(tree, "sys/fs/cgroup", CGROUPS, spec.now(), "259:0", false)?;
     for (socket, number) in [(0, 0), (1, 1)] {

@@ -52,7 +52,7 @@ fn spec(second: u64) -> Spec {
 }
 
 pub fn write(tree: &Tree, second: u64) -> io::Result<()> {
-    let spec = spec(second);
+    let spec = spec(second).settle();
     spec.write(tree)?;
     // Time itself does not go back.
     host::write(&small_server::spec(second), tree)?;
@@ -70,7 +70,8 @@ fn files(tree: &Tree) -> io::Result<()> {
     };
     extend(
         "proc/meminfo",
-        b"Nonsense\nDirty: lots kB\nShmem:\nMapped: 99999999999999999999999 kB\n: 5 kB\n\xff\xff: 1 kB\n\0",
+        b"Nonsense\nDirty: lots kB\nShmem:\nMapped: 99999999999999999999999 kB\n\
+          : 5 kB\n\xff\xff: 1 kB\n\0",
     )?;
     extend(
         "proc/stat",

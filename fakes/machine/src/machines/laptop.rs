@@ -15,7 +15,7 @@ const BROWSER: &str =
 const NVME: &str = "pci0000:00/0000:00:06.0/0000:01:00.0/nvme/nvme0";
 
 const CGROUPS: &[Group] = &[
-    Group::new("", 1_400_000, 0, 0),
+    Group::new("", 1_400_000, 9_900_000_000, 0),
     Group::new("/system.slice", 90_000, 900_000_000, 60),
     Group::new("/user.slice", 1_300_000, 9_000_000_000, 700),
     Group {
@@ -153,7 +153,7 @@ fn processes() -> Vec<Process> {
 }
 
 pub fn write(tree: &Tree, second: u64) -> io::Result<()> {
-    let spec = spec(second);
+    let spec = spec(second).settle();
     let now = spec.now();
     spec.write(tree)?;
     cgroup::write(tree, "sys/fs/cgroup", CGROUPS, now, "259:0", false)?;

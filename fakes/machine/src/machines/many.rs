@@ -22,7 +22,7 @@ const NAMES: [&str; 8] =
 pub fn many(dir: &Path, count: u32, second: u64) -> io::Result<()> {
     let tree = Tree::new(dir);
     let processes = (0..count).map(process).collect();
-    let spec = Spec { processes, ..small_server::spec(second) };
+    let spec = Spec { processes, ..small_server::spec(second) }.settle();
     spec.write_machine(&tree)?;
     for process in &spec.processes {
         let folder = format!("proc/{}", process.pid);

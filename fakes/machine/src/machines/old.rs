@@ -30,7 +30,7 @@ pub fn write_cgroup_v1(tree: &Tree, second: u64) -> io::Result<()> {
         ],
         own_cgroup: OWN,
         cgroup_v1: &["name=systemd", "blkio", "cpu,cpuacct", "memory", "pids"],
-        ..small_server::spec(second)
+        ..small_server::spec(second).settle()
     };
     spec.host.kernel = "4.18.0-made-up";
     spec.write(tree)?;
@@ -76,7 +76,7 @@ pub fn write_cgroup_v1(tree: &Tree, second: u64) -> io::Result<()> {
 /// The small server under a kernel of 2013: no pressure, no `MemAvailable`, no clocks or idle
 /// states in sysfs, disk statistics of 11 numbers, no control groups.
 pub fn write_no_psi(tree: &Tree, second: u64) -> io::Result<()> {
-    let small = small_server::spec(second);
+    let small = small_server::spec(second).settle();
     let bare = |cpu: Cpu| Cpu { kilohertz: 0, idle_states: &[], ..cpu };
     let mut spec = Spec {
         host: Host { kernel: "3.10.0-made-up", ..small.host.clone() },

@@ -10,7 +10,11 @@ const KERNEL_THREADS: [&str; 7] =
     ["ksoftirqd", "migration", "cpuhp", "idle_inject", "kworker", "rcu_exp_par_gp", "irq_work"];
 
 const CGROUPS: &[Group] = &[
-    Group { read_bytes: 1_048_576, written_bytes: 2_097_152, ..Group::new("", 620_000, 0, 0) },
+    Group {
+        read_bytes: 1_048_576,
+        written_bytes: 2_097_152,
+        ..Group::new("", 620_000, 3_600_000_000, 0)
+    },
     Group::new("/init.scope", 1_000, 14_000_000, 1),
     Group {
         read_bytes: 1_048_576,
@@ -56,7 +60,7 @@ pub fn spec(second: u64) -> Spec {
         disks: disks(),
         mounts: MOUNTS.to_vec(),
         cgroup_mounts: vec![
-            "40 23 0:26 / /sys/fs/cgroup rw,nosuid,nodev,noexec,relatime shared:9 - cgroup2 cgroup2 rw",
+            "40 23 0:26 / /sys/fs/cgroup rw,nosuid,nodev,noexec shared:9 - cgroup2 cgroup2 rw",
         ],
         own_cgroup: "0::/user.slice/user-1000.slice/session-3.scope",
         cgroup_v1: &[],
@@ -239,7 +243,7 @@ fn processes(second: u64) -> Vec<Process> {
     if second % 2 == 1 {
         let start = (86_400 + second) * 100 - 40;
         let job = Process::new(2_000, 480, "backup.sh").command("/bin/sh /etc/backup.sh");
-        all.push(Process { start, ..job.load(5, 5) });
+        all.push(Process { start, used: 12, ..job });
     } else if second == 0 {
         all.push(Process::new(1_990, 1_501, "grep").of(1_000, session));
     }
@@ -247,7 +251,7 @@ fn processes(second: u64) -> Vec<Process> {
 }
 
 pub fn write(tree: &Tree, second: u64) -> io::Result<()> {
-    let spec = spec(second);
+    let spec = spec(second).settle();
     spec.write(tree)?;
     cgroup::write(tree, "sys/fs/cgroup", CGROUPS, spec.now(), "8:16", false)
 }

@@ -54,14 +54,16 @@ fn every_column_has_its_file() {
                 (
                     "io.stat",
                     &format!(
-                        "259:0 rbytes=4096 wbytes={written} rios=1 wios=2 dbytes=0\n253:0 rbytes=4096 wbytes={written} rios=1 wios=2"
+                        "259:0 rbytes=4096 wbytes={written} rios=1 wios=2 dbytes=0\n\
+                         253:0 rbytes=4096 wbytes={written} rios=1 wios=2"
                     ),
                 ),
                 ("pids.current", "12"),
                 ("pids.max", "max"),
                 (
                     "cpu.pressure",
-                    "some avg10=0.00 avg60=0.00 avg300=0.00 total=250000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=9",
+                    "some avg10=0.00 avg60=0.00 avg300=0.00 total=250000\n\
+                     full avg10=0.00 avg60=0.00 avg300=0.00 total=9",
                 ),
             ],
         );
@@ -191,6 +193,8 @@ fn groups_without_files_and_hostile_names_harm_nobody() {
         ("cpu.max", "1000 0"),
         ("io.stat", "garbage\n8: rbytes=1\n:"),
         ("cpu.pressure", "some total=\nfull"),
+        ("io.pressure", "some avg10=0.00 total=-5"),
+        ("memory.current", "-4096"),
         ("memory.stat", "anon"),
     ];
     group(tree, "/junk", &junk);
