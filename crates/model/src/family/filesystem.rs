@@ -41,6 +41,6 @@ family! {
         };
         /// Bytes by which the free space shrank per second; negative where it grew.
         fill_bytes_per_second: BytesPerSecond =
-            |d| Some(-d.change(avail_bytes)? / d.elapsed_seconds()?);
+            |d| Some((0.0 - d.change(avail_bytes)?) / d.elapsed_seconds()?);
     }
 }

@@ -143,3 +143,45 @@ impl Drop for Frequencies {
         self.shared.wake.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linux::tree::Tree;
+
+    fn path(cpu: u32) -> String {
+        format!("sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq")
+    }
+
+    fn machine(reader: Reader) -> (Tree, Frequencies) {
+        let tree = Tree::new(&[(&path(0), "1000000\n"), (&path(1), "garbage\n")]);
+        let mut frequencies = Frequencies::new(&tree.roots());
+        frequencies.reader = reader;
+        (tree, frequencies)
+    }
+
+    #[test]
+    fn the_thread_brings_what_the_tick_before_asked_for() {
+        let (_tree, mut frequencies) = machine(Reader::Unborn);
+        frequencies.take(0..3);
+        assert_eq!(frequencies.of(0), None);
+        while frequencies.shared.lock().answer.is_none() {
+            std::thread::yield_now();
+        }
+        frequencies.take(0..3);
+        assert_eq!(frequencies.of(0), Some(1_000_000_000));
+        assert_eq!((frequencies.of(1), frequencies.of(2)), (None, None));
+    }
+
+    #[test]
+    fn an_old_answer_is_none() {
+        let (_tree, mut frequencies) = machine(Reader::Refused);
+        frequencies.shared.lock().answer = Some(vec![(0, 5)]);
+        for _ in 0..=TICKS_KEPT {
+            frequencies.take(0..1);
+            assert_eq!(frequencies.of(0), Some(5));
+        }
+        frequencies.take(0..1);
+        assert_eq!(frequencies.of(0), None);
+    }
+}

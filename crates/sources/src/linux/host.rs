@@ -182,7 +182,7 @@ fn architecture(roots: &Roots) -> Option<Text> {
     if unsafe { libc::uname(&mut names) } != 0 {
         return None;
     }
-    let machine = names.machine.map(|byte| byte.cast_unsigned());
+    let machine = names.machine.map(|byte| u8::from_ne_bytes(byte.to_ne_bytes()));
     let end = machine.iter().position(|&byte| byte == 0)?;
     Some(Text::new(machine.get(..end)?))
 }

@@ -341,7 +341,6 @@ mod tests {
         assert_eq!(taken.reports[0].problem.as_ref().map(|problem| problem.state), Some(ABSENT));
         tree.remove("proc/meminfo");
         tree.write("proc/meminfo", "");
-        // The old file is still open: a file that was replaced is a matter of trees alone.
         let mut fresh = Memory::new(&tree.roots());
         assert_eq!(bench.read(&mut fresh).result.unwrap_err().state, FAILING);
         tree.remove("proc/meminfo");

@@ -23,6 +23,9 @@ const UNKNOWN: u32 = 3;
 /// a bounded part where every container has one.
 const LINKS_PER_READ: usize = 8;
 
+/// Looks at a link between two at what changes more seldom still.
+const LOOKS_PER_CHECK: u32 = 16;
+
 /// The bit of `flags` that marks a loopback interface.
 const IFF_LOOPBACK: u64 = 0x8;
 
@@ -50,6 +53,8 @@ struct Facts {
     seen: u64,
     /// The read in which its link was last looked at.
     looked: u64,
+    /// How often it was.
+    looks: u32,
 }
 
 impl Network {
@@ -180,6 +185,7 @@ impl Facts {
             speed_bytes_per_second: None,
             seen: now,
             looked: now,
+            looks: 0,
         };
         facts.look(&folder);
         facts
@@ -195,17 +201,26 @@ impl Facts {
             // notpresent, lowerlayerdown, testing: none of them carries packets.
             _ => DOWN,
         });
+        let changed = self.link != before;
+        if changed || self.looks.is_multiple_of(LOOKS_PER_CHECK) {
+            self.check(folder);
+        }
+        self.looks = self.looks.wrapping_add(1);
+        // Asking for the speed takes the lock of the whole network configuration and may ask the
+        // hardware, so it is asked once for each change of the link. A link that is down has none
+        // (EINVAL), one that does not know says -1.
+        if changed {
+            let megabits = file::number(&folder.join("speed")).filter(|&speed| speed > 0);
+            self.speed_bytes_per_second = megabits.and_then(|speed| speed.checked_mul(125_000));
+        }
+    }
+
+    /// Reads what can change without a change of the link, and hardly does.
+    fn check(&mut self, folder: &Path) {
         self.mtu = file::number(&folder.join("mtu"));
         let address = file::short(&folder.join("address")).unwrap_or_default();
         if self.address.as_ref().is_none_or(|known| known.raw() != address) {
             self.address = (!address.is_empty()).then(|| Text::new(&address));
-        }
-        // Asking for the speed takes the lock of the whole network configuration and may ask the
-        // hardware, so it is asked once for each change of the link. A link that is down has none
-        // (EINVAL), one that does not know says -1.
-        if self.link != before {
-            let megabits = file::number(&folder.join("speed")).filter(|&speed| speed > 0);
-            self.speed_bytes_per_second = megabits.and_then(|speed| speed.checked_mul(125_000));
         }
     }
 }
