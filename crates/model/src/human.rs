@@ -6,6 +6,7 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
+use crate::civil::Rfc3339;
 use crate::unit::Unit;
 
 /// What stands where there is no value.
@@ -166,7 +167,8 @@ fn write_unit(out: &mut Buffer, unit: Unit, value: f64) -> fmt::Result {
         Unit::Bytes => size(out, value),
         Unit::BytesPerSecond => size(out, value).and_then(|()| out.write_str("/s")),
         Unit::PerSecond => count(out, value).and_then(|()| out.write_str("/s")),
-        Unit::Seconds | Unit::Timestamp => duration(out, value),
+        Unit::Seconds => duration(out, value),
+        Unit::Timestamp => write!(out, "{}", Rfc3339((value * 1e3) as i64)),
         Unit::Hertz => frequency(out, value),
         Unit::Celsius => write!(out, "{:.0}°C", whole(value.clamp(-999.0, 9_999.0))),
         Unit::Watts => reading(out, value, "W"),
@@ -321,6 +323,8 @@ mod tests {
             (Unit::Volts, 1.05, "1.1V"),
             (Unit::Joules, 180_000.0, "180kJ"),
             (Unit::Rpm, 1_200.0, "1200rpm"),
+            (Unit::Timestamp, 1.25, "1970-01-01T00:00:01.250Z"),
+            (Unit::Timestamp, f64::INFINITY, "9999-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(Value(unit, value).to_string(), text);
         }

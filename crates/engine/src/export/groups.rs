@@ -2,8 +2,8 @@
 //!
 //! A pid as a label makes a new series for every process that is ever born: 5 births a second are
 //! 467,000 series a day. A group is a name that many processes bear; how many groups there may be
-//! is fixed, and what no group claims is in `other`. Counters add up what each process used while it
-//! was watched, so a process that ends never makes one fall.
+//! is fixed, and what no group claims is in `other`. Counters add up what each process used while
+//! it was watched, so a process that ends never makes one fall.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -24,7 +24,7 @@ use super::{Arguments, Limit, top_processes};
 /// What is written of a snapshot.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
-    /// The families wanted; `None` for all. The host is always written: a line must say whose it is.
+    /// The families wanted; `None` for all. The host is always written: a line says whose it is.
     pub families: Option<&'a [FamilyId]>,
     /// How many processes, those that use the most CPU first.
     pub processes: Limit,

@@ -1,10 +1,13 @@
 //! Every face of a snapshot but the screen. Each walks the declarations of the model: a metric
 //! declared there appears in all of them, and none holds a list of its own.
 
+pub mod doctor;
 pub mod groups;
 pub mod json;
+pub mod metrics;
 pub mod prometheus;
 pub mod redact;
+pub mod report;
 
 #[cfg(test)]
 pub(crate) mod made;

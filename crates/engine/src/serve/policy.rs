@@ -60,7 +60,7 @@ impl Policy {
     }
 
     /// Judges a request by the names it is addressed to (the `Host` headers and the authority of
-    /// an absolute URI), the `Origin` headers and the path. `host_name` is this machine's, if known.
+    /// an absolute URI), the `Origin` headers and the path. `host_name` is this machine's, or empty.
     ///
     /// # Errors
     ///

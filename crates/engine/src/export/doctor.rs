@@ -1,0 +1,115 @@
+//! `retop doctor`: what can be read here, what cannot, why, and what would help.
+//!
+//! As data the same is the family `sources` of the JSON.
+
+use std::fmt::{self, Write};
+
+use retop_model::family::source::{self, ABSENT, ASLEEP, DENIED, FAILING, SLOW, UNASKED, WORKS};
+use retop_model::human::{Count, Duration, Or, Percent};
+use retop_model::{FamilyId, Row, Snapshot};
+
+/// What works first, then what somebody could mend, then what is as it should be.
+const ORDER: [i64; 7] = [WORKS, FAILING, SLOW, DENIED, ASLEEP, ABSENT, UNASKED];
+
+/// Appends the report.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write(out: &mut dyn Write, snapshot: &Snapshot) -> fmt::Result {
+    let rows = || snapshot.rows(FamilyId::Source);
+    if rows().len() == 0 {
+        return writeln!(out, "no source has reported yet");
+    }
+    let state = |row: Row<'_>| row.raw(source::state);
+    let works = rows().filter(|&row| state(row) == Some(WORKS)).count();
+    let share = retop_model::snapshot::sum(rows().map(|row| row.get(source::read_ratio)));
+    writeln!(
+        out,
+        "{works} of {} sources work; reading takes {} of the time",
+        rows().len(),
+        Or(share.map(Percent))
+    )?;
+    let unknown = |row: &Row<'_>| !ORDER.iter().any(|&known| state(*row) == Some(known));
+    for wanted in ORDER {
+        group(out, rows().filter(|&row| state(row) == Some(wanted)))?;
+    }
+    group(out, rows().filter(unknown))
+}
+
+/// The sources in one state, under its word.
+fn group<'a>(out: &mut dyn Write, rows: impl Iterator<Item = Row<'a>>) -> fmt::Result {
+    let mut rows = rows.peekable();
+    let Some(first) = rows.peek() else { return Ok(()) };
+    writeln!(out, "\n{}", first.state(source::state).unwrap_or("in no known state"))?;
+    for row in rows {
+        let name = row.shown(source::source);
+        let feeds = row.shown(source::feeds);
+        write!(out, "  {name:<20} {feeds}")?;
+        // A source that was never read has neither cost nor rows.
+        if row.raw(source::reads).is_some_and(|reads| reads > 0) {
+            write!(
+                out,
+                " ({} a read, {} of the time, {} rows)",
+                Or(row.get(source::read_seconds).map(Duration)),
+                Or(row.get(source::read_ratio).map(Percent)),
+                Or(row.get(source::rows).map(Count)),
+            )?;
+        }
+        writeln!(out)?;
+        for (before, text) in [("", source::reason), ("try: ", source::hint)] {
+            let text = row.shown(text);
+            if !text.is_empty() {
+                writeln!(out, "{:23}{before}{text}", "")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::made;
+    use retop_model::{Key, RawSample};
+
+    #[test]
+    fn what_works_comes_first_and_the_rest_says_why() {
+        let mut text = String::new();
+        write(&mut text, &made::small_machine()).unwrap();
+        assert_eq!(
+            text,
+            "2 of 4 sources work; reading takes 0.4% of the time
+
+works
+  cpu                  cpu (250µs a read, 0.1% of the time, 5 rows)
+  disks                disks (250µs a read, 0.1% of the time, 5 rows)
+
+denied
+  rapl                 rapl (250µs a read, 0.1% of the time, 5 rows)
+                       /sys/class/powercap: permission denied
+                       try: sudo setcap cap_dac_read_search+ep retop
+
+absent
+  batteries            batteries (250µs a read, 0.1% of the time, 5 rows)
+"
+        );
+    }
+
+    #[test]
+    fn states_of_tomorrow_and_no_sources_at_all() {
+        let mut text = String::new();
+        write(&mut text, &made::play([RawSample::new(made::stamp(0))])).unwrap();
+        assert_eq!(text, "no source has reported yet\n");
+        let mut sample = RawSample::new(made::stamp(0));
+        sample.put(made::table(FamilyId::Source, 0, |t| {
+            t.push(Key(1, 0)).text(source::source, "new").set(source::state, 99);
+            t.push(Key(2, 0)).text(source::source, "silent");
+        }));
+        let mut text = String::new();
+        write(&mut text, &made::play([sample])).unwrap();
+        let expected = "0 of 2 sources work; reading takes – of the time\n\nin no known state\n";
+        assert!(text.starts_with(expected), "{text}");
+        assert!(text.contains("  new ") && text.contains("  silent "), "{text}");
+    }
+}
