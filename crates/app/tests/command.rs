@@ -1,7 +1,7 @@
 //! The built program from outside: exit status, stdout and stderr.
 #![allow(clippy::disallowed_methods)] // these tests are about a process: they have to start it
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -108,6 +108,31 @@ fn a_signal_ends_the_stream_at_once_and_in_order() {
     let mut rest = String::new();
     reader.read_to_string(&mut rest).expect("readable");
     assert!(rest.is_empty() || rest.ends_with('\n'), "half a line: {rest}");
+    assert_eq!(child.wait().expect("ends").code(), Some(0));
+}
+
+#[test]
+fn the_server_says_where_it_is_answers_and_ends() {
+    let mut child = retop(&["--serve", "0"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("starts");
+    let mut err = BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    err.read_line(&mut line).expect("readable");
+    let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
+    let address = address.unwrap_or_else(|| panic!("no address in {line}"));
+    let mut stream = std::net::TcpStream::connect(address).expect("listens");
+    let head = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("takes a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answers");
+    // The first sample may be there by now or not.
+    let status = answer.split_whitespace().nth(1);
+    assert!(matches!(status, Some("200" | "503")), "{answer}");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("ours");
     assert_eq!(child.wait().expect("ends").code(), Some(0));
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use retop_model::Clock;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub struct Pacer {
 }
 
 impl Pacer {
-    /// Starts now: the first wait ends one interval from here. From now on SIGINT, SIGTERM and
-    /// SIGHUP end waits instead of the process.
+    /// Starts now: the first wait ends one interval from here. From now on SIGINT and SIGTERM end
+    /// waits instead of the process. SIGHUP keeps its meaning, so that `nohup` works.
     ///
     /// # Errors
     ///
@@ -35,7 +35,7 @@ impl Pacer {
     pub fn start(clock: &dyn Clock, interval: Duration) -> std::io::Result<Pacer> {
         let (signals, handler) = UnixStream::pair()?;
         signals.set_nonblocking(true)?;
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        for signal in [SIGINT, SIGTERM] {
             signal_hook::low_level::pipe::register(signal, handler.try_clone()?)?;
         }
         Ok(Pacer { grid: Grid::new(clock.monotonic_ns(), interval), signals })

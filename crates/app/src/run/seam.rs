@@ -1,14 +1,9 @@
 //! Stands where the engine's exports will be called.
 
-use std::net::{SocketAddr, TcpListener};
-
-use retop_engine::OnSample;
 use retop_engine::export::Limit;
 use retop_engine::export::json::{JsonView, Options};
 use retop_model::family::source;
 use retop_model::{FamilyId, Snapshot};
-
-use crate::settings::Settings;
 
 pub(crate) fn report(snapshot: &Snapshot, processes: Limit) -> String {
     let options = Options { processes, ..Options::default() };
@@ -24,20 +19,4 @@ pub(crate) fn doctor(machine: &str, snapshot: &Snapshot) -> String {
             &format!("{:24} {state:8} {}\n", row.shown(source::source), row.shown(source::reason));
     }
     text
-}
-
-pub(crate) struct Server(TcpListener);
-
-impl Server {
-    pub fn bind(address: SocketAddr, _: &Settings) -> anyhow::Result<Server> {
-        Ok(Server(TcpListener::bind(address)?))
-    }
-
-    pub fn address(&self) -> String {
-        self.0.local_addr().map(|address| address.to_string()).unwrap_or_default()
-    }
-
-    pub fn on_sample(&self) -> OnSample {
-        Box::new(|_| {})
-    }
 }
