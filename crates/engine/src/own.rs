@@ -10,6 +10,7 @@ const DESCRIPTORS_EVERY: u64 = 30;
 #[derive(Clone, Debug, Default)]
 pub struct Own {
     samples: u64,
+    started_ms: Option<i64>,
     descriptors: Option<u64>,
     /// Ticks that were due while another was still being taken.
     pub ticks_missed: u64,
@@ -27,6 +28,7 @@ impl Own {
             self.descriptors = retop_sources::own_descriptors();
         }
         self.samples += 1;
+        let started_ms = *self.started_ms.get_or_insert_with(|| clock.now().wall_ms);
         let mut table = RawTable::new(FamilyId::Own);
         table
             .push(Key::ONE)
@@ -34,6 +36,7 @@ impl Own {
             .set(own::cpu_seconds, usage.cpu_us)
             .set(own::resident_bytes, usage.resident_bytes)
             .set(own::open_descriptors, self.descriptors)
+            .set(own::start_time_seconds, started_ms)
             .set(own::samples, self.samples)
             .set(own::ticks_missed, self.ticks_missed)
             .set(own::history_bytes, self.history_bytes)

@@ -90,7 +90,11 @@ pub fn device(entry: &Path) -> Option<PathBuf> {
 /// that looks like an address wins, because names such as `nvme0` are handed out in the order of
 /// discovery and may belong to another device after the next boot.
 pub fn address(device: &Path) -> Option<String> {
-    let parts = || device.components().rev().filter_map(|part| part.as_os_str().to_str());
+    // Only what lies below `devices` is the machine's; above it is where the tree was mounted.
+    let parts = || {
+        let names = device.components().rev().filter_map(|part| part.as_os_str().to_str());
+        names.take_while(|&part| part != "devices")
+    };
     parts().find(|part| is_address(part)).or_else(|| parts().next()).map(str::to_owned)
 }
 
