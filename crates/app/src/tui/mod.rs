@@ -1,0 +1,5 @@
+//! The terminal user interface.
+
+pub mod input;
+pub mod render;
+pub mod terminal;
