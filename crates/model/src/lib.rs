@@ -9,11 +9,13 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod civil;
 pub mod counter;
 
 #[macro_use]
 pub mod metric;
 pub mod family;
+pub mod human;
 pub mod reading;
 pub mod sample;
 pub mod snapshot;
