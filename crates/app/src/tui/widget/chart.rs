@@ -54,7 +54,13 @@ pub fn chart(
             }
             let c = match canvas.glyphs() {
                 Glyphs::Braille => dots(older, newer, upside_down),
-                Glyphs::Block if upside_down => if newer >= 4 { '█' } else { '▀' },
+                Glyphs::Block if upside_down => {
+                    if newer >= 4 {
+                        '█'
+                    } else {
+                        '▀'
+                    }
+                }
                 Glyphs::Block => BARS[newer],
                 Glyphs::Ascii => LINES[newer],
             };
