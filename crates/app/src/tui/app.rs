@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use retop_engine::{Demand, Rows};
 use retop_model::family::process;
+use retop_model::human::Size;
 use retop_model::{FamilyId, Key, Snapshot};
 
 use super::dialog::{Overlay, SIGNALS, SignalDialog};
@@ -20,6 +21,7 @@ use super::table::Table;
 use super::table::column::{Col, Form};
 use super::theme::Theme;
 use super::{Options, Signals};
+use crate::short;
 
 /// How cores are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +99,8 @@ pub struct App {
     pub paused: bool,
     /// The past of a few numbers.
     pub history: History,
+    /// The past as it was when the screen was made to stand still.
+    frozen: Option<Box<History>>,
     /// The processes.
     pub table: Table,
     /// What lies on top.
@@ -132,6 +136,7 @@ impl App {
             newest: None,
             paused: false,
             history: History::default(),
+            frozen: None,
             table,
             overlay: Overlay::None,
             details: None,
@@ -165,6 +170,8 @@ impl App {
     pub fn arrange(&mut self, width: u16, height: u16) {
         let shape = self.now.as_deref().map_or(Shape::default(), |now| Shape {
             meters: panel::meters::count(now),
+            cpu: now.raw().table(FamilyId::Cpu).is_some(),
+            memory: now.raw().table(FamilyId::Memory).is_some(),
             disk: super::history::disks(now).next().is_some(),
             network: super::history::links(now).next().is_some(),
             heat: panel::heat::is_there(now),
@@ -301,7 +308,7 @@ impl App {
             More | Less | FoldAll if self.table.tree => self.fold(action),
             More | Less => {
                 self.interval = step_interval(self.interval, action == More);
-                self.say(format!("a sample each {:?}", self.interval));
+                self.say(format!("a sample each {}", &*super::units::interval(self.interval)));
                 return Effect::Interval(self.interval);
             }
             Signal => self.open_signals(),
@@ -395,6 +402,7 @@ impl App {
             Untag => self.table.tagged.clear(),
             Pause => {
                 self.paused = !self.paused;
+                self.frozen = self.paused.then(|| Box::new(self.history.clone()));
                 if !self.paused {
                     self.now.clone_from(&self.newest);
                 }
@@ -565,9 +573,24 @@ impl App {
         self.sort();
     }
 
+    /// The past as the screen shows it: it stands still with the rest.
+    #[must_use]
+    pub fn past(&self) -> &History {
+        self.frozen.as_deref().unwrap_or(&self.history)
+    }
+
+    /// Bytes per second, without the unit.
+    #[must_use]
+    pub fn rate(&self, rate: Option<f64>) -> super::units::Text {
+        match rate {
+            Some(rate) => short!("{}", Size(rate)),
+            None => short!("{}", self.missing()),
+        }
+    }
+
     /// The newest value of a chart that is on the screen.
     #[must_use]
-    pub fn history_now(&self, ring: &super::history::Ring) -> Option<f64> {
+    pub fn newest_of(&self, ring: &super::history::Ring) -> Option<f64> {
         let value = f64::from(ring.ago(0));
         (!value.is_nan()).then_some(value)
     }

@@ -121,36 +121,36 @@ actions! {
         Quit "quit" [f(10), c('q'), Key::ctrl('c')] "Quit" => "Quit",
     }
     Menu {
-        MenuUp "menu.up" [k(Up), c('k')] "Up",
-        MenuDown "menu.down" [k(Down), c('j')] "Down",
+        MenuUp "menu.up" [k(Up), c('k')] "Up" => "Up",
+        MenuDown "menu.down" [k(Down), c('j')] "Down" => "Down",
         MenuPageUp "menu.page_up" [k(PageUp), k(Home)] "To the first",
         MenuPageDown "menu.page_down" [k(PageDown), k(End)] "To the last",
-        MenuAccept "menu.accept" [k(Enter)] "Take it",
-        MenuClose "menu.close" [k(Esc), c('q'), f(10), Key::ctrl('c')] "Leave without a choice",
+        MenuAccept "menu.accept" [k(Enter)] "Take it" => "Take",
+        MenuClose "menu.close" [k(Esc), c('q'), f(10), Key::ctrl('c')] "Leave without a choice" => "Leave",
     }
     Line {
-        LineAccept "line.accept" [k(Enter)] "Keep it",
-        LineDrop "line.drop" [k(Esc), f(10), Key::ctrl('c')] "Drop it",
+        LineAccept "line.accept" [k(Enter)] "Keep it" => "Keep",
+        LineDrop "line.drop" [k(Esc), f(10), Key::ctrl('c')] "Drop it" => "Drop",
         LineBackspace "line.backspace" [k(Backspace)] "Delete the character before",
         LineDelete "line.delete" [k(Delete)] "Delete the character under the cursor",
         LineWord "line.word" [Key::ctrl('w')] "Delete the word before",
-        LineClear "line.clear" [Key::ctrl('u')] "Delete everything",
+        LineClear "line.clear" [Key::ctrl('u')] "Delete everything" => "Clear",
         LineLeft "line.left" [k(Left)] "Left",
         LineRight "line.right" [k(Right)] "Right",
         LineHome "line.home" [k(Home), Key::ctrl('a')] "To the beginning",
         LineEnd "line.end" [k(End), Key::ctrl('e')] "To the end",
-        LineNext "line.next" [f(3), k(Down)] "Next match",
+        LineNext "line.next" [f(3), k(Down)] "Next match" => "Next",
         LineBack "line.back" [Key::shift(Code::F(3)), k(Up)] "Previous match",
     }
     Help {
         HelpUp "help.up" [k(Up), c('k')] "Up",
         HelpDown "help.down" [k(Down), c('j')] "Down",
-        HelpPageUp "help.page_up" [k(PageUp)] "A screen up",
-        HelpPageDown "help.page_down" [k(PageDown), c(' ')] "A screen down",
+        HelpPageUp "help.page_up" [k(PageUp)] "A screen up" => "Back",
+        HelpPageDown "help.page_down" [k(PageDown), c(' ')] "A screen down" => "On",
         HelpHome "help.home" [k(Home)] "To the beginning",
         HelpEnd "help.end" [k(End)] "To the end",
         HelpClose "help.close" [k(Esc), k(Enter), c('q'), c('h'), c('?'), f(1), f(10), Key::ctrl('c')]
-            "Close the help",
+            "Close the help" => "Close",
     }
 }
 

@@ -55,6 +55,10 @@ pub enum Panel {
 pub struct Shape {
     /// One-line meters that have something to say.
     pub meters: u16,
+    /// CPU time is known.
+    pub cpu: bool,
+    /// Memory is known.
+    pub memory: bool,
     /// There are disks.
     pub disk: bool,
     /// There are network interfaces.
@@ -164,28 +168,33 @@ pub fn arrange(width: u16, height: u16, shape: &Shape) -> Areas {
 fn place_boxes(areas: &mut Areas, width: u16, height: u16, top: u16, shape: &Shape) -> u16 {
     let budget = height * 2 / 5;
     let wide = width >= BESIDE;
-    let upper: &[Panel] = match shape.heat && wide {
-        true => &[Panel::Cpu, Panel::Memory, Panel::Heat],
-        false => &[Panel::Cpu, Panel::Memory],
-    };
-    let mut lower = [Panel::Disk; 3];
-    let mut count = 0;
-    for (panel, there) in [
+    let (upper, uppers) = present([
+        (Panel::Cpu, shape.cpu),
+        (Panel::Memory, shape.memory),
+        (Panel::Heat, shape.heat && wide),
+    ]);
+    let (lower, lowers) = present([
         (Panel::Disk, shape.disk),
         (Panel::Network, shape.network),
         (Panel::Heat, shape.heat && !wide),
-    ] {
-        if there {
-            lower[count] = panel;
-            count += 1;
-        }
-    }
-    let lower_height = if count > 0 { (budget / 3).clamp(5, 8) } else { 0 };
-    let upper_height = (budget - lower_height).min(height / 3);
+    ]);
+    let lower_height = if lowers > 0 { (budget * 3 / 8).clamp(5, 8) } else { 0 };
+    let upper_height = if uppers > 0 { (budget - lower_height).min(height / 3) } else { 0 };
     // The CPU box has the most to say.
-    place_row(areas, upper, 4, Rect::new(0, top, width, upper_height));
-    place_row(areas, &lower[..count], 3, Rect::new(0, top + upper_height, width, lower_height));
+    place_row(areas, &upper[..uppers], 4, Rect::new(0, top, width, upper_height));
+    place_row(areas, &lower[..lowers], 3, Rect::new(0, top + upper_height, width, lower_height));
     top + upper_height + lower_height
+}
+
+/// The panels that are there, and how many: no box stands for a missing thing.
+fn present(panels: [(Panel, bool); 3]) -> ([Panel; 3], usize) {
+    let mut found = panels.map(|(panel, _)| panel);
+    let mut count = 0;
+    for (panel, _) in panels.into_iter().filter(|(_, there)| *there) {
+        found[count] = panel;
+        count += 1;
+    }
+    (found, count)
 }
 
 /// Boxes side by side: the first takes `first` parts, the others three each.
@@ -236,12 +245,14 @@ mod tests {
     fn areas_never_overlap_and_never_leave_the_screen() {
         let flags = [false, true];
         for choice in [Choice::Auto, Choice::Stack, Choice::Table] {
-            for bits in 0..32 {
+            for bits in 0..128 {
                 let bit = |n: u32| flags[(bits >> n & 1) as usize];
                 let (disk, network, heat) = (bit(0), bit(1), bit(2));
                 let (details, header) = (bit(3), bit(4));
-                let shape = Shape { meters: 9, disk, network, heat, choice, details, header };
-                for width in (1..=300).step_by(if bits == 31 { 1 } else { 7 }) {
+                let (cpu, memory) = (bit(5), bit(6));
+                let shape =
+                    Shape { meters: 9, cpu, memory, disk, network, heat, choice, details, header };
+                for width in (1..=300).step_by(if bits == 127 { 1 } else { 23 }) {
                     for height in 1..=100 {
                         check(width, height, &shape);
                     }

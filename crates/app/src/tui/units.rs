@@ -42,6 +42,16 @@ pub fn cpu_time(seconds: f64) -> Text {
     short!("{}", Duration(seconds))
 }
 
+/// A time between samples: `250ms`, `1s`, `1.5s`.
+#[must_use]
+pub fn interval(interval: std::time::Duration) -> Text {
+    match (interval.as_secs(), interval.subsec_millis()) {
+        (0, ms) => short!("{ms}ms"),
+        (s, 0) => short!("{s}s"),
+        _ => short!("{:.1}s", interval.as_secs_f64()),
+    }
+}
+
 /// The time of day, `14:03:21`, that many seconds east of Greenwich.
 #[must_use]
 pub fn time_of_day(wall_ms: i64, offset_seconds: i32) -> Text {

@@ -29,7 +29,7 @@ const NARROWEST: u16 = 9;
 #[must_use]
 pub fn block_width(cores: usize, room: u16, height: u16) -> Option<u16> {
     let columns = columns(cores, height)?;
-    let each = (room / columns).min(16);
+    let each = (room / columns).min(32);
     (each >= NARROWEST).then_some(each * columns)
 }
 
@@ -72,7 +72,7 @@ fn one(app: &App, row: Row<'_>, canvas: &mut Canvas<'_>, bars: bool) {
         gauge(canvas, (3, 0), room, share, &theme.util, theme);
         canvas.right(3 + room + 5, 0, &percent, pen);
         if past > 0
-            && let Some(ring) = app.history.core(row.key())
+            && let Some(ring) = app.past().core(row.key())
         {
             spark(canvas, (3 + room + 6, 0), past - 1, ring, &theme.util);
         }
@@ -80,7 +80,7 @@ fn one(app: &App, row: Row<'_>, canvas: &mut Canvas<'_>, bars: bool) {
     }
     canvas.right(8, 0, &percent, pen);
     if width > 9
-        && let Some(ring) = app.history.core(row.key())
+        && let Some(ring) = app.past().core(row.key())
     {
         spark(canvas, (9, 0), width - 9, ring, &theme.util);
     }

@@ -17,7 +17,7 @@ use crate::tui::widget::frame::{Edges, frame};
 pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     let count = now.rows(FamilyId::Core).len();
-    let right = match (app.history.cpu.mean(60), app.history.cpu.peak(60)) {
+    let right = match (app.past().cpu.mean(60), app.past().cpu.peak(60)) {
         (Some(mean), Some(peak)) => short!("avg {:.0} · pk {:.0}", mean * 100.0, peak * 100.0),
         _ => Text::new(),
     };
@@ -72,7 +72,7 @@ fn cores_and_past(app: &App, now: &Snapshot, view: CoreView, canvas: &mut Canvas
     let (width, height) = (canvas.width(), canvas.height());
     let count = now.rows(FamilyId::Core).len();
     let past =
-        |canvas: &mut Canvas<'_>| chart(canvas, &app.history.cpu, 1.0, &app.theme.util, false);
+        |canvas: &mut Canvas<'_>| chart(canvas, &app.past().cpu, 1.0, &app.theme.util, false);
     match view {
         CoreView::Heat => {
             let lines = (count.div_ceil(32) as u16).min(height);
@@ -89,9 +89,8 @@ fn cores_and_past(app: &App, now: &Snapshot, view: CoreView, canvas: &mut Canvas
             let mut region = canvas.region(Rect::new(0, top, width, height - top));
             cores::block(app, now, &mut region, true);
         }
-        CoreView::Both => match cores::block_width(count, width * 3 / 5, height) {
+        CoreView::Both => match cores::block_width(count, width / 2, height) {
             Some(block) => {
-                let block = block.max(width.min(64) / 3);
                 let left = width - block;
                 past(&mut canvas.region(Rect::new(0, 0, left.saturating_sub(1), height)));
                 let mut region = canvas.region(Rect::new(left, 0, block, height));
@@ -125,8 +124,8 @@ fn split(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
             _ if share < 0.005 => app.theme.dim,
             _ => app.theme.text,
         };
-        let text = short!("{:<4}", &*whole_percent(share));
-        x = facts::fact_in(app, canvas, (x, 0), name, &text, pen) - 1;
+        let text = short!("{:<3}", &*whole_percent(share));
+        x = facts::fact_in(app, canvas, (x, 0), name, &text, pen);
     }
     for (name, field) in [
         ("ctx", cpu::context_switches_per_second),
@@ -134,8 +133,8 @@ fn split(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         ("forks", cpu::forks_per_second),
     ] {
         if let Some(rate) = now.one(field) {
-            let text = short!("{:<6}", &*facts::per_second(Some(rate)));
-            x = facts::fact(app, canvas, x, 0, name, &text) - 1;
+            let text = short!("{:<5}", &*facts::per_second(Some(rate)));
+            x = facts::fact(app, canvas, x, 0, name, &text);
         }
     }
 }

@@ -1,14 +1,13 @@
 //! The header: whose machine, when, and how busy.
 
-use retop_model::Unit;
 use retop_model::family::{host, limit, task};
-use retop_model::human::{Count, Duration, Or, Value};
+use retop_model::human::{Count, Duration, Or};
 
 use super::facts;
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::render::{Canvas, Glyphs, Pen, width};
-use crate::tui::units::{Text, time_of_day};
+use crate::tui::units::{Text, interval, time_of_day};
 
 /// One fact of the header; the smallest number leaves first.
 struct Item {
@@ -48,8 +47,7 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
             Some(threads) => plain(short!("{processes}p {:.0}t", threads + kernel), 4),
             None => plain(short!("{processes}p"), 4),
         };
-        let interval = Value(Unit::Seconds, app.interval.as_secs_f64());
-        items[4] = plain(short!("{interval}"), 2);
+        items[4] = plain(interval(app.interval), 2);
     }
     let total = |items: &[Option<Item>]| -> u16 {
         items.iter().flatten().map(|item| width(&item.text) + 2).sum()

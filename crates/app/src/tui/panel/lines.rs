@@ -8,7 +8,8 @@ use crate::short;
 use crate::tui::app::App;
 use crate::tui::dialog::Overlay;
 use crate::tui::edit::Editor;
-use crate::tui::keys::{BINDINGS, Mode};
+use crate::tui::input::Code;
+use crate::tui::keys::BINDINGS;
 use crate::tui::render::{Canvas, Rect, width};
 
 /// What is being typed, else what there is to tell, else how retop itself does. Where the line has
@@ -111,18 +112,18 @@ pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
     let end = canvas.width();
     let mut x = 1;
     let mode = app.mode();
-    let named = mode == Mode::Live;
-    let here = BINDINGS.iter().filter(|binding| binding.mode == mode);
-    for binding in here.filter(|binding| !named || binding.short.is_some()) {
-        let Some(key) = binding.keys.first() else { continue };
-        let name = binding.short.unwrap_or(binding.help);
+    let wide = end >= 100;
+    for binding in BINDINGS.iter().filter(|binding| binding.mode == mode) {
+        let (Some(key), Some(name)) = (binding.keys.first(), binding.short) else { continue };
+        // F1Help reads well, pPause does not.
+        let glued = !wide && matches!(key.code, Code::F(_));
         let key = short!("{key}");
-        let gap = u16::from(end >= 100);
+        let gap = u16::from(!glued);
         let room = width(&key) + gap + width(name);
         if x + room > end {
             break;
         }
         x = canvas.text(x, 0, &key, theme.key) + gap;
-        x = canvas.text(x, 0, name, theme.key_text) + 1 + gap;
+        x = canvas.text(x, 0, name, theme.key_text) + 1 + u16::from(wide);
     }
 }

@@ -53,7 +53,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     // Numbers at the right, the past at the left.
     let numbers = if width >= 40 { 15 } else { 0 };
     let mut left = inner.region(Rect::new(0, 0, width - numbers, upper));
-    chart(&mut left, &app.history.memory, 1.0, &theme.fill, false);
+    chart(&mut left, &app.past().memory, 1.0, &theme.fill, false);
     let mut right = inner.region(Rect::new(width - numbers, 0, numbers, upper));
     for ((name, field), y) in NUMBERS.iter().filter(|(_, field)| now.one(*field).is_some()).zip(0..)
     {

@@ -1,7 +1,7 @@
 //! One-line meters for screens without room for boxes.
 
 use retop_model::family::{battery, disk, limit, memory};
-use retop_model::human::{Count, MISSING, Or, Percent, Rate, Size};
+use retop_model::human::{Count, MISSING, Or, Percent, Size};
 use retop_model::{FamilyId, Snapshot};
 
 use super::{cores, facts, heat};
@@ -91,7 +91,7 @@ fn one(app: &App, now: &Snapshot, meter: Meter, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     match meter {
         Meter::Cpu => {
-            let share = app.history_now(&app.history.cpu);
+            let share = app.newest_of(&app.past().cpu);
             let mut text = short!("");
             if let Some(clock) = facts::clock(now) {
                 text = short!("{clock}");
@@ -121,10 +121,10 @@ fn one(app: &App, now: &Snapshot, meter: Meter, canvas: &mut Canvas<'_>) {
         }
         Meter::Disk => {
             canvas.text(0, 0, "DSK", theme.dim);
-            let rate = |ring| Or(app.history_now(ring).map(Rate));
-            let (read, written) = (rate(&app.history.read), rate(&app.history.written));
-            let mut x = facts::fact(app, canvas, 4, 0, "r", &short!("{read:<7}"));
-            x = facts::fact(app, canvas, x, 0, "w", &short!("{written:<7}"));
+            let rate = |ring| app.rate(app.newest_of(ring));
+            let (read, written) = (rate(&app.past().read), rate(&app.past().written));
+            let mut x = facts::fact(app, canvas, 4, 0, "r", &short!("{:<5}", &*read));
+            x = facts::fact(app, canvas, x, 0, "w", &short!("{:<5}", &*written));
             let busy = disks(now).filter_map(|row| row.get(disk::utilization_ratio));
             if let Some(busy) = busy.reduce(f64::max) {
                 let pen = on_ramp(&theme.util, busy);
@@ -135,10 +135,10 @@ fn one(app: &App, now: &Snapshot, meter: Meter, canvas: &mut Canvas<'_>) {
             canvas.text(0, 0, "NET", theme.dim);
             let ascii = canvas.glyphs() == Glyphs::Ascii;
             let (down, up) = if ascii { ("rx", "tx") } else { ("▼", "▲") };
-            let rate = |ring| Or(app.history_now(ring).map(Rate));
-            let (received, sent) = (rate(&app.history.received), rate(&app.history.sent));
-            let x = facts::fact(app, canvas, 4, 0, down, &short!("{received:<7}"));
-            facts::fact(app, canvas, x, 0, up, &short!("{sent:<7}"));
+            let rate = |ring| app.rate(app.newest_of(ring));
+            let (received, sent) = (rate(&app.past().received), rate(&app.past().sent));
+            let x = facts::fact(app, canvas, 4, 0, down, &short!("{:<5}", &*received));
+            facts::fact(app, canvas, x, 0, up, &short!("{:<5}", &*sent));
         }
         Meter::Pressure => {
             canvas.text(0, 0, "PSI", theme.dim);
@@ -170,7 +170,7 @@ fn one(app: &App, now: &Snapshot, meter: Meter, canvas: &mut Canvas<'_>) {
             let mut x = 4;
             if let Some(watts) = watts(now) {
                 x = facts::fact(app, canvas, x, 0, "", &facts::watts(watts));
-                if let Some(peak) = app.history.watts.peak(usize::MAX) {
+                if let Some(peak) = app.past().watts.peak(usize::MAX) {
                     x = facts::fact(app, canvas, x, 0, "pk", &facts::watts(peak));
                 }
             }
@@ -190,7 +190,7 @@ fn one(app: &App, now: &Snapshot, meter: Meter, canvas: &mut Canvas<'_>) {
 
 /// The past of the CPU, in the room that a gauge has, with what it came to.
 fn past(app: &App, canvas: &mut Canvas<'_>) {
-    let ring = &app.history.cpu;
+    let ring = &app.past().cpu;
     let room = gauge_room(canvas.width()) + 1;
     if app.core_view != CoreView::Gauge {
         let mut region = canvas.region(Rect::new(4, 0, room.saturating_sub(1), 1));
@@ -199,8 +199,8 @@ fn past(app: &App, canvas: &mut Canvas<'_>) {
     let mut x = 4 + room;
     for (name, value) in [("avg", ring.mean(60)), ("pk", ring.peak(60))] {
         if let Some(value) = value {
-            let text = short!("{:<4}", &*whole_percent(value));
-            x = facts::fact(app, canvas, x, 0, name, &text) - 1;
+            let text = short!("{:<3}", &*whole_percent(value));
+            x = facts::fact(app, canvas, x, 0, name, &text);
         }
     }
 }

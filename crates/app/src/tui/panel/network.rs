@@ -1,13 +1,13 @@
 //! Network interfaces.
 
 use retop_model::family::{network, tcp};
-use retop_model::human::{Count, Or, Rate, Size};
+use retop_model::human::Count;
 use retop_model::{Row, Snapshot};
 
 use super::facts;
 use crate::short;
 use crate::tui::app::App;
-use crate::tui::history::links;
+use crate::tui::history::{Ring, links};
 use crate::tui::render::{Canvas, Glyphs, Rect};
 use crate::tui::units::Text;
 use crate::tui::widget::chart::{chart, scale};
@@ -20,8 +20,9 @@ const LEAST: f64 = 102_400.0;
 pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     let (down, up) = arrows(canvas.glyphs());
-    let rate = |ring| Or(app.history_now(ring).map(Rate));
-    let right = short!("{down} {}  {up} {}", rate(&app.history.received), rate(&app.history.sent));
+    let rate = |ring| app.rate(app.newest_of(ring));
+    let (received, sent) = (rate(&app.past().received), rate(&app.past().sent));
+    let right = short!("{down} {}/s  {up} {}/s", &*received, &*sent);
     let connections = match (now.one(tcp::established), now.one(tcp::listening)) {
         (Some(established), Some(listening)) => {
             short!("tcp {} open · {} listen", Count(established), Count(listening))
@@ -37,19 +38,17 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     };
     let inner = &mut frame(canvas, &edges, theme);
     let (width, height) = (inner.width(), inner.height());
-    let past = if width >= 44 { width - 34 } else { 0 };
-    if past > 0 && height >= 2 {
-        let full =
-            |ring: &crate::tui::history::Ring| scale(ring.peak(usize::from(past) * 2), LEAST);
+    let facts = if width >= 80 { 46 } else { width.min(29) };
+    let past = width - facts;
+    if past >= 8 && height >= 2 {
+        let full = |ring: &Ring| scale(ring.peak(usize::from(past) * 2), LEAST);
         let half = height.div_ceil(2);
-        let mut upper = inner.region(Rect::new(width - past, 0, past, half));
-        let top = full(&app.history.received);
-        chart(&mut upper, &app.history.received, top, &theme.flow, false);
-        let mut lower = inner.region(Rect::new(width - past, half, past, height - half));
-        let top = full(&app.history.sent);
-        chart(&mut lower, &app.history.sent, top, &theme.fill, true);
+        let history = app.past();
+        let mut upper = inner.region(Rect::new(facts, 0, past, half));
+        chart(&mut upper, &history.received, full(&history.received), &theme.flow, false);
+        let mut lower = inner.region(Rect::new(facts, half, past, height - half));
+        chart(&mut lower, &history.sent, full(&history.sent), &theme.fill, true);
     }
-    let facts = width - if past > 0 { past + 1 } else { 0 };
     for (row, y) in links(now).zip(0..height) {
         link(app, row, &mut inner.region(Rect::new(1, y, facts.saturating_sub(1), 1)));
     }
@@ -70,15 +69,15 @@ fn link(app: &App, row: Row<'_>, canvas: &mut Canvas<'_>) {
         canvas.text(11, 0, "down", theme.dim);
         return;
     }
-    let size = |field| short!("{:<4}", Or(row.get(field).map(Size)));
+    let size = |field| short!("{:<4}", &*app.rate(row.get(field)));
     let mut x = facts::fact(app, canvas, 11, 0, down, &size(network::receive_bytes_per_second));
-    x = facts::fact(app, canvas, x - 1, 0, up, &size(network::transmit_bytes_per_second));
+    x = facts::fact(app, canvas, x, 0, up, &size(network::transmit_bytes_per_second));
     for (name, field) in
         [("drop", network::dropped_per_second), ("err", network::errors_per_second)]
     {
         if let Some(rate) = row.get(field).filter(|&rate| rate > 0.0) {
             let text = facts::per_second(Some(rate));
-            x = facts::fact_in(app, canvas, (x - 1, 0), name, &text, theme.warn);
+            x = facts::fact_in(app, canvas, (x, 0), name, &text, theme.warn);
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::tui::widget::scrollbar::scrollbar;
 
 /// Draws the table, in a frame or with a status line.
 pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
-    if canvas.height() < 3 {
+    if canvas.height() < 3 || canvas.width() < 3 {
         return;
     }
     let status = app.table.status();
@@ -49,10 +49,12 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
             below_right: &place,
         };
         rows(app, now, &mut frame(canvas, &edges, &app.theme));
+        bar(app, canvas, 2, 3);
         return;
     }
     let (w, h) = (canvas.width(), canvas.height());
-    rows(app, now, &mut canvas.region(Rect::new(0, 0, w, h - 1)));
+    rows(app, now, &mut canvas.region(Rect::new(0, 0, w - 1, h - 1)));
+    bar(app, canvas, 1, 2);
     let mut x = canvas.text(1, h - 1, &place, app.theme.text) + 2;
     for text in [&sorted, &short!("{form}"), &filter, &sets] {
         if x + width(text) <= w {
@@ -85,9 +87,14 @@ fn rows(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         let under = table.top + place == table.cursor;
         one(app, row, line, under, placed, &mut canvas.region(Rect::new(0, y, w, 1)));
     }
+}
+
+/// Where in the list the screen stands: on the last column, which no row uses.
+fn bar(app: &App, canvas: &mut Canvas<'_>, top: u16, chrome: u16) {
+    let table = &app.table;
     let shown = (table.top, table.visible().len(), table.order.lines.len());
-    // In a frame the bar stands on the frame's own line.
-    scrollbar(canvas, w.saturating_sub(1), (1, h.saturating_sub(1)), shown, &app.theme);
+    let (x, height) = (canvas.width() - 1, canvas.height().saturating_sub(chrome));
+    scrollbar(canvas, x, (top, height), shown, &app.theme);
 }
 
 fn is_left(form: Form) -> bool {
@@ -105,14 +112,16 @@ fn heads(app: &App, placed: &[Option<Placed>], canvas: &mut Canvas<'_>) {
             Col::Cpu if app.table.whole_machine => "CPU%a",
             _ => column.head,
         };
+        // The mark takes a cell of the column where its name leaves one, else the blank after it.
+        let mark = u16::from(sorted && width(name) < placed.width);
         let end = if is_left(column.form) {
             canvas.text(placed.x, 0, name, pen)
         } else {
-            canvas.right(placed.x + placed.width, 0, name, pen);
-            placed.x + placed.width
+            let end = placed.x + placed.width - mark;
+            canvas.right(end, 0, name, pen);
+            end
         };
         if sorted {
-            // The blank between two columns carries the mark: no column is wider for it.
             canvas.put(end, 0, arrow(canvas.glyphs(), app.table.descending), pen);
         }
     }

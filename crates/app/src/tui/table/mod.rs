@@ -97,9 +97,9 @@ impl Table {
         self.pid_digits = self.pid_digits.max(digits.min(10));
         self.tagged.retain(|&key| now.find(FamilyId::Process, key).is_some());
         // In a tree the neighbours mean something, so the cursor stays with its process there.
-        if (self.follow || self.tree || self.hold || held)
-            && let Some(line) = self.selected.and_then(|key| self.line_of(now, key))
-        {
+        // At the top, the cursor waits for whatever comes there.
+        let rests = self.follow || held || self.cursor > 0 && (self.tree || self.hold);
+        if rests && let Some(line) = self.selected.and_then(|key| self.line_of(now, key)) {
             let above = self.cursor.saturating_sub(self.top);
             self.cursor = line;
             self.top = line.saturating_sub(above);
