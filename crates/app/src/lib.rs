@@ -7,6 +7,7 @@ pub mod environment;
 pub mod options;
 pub mod run;
 pub mod settings;
+pub mod tui;
 pub mod value;
 
 use std::ffi::OsString;

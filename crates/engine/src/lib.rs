@@ -15,5 +15,8 @@ mod tick;
 pub use clock::RealClock;
 pub use monitor::{INTERVALS, Monitor, OnSample, Settings};
 pub use own::Own;
-pub use retop_sources::{Demand, Machine, MachineError, ProcessDemand, Roots, Rows, open};
+pub use retop_sources::{
+    Demand, Machine, MachineError, ProcessDemand, Roots, Rows, SignalError, local_offset_seconds,
+    open, send_signal,
+};
 pub use tick::Ticker;

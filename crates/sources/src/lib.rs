@@ -7,6 +7,7 @@
 mod demand;
 #[cfg(target_os = "linux")]
 mod linux;
+mod local_time;
 mod machine;
 mod own;
 mod roots;
@@ -15,6 +16,7 @@ mod sim;
 mod source;
 
 pub use demand::{Demand, ProcessDemand, Rows};
+pub use local_time::local_offset_seconds;
 pub use machine::{Machine, MachineError, open};
 pub use own::{OwnUsage, own_descriptors, own_usage};
 pub use roots::Roots;

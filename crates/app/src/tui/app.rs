@@ -1,0 +1,627 @@
+//! What the screen shows and what keys change. Knows no terminal: events go in, effects come out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use retop_engine::{Demand, Rows};
+use retop_model::family::process;
+use retop_model::human::Size;
+use retop_model::{FamilyId, Key, Snapshot};
+
+use super::dialog::{Overlay, SIGNALS, SignalDialog};
+use super::edit::Editor;
+use super::filter::Filter;
+use super::history::History;
+use super::input::{Code, Event, Key as Press};
+use super::keys::{self, Action, Mode};
+use super::layout::{self, Areas, Choice, Shape};
+use super::panel;
+use super::render::Glyphs;
+use super::table::Table;
+use super::table::column::{Col, Form};
+use super::theme::Theme;
+use super::{Options, Signals};
+use crate::short;
+
+/// How cores are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CoreView {
+    /// By their number.
+    #[default]
+    Auto,
+    /// A bar each.
+    Gauge,
+    /// All together, over time.
+    History,
+    /// Both.
+    Both,
+    /// A cell each.
+    Heat,
+}
+
+impl CoreView {
+    /// Every view, in the order of `v`.
+    pub const ALL: [CoreView; 5] =
+        [CoreView::Auto, CoreView::Gauge, CoreView::History, CoreView::Both, CoreView::Heat];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            CoreView::Auto => "auto",
+            CoreView::Gauge => "gauge",
+            CoreView::History => "history",
+            CoreView::Both => "both",
+            CoreView::Heat => "heat",
+        }
+    }
+}
+
+/// What the loop must do after an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Draw.
+    Draw,
+    /// End.
+    Quit,
+    /// Stop until somebody continues the program.
+    Suspend,
+    /// Draw every cell.
+    Redraw,
+    /// Tell the engine how often to sample.
+    Interval(Duration),
+}
+
+/// A line for the person, until the next key.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// In a sentence without a full stop.
+    pub text: String,
+    /// Something went wrong.
+    pub wrong: bool,
+}
+
+/// Everything on the screen.
+pub struct App {
+    /// How it looks.
+    pub theme: Theme,
+    /// What it is drawn with.
+    pub glyphs: Glyphs,
+    /// Seconds east of Greenwich at a moment in seconds since 1970.
+    pub offset_seconds: fn(i64) -> i32,
+    /// Time between samples.
+    pub interval: Duration,
+    /// The moment on the screen.
+    pub now: Option<Arc<Snapshot>>,
+    /// The newest moment, while the screen stands still on another.
+    pub newest: Option<Arc<Snapshot>>,
+    /// The screen stands still.
+    pub paused: bool,
+    /// The past of a few numbers.
+    pub history: History,
+    /// The past as it was when the screen was made to stand still.
+    frozen: Option<Box<History>>,
+    /// The processes.
+    pub table: Table,
+    /// What lies on top.
+    pub overlay: Overlay,
+    /// The process whose details are shown.
+    pub details: Option<Key>,
+    /// What was found last.
+    pub search: Option<Filter>,
+    /// How cores are drawn.
+    pub core_view: CoreView,
+    /// The layout that was chosen.
+    pub choice: Choice,
+    /// The header is shown.
+    pub header: bool,
+    /// Something to tell.
+    pub message: Option<Message>,
+    /// Where everything stands, as of the last layout.
+    pub areas: Areas,
+}
+
+impl App {
+    /// A screen without a sample.
+    #[must_use]
+    pub fn new(options: &Options) -> App {
+        let mut table = Table::default();
+        table.filter = options.filter.as_deref().and_then(Filter::parse);
+        App {
+            theme: Theme::new(&options.theme, options.depth),
+            glyphs: options.glyphs,
+            offset_seconds: options.offset_seconds,
+            interval: options.interval,
+            now: None,
+            newest: None,
+            paused: false,
+            history: History::default(),
+            frozen: None,
+            table,
+            overlay: Overlay::None,
+            details: None,
+            search: None,
+            core_view: options.core_view,
+            choice: options.layout,
+            header: true,
+            message: None,
+            areas: Areas::default(),
+        }
+    }
+
+    /// Takes a new moment. While paused it goes into the past without being shown.
+    pub fn update(&mut self, snapshot: &Arc<Snapshot>) {
+        self.history.push(snapshot);
+        self.newest = Some(Arc::clone(snapshot));
+        if !self.paused {
+            self.now = Some(Arc::clone(snapshot));
+            self.sort();
+        }
+    }
+
+    /// Puts the table in order again.
+    fn sort(&mut self) {
+        if let Some(now) = &self.now {
+            self.table.update(now, self.overlay.holds_rows());
+        }
+    }
+
+    /// Measures the screen. Must be called before each frame.
+    pub fn arrange(&mut self, width: u16, height: u16) {
+        let shape = self.now.as_deref().map_or(Shape::default(), |now| Shape {
+            meters: panel::meters::count(now),
+            cpu: now.raw().table(FamilyId::Cpu).is_some(),
+            memory: now.raw().table(FamilyId::Memory).is_some(),
+            disk: super::history::disks(now).next().is_some(),
+            network: super::history::links(now).next().is_some(),
+            heat: panel::heat::is_there(now),
+            choice: self.choice,
+            details: self.details.is_some(),
+            header: self.header,
+        });
+        self.areas = layout::arrange(width, height, &shape);
+        let chrome = if self.areas.framed { 3 } else { 2 };
+        self.table.page = usize::from(self.areas.table.height.saturating_sub(chrome)).max(1);
+        if let Some(now) = &self.now {
+            self.table.clamp(now);
+        }
+    }
+
+    /// What the engine shall read for this screen.
+    #[must_use]
+    pub fn demand(&self) -> Demand {
+        let mut demand = Demand::default();
+        for family in FamilyId::all() {
+            let costly = matches!(
+                family,
+                FamilyId::Interrupt | FamilyId::IdleState | FamilyId::Thread | FamilyId::Cgroup
+            );
+            demand.want(family, !costly);
+        }
+        let mut keys: Vec<Key> = Vec::with_capacity(self.table.page + 1);
+        if let Some(now) = self.now.as_deref() {
+            for line in self.table.visible() {
+                keys.extend(now.row(FamilyId::Process, line.row as usize).map(|row| row.key()));
+            }
+        }
+        keys.extend(self.details);
+        keys.sort_unstable();
+        keys.dedup();
+        let sorted_by = |cols: &[Col]| cols.contains(&self.table.sort);
+        let rows = |all: bool| if all { Rows::All } else { Rows::Keys(keys.clone()) };
+        demand.processes.io =
+            rows(sorted_by(&[Col::Read, Col::Written, Col::Io, Col::ReadAll, Col::WrittenAll]));
+        demand.processes.status = rows(sorted_by(&[Col::Swap, Col::Switches]));
+        demand.processes.memory = rows(sorted_by(&[Col::Shared]));
+        let shows_shares = self.table.set == super::table::column::Set::Memory;
+        if shows_shares || self.details.is_some() {
+            demand.processes.proportional = rows(false);
+        }
+        demand.processes.texts = true;
+        demand
+    }
+
+    /// Where keys go.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        match self.overlay {
+            Overlay::None => Mode::Live,
+            Overlay::Sort(_) | Overlay::Signal(_) => Mode::Menu,
+            Overlay::Filter(..) | Overlay::Find(..) => Mode::Line,
+            Overlay::Help(_) => Mode::Help,
+        }
+    }
+
+    /// Takes an event; `None` if it changed nothing.
+    pub fn event(&mut self, event: Event, signals: &dyn Signals) -> Option<Effect> {
+        let press = match event {
+            Event::Key(press) => press,
+            Event::Pasted(c) => return self.type_in(c),
+        };
+        let mode = self.mode();
+        match keys::action(mode, press) {
+            Some(action) => {
+                self.message = None;
+                Some(self.act(action, signals))
+            }
+            None => match press {
+                Press { code: Code::Char(c), ctrl: false, alt: false, .. }
+                    if mode == Mode::Line =>
+                {
+                    self.type_in(c)
+                }
+                _ => None,
+            },
+        }
+    }
+
+    fn type_in(&mut self, c: char) -> Option<Effect> {
+        self.overlay.editor()?.insert(c);
+        self.typed();
+        Some(Effect::Draw)
+    }
+
+    /// What was typed takes effect at once.
+    fn typed(&mut self) {
+        match &self.overlay {
+            Overlay::Filter(editor, _) => {
+                self.table.filter = Filter::parse(editor.text());
+                self.sort();
+            }
+            Overlay::Find(editor, origin) => {
+                self.search = Filter::parse(editor.text());
+                let origin = *origin;
+                self.go_to_match(origin, false);
+            }
+            _ => {}
+        }
+    }
+
+    fn go_to_match(&mut self, from: usize, back: bool) -> bool {
+        let (Some(now), Some(search)) = (&self.now, &self.search) else { return false };
+        let Some(line) = self.table.find(now, search, from, back) else { return false };
+        self.table.cursor = line;
+        self.table.clamp(now);
+        true
+    }
+
+    fn find_next(&mut self, back: bool) {
+        let count = self.table.order.lines.len().max(1);
+        let cursor = self.table.cursor;
+        let from = if back { cursor + count - 1 } else { cursor + 1 } % count;
+        if !self.go_to_match(from, back) {
+            let what = self.search.as_ref().map_or("nothing to find: press F3", |_| "no match");
+            self.say(what.to_owned());
+        }
+    }
+
+    fn say(&mut self, text: String) {
+        self.message = Some(Message { text, wrong: false });
+    }
+
+    fn act(&mut self, action: Action, signals: &dyn Signals) -> Effect {
+        use Action::*;
+        match action {
+            Quit => return Effect::Quit,
+            Suspend => return Effect::Suspend,
+            Redraw => return Effect::Redraw,
+            More | Less | FoldAll if self.table.tree => self.fold(action),
+            More | Less => {
+                self.interval = step_interval(self.interval, action == More);
+                self.say(format!("a sample each {}", &*super::units::interval(self.interval)));
+                return Effect::Interval(self.interval);
+            }
+            Signal => self.open_signals(),
+            MenuAccept => self.accept(signals),
+            Up | Down | PageUp | PageDown | Home | End | ScrollUp | ScrollDown | Left | Right => {
+                self.travel(action);
+            }
+            MenuUp | MenuDown | MenuPageUp | MenuPageDown => self.overlay.step(match action {
+                MenuUp => -1,
+                MenuDown => 1,
+                MenuPageUp => isize::MIN / 2,
+                _ => isize::MAX / 2,
+            }),
+            HelpUp | HelpDown | HelpPageUp | HelpPageDown | HelpHome | HelpEnd => {
+                let page = isize::from(self.areas.table.bottom() as i16 / 2).max(1);
+                self.overlay.step(match action {
+                    HelpUp => -1,
+                    HelpDown => 1,
+                    HelpPageUp => -page,
+                    HelpPageDown => page,
+                    HelpHome => isize::MIN / 2,
+                    _ => isize::MAX / 2,
+                });
+            }
+            MenuClose | HelpClose => self.overlay = Overlay::None,
+            LineAccept | LineDrop | LineBackspace | LineDelete | LineWord | LineClear
+            | LineLeft | LineRight | LineHome | LineEnd | LineNext | LineBack => self.edit(action),
+            action => self.change(action),
+        }
+        Effect::Draw
+    }
+
+    /// Switches and openings.
+    fn change(&mut self, action: Action) {
+        use Action::*;
+        match action {
+            Help => self.overlay = Overlay::Help(0),
+            Filter => {
+                let text = self.table.filter.as_ref().map_or("", |filter| filter.text());
+                let before = self.table.filter.clone();
+                self.overlay = Overlay::Filter(Editor::new(text), before);
+            }
+            Find => self.overlay = Overlay::Find(Editor::new(""), self.table.cursor),
+            FindNext => self.find_next(false),
+            SortMenu => {
+                let columns = self.table.set.columns();
+                let at = columns.iter().position(|&col| col == self.table.sort).unwrap_or(0);
+                self.overlay = Overlay::Sort(at);
+            }
+            SortLeft => self.sort_beside(-1),
+            SortRight => self.sort_beside(1),
+            SortCpu => self.sort_by(Col::Cpu),
+            SortMemory => self.sort_by(Col::Resident),
+            SortTime => self.sort_by(Col::Time),
+            SortPid => self.sort_by(Col::Pid),
+            SortNext => {
+                let turn = [Col::Cpu, Col::Resident, Col::Read, Col::Written, Col::Pid];
+                let at = turn.iter().position(|&col| col == self.table.sort);
+                self.sort_by(turn[at.map_or(0, |at| (at + 1) % turn.len())]);
+            }
+            SortInvert => self.table.descending = !self.table.descending,
+            Tree => self.table.tree = !self.table.tree,
+            Follow => {
+                self.table.follow = !self.table.follow;
+                let on = self.table.follow;
+                self.say(
+                    if on {
+                        "the cursor stays with its process"
+                    } else {
+                        "the cursor stays on its line"
+                    }
+                    .to_owned(),
+                );
+            }
+            Hold => {
+                self.table.hold = !self.table.hold;
+                let on = self.table.hold;
+                self.say(if on { "rows are held; f lets them go" } else { "rows move" }.to_owned());
+            }
+            Kernel => self.table.kernel = !self.table.kernel,
+            Command => self.table.full_commands = !self.table.full_commands,
+            Base => self.table.whole_machine = !self.table.whole_machine,
+            SetNext => self.table.set = self.table.set.step(1),
+            SetBack => self.table.set = self.table.set.step(4),
+            Details => {
+                let selected = self.table.selected();
+                self.details = if self.details == selected { None } else { selected };
+            }
+            Close => self.close(),
+            Tag => self.tag(),
+            Untag => self.table.tagged.clear(),
+            Pause => {
+                self.paused = !self.paused;
+                self.frozen = self.paused.then(|| Box::new(self.history.clone()));
+                if !self.paused {
+                    self.now.clone_from(&self.newest);
+                }
+            }
+            CoreView => {
+                let all = self::CoreView::ALL;
+                let at = all.iter().position(|&view| view == self.core_view).unwrap_or(0);
+                self.core_view = all[(at + 1) % all.len()];
+                self.say(format!("cores: {}", self.core_view.name()));
+            }
+            Layout => {
+                self.choice = self.choice.next();
+                self.say(format!("layout: {}", self.choice.name()));
+            }
+            Glyphs => {
+                self.glyphs = self.glyphs.next();
+                self.say(format!("drawing characters: {}", self.glyphs.name()));
+            }
+            Header => self.header = !self.header,
+            _ => {}
+        }
+        self.sort();
+    }
+
+    fn close(&mut self) {
+        if self.details.take().is_none() && self.table.filter.take().is_some() {
+            self.say("the filter is dropped".to_owned());
+        }
+    }
+
+    fn tag(&mut self) {
+        let Some(key) = self.table.selected() else { return };
+        match self.table.tagged.iter().position(|&tagged| tagged == key) {
+            Some(place) => {
+                self.table.tagged.swap_remove(place);
+            }
+            None => self.table.tagged.push(key),
+        }
+        self.travel(Action::Down);
+    }
+
+    fn sort_by(&mut self, col: Col) {
+        // A second time turns it round.
+        let first = self.table.sort != col;
+        self.table.descending = if first { col.largest_first() } else { !self.table.descending };
+        self.table.sort = col;
+        self.table.hold = false;
+        self.sort();
+    }
+
+    fn sort_beside(&mut self, by: isize) {
+        let columns = self.table.set.columns();
+        let at = columns.iter().position(|&col| col == self.table.sort);
+        let next = at.map_or(0, |at| at.saturating_add_signed(by).min(columns.len() - 1));
+        if columns[next] != self.table.sort {
+            self.sort_by(columns[next]);
+        }
+    }
+
+    fn travel(&mut self, action: Action) {
+        let Some(now) = self.now.clone() else { return };
+        let page = isize::try_from(self.table.page).unwrap_or(1);
+        let table = &mut self.table;
+        match action {
+            Action::Up => table.step(&now, -1),
+            Action::Down => table.step(&now, 1),
+            Action::PageUp => table.step(&now, -page),
+            Action::PageDown => table.step(&now, page),
+            Action::Home => table.step(&now, isize::MIN / 2),
+            Action::End => table.step(&now, isize::MAX / 2),
+            Action::ScrollUp => table.scroll(&now, -1),
+            Action::ScrollDown => table.scroll(&now, 1),
+            Action::Left => table.shift = table.shift.saturating_sub(8),
+            _ => table.shift = (table.shift + 8).min(4096),
+        }
+        if self.details.is_some() && action != Action::Left && action != Action::Right {
+            self.details = self.table.selected();
+        }
+    }
+
+    fn fold(&mut self, action: Action) {
+        let Some(now) = self.now.clone() else { return };
+        match (action, self.table.selected()) {
+            (Action::FoldAll, _) if self.table.folded.is_empty() => {
+                self.table.folded = now.rows(FamilyId::Process).map(|row| row.key()).collect();
+            }
+            (Action::FoldAll, _) => self.table.folded.clear(),
+            (Action::More, Some(key)) => self.table.folded.retain(|&folded| folded != key),
+            (_, Some(key)) => self.table.folded.push(key),
+            _ => {}
+        }
+        self.sort();
+    }
+
+    fn edit(&mut self, action: Action) {
+        if let Action::LineNext | Action::LineBack = action {
+            if matches!(self.overlay, Overlay::Find(..)) {
+                self.find_next(action == Action::LineBack);
+            }
+            return;
+        }
+        match (action, std::mem::replace(&mut self.overlay, Overlay::None)) {
+            (Action::LineAccept, _) => {}
+            (Action::LineDrop, Overlay::Filter(_, before)) => self.table.filter = before,
+            (Action::LineDrop, Overlay::Find(_, origin)) => {
+                self.search = None;
+                self.table.cursor = origin;
+            }
+            (_, mut overlay) => {
+                if let Some(editor) = overlay.editor() {
+                    editor.act(action);
+                }
+                self.overlay = overlay;
+                self.typed();
+                return;
+            }
+        }
+        self.sort();
+    }
+
+    fn open_signals(&mut self) {
+        let Some(now) = &self.now else { return };
+        let tagged = !self.table.tagged.is_empty();
+        let targets = if tagged {
+            self.table.tagged.clone()
+        } else {
+            self.table.selected().into_iter().collect()
+        };
+        let name = |key: &Key| {
+            let row = now.find(FamilyId::Process, *key);
+            row.map_or_else(String::new, |row| row.shown(process::name).to_owned())
+        };
+        let Some(first) = targets.first() else { return };
+        let title = if targets.len() == 1 {
+            format!("{} {}", first.0, name(first))
+        } else {
+            format!("{} tagged processes", targets.len())
+        };
+        self.overlay = Overlay::Signal(SignalDialog::new(targets, title));
+    }
+
+    fn accept(&mut self, signals: &dyn Signals) {
+        match std::mem::replace(&mut self.overlay, Overlay::None) {
+            Overlay::Sort(at) => {
+                if let Some(&col) = self.table.set.columns().get(at) {
+                    self.sort_by(col);
+                }
+            }
+            Overlay::Signal(dialog) => {
+                let (number, name) = SIGNALS[dialog.at.min(SIGNALS.len() - 1)];
+                let mut failed = None;
+                for &key in &dialog.targets {
+                    if let Err(reason) = signals.send(key, number) {
+                        failed = Some(format!("{}: {reason}", key.0));
+                    }
+                }
+                self.message = Some(match failed {
+                    Some(text) => Message { text, wrong: true },
+                    None => Message {
+                        text: format!("SIG{name} sent to {}", dialog.title),
+                        wrong: false,
+                    },
+                });
+                self.table.tagged.clear();
+            }
+            _ => {}
+        }
+        self.sort();
+    }
+
+    /// The past as the screen shows it: it stands still with the rest.
+    #[must_use]
+    pub fn past(&self) -> &History {
+        self.frozen.as_deref().unwrap_or(&self.history)
+    }
+
+    /// Bytes per second, without the unit.
+    #[must_use]
+    pub fn rate(&self, rate: Option<f64>) -> super::units::Text {
+        match rate {
+            Some(rate) => short!("{}", Size(rate)),
+            None => short!("{}", self.missing()),
+        }
+    }
+
+    /// The newest value of a chart that is on the screen.
+    #[must_use]
+    pub fn newest_of(&self, ring: &super::history::Ring) -> Option<f64> {
+        let value = f64::from(ring.ago(0));
+        (!value.is_nan()).then_some(value)
+    }
+
+    /// What stands where a rate is missing.
+    #[must_use]
+    pub fn missing(&self) -> &'static str {
+        super::units::missing(self.now.as_deref().is_some_and(|now| !now.has_rates()))
+    }
+
+    /// True if numbers of that form wait for a second sample.
+    #[must_use]
+    pub fn is_pending(&self, form: Form) -> bool {
+        let rate = match form {
+            Form::Percent(field) | Form::Size(field) | Form::Count(field) => {
+                matches!(field.slot, retop_model::metric::Slot::Derived(_))
+            }
+            _ => false,
+        };
+        rate && self.now.as_deref().is_some_and(|now| !now.has_rates())
+    }
+}
+
+/// The next longer or shorter time between samples.
+fn step_interval(now: Duration, longer: bool) -> Duration {
+    const STEPS: [u64; 9] = [100, 250, 500, 1000, 2000, 3000, 5000, 10_000, 30_000];
+    let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    let next = if longer {
+        STEPS.iter().find(|&&step| step > now)
+    } else {
+        STEPS.iter().rev().find(|&&step| step < now)
+    };
+    Duration::from_millis(next.copied().unwrap_or(now))
+}

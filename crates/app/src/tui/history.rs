@@ -1,0 +1,185 @@
+//! The last minutes of a few numbers, for charts. The engine's history will stand behind this.
+
+use retop_model::family::{core, cpu, disk, memory, network, power, pressure};
+use retop_model::snapshot::sum;
+use retop_model::{FamilyId, Key, Snapshot};
+
+/// Samples kept of each number: a chart of 250 cells shows 500.
+pub const LENGTH: usize = 512;
+/// Samples kept of each core.
+const CORE_LENGTH: usize = 32;
+
+/// The last values of one number, the newest last. A missing value is a gap.
+#[derive(Clone, Debug)]
+pub struct Ring {
+    values: Box<[f32]>,
+    next: usize,
+    len: usize,
+}
+
+impl Ring {
+    /// Room for that many values.
+    #[must_use]
+    pub fn new(length: usize) -> Ring {
+        Ring { values: vec![f32::NAN; length.max(1)].into(), next: 0, len: 0 }
+    }
+
+    /// Adds a value; the oldest gives way.
+    pub fn push(&mut self, value: Option<f64>) {
+        self.values[self.next] = value.map_or(f32::NAN, |value| value as f32);
+        self.next = (self.next + 1) % self.values.len();
+        self.len = (self.len + 1).min(self.values.len());
+    }
+
+    /// The value that many samples ago; NaN where there is none.
+    #[must_use]
+    pub fn ago(&self, samples: usize) -> f32 {
+        if samples >= self.len {
+            return f32::NAN;
+        }
+        let length = self.values.len();
+        self.values[(self.next + length - 1 - samples) % length]
+    }
+
+    /// The largest of the last values.
+    #[must_use]
+    pub fn peak(&self, samples: usize) -> Option<f64> {
+        let known = (0..samples.min(self.len)).map(|ago| self.ago(ago)).filter(|v| !v.is_nan());
+        known.reduce(f32::max).map(f64::from)
+    }
+
+    /// The mean of the last values.
+    #[must_use]
+    pub fn mean(&self, samples: usize) -> Option<f64> {
+        let known = (0..samples.min(self.len)).map(|ago| self.ago(ago)).filter(|v| !v.is_nan());
+        let (sum, count) = known.fold((0.0, 0), |(s, n), v| (s + f64::from(v), n + 1));
+        (count > 0).then(|| sum / f64::from(count))
+    }
+}
+
+/// What the charts show.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// Share of all CPU time.
+    pub cpu: Ring,
+    /// Share of memory in use.
+    pub memory: Ring,
+    /// Share of swap in use.
+    pub swap: Ring,
+    /// Bytes per second from all disks.
+    pub read: Ring,
+    /// Bytes per second to all disks.
+    pub written: Ring,
+    /// Bytes per second from the network, loopback left out.
+    pub received: Ring,
+    /// Bytes per second to the network, loopback left out.
+    pub sent: Ring,
+    /// Watts of the machine.
+    pub watts: Ring,
+    /// Share of time in which a task waited for a disk.
+    pub io_pressure: Ring,
+    cores: Vec<(Key, Ring)>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        let ring = || Ring::new(LENGTH);
+        History {
+            cpu: ring(),
+            memory: ring(),
+            swap: ring(),
+            read: ring(),
+            written: ring(),
+            received: ring(),
+            sent: ring(),
+            watts: ring(),
+            io_pressure: ring(),
+            cores: Vec::new(),
+        }
+    }
+}
+
+impl History {
+    /// Takes a new moment.
+    pub fn push(&mut self, now: &Snapshot) {
+        self.cpu.push(now.one(cpu::utilization_ratio));
+        self.memory.push(now.one(memory::used_ratio));
+        self.swap.push(now.one(memory::swap_used_ratio));
+        let disks = disks(now);
+        self.read.push(sum(disks.clone().map(|row| row.get(disk::read_bytes_per_second))));
+        self.written.push(sum(disks.map(|row| row.get(disk::written_bytes_per_second))));
+        let links = links(now);
+        let received = links.clone().map(|row| row.get(network::receive_bytes_per_second));
+        self.received.push(sum(received));
+        self.sent.push(sum(links.map(|row| row.get(network::transmit_bytes_per_second))));
+        self.watts.push(watts(now));
+        self.io_pressure.push(waiting(now, "io"));
+        let cores = now.rows(FamilyId::Core);
+        self.cores.retain(|(key, _)| now.find(FamilyId::Core, *key).is_some());
+        for row in cores {
+            let place = match self.cores.binary_search_by_key(&row.key(), |(key, _)| *key) {
+                Ok(place) => place,
+                Err(place) => {
+                    self.cores.insert(place, (row.key(), Ring::new(CORE_LENGTH)));
+                    place
+                }
+            };
+            self.cores[place].1.push(row.get(core::utilization_ratio));
+        }
+    }
+
+    /// The past of one core.
+    #[must_use]
+    pub fn core(&self, key: Key) -> Option<&Ring> {
+        let place = self.cores.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        Some(&self.cores[place].1)
+    }
+}
+
+/// Whole disks: what is made of them would count twice.
+pub fn disks(now: &Snapshot) -> impl Iterator<Item = retop_model::Row<'_>> + Clone {
+    now.rows(FamilyId::Disk).filter(|row| row.state(disk::kind).is_none_or(|kind| kind == "disk"))
+}
+
+/// Network interfaces but the loopback.
+pub fn links(now: &Snapshot) -> impl Iterator<Item = retop_model::Row<'_>> + Clone {
+    now.rows(FamilyId::Network).filter(|row| row.get(network::loopback) != Some(1.0))
+}
+
+/// Watts of the whole machine, else the sum of the packages, which are not parts of one another.
+#[must_use]
+pub fn watts(now: &Snapshot) -> Option<f64> {
+    let rows = now.rows(FamilyId::Power);
+    let whole = rows.clone().filter(|row| row.get(power::whole_machine) == Some(1.0));
+    let packages = rows.filter(|row| row.shown(power::domain).starts_with("package"));
+    sum(whole.map(|row| row.get(power::watts)))
+        .or_else(|| sum(packages.map(|row| row.get(power::watts))))
+}
+
+/// Share of the last interval in which a task waited for that resource.
+#[must_use]
+pub fn waiting(now: &Snapshot, resource: &str) -> Option<f64> {
+    now.rows(FamilyId::Pressure)
+        .find(|row| row.shown(pressure::resource) == resource)?
+        .get(pressure::some_ratio)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_gives_way_and_gaps_stay() {
+        let mut ring = Ring::new(3);
+        assert!(ring.ago(0).is_nan());
+        for value in [Some(1.0), None, Some(3.0), Some(4.0)] {
+            ring.push(value);
+        }
+        assert_eq!(ring.ago(0), 4.0);
+        assert_eq!(ring.ago(1), 3.0);
+        assert!(ring.ago(2).is_nan() && ring.ago(3).is_nan());
+        assert_eq!(ring.peak(9), Some(4.0));
+        assert_eq!(ring.mean(9), Some(3.5));
+        assert_eq!(Ring::new(2).peak(2), None);
+    }
+}

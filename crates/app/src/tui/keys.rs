@@ -1,0 +1,208 @@
+//! The one table of actions: what each is called, which keys do it and where.
+//!
+//! The help screen and the key line are drawn from it, and what a key does is looked up in it.
+
+use super::input::{Code, Key};
+
+/// Which part of the screen keys go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The table of processes, at home.
+    Live,
+    /// A list to choose from.
+    Menu,
+    /// A line to type into.
+    Line,
+    /// The help screen.
+    Help,
+}
+
+macro_rules! actions {
+    ($($mode:ident { $(
+        $action:ident $id:literal $keys:tt $help:literal $(=> $short:literal)?,
+    )* })*) => {
+        /// What a key can do.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Action { $($(#[doc = $help] $action,)*)* }
+
+        /// Every action with its keys.
+        pub static BINDINGS: &[Binding] = &[$($(Binding {
+            action: Action::$action,
+            id: $id,
+            mode: Mode::$mode,
+            keys: &$keys,
+            help: $help,
+            short: actions!(@short $($short)?),
+        },)*)*];
+    };
+    (@short) => { None };
+    (@short $short:literal) => { Some($short) };
+}
+
+/// One action.
+#[derive(Debug)]
+pub struct Binding {
+    /// What is done.
+    pub action: Action,
+    /// Its name in the configuration.
+    pub id: &'static str,
+    /// Where.
+    pub mode: Mode,
+    /// The keys that do it.
+    pub keys: &'static [Key],
+    /// A sentence without a full stop.
+    pub help: &'static str,
+    /// A word for the key line.
+    pub short: Option<&'static str>,
+}
+
+use Code::{
+    BackTab, Backspace, Delete, Down, End, Enter, Esc, Home, Left, PageDown, PageUp, Right, Tab, Up,
+};
+
+const fn c(c: char) -> Key {
+    Key::char(c)
+}
+const fn f(number: u8) -> Key {
+    Key::f(number)
+}
+const fn k(code: Code) -> Key {
+    Key::of(code)
+}
+
+actions! {
+    Live {
+        Help "help" [f(1), c('h'), c('?')] "Show this help" => "Help",
+        Find "find" [f(3)] "Find a process by name, command or number" => "Find",
+        FindNext "find.next" [Key::shift(Code::F(3)), c('n')] "Go to the next match",
+        Filter "filter" [f(4), c('/'), c('\\')] "Show only the processes that match" => "Filter",
+        Tree "table.tree" [f(5), c('t')] "Show processes below their parents, or as a list" => "Tree",
+        SortMenu "sort.menu" [f(6)] "Choose the column to sort by" => "Sort",
+        SortLeft "sort.left" [c('<')] "Sort by the column on the left",
+        SortRight "sort.right" [c('>')] "Sort by the column on the right",
+        SortCpu "sort.cpu" [c('P')] "Sort by CPU",
+        SortMemory "sort.memory" [c('M')] "Sort by memory",
+        SortTime "sort.time" [c('T')] "Sort by CPU time since the start",
+        SortPid "sort.pid" [c('N')] "Sort by process number",
+        SortNext "sort.next" [c('s')] "Sort by CPU, memory, reads, writes, number in turn",
+        SortInvert "sort.invert" [c('I')] "Turn the order round",
+        Signal "process.signal" [f(9), c('k')] "Send a signal to the process, or to those tagged" => "Kill",
+        Details "process.details" [k(Enter)] "Show everything about the process" => "Details",
+        Close "close" [k(Esc)] "Close what is on top, then drop the filter",
+        Tag "process.tag" [c(' ')] "Tag the process and go on",
+        Untag "process.untag" [c('U')] "Untag all",
+        Follow "process.follow" [c('F')] "Keep the cursor on this process",
+        Hold "table.hold" [c('f')] "Hold the order of the rows",
+        Kernel "table.kernel" [c('K')] "Show or hide threads of the kernel",
+        Command "table.command" [c('m')] "Show commands in full, or names alone",
+        Base "table.base" [c('%')] "Count CPU% of one core, or of the whole machine",
+        SetNext "columns.next" [k(Tab)] "Next set of columns",
+        SetBack "columns.back" [k(BackTab)] "Previous set of columns",
+        More "interval.longer" [c('+')] "List: longer between samples. Tree: unfold",
+        Less "interval.shorter" [c('-')] "List: shorter between samples. Tree: fold",
+        FoldAll "tree.fold_all" [c('*')] "Fold or unfold the whole tree",
+        Pause "view.pause" [c('p'), c('Z')] "Stand still; sampling goes on" => "Pause",
+        CoreView "view.cores" [c('v')] "Cores: by size, gauges, history, both, heat",
+        Layout "view.layout" [c('L')] "Layout: by size, stacked, table only",
+        Glyphs "view.glyphs" [c('g')] "Drawing characters: braille, block, ascii",
+        Header "view.header" [c('#')] "Hide or show the header",
+        Up "move.up" [k(Up)] "Up",
+        Down "move.down" [k(Down)] "Down",
+        ScrollUp "scroll.up" [Key::shift(Code::Up)] "Scroll up, the cursor stays",
+        ScrollDown "scroll.down" [Key::shift(Code::Down)] "Scroll down, the cursor stays",
+        PageUp "move.page_up" [k(PageUp)] "A screen up",
+        PageDown "move.page_down" [k(PageDown)] "A screen down",
+        Home "move.home" [k(Home)] "To the first row",
+        End "move.end" [k(End)] "To the last row",
+        Left "scroll.left" [k(Left)] "Scroll commands to their beginning",
+        Right "scroll.right" [k(Right)] "Scroll commands to their end",
+        Redraw "redraw" [Key::ctrl('l')] "Draw the screen anew",
+        Suspend "suspend" [Key::ctrl('z')] "Stop the program; `fg` goes on",
+        Quit "quit" [f(10), c('q'), Key::ctrl('c')] "Quit" => "Quit",
+    }
+    Menu {
+        MenuUp "menu.up" [k(Up), c('k')] "Up" => "Up",
+        MenuDown "menu.down" [k(Down), c('j')] "Down" => "Down",
+        MenuPageUp "menu.page_up" [k(PageUp), k(Home)] "To the first",
+        MenuPageDown "menu.page_down" [k(PageDown), k(End)] "To the last",
+        MenuAccept "menu.accept" [k(Enter)] "Take it" => "Take",
+        MenuClose "menu.close" [k(Esc), c('q'), f(10), Key::ctrl('c')] "Leave without a choice" => "Leave",
+    }
+    Line {
+        LineAccept "line.accept" [k(Enter)] "Keep it" => "Keep",
+        LineDrop "line.drop" [k(Esc), f(10), Key::ctrl('c')] "Drop it" => "Drop",
+        LineBackspace "line.backspace" [k(Backspace)] "Delete the character before",
+        LineDelete "line.delete" [k(Delete)] "Delete the character under the cursor",
+        LineWord "line.word" [Key::ctrl('w')] "Delete the word before",
+        LineClear "line.clear" [Key::ctrl('u')] "Delete everything" => "Clear",
+        LineLeft "line.left" [k(Left)] "Left",
+        LineRight "line.right" [k(Right)] "Right",
+        LineHome "line.home" [k(Home), Key::ctrl('a')] "To the beginning",
+        LineEnd "line.end" [k(End), Key::ctrl('e')] "To the end",
+        LineNext "line.next" [f(3), k(Down)] "Next match" => "Next",
+        LineBack "line.back" [Key::shift(Code::F(3)), k(Up)] "Previous match",
+    }
+    Help {
+        HelpUp "help.up" [k(Up), c('k')] "Up",
+        HelpDown "help.down" [k(Down), c('j')] "Down",
+        HelpPageUp "help.page_up" [k(PageUp)] "A screen up" => "Back",
+        HelpPageDown "help.page_down" [k(PageDown), c(' ')] "A screen down" => "On",
+        HelpHome "help.home" [k(Home)] "To the beginning",
+        HelpEnd "help.end" [k(End)] "To the end",
+        HelpClose "help.close" [k(Esc), k(Enter), c('q'), c('h'), c('?'), f(1), f(10), Key::ctrl('c')]
+            "Close the help" => "Close",
+    }
+}
+
+/// What a key does there. A capital that nothing is bound to is tried as a small letter: Caps Lock.
+#[must_use]
+pub fn action(mode: Mode, key: Key) -> Option<Action> {
+    let bound = |key: Key| {
+        let here = BINDINGS.iter().filter(|binding| binding.mode == mode);
+        here.into_iter().find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
+    };
+    bound(key).or_else(|| match key.code {
+        Code::Char(capital) if capital.is_uppercase() && mode != Mode::Line => {
+            let mut small = capital.to_lowercase();
+            let small = small.next().filter(|_| small.next().is_none())?;
+            bound(Key { code: Code::Char(small), ..key })
+        }
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_key_does_two_things_and_no_id_is_used_twice() {
+        let mut ids = HashSet::new();
+        let mut bound = HashSet::new();
+        for binding in BINDINGS {
+            assert!(ids.insert(binding.id), "{} twice", binding.id);
+            assert!(!binding.keys.is_empty() && !binding.help.is_empty(), "{}", binding.id);
+            for &key in binding.keys {
+                assert!(bound.insert((binding.mode as u8, key)), "{key} twice, in {}", binding.id);
+            }
+        }
+    }
+
+    #[test]
+    fn caps_lock_does_no_harm() {
+        assert_eq!(action(Mode::Live, Key::char('Q')), Some(Action::Quit));
+        assert_eq!(action(Mode::Live, Key::char('P')), Some(Action::SortCpu));
+        assert_eq!(action(Mode::Live, Key::char('p')), Some(Action::Pause));
+        assert_eq!(action(Mode::Live, Key::char('é')), None);
+        assert_eq!(action(Mode::Line, Key::char('q')), None);
+    }
+
+    #[test]
+    fn every_mode_can_be_left() {
+        for mode in [Mode::Live, Mode::Menu, Mode::Line, Mode::Help] {
+            assert!(action(mode, Key::ctrl('c')).is_some(), "{mode:?}");
+            assert!(action(mode, Key::of(Code::Esc)).is_some(), "{mode:?}");
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Where everything stands: measured by the room there is, not by presets.
+//!
+//! Plain arithmetic on the stack, cheap enough to be done for each frame, so that nothing kept can
+//! be out of date.
+
+use super::render::Rect;
+
+/// What somebody chose; sizes decide otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// By the room there is.
+    #[default]
+    Auto,
+    /// Lines of meters, never boxes.
+    Stack,
+    /// The table alone.
+    Table,
+}
+
+impl Choice {
+    /// The next one, around.
+    #[must_use]
+    pub fn next(self) -> Choice {
+        match self {
+            Choice::Auto => Choice::Stack,
+            Choice::Stack => Choice::Table,
+            Choice::Table => Choice::Auto,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Choice::Auto => "by size",
+            Choice::Stack => "stacked",
+            Choice::Table => "table only",
+        }
+    }
+}
+
+/// A box of the overview.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Panel {
+    Cpu,
+    Memory,
+    Disk,
+    Network,
+    Heat,
+}
+
+/// What the machine has, and what somebody wants to see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// One-line meters that have something to say.
+    pub meters: u16,
+    /// CPU time is known.
+    pub cpu: bool,
+    /// Memory is known.
+    pub memory: bool,
+    /// There are disks.
+    pub disk: bool,
+    /// There are network interfaces.
+    pub network: bool,
+    /// There are sensors, power domains or batteries.
+    pub heat: bool,
+    /// The layout that was chosen.
+    pub choice: Choice,
+    /// The details of a process are shown.
+    pub details: bool,
+    /// The header is shown.
+    pub header: bool,
+}
+
+/// The smallest screen that shows anything.
+pub const SMALLEST: (u16, u16) = (40, 8);
+/// The smallest screen with boxes.
+const BOXES: (u16, u16) = (100, 30);
+/// From this width on, details stand beside the table.
+const BESIDE: u16 = 160;
+/// No more boxes than this.
+const MOST: usize = 6;
+
+/// Where everything stands. Areas never overlap and never leave the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Areas {
+    /// The screen is too small for anything.
+    pub too_small: bool,
+    /// The header line.
+    pub header: Option<Rect>,
+    /// Lines of meters.
+    pub meters: Option<Rect>,
+    /// Columns of meters.
+    pub meter_columns: u16,
+    /// Boxes.
+    pub boxes: [Option<(Panel, Rect)>; MOST],
+    /// The table.
+    pub table: Rect,
+    /// The table stands in a frame.
+    pub framed: bool,
+    /// Details of a process.
+    pub details: Option<Rect>,
+    /// The line of messages; the last line of the table where there is no room for one.
+    pub message: Rect,
+    /// The message line stands by itself.
+    pub message_apart: bool,
+    /// The key line.
+    pub keys: Option<Rect>,
+}
+
+/// Divides a screen.
+#[must_use]
+pub fn arrange(width: u16, height: u16, shape: &Shape) -> Areas {
+    let mut areas = Areas::default();
+    if width < SMALLEST.0 || height < SMALLEST.1 {
+        areas.too_small = true;
+        return areas;
+    }
+    let (mut top, mut bottom) = (0, height);
+    if shape.header {
+        areas.header = Some(Rect::new(0, 0, width, 1));
+        top = 1;
+    }
+    if height >= 24 && width >= 60 {
+        bottom -= 1;
+        areas.keys = Some(Rect::new(0, bottom, width, 1));
+    }
+    if height >= 20 {
+        bottom -= 1;
+        areas.message = Rect::new(0, bottom, width, 1);
+        areas.message_apart = true;
+    } else {
+        areas.message = Rect::new(0, bottom - 1, width, 1);
+    }
+    let boxes = shape.choice == Choice::Auto && width >= BOXES.0 && height >= BOXES.1;
+    if boxes {
+        top = place_boxes(&mut areas, width, height, top, shape);
+    } else if shape.choice != Choice::Table {
+        let columns = match width {
+            0..60 => 1,
+            60..150 => 2,
+            _ => 3,
+        };
+        // Two fifths of the height; on a small screen the table needs its share.
+        let most = match height {
+            0..12 => 1,
+            12..18 => 2,
+            18..24 => 4,
+            _ => (height * 2 / 5).min(8),
+        };
+        let rows = shape.meters.div_ceil(columns).min(most);
+        if rows > 0 {
+            areas.meters = Some(Rect::new(0, top, width, rows));
+            areas.meter_columns = columns;
+            top += rows;
+        }
+    }
+    areas.framed = boxes;
+    areas.table = Rect::new(0, top, width, bottom.saturating_sub(top));
+    if shape.details {
+        place_details(&mut areas);
+    }
+    areas
+}
+
+/// One or two rows of boxes; the row below them.
+fn place_boxes(areas: &mut Areas, width: u16, height: u16, top: u16, shape: &Shape) -> u16 {
+    let budget = height * 2 / 5;
+    let wide = width >= BESIDE;
+    let (upper, uppers) = present([
+        (Panel::Cpu, shape.cpu),
+        (Panel::Memory, shape.memory),
+        (Panel::Heat, shape.heat && wide),
+    ]);
+    let (lower, lowers) = present([
+        (Panel::Disk, shape.disk),
+        (Panel::Network, shape.network),
+        (Panel::Heat, shape.heat && !wide),
+    ]);
+    let lower_height = if lowers > 0 { (budget * 3 / 8).clamp(5, 8) } else { 0 };
+    let upper_height = if uppers > 0 { (budget - lower_height).min(height / 3) } else { 0 };
+    // The CPU box has the most to say.
+    place_row(areas, &upper[..uppers], 4, Rect::new(0, top, width, upper_height));
+    place_row(areas, &lower[..lowers], 3, Rect::new(0, top + upper_height, width, lower_height));
+    top + upper_height + lower_height
+}
+
+/// The panels that are there, and how many: no box stands for a missing thing.
+fn present(panels: [(Panel, bool); 3]) -> ([Panel; 3], usize) {
+    let mut found = panels.map(|(panel, _)| panel);
+    let mut count = 0;
+    for (panel, _) in panels.into_iter().filter(|(_, there)| *there) {
+        found[count] = panel;
+        count += 1;
+    }
+    (found, count)
+}
+
+/// Boxes side by side: the first takes `first` parts, the others three each.
+fn place_row(areas: &mut Areas, panels: &[Panel], first: u16, row: Rect) {
+    let parts = |place: usize| if place == 0 { first } else { 3 };
+    let all: u16 = (0..panels.len()).map(parts).sum();
+    let (mut x, mut taken) = (row.x, 0);
+    for (place, &panel) in panels.iter().enumerate() {
+        taken += parts(place);
+        let end = row.x + (u32::from(row.width) * u32::from(taken) / u32::from(all)) as u16;
+        let area = Rect::new(x, row.y, end - x, row.height);
+        if let Some(free) = areas.boxes.iter_mut().find(|free| free.is_none()) {
+            *free = Some((panel, area));
+        }
+        x = end;
+    }
+}
+
+/// Details beside the table, else below it, else instead of it.
+fn place_details(areas: &mut Areas) {
+    let table = areas.table;
+    if table.width >= BESIDE {
+        let details = (table.width * 3 / 10).clamp(56, 80);
+        areas.table.width -= details;
+        areas.details = Some(Rect { x: table.x + areas.table.width, width: details, ..table });
+    } else if table.height >= 18 {
+        let details = (table.height / 2).clamp(9, 14);
+        areas.table.height -= details;
+        areas.details = Some(Rect { y: table.y + areas.table.height, height: details, ..table });
+    } else {
+        areas.table.height = 0;
+        areas.details = Some(table);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(areas: &Areas) -> Vec<Rect> {
+        let boxes = areas.boxes.iter().flatten().map(|(_, area)| *area);
+        let lone = [areas.header, areas.meters, areas.details, areas.keys, Some(areas.table)];
+        let message = areas.message_apart.then_some(areas.message);
+        boxes.chain(lone.into_iter().flatten()).chain(message).collect()
+    }
+
+    #[test]
+    fn areas_never_overlap_and_never_leave_the_screen() {
+        let flags = [false, true];
+        for choice in [Choice::Auto, Choice::Stack, Choice::Table] {
+            for bits in 0..128 {
+                let bit = |n: u32| flags[(bits >> n & 1) as usize];
+                let (disk, network, heat) = (bit(0), bit(1), bit(2));
+                let (details, header) = (bit(3), bit(4));
+                let (cpu, memory) = (bit(5), bit(6));
+                let shape =
+                    Shape { meters: 9, cpu, memory, disk, network, heat, choice, details, header };
+                for width in (1..=300).step_by(if bits == 127 { 1 } else { 23 }) {
+                    for height in 1..=100 {
+                        check(width, height, &shape);
+                    }
+                }
+            }
+        }
+    }
+
+    fn check(width: u16, height: u16, shape: &Shape) {
+        let areas = arrange(width, height, shape);
+        let all = all(&areas);
+        let screen = Rect::new(0, 0, width, height);
+        for (place, &area) in all.iter().enumerate() {
+            let inside = area.is_empty() || screen.intersection(area) == area;
+            assert!(inside, "{area:?} leaves {width}x{height} {shape:?}");
+            for &other in &all[place + 1..] {
+                let apart = !area.intersects(other) || area.is_empty() || other.is_empty();
+                assert!(apart, "{area:?} and {other:?} at {width}x{height} {shape:?}");
+            }
+        }
+        if !areas.too_small {
+            let cells: u32 = all.iter().map(|area| area.area()).sum();
+            assert_eq!(cells, screen.area(), "gaps at {width}x{height} {shape:?}");
+            let meters = areas.meters.map_or(0, |area| area.height);
+            assert!(meters * 5 <= height * 2 + 5, "{meters} rows of meters in {height}");
+            if !shape.details {
+                assert!(areas.table.height >= 5, "table {} in {height}", areas.table.height);
+            }
+        }
+    }
+
+    #[test]
+    fn a_small_screen_gives_the_table_fourteen_processes() {
+        let shape = Shape { meters: 10, header: true, ..Shape::default() };
+        let areas = arrange(80, 24, &shape);
+        // Heads and status line belong to the table.
+        assert_eq!(areas.table.height - 2, 14);
+    }
+}

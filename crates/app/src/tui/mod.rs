@@ -1,0 +1,247 @@
+//! The terminal user interface.
+//!
+//! [`run`] is the loop: it waits for a sample, a key, another size or a signal, and draws what
+//! changed. Everything it needs of the world is an argument.
+
+pub mod app;
+pub mod dialog;
+pub mod edit;
+pub mod filter;
+pub mod history;
+pub mod input;
+pub mod keys;
+pub mod layout;
+pub mod panel;
+pub mod render;
+pub mod table;
+pub mod terminal;
+pub mod theme;
+pub mod units;
+pub mod widget;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use retop_engine::{Demand, Monitor};
+use retop_model::{Clock, Key, Snapshot};
+
+use self::app::{App, CoreView, Effect};
+use self::input::{Decoder, Event};
+use self::layout::Choice;
+use self::render::{Depth, Glyphs, Screen};
+use self::terminal::Terminal;
+
+/// Where snapshots come from: the engine, or a test.
+pub trait Feed {
+    /// The newest snapshot; `None` until the first one is there.
+    fn latest(&self) -> Option<Arc<Snapshot>>;
+    /// Changes the time between samples.
+    fn set_interval(&self, interval: Duration);
+    /// Changes what is read.
+    fn set_demand(&self, demand: Demand);
+}
+
+impl Feed for Monitor {
+    fn latest(&self) -> Option<Arc<Snapshot>> {
+        Monitor::latest(self)
+    }
+
+    fn set_interval(&self, interval: Duration) {
+        Monitor::set_interval(self, interval);
+    }
+
+    fn set_demand(&self, demand: Demand) {
+        Monitor::set_demand(self, demand);
+    }
+}
+
+/// Who sends signals.
+pub trait Signals {
+    /// Sends a signal to that very process, never to another that took over its number.
+    ///
+    /// # Errors
+    ///
+    /// Why it was not sent, for people.
+    fn send(&self, key: Key, signal: i32) -> Result<(), String>;
+}
+
+/// How the screen begins.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Name of the theme, one of [`theme::NAMES`].
+    pub theme: String,
+    /// Colours that the terminal has.
+    pub depth: Depth,
+    /// Drawing characters that it has.
+    pub glyphs: Glyphs,
+    /// Frames are bracketed as synchronised; terminals that do not know that ignore it.
+    pub synchronised: bool,
+    /// Time between samples, to be shown and changed.
+    pub interval: Duration,
+    /// A filter that is in force from the start.
+    pub filter: Option<String>,
+    /// How cores are drawn.
+    pub core_view: CoreView,
+    /// The layout.
+    pub layout: Choice,
+    /// Seconds east of Greenwich at a moment in seconds since 1970.
+    pub offset_seconds: fn(i64) -> i32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            theme: "ink".to_owned(),
+            depth: Depth::Indexed,
+            glyphs: Glyphs::Braille,
+            synchronised: true,
+            interval: Duration::from_secs(1),
+            filter: None,
+            core_view: CoreView::Auto,
+            layout: Choice::Auto,
+            offset_seconds: |_| 0,
+        }
+    }
+}
+
+/// The shortest time between two frames: 30 a second are enough for the eye.
+const FRAME: Duration = Duration::from_millis(33);
+/// A lone escape byte is the key if nothing follows in this time.
+const ESCAPE: Duration = Duration::from_millis(25);
+/// How soon a terminal that takes no bytes is asked again.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// Draws until somebody quits, the terminal goes or a signal ends the program.
+///
+/// # Errors
+///
+/// Those of the terminal, other than that it is gone.
+pub fn run(
+    terminal: &mut Terminal,
+    feed: &impl Feed,
+    options: &Options,
+    signals: &dyn Signals,
+    clock: &dyn Clock,
+) -> std::io::Result<()> {
+    let mut app = App::new(options);
+    let (width, height) = terminal.size();
+    let mut screen = Screen::new(width, height, options.synchronised);
+    let mut decoder = Decoder::default();
+    let mut asked: Option<Demand> = None;
+    let mut drawn_ns: Option<u64> = None;
+    let mut stuck = false;
+    let mut dirty = true;
+    loop {
+        let rest = drawn_ns.map_or(Duration::ZERO, |drawn| {
+            FRAME.saturating_sub(Duration::from_nanos(clock.monotonic_ns().saturating_sub(drawn)))
+        });
+        if dirty && rest.is_zero() {
+            stuck = !terminal.is_writable();
+            if !stuck {
+                let (width, height) = screen.size();
+                app.arrange(width, height);
+                match screen.draw(terminal, app.glyphs, |canvas| panel::draw(&app, canvas)) {
+                    Ok(_) => {}
+                    Err(error) if is_end(&error) => return Ok(()),
+                    Err(error) => return Err(error),
+                }
+                drawn_ns = Some(clock.monotonic_ns());
+                dirty = false;
+                // After the frame: the engine reads what this one shows for the next.
+                let demand = app.demand();
+                if asked.as_ref() != Some(&demand) {
+                    feed.set_demand(demand.clone());
+                    asked = Some(demand);
+                }
+            }
+        }
+        let timeout = match (decoder.is_waiting(), dirty) {
+            (true, _) => Some(ESCAPE),
+            (_, true) if stuck => Some(RETRY),
+            (_, true) => Some(rest),
+            (false, false) => None,
+        };
+        let woken = terminal.wait(timeout)?;
+        if woken.quit {
+            return Ok(());
+        }
+        if woken.stop {
+            terminal.suspend()?;
+        }
+        if woken.resume {
+            terminal.resume()?;
+        }
+        if woken.resize || woken.resume || woken.stop {
+            let (width, height) = terminal.size();
+            screen.resize(width, height);
+            dirty = true;
+        }
+        if let Some(snapshot) = feed.latest()
+            && app.newest.as_ref().is_none_or(|newest| !Arc::ptr_eq(newest, &snapshot))
+        {
+            app.update(&snapshot);
+            dirty = true;
+        }
+        let mut effects = Effects::default();
+        let mut take = |event: Event| {
+            if let Some(effect) = app.event(event, signals) {
+                effects.note(effect);
+            }
+        };
+        if woken.input {
+            let mut bytes = [0; 1024];
+            let count = terminal.read(&mut bytes);
+            if count == 0 {
+                return Ok(());
+            }
+            decoder.feed(&bytes[..count], &mut take);
+        } else if decoder.is_waiting() {
+            decoder.flush(&mut take);
+        }
+        dirty |= effects.draw;
+        if let Some(interval) = effects.interval {
+            feed.set_interval(interval);
+        }
+        if effects.quit {
+            return Ok(());
+        }
+        if effects.suspend {
+            terminal.suspend()?;
+        }
+        if effects.redraw || effects.suspend {
+            let (width, height) = terminal.size();
+            screen.resize(width, height);
+        }
+    }
+}
+
+/// What several keys read at once come to.
+#[derive(Default)]
+struct Effects {
+    draw: bool,
+    redraw: bool,
+    suspend: bool,
+    quit: bool,
+    interval: Option<Duration>,
+}
+
+impl Effects {
+    fn note(&mut self, effect: Effect) {
+        self.draw = true;
+        match effect {
+            Effect::Draw => {}
+            Effect::Redraw => self.redraw = true,
+            Effect::Suspend => self.suspend = true,
+            Effect::Quit => self.quit = true,
+            Effect::Interval(interval) => self.interval = Some(interval),
+        }
+    }
+}
+
+/// The terminal is gone, or a signal came while it took no bytes: the end, and no failure.
+fn is_end(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, Interrupted, NotConnected};
+    const EIO: i32 = 5;
+    matches!(error.kind(), BrokenPipe | Interrupted | NotConnected)
+        || error.raw_os_error() == Some(EIO)
+}

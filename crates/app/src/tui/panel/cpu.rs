@@ -1,0 +1,140 @@
+//! The CPU: how busy, with what, since when, and core by core.
+
+use retop_model::family::{cpu, limit};
+use retop_model::human::{Count, Percent};
+use retop_model::{FamilyId, Snapshot};
+
+use super::{cores, facts};
+use crate::short;
+use crate::tui::app::{App, CoreView};
+use crate::tui::history::waiting;
+use crate::tui::render::{Canvas, Rect};
+use crate::tui::units::{Text, whole_percent};
+use crate::tui::widget::chart::chart;
+use crate::tui::widget::frame::{Edges, frame};
+
+/// Draws the box.
+pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
+    let theme = &app.theme;
+    let count = now.rows(FamilyId::Core).len();
+    let right = match (app.past().cpu.mean(60), app.past().cpu.peak(60)) {
+        (Some(mean), Some(peak)) => short!("avg {:.0} · pk {:.0}", mean * 100.0, peak * 100.0),
+        _ => Text::new(),
+    };
+    let chosen = match app.core_view {
+        CoreView::Auto => cores::automatic(count),
+        view => view,
+    };
+    let mut below = short!("v:");
+    for view in &CoreView::ALL[1..] {
+        let (open, close) = if *view == chosen { ("[", "]") } else { ("", "") };
+        below.push(" ").push(open).push(view.name()).push(close);
+    }
+    let edges = Edges {
+        key: Some('1'),
+        name: "CPU",
+        now: &title(app, now),
+        right: &right,
+        below: &below,
+        below_right: &short!("{count} threads"),
+    };
+    let mut inner = frame(canvas, &edges, theme);
+    let (width, height) = (inner.width(), inner.height());
+    let body = if height >= 4 { height - 1 } else { height };
+    if body < height {
+        split(app, now, &mut inner.region(Rect::new(1, body, width.saturating_sub(2), 1)));
+    }
+    let mut body = inner.region(Rect::new(0, 0, width, body));
+    cores_and_past(app, now, chosen, &mut body);
+}
+
+fn title(app: &App, now: &Snapshot) -> Text {
+    let mut title = match now.one(cpu::utilization_ratio) {
+        Some(share) => whole_percent(share),
+        None => short!("{}", app.missing()),
+    };
+    if let Some(clock) = facts::clock(now) {
+        title.push(&short!("  {clock}"));
+    }
+    if let Some(celsius) = facts::processor_celsius(now) {
+        title.push(&short!("  {}C", &*facts::degrees(celsius)));
+    }
+    if let Some(share) = waiting(now, "cpu") {
+        title.push(&short!("  psi {}", Percent(share)));
+    }
+    if let (Some(cpus), Some(share)) = (now.one(limit::cpus), now.one(limit::cpu_ratio)) {
+        title.push(&short!("  {} of {} cpus", Percent(share), Count(cpus)));
+    }
+    title
+}
+
+fn cores_and_past(app: &App, now: &Snapshot, view: CoreView, canvas: &mut Canvas<'_>) {
+    let (width, height) = (canvas.width(), canvas.height());
+    let count = now.rows(FamilyId::Core).len();
+    let past =
+        |canvas: &mut Canvas<'_>| chart(canvas, &app.past().cpu, 1.0, &app.theme.util, false);
+    match view {
+        CoreView::Heat => {
+            let lines = (count.div_ceil(32) as u16).min(height);
+            // What is left above the cells belongs to the past.
+            let top = if height - lines >= 3 { height - lines } else { 0 };
+            past(&mut canvas.region(Rect::new(0, 0, width, top)));
+            cores::heat(app, now, &mut canvas.region(Rect::new(0, top, width, height - top)));
+        }
+        CoreView::Gauge => {
+            let fit = (width / 12).max(1);
+            let lines = (count as u16).div_ceil(fit).min(height);
+            let top = if height - lines >= 3 { height - lines } else { 0 };
+            past(&mut canvas.region(Rect::new(0, 0, width, top)));
+            let mut region = canvas.region(Rect::new(0, top, width, height - top));
+            cores::block(app, now, &mut region, true);
+        }
+        CoreView::Both => match cores::block_width(count, width / 2, height) {
+            Some(block) => {
+                let left = width - block;
+                past(&mut canvas.region(Rect::new(0, 0, left.saturating_sub(1), height)));
+                let mut region = canvas.region(Rect::new(left, 0, block, height));
+                cores::block(app, now, &mut region, true);
+            }
+            None => cores_and_past(app, now, CoreView::Heat, canvas),
+        },
+        CoreView::History | CoreView::Auto => past(canvas),
+    }
+}
+
+/// Where the time went.
+fn split(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
+    let mut x = 0;
+    for (name, field) in [
+        ("user", cpu::user_ratio),
+        ("sys", cpu::system_ratio),
+        ("iow", cpu::iowait_ratio),
+        ("nice", cpu::nice_ratio),
+        ("irq", cpu::irq_ratio),
+        ("steal", cpu::steal_ratio),
+        ("guest", cpu::guest_ratio),
+    ] {
+        let Some(share) = now.one(field) else { continue };
+        // Steal and guest concern few machines: shown where they exist.
+        if share == 0.0 && matches!(name, "guest" | "nice") {
+            continue;
+        }
+        let pen = match name {
+            "steal" | "iow" if share >= 0.1 => app.theme.warn,
+            _ if share < 0.005 => app.theme.dim,
+            _ => app.theme.text,
+        };
+        let text = short!("{:<3}", &*whole_percent(share));
+        x = facts::fact_in(app, canvas, (x, 0), name, &text, pen);
+    }
+    for (name, field) in [
+        ("ctx", cpu::context_switches_per_second),
+        ("intr", cpu::interrupts_per_second),
+        ("forks", cpu::forks_per_second),
+    ] {
+        if let Some(rate) = now.one(field) {
+            let text = short!("{:<5}", &*facts::per_second(Some(rate)));
+            x = facts::fact(app, canvas, x, 0, name, &text);
+        }
+    }
+}

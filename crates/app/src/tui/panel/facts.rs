@@ -1,0 +1,92 @@
+//! Facts that more than one panel tells.
+
+use retop_model::family::{core, host, sensor};
+use retop_model::human::{Count, Frequency};
+use retop_model::{FamilyId, Row, Snapshot, Unit};
+
+use crate::short;
+use crate::tui::app::App;
+use crate::tui::render::{Canvas, Pen};
+use crate::tui::units::Text;
+
+/// The highest clock of a core.
+#[must_use]
+pub fn clock(now: &Snapshot) -> Option<Frequency> {
+    let clocks = now.rows(FamilyId::Core).filter_map(|row| row.get(core::frequency_hertz));
+    clocks.reduce(f64::max).map(Frequency)
+}
+
+/// True for a sensor of the processor.
+fn of_processor(row: &Row<'_>) -> bool {
+    let chip = row.shown(sensor::chip);
+    ["coretemp", "k10temp", "zenpower", "cpu_thermal", "x86_pkg_temp", "cpu-thermal"]
+        .iter()
+        .any(|known| chip.starts_with(known))
+}
+
+/// The temperature of the processor: its hottest sensor.
+#[must_use]
+pub fn processor_celsius(now: &Snapshot) -> Option<f64> {
+    let rows = now.rows(FamilyId::Sensor).filter(of_processor);
+    rows.filter_map(|row| row.get(sensor::temperature_celsius)).reduce(f64::max)
+}
+
+/// The three load averages.
+#[must_use]
+pub fn load(now: &Snapshot) -> Option<Text> {
+    let one = |field| now.one(field);
+    let (a, b, c) = (one(host::load_1m)?, one(host::load_5m)?, one(host::load_15m)?);
+    let digits = |load: f64| usize::from(load < 99.95);
+    Some(short!("{a:.*} {b:.*} {c:.*}", digits(a), digits(b), digits(c)))
+}
+
+/// Degrees without the letter of the scale: `61°`.
+#[must_use]
+pub fn degrees(celsius: f64) -> Text {
+    short!("{celsius:.0}°")
+}
+
+/// How serious a temperature is: 30 is cold, 95 is hot.
+#[must_use]
+pub fn heat(celsius: f64) -> f64 {
+    (celsius - 30.0) / 65.0
+}
+
+/// Watts, for people.
+#[must_use]
+pub fn watts(watts: f64) -> Text {
+    short!("{}", retop_model::human::Value(Unit::Watts, watts))
+}
+
+/// A rate of things, for people.
+#[must_use]
+pub fn per_second(rate: Option<f64>) -> Text {
+    match rate {
+        Some(rate) => short!("{}/s", Count(rate)),
+        None => short!("{}", retop_model::human::MISSING),
+    }
+}
+
+/// Draws `name value` with the name dim; the column after it and two blanks.
+pub fn fact(app: &App, canvas: &mut Canvas<'_>, x: u16, y: u16, name: &str, value: &str) -> u16 {
+    fact_in(app, canvas, (x, y), name, value, app.theme.text)
+}
+
+/// As [`fact`], with the value in that pen. Draws nothing that does not fit whole.
+pub fn fact_in(
+    app: &App,
+    canvas: &mut Canvas<'_>,
+    (x, y): (u16, u16),
+    name: &str,
+    value: &str,
+    pen: Pen,
+) -> u16 {
+    let gap = u16::from(!name.is_empty());
+    let room = crate::tui::render::width(name) + gap + crate::tui::render::width(value);
+    if x.saturating_add(room) > canvas.width() {
+        return x;
+    }
+    let mut at = canvas.text(x, y, name, app.theme.dim);
+    at += gap;
+    canvas.text(at, y, value, pen) + 2
+}

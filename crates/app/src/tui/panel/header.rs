@@ -1,0 +1,132 @@
+//! The header: whose machine, when, and how busy.
+
+use retop_model::family::{host, limit, task};
+use retop_model::human::{Count, Duration, Or};
+
+use super::facts;
+use crate::short;
+use crate::tui::app::App;
+use crate::tui::render::{Canvas, Glyphs, Pen, width};
+use crate::tui::units::{Text, interval, time_of_day};
+
+/// One fact of the header; the smallest number leaves first.
+struct Item {
+    text: Text,
+    pen: Pen,
+    leaves: u8,
+}
+
+/// Draws the header into one line.
+pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
+    let theme = &app.theme;
+    let ascii = canvas.glyphs() == Glyphs::Ascii;
+    let mut x = canvas.text(1, 0, "retop", theme.accent.bold());
+    let now = app.now.as_deref();
+    let name = now.and_then(|now| now.one_text(host::name)).map_or("", |name| name.shown());
+    x = canvas.text(x + 1, 0, name, theme.title) + 2;
+
+    let (mark, word, pen) = match (now, app.paused) {
+        (None, _) => (' ', "", theme.dim),
+        (_, true) => (if ascii { '"' } else { '‖' }, "PAUSED", theme.past),
+        (_, false) => (if ascii { '*' } else { '●' }, "LIVE", theme.live),
+    };
+    let mut items: [Option<Item>; 6] = [const { None }; 6];
+    let plain = |text: Text, leaves| Some(Item { text, pen: theme.text, leaves });
+    items[5] = Some(Item { text: short!("{mark} {word}"), pen, leaves: 9 });
+    if let Some(now) = now {
+        let stamp = now.stamp();
+        let offset = (app.offset_seconds)(stamp.wall_ms.div_euclid(1000));
+        items[0] = plain(time_of_day(stamp.wall_ms, offset), 8);
+        let up = now.one(host::uptime_seconds).unwrap_or(stamp.boottime_ns as f64 / 1e9);
+        items[1] = plain(short!("up {}", Duration(up)), 3);
+        items[2] = facts::load(now).and_then(|load| plain(short!("load {}", &*load), 5));
+        let processes = now.rows(retop_model::FamilyId::Process).len();
+        let threads = now.one(task::threads);
+        let kernel = now.one(task::kernel_threads).unwrap_or(0.0);
+        items[3] = match threads {
+            Some(threads) => plain(short!("{processes}p {:.0}t", threads + kernel), 4),
+            None => plain(short!("{processes}p"), 4),
+        };
+        items[4] = plain(interval(app.interval), 2);
+    }
+    let total = |items: &[Option<Item>]| -> u16 {
+        items.iter().flatten().map(|item| width(&item.text) + 2).sum()
+    };
+    while x + total(&items) > canvas.width() {
+        let next = (0..items.len())
+            .filter(|&place| items[place].is_some())
+            .min_by_key(|&place| items[place].as_ref().map_or(0, |item| item.leaves));
+        match next {
+            Some(place) => items[place] = None,
+            None => break,
+        }
+    }
+    let start = canvas.width().saturating_sub(total(&items));
+    if let Some(now) = now {
+        machine(app, now, x, start, canvas);
+    }
+    let mut at = start;
+    for item in items.iter().flatten() {
+        at = canvas.text(at, 0, &item.text, item.pen) + 2;
+    }
+}
+
+/// What kind of machine it is, where there is room before `end`.
+fn machine(app: &App, now: &retop_model::Snapshot, x: u16, end: u16, canvas: &mut Canvas<'_>) {
+    let text = |field| now.one_text(field).map_or("", |text| text.shown());
+    let mut facts: [Text; 4] = [Text::new(); 4];
+    let cores = now.rows(retop_model::FamilyId::Core).len();
+    facts[0].push(short_model(text(host::cpu_model)));
+    if cores > 0 {
+        facts[1] = short!("{cores}t");
+    }
+    if let Some(kernel) = now.one_text(host::kernel) {
+        facts[2] = short!("Linux {}", kernel.shown().split('-').next().unwrap_or(""));
+    }
+    if let (None, Some(cpus)) = (now.one(limit::memory_limit_bytes), now.one(limit::cpus)) {
+        facts[3] = short!("limit {} cpus", Count(cpus));
+    } else if let Some(bytes) = now.one(limit::memory_limit_bytes) {
+        let cpus = Or(now.one(limit::cpus).map(Count));
+        facts[3] = short!("limit {cpus} cpus {}", retop_model::human::Size(bytes));
+    }
+    let mut at = x;
+    for fact in facts.iter().filter(|fact| !fact.is_empty()) {
+        if at + width(fact) + 4 > end {
+            break;
+        }
+        if at > x {
+            at = canvas.text(at, 0, " · ", app.theme.border);
+        }
+        at = canvas.text(at, 0, fact, app.theme.dim);
+    }
+}
+
+/// The part of a model's name that tells machines apart.
+fn short_model(model: &str) -> &str {
+    let model = model.split(" @").next().unwrap_or("");
+    let model = model.split(" with ").next().unwrap_or("");
+    let start = ["Ryzen", "EPYC", "Xeon", "Core", "Apple", "Threadripper", "Cortex", "Neoverse"]
+        .iter()
+        .filter_map(|word| model.find(word))
+        .min();
+    let model = start.map_or(model, |start| &model[start..]);
+    let end = model.find("-Core").and_then(|end| model[..end].rfind(' '));
+    end.map_or(model, |end| &model[..end]).trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short_model;
+
+    #[test]
+    fn models_are_short() {
+        for (model, short) in [
+            ("AMD Ryzen 7 5800X 8-Core Processor", "Ryzen 7 5800X"),
+            ("Intel(R) Xeon(R) Platinum 8488C", "Xeon(R) Platinum 8488C"),
+            ("Apple M4 Max", "Apple M4 Max"),
+            ("", ""),
+        ] {
+            assert_eq!(short_model(model), short);
+        }
+    }
+}

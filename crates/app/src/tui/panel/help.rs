@@ -1,0 +1,125 @@
+//! The help: made of the table of actions and the table of columns.
+
+use super::dialog::middle;
+use crate::short;
+use crate::tui::app::App;
+use crate::tui::keys::{BINDINGS, Mode};
+use crate::tui::render::{Canvas, Rect, width};
+use crate::tui::table::column::COLUMNS;
+use crate::tui::units::Text;
+use crate::tui::widget::frame::{Edges, frame};
+use crate::tui::widget::scrollbar::scrollbar;
+
+const SIGNS: [(&str, &str); 6] = [
+    ("–", "not available here, or not applicable"),
+    ("…", "comes with the second sample"),
+    ("~", "an estimate"),
+    ("!", "over a limit"),
+    ("+", "a process that was not there before"),
+    ("*", "a tagged process"),
+];
+
+const fn live() -> usize {
+    let mut count = 0;
+    let mut place = 0;
+    while place < BINDINGS.len() {
+        if matches!(BINDINGS[place].mode, Mode::Live) {
+            count += 1;
+        }
+        place += 1;
+    }
+    count
+}
+
+/// Lines of the help.
+pub const LINES: usize = live() + COLUMNS.len() + SIGNS.len() + 5;
+
+/// One line: a heading, a key and its meaning, or nothing.
+fn line(number: usize) -> (Text, &'static str, bool) {
+    let heading = |text: &str| (short!("{text}"), "", true);
+    if number == 0 {
+        return heading("Keys");
+    }
+    let mut bindings = BINDINGS.iter().filter(|binding| binding.mode == Mode::Live);
+    if let Some(place) = take_from(number, 1, live()) {
+        let Some(binding) = bindings.nth(place) else { return heading("") };
+        let mut keys = Text::new();
+        for key in binding.keys {
+            let gap = if keys.is_empty() { "" } else { " " };
+            keys.push(gap).push(&short!("{key}"));
+        }
+        return (keys, binding.help, false);
+    }
+    if number == live() + 1 {
+        return (Text::new(), "", false);
+    }
+    if number == live() + 2 {
+        return heading("Signs");
+    }
+    if let Some(place) = take_from(number, live() + 3, SIGNS.len()) {
+        let (sign, help) = SIGNS[place];
+        return (short!("{sign}"), help, false);
+    }
+    let columns = live() + 3 + SIGNS.len();
+    if number == columns {
+        return (Text::new(), "", false);
+    }
+    if number == columns + 1 {
+        return heading("Columns");
+    }
+    match take_from(number, columns + 2, COLUMNS.len()) {
+        Some(place) => (short!("{}", COLUMNS[place].head), COLUMNS[place].help, false),
+        None => (Text::new(), "", false),
+    }
+}
+
+fn take_from(number: usize, first: usize, count: usize) -> Option<usize> {
+    number.checked_sub(first).filter(|&place| place < count)
+}
+
+/// Draws the help from line `at` on.
+pub fn draw(app: &App, at: usize, canvas: &mut Canvas<'_>) {
+    let theme = &app.theme;
+    let (w, h) = (canvas.width(), canvas.height());
+    let area = middle(canvas, w.saturating_sub(4).min(84), h.saturating_sub(2));
+    let mut canvas = canvas.region(area);
+    canvas.fill(Rect::new(0, 0, area.width, area.height), theme.text);
+    let edges = Edges {
+        name: "Help",
+        right: concat!("retop ", env!("CARGO_PKG_VERSION")),
+        below: "↑ ↓ PgUp PgDn move",
+        below_right: "Esc closes",
+        ..Edges::default()
+    };
+    let mut inner = frame(&mut canvas, &edges, theme);
+    let (w, h) = (inner.width(), inner.height());
+    let first = at.min(LINES.saturating_sub(usize::from(h)));
+    for (number, y) in (first..LINES).zip(0..h) {
+        let (key, text, heading) = line(number);
+        if heading {
+            inner.text(1, y, &key, theme.title);
+        } else {
+            let pen = theme.key;
+            inner.right(14, y, &key, pen);
+            debug_assert!(width(&key) <= 14, "{}", &*key);
+            inner.field(16, y, w.saturating_sub(18), text, theme.text);
+        }
+    }
+    scrollbar(&mut inner, w.saturating_sub(1), (0, h), (first, usize::from(h), LINES), theme);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_has_something_to_say() {
+        let lines: Vec<_> = (0..LINES).map(line).collect();
+        let empty = lines.iter().filter(|(key, text, _)| key.is_empty() && text.is_empty());
+        assert_eq!(empty.count(), 2, "one between each two parts");
+        for binding in BINDINGS.iter().filter(|binding| binding.mode == Mode::Live) {
+            assert!(lines.iter().any(|(_, text, _)| *text == binding.help), "{}", binding.id);
+        }
+        assert_eq!(lines[LINES - 1].0.as_str(), "COMMAND");
+    }
+}

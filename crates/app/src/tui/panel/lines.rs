@@ -1,0 +1,129 @@
+//! The message line and the key line.
+
+use retop_model::family::{own, source};
+use retop_model::human::{Or, Percent, Size};
+use retop_model::{FamilyId, Snapshot};
+
+use crate::short;
+use crate::tui::app::App;
+use crate::tui::dialog::Overlay;
+use crate::tui::edit::Editor;
+use crate::tui::input::Code;
+use crate::tui::keys::BINDINGS;
+use crate::tui::render::{Canvas, Rect, width};
+
+/// What is being typed, else what there is to tell, else how retop itself does. Where the line has
+/// no room of its own, it shows only while it must.
+pub fn message(app: &App, canvas: &mut Canvas<'_>) {
+    let theme = &app.theme;
+    let all = Rect::new(0, 0, canvas.width(), 1);
+    match &app.overlay {
+        Overlay::Filter(editor, _) => {
+            canvas.fill(all, theme.text);
+            let kind = app.table.filter.as_ref().map_or("", |filter| filter.kind());
+            let order = &app.table.order;
+            let shown = order.all - order.hidden;
+            let right = short!("[{kind}] {shown} shown, {} hidden", order.hidden);
+            input(app, canvas, "Filter", editor, if kind.is_empty() { "" } else { &right });
+        }
+        Overlay::Find(editor, _) => {
+            canvas.fill(all, theme.text);
+            input(app, canvas, "Find", editor, "F3 next  Enter keeps  Esc back");
+        }
+        _ => {
+            if let Some(message) = &app.message {
+                canvas.fill(all, theme.text);
+                let pen = if message.wrong { theme.crit } else { theme.ok };
+                canvas.field(1, 0, canvas.width() - 1, &message.text, pen);
+            } else if app.areas.message_apart
+                && let Some(now) = app.now.as_deref()
+            {
+                standing(app, now, canvas);
+            }
+        }
+    }
+}
+
+fn input(app: &App, canvas: &mut Canvas<'_>, name: &str, editor: &Editor, right: &str) {
+    let theme = &app.theme;
+    let x = canvas.text(1, 0, name, theme.key) + 1;
+    let right_room = width(right) + 2;
+    let end = canvas.width();
+    let shows_right = end > x + right_room + 20;
+    if shows_right {
+        canvas.right(end - 1, 0, right, theme.dim);
+    }
+    let room = end.saturating_sub(x + if shows_right { right_room } else { 1 });
+    let mut canvas = canvas.region(Rect::new(x, 0, room, 1));
+    canvas.fill(Rect::new(0, 0, room, 1), theme.input);
+    let (before, after) = editor.parts();
+    // The cursor stays in sight: what is far before it scrolls out on the left.
+    let mut shown = before;
+    while width(shown) + 1 >= room && !shown.is_empty() {
+        let first = shown.chars().next().map_or(0, char::len_utf8);
+        shown = &shown[first..];
+    }
+    let at = canvas.text(0, 0, shown, theme.input);
+    canvas.text(at, 0, after, theme.input);
+    if after.is_empty() {
+        canvas.put(at, 0, ' ', theme.input);
+    }
+    canvas.tint(at, 0, |pen| pen.with(ratatui_core::style::Modifier::REVERSED));
+}
+
+/// What stands: modes that are easily forgotten, what cannot be read, and retop's own cost.
+fn standing(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
+    let theme = &app.theme;
+    let mut x = 1;
+    let held = app.table.hold.then_some("order held (f)");
+    let follow = app.table.follow.then_some("following (F)");
+    let paused = app.paused.then_some("standing still (p)");
+    for text in [paused, held, follow].into_iter().flatten() {
+        x = canvas.text(x, 0, text, theme.past) + 2;
+    }
+    if !app.table.tagged.is_empty() {
+        let text = short!("{} tagged", app.table.tagged.len());
+        x = canvas.text(x, 0, &text, theme.tag) + 2;
+    }
+    let cost = short!(
+        "retop {} cpu  {}",
+        Or(now.one(own::cpu_ratio).map(Percent)),
+        Or(now.one(own::resident_bytes).map(Size))
+    );
+    let end = canvas.right(canvas.width().saturating_sub(1), 0, &cost, theme.dim);
+    let sick = |row: &retop_model::Row<'_>| {
+        matches!(row.raw(source::state), Some(source::DENIED | source::FAILING | source::SLOW))
+    };
+    let mut troubled = now.rows(FamilyId::Source).filter(sick);
+    if let Some(row) = troubled.next() {
+        let others = troubled.count();
+        let state = row.state(source::state).unwrap_or("");
+        let text = short!("{} {state}: {}", row.shown(source::source), row.shown(source::reason));
+        let more = if others > 0 { short!("  and {others} more") } else { short!("") };
+        let room = end.saturating_sub(x + width(&more) + 2);
+        let at = canvas.field(x, 0, room.min(width(&text)), &text, theme.warn);
+        canvas.text(at, 0, &more, theme.dim);
+    }
+}
+
+/// The keys that do the most, from the table of actions.
+pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
+    let theme = &app.theme;
+    let end = canvas.width();
+    let mut x = 1;
+    let mode = app.mode();
+    let wide = end >= 100;
+    for binding in BINDINGS.iter().filter(|binding| binding.mode == mode) {
+        let (Some(key), Some(name)) = (binding.keys.first(), binding.short) else { continue };
+        // F1Help reads well, pPause does not.
+        let glued = !wide && matches!(key.code, Code::F(_));
+        let key = short!("{key}");
+        let gap = u16::from(!glued);
+        let room = width(&key) + gap + width(name);
+        if x + room > end {
+            break;
+        }
+        x = canvas.text(x, 0, &key, theme.key) + gap;
+        x = canvas.text(x, 0, name, theme.key_text) + 1 + u16::from(wide);
+    }
+}

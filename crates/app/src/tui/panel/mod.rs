@@ -1,0 +1,68 @@
+//! The parts of the screen.
+
+pub mod cores;
+pub mod cpu;
+pub mod details;
+pub mod dialog;
+pub mod disk;
+pub mod facts;
+pub mod header;
+pub mod heat;
+pub mod help;
+pub mod lines;
+pub mod memory;
+pub mod meters;
+pub mod network;
+pub mod table;
+
+use super::app::App;
+use super::dialog::Overlay;
+use super::layout::{Panel, SMALLEST};
+use super::render::Canvas;
+use crate::short;
+
+/// Draws everything.
+pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
+    let areas = &app.areas;
+    if areas.too_small {
+        let (w, h) = (canvas.width(), canvas.height());
+        let text = short!("make the terminal larger (now {w}x{h})");
+        canvas.text(0, h.min(SMALLEST.1) / 2, &text, app.theme.text);
+        return;
+    }
+    if let Some(area) = areas.header {
+        header::draw(app, &mut canvas.region(area));
+    }
+    if let Some(now) = app.now.as_deref() {
+        if let Some(area) = areas.meters {
+            meters::draw(app, now, &mut canvas.region(area));
+        }
+        for &(panel, area) in areas.boxes.iter().flatten() {
+            let mut canvas = canvas.region(area);
+            match panel {
+                Panel::Cpu => cpu::draw(app, now, &mut canvas),
+                Panel::Memory => memory::draw(app, now, &mut canvas),
+                Panel::Disk => disk::draw(app, now, &mut canvas),
+                Panel::Network => network::draw(app, now, &mut canvas),
+                Panel::Heat => heat::draw(app, now, &mut canvas),
+            }
+        }
+        table::draw(app, now, &mut canvas.region(areas.table));
+        if let (Some(area), Some(key)) = (areas.details, app.details) {
+            details::draw(app, now, key, &mut canvas.region(area));
+        }
+    } else {
+        let text = "waiting for the first sample";
+        canvas.region(areas.table).text(1, 0, text, app.theme.dim);
+    }
+    lines::message(app, &mut canvas.region(areas.message));
+    if let Some(area) = areas.keys {
+        lines::keys(app, &mut canvas.region(area));
+    }
+    match &app.overlay {
+        Overlay::Sort(at) => dialog::sort(app, *at, canvas),
+        Overlay::Signal(signal) => dialog::signal(app, signal, canvas),
+        Overlay::Help(at) => help::draw(app, *at, canvas),
+        Overlay::None | Overlay::Filter(..) | Overlay::Find(..) => {}
+    }
+}

@@ -1,0 +1,15 @@
+//! The drawing layer: cells, what turns them into bytes, and numbers in fixed room.
+//!
+//! A steady frame allocates nothing and costs at most one write, none if nothing changed.
+
+pub mod canvas;
+pub mod colour;
+pub mod encoder;
+pub mod number;
+pub mod screen;
+
+pub use canvas::{Canvas, Glyphs, Pen, width};
+pub use colour::Depth;
+pub use number::Short;
+pub use ratatui_core::layout::Rect;
+pub use screen::{Screen, Sink};

@@ -1,0 +1,209 @@
+//! Two frames and the way to the terminal.
+
+use std::io;
+
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::Rect;
+
+use super::canvas::{Canvas, Glyphs};
+use super::encoder::Encoder;
+
+/// Where the bytes of a frame go: a terminal, or a test.
+pub trait Sink {
+    /// Takes a whole frame.
+    ///
+    /// # Errors
+    ///
+    /// Those of the terminal; a frame that was not taken whole is drawn anew.
+    fn send(&mut self, frame: &[u8]) -> io::Result<()>;
+}
+
+impl Sink for Vec<u8> {
+    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        self.extend_from_slice(frame);
+        Ok(())
+    }
+}
+
+/// What the terminal shows, and what it shall show next.
+#[derive(Debug)]
+pub struct Screen {
+    shown: Buffer,
+    next: Buffer,
+    encoder: Encoder,
+    /// Nothing is known of what the terminal shows.
+    stale: bool,
+}
+
+impl Screen {
+    /// A screen of that size whose terminal shows who knows what.
+    #[must_use]
+    pub fn new(width: u16, height: u16, synchronised: bool) -> Screen {
+        let area = Rect::new(0, 0, width, height);
+        let (shown, next) = (Buffer::empty(area), Buffer::empty(area));
+        Screen { shown, next, encoder: Encoder::new(synchronised), stale: true }
+    }
+
+    /// The size in cells.
+    #[must_use]
+    pub fn size(&self) -> (u16, u16) {
+        (self.next.area.width, self.next.area.height)
+    }
+
+    /// Takes another size, and draws everything anew.
+    pub fn resize(&mut self, width: u16, height: u16) {
+        let area = Rect::new(0, 0, width, height);
+        self.shown.resize(area);
+        self.next.resize(area);
+        self.stale = true;
+    }
+
+    /// Draws everything anew with the next frame.
+    pub fn forget(&mut self) {
+        self.stale = true;
+    }
+
+    /// Draws a frame and sends what changed: at most one call of `sink`, none if nothing did.
+    /// Gives the number of bytes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the sink.
+    pub fn draw(
+        &mut self,
+        sink: &mut impl Sink,
+        glyphs: Glyphs,
+        paint: impl FnOnce(&mut Canvas<'_>),
+    ) -> io::Result<usize> {
+        self.next.reset();
+        paint(&mut Canvas::new(&mut self.next, glyphs));
+        let stale = std::mem::replace(&mut self.stale, false);
+        if stale {
+            self.shown.reset();
+        }
+        self.encoder.encode(&self.shown, &self.next, stale);
+        std::mem::swap(&mut self.shown, &mut self.next);
+        if self.encoder.bytes.is_empty() {
+            return Ok(0);
+        }
+        let sent = sink.send(&self.encoder.bytes);
+        if sent.is_err() {
+            self.stale = true;
+        }
+        sent.map(|()| self.encoder.bytes.len())
+    }
+
+    /// The frame that the terminal shows.
+    #[must_use]
+    pub fn shown(&self) -> &Buffer {
+        &self.shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::render::canvas::Pen;
+    use proptest::prelude::*;
+    use ratatui_core::buffer::CellWidth;
+    use ratatui_core::style::{Color, Modifier};
+
+    const WIDTH: u16 = 24;
+    const HEIGHT: u16 = 5;
+
+    fn pen() -> impl Strategy<Value = Pen> {
+        let colour = prop_oneof![
+            3 => Just(Color::Reset),
+            1 => (0_u8..=255).prop_map(Color::Indexed),
+            1 => any::<(u8, u8, u8)>().prop_map(|(r, g, b)| Color::Rgb(r, g, b)),
+        ];
+        let modifier = prop_oneof![
+            4 => Just(Modifier::empty()),
+            1 => Just(Modifier::BOLD),
+            1 => Just(Modifier::DIM),
+            1 => Just(Modifier::REVERSED),
+            1 => Just(Modifier::UNDERLINED),
+            1 => Just(Modifier::BOLD | Modifier::REVERSED),
+        ];
+        (colour.clone(), colour, modifier).prop_map(|(fg, bg, modifier)| Pen { fg, bg, modifier })
+    }
+
+    type Scene = Vec<(u16, u16, String, Pen)>;
+
+    fn scene() -> impl Strategy<Value = Scene> {
+        let text = prop_oneof!["[ -~]{0,12}", "[ a日本語🦀é⣿█]{0,8}"];
+        prop::collection::vec((0..WIDTH, 0..HEIGHT, text, pen()), 0..14)
+    }
+
+    fn colour(colour: Color) -> vt100::Color {
+        match colour {
+            Color::Rgb(r, g, b) => vt100::Color::Rgb(r, g, b),
+            Color::Indexed(index) => vt100::Color::Idx(index),
+            _ => vt100::Color::Default,
+        }
+    }
+
+    /// Every cell of the buffer is on the terminal's screen as it shall be.
+    fn check(buffer: &Buffer, terminal: &vt100::Screen) {
+        for y in 0..HEIGHT {
+            let mut x = 0;
+            while x < WIDTH {
+                let cell = &buffer[(x, y)];
+                let seen = terminal.cell(y, x).expect("inside");
+                let shown = if seen.has_contents() { seen.contents() } else { " " };
+                assert_eq!(shown, cell.symbol(), "symbol at {x},{y}");
+                assert_eq!(seen.bgcolor(), colour(cell.bg), "background at {x},{y}");
+                let inverse = cell.modifier.contains(Modifier::REVERSED);
+                assert_eq!(seen.inverse(), inverse, "reverse at {x},{y}");
+                assert_eq!(seen.underline(), cell.modifier.contains(Modifier::UNDERLINED));
+                if cell.symbol() != " " {
+                    assert_eq!(seen.fgcolor(), colour(cell.fg), "text colour at {x},{y}");
+                    assert_eq!(seen.bold(), cell.modifier.contains(Modifier::BOLD));
+                    assert_eq!(seen.dim(), cell.modifier.contains(Modifier::DIM));
+                }
+                x += cell.cell_width().max(1);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_terminal_shows_the_buffer(scenes in prop::collection::vec(scene(), 1..5)) {
+            let mut screen = Screen::new(WIDTH, HEIGHT, true);
+            let size = |cells| std::num::NonZeroU16::new(cells).expect("not 0");
+            let mut terminal = vt100::Parser::new(size(HEIGHT), size(WIDTH), 0);
+            for scene in scenes {
+                let mut bytes = Vec::new();
+                let paint = |canvas: &mut Canvas<'_>| {
+                    for (x, y, text, pen) in &scene {
+                        canvas.text(*x, *y, text, *pen);
+                    }
+                };
+                screen.draw(&mut bytes, Glyphs::Braille, paint).expect("a Vec takes all");
+                terminal.process(&bytes);
+                check(screen.shown(), terminal.screen());
+                let again = screen.draw(&mut bytes, Glyphs::Braille, paint).expect("the same");
+                prop_assert_eq!(again, 0, "the same frame again costs no byte");
+            }
+        }
+    }
+
+    struct Broken;
+    impl Sink for Broken {
+        fn send(&mut self, _: &[u8]) -> io::Result<()> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+    }
+
+    #[test]
+    fn a_frame_that_was_not_taken_is_drawn_anew() {
+        let mut screen = Screen::new(4, 1, false);
+        let paint = |canvas: &mut Canvas<'_>| {
+            canvas.text(0, 0, "ab", Pen::default());
+        };
+        assert!(screen.draw(&mut Broken, Glyphs::Ascii, paint).is_err());
+        let mut bytes = Vec::new();
+        screen.draw(&mut bytes, Glyphs::Ascii, paint).expect("taken");
+        assert_eq!(bytes, b"\x1b[m\x1b[H\x1b[2J\x1b[Hab");
+    }
+}

@@ -1,0 +1,341 @@
+//! The terminal itself: raw mode, the alternate screen, what wakes the loop, and the way back.
+//!
+//! The way back is taken from wherever the program ends: by itself, by a signal, by a panic.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+
+use super::render::Sink;
+use super::render::encoder::SYNC_END;
+
+/// Alternate screen, no cursor, no wrapping at the last column, pasted text in brackets.
+const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h";
+/// And back, in the reverse order, after the end of a frame that was cut short.
+const LEAVE: &[u8] = b"\x1b[m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
+
+/// How long a terminal that takes no bytes may hold up the end of the program.
+const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+
+/// What must be put back. One terminal at a time; a panic hook has no other way to reach it.
+static TAKEN: Mutex<Option<Taken>> = Mutex::new(None);
+
+struct Taken {
+    output: OwnedFd,
+    before: Termios,
+}
+
+/// The terminal that retop was started on, taken over until it is dropped.
+pub struct Terminal {
+    input: OwnedFd,
+    output: OwnedFd,
+    raw: Termios,
+    woken: UnixStream,
+    waker: Waker,
+    signals: Signals,
+}
+
+/// Wakes the loop from another thread.
+#[derive(Debug)]
+pub struct Waker(UnixStream);
+
+impl Waker {
+    /// Wakes the loop; a loop that has been woken already stays so.
+    pub fn wake(&self) {
+        // A full pipe means that the loop has not come round yet: it will.
+        let _ = (&self.0).write(&[1]);
+    }
+}
+
+/// The signals that came since they were last looked at.
+struct Signals {
+    quit: Arc<AtomicBool>,
+    resize: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+    resume: Arc<AtomicBool>,
+    registered: Vec<signal_hook::SigId>,
+}
+
+/// Why the loop woke.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Woken {
+    /// Bytes wait on the terminal.
+    pub input: bool,
+    /// The terminal is gone, or a signal ends the program.
+    pub quit: bool,
+    /// The terminal has another size.
+    pub resize: bool,
+    /// The program was asked to stop.
+    pub stop: bool,
+    /// The program goes on after a stop: nothing is known of what the terminal shows.
+    pub resume: bool,
+}
+
+impl Signals {
+    fn register(pipe: &UnixStream) -> io::Result<Signals> {
+        let flag = || Arc::new(AtomicBool::new(false));
+        let mut signals = Signals {
+            quit: flag(),
+            resize: flag(),
+            stop: flag(),
+            resume: flag(),
+            registered: Vec::new(),
+        };
+        for (signal, flag) in [
+            (SIGTERM, &signals.quit),
+            (SIGHUP, &signals.quit),
+            (SIGINT, &signals.quit),
+            (SIGWINCH, &signals.resize),
+            (SIGTSTP, &signals.stop),
+            (SIGCONT, &signals.resume),
+        ] {
+            // The flag first: whoever is woken finds it set.
+            signals.registered.push(signal_hook::flag::register(signal, Arc::clone(flag))?);
+            let pipe = pipe.try_clone()?;
+            signals.registered.push(signal_hook::low_level::pipe::register(signal, pipe)?);
+        }
+        Ok(signals)
+    }
+
+    fn take(&self, woken: &mut Woken) {
+        let take = |flag: &AtomicBool| flag.swap(false, Ordering::Relaxed);
+        woken.quit |= take(&self.quit);
+        woken.resize |= take(&self.resize);
+        woken.stop |= take(&self.stop);
+        woken.resume |= take(&self.resume);
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        for id in self.registered.drain(..) {
+            signal_hook::low_level::unregister(id);
+        }
+    }
+}
+
+impl Terminal {
+    /// Takes over the terminal on standard input and output.
+    ///
+    /// # Errors
+    ///
+    /// If either is no terminal, or the terminal refuses.
+    pub fn open() -> io::Result<Terminal> {
+        let input = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+        let output = own_description(rustix::stdio::stdout())?;
+        Terminal::take(input, output)
+    }
+
+    /// Takes over a terminal.
+    ///
+    /// # Errors
+    ///
+    /// As [`Terminal::open`].
+    pub fn take(input: OwnedFd, output: OwnedFd) -> io::Result<Terminal> {
+        let before = tcgetattr(&input)?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        let (woken, waker) = UnixStream::pair()?;
+        woken.set_nonblocking(true)?;
+        waker.set_nonblocking(true)?;
+        let signals = Signals::register(&waker)?;
+        let mut terminal = Terminal { input, output, raw, woken, waker: Waker(waker), signals };
+        restore_on_panic();
+        let output = terminal.output.try_clone()?;
+        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = Some(Taken { output, before });
+        terminal.enter()?;
+        Ok(terminal)
+    }
+
+    fn enter(&mut self) -> io::Result<()> {
+        tcsetattr(&self.input, OptionalActions::Now, &self.raw)?;
+        self.send(ENTER)
+    }
+
+    /// Something that wakes [`Terminal::wait`] from another thread.
+    ///
+    /// # Errors
+    ///
+    /// If no descriptor is left.
+    pub fn waker(&self) -> io::Result<Waker> {
+        self.waker.0.try_clone().map(Waker)
+    }
+
+    /// Columns and rows; 80 by 24 if the terminal does not say.
+    #[must_use]
+    pub fn size(&self) -> (u16, u16) {
+        match tcgetwinsize(&self.output) {
+            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
+            _ => (80, 24),
+        }
+    }
+
+    /// Waits until something happens, at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `poll`, which do not happen.
+    pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Woken> {
+        let mut woken = Woken::default();
+        let timeout = timeout.map(timespec);
+        let mut waits =
+            [PollFd::new(&self.input, PollFlags::IN), PollFd::new(&self.woken, PollFlags::IN)];
+        match poll(&mut waits, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let seen = waits[0].revents();
+        // With bytes left to read, the hang-up is found by reading to the end.
+        woken.input = seen.contains(PollFlags::IN);
+        let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+        woken.quit = !woken.input && seen.intersects(gone);
+        let mut drop = [0; 64];
+        while matches!((&self.woken).read(&mut drop), Ok(1..)) {}
+        self.signals.take(&mut woken);
+        Ok(woken)
+    }
+
+    /// Reads what has come, into `bytes`. 0: the terminal is gone.
+    pub fn read(&self, bytes: &mut [u8]) -> usize {
+        loop {
+            match rustix::io::read(&self.input, &mut *bytes) {
+                Ok(count) => return count,
+                Err(Errno::INTR) => {}
+                Err(_) => return 0,
+            }
+        }
+    }
+
+    /// True if the terminal takes bytes now: a frame for one that does not is skipped.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        writable(self.output.as_fd(), &Timespec { tv_sec: 0, tv_nsec: 0 })
+    }
+
+    /// Gives the terminal back, stops, and takes it again when the program goes on.
+    ///
+    /// # Errors
+    ///
+    /// If the terminal cannot be taken again.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        if let Some(taken) = TAKEN.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            give_back(taken);
+        }
+        signal_hook::low_level::raise(signal_hook::consts::SIGSTOP)?;
+        self.enter()
+    }
+
+    /// Takes the terminal again after somebody else stopped and continued the program.
+    ///
+    /// # Errors
+    ///
+    /// If the terminal refuses.
+    pub fn resume(&mut self) -> io::Result<()> {
+        self.enter()
+    }
+}
+
+impl Sink for Terminal {
+    /// One `write(2)` where the terminal takes it whole. A terminal that stops in the middle of a
+    /// frame is waited for, but not past a signal that ends the program.
+    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        let mut rest = frame;
+        while !rest.is_empty() {
+            match rustix::io::write(&self.output, rest) {
+                Ok(count) => rest = &rest[count..],
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    writable(self.output.as_fd(), &PATIENCE);
+                    if self.signals.quit.load(Ordering::Relaxed) {
+                        return Err(io::ErrorKind::Interrupted.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Puts the terminal back as it was found. Does nothing if none is taken.
+pub fn restore() {
+    // A panic may come while the lock is held: then the terminal is being given back already.
+    let taken = match TAKEN.try_lock() {
+        Ok(mut taken) => taken.take(),
+        Err(_) => None,
+    };
+    if let Some(taken) = taken {
+        give_back(&taken);
+    }
+}
+
+fn give_back(taken: &Taken) {
+    for bytes in [SYNC_END, LEAVE] {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match rustix::io::write(&taken.output, rest) {
+                Ok(count) => rest = &rest[count..],
+                Err(Errno::AGAIN) if writable(taken.output.as_fd(), &PATIENCE) => {}
+                Err(Errno::INTR) => {}
+                Err(_) => break,
+            }
+        }
+    }
+    let _ = tcsetattr(&taken.output, OptionalActions::Now, &taken.before);
+}
+
+/// The screen is put back before the panic's message is printed, so that it can be read.
+fn restore_on_panic() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let print = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            restore();
+            print(panic);
+        }));
+    });
+}
+
+/// The same terminal, opened anew: a description of our own can be non-blocking without making the
+/// shell's so, and then a terminal that takes no bytes cannot hold us in `write`.
+fn own_description(output: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let again = rustix::termios::ttyname(output, Vec::new()).and_then(|name| {
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        rustix::fs::open(name, flags, Mode::empty())
+    });
+    match again {
+        Ok(own) => Ok(own),
+        Err(Errno::NOTTY) => Err(Errno::NOTTY.into()),
+        // A container may not see the device that its terminal is.
+        Err(_) => Ok(File::from(rustix::io::fcntl_dupfd_cloexec(output, 3)?).into()),
+    }
+}
+
+fn writable(output: BorrowedFd<'_>, timeout: &Timespec) -> bool {
+    let mut waits = [PollFd::from_borrowed_fd(output, PollFlags::OUT)];
+    // A terminal that is gone is "writable": the write tells.
+    matches!(poll(&mut waits, Some(timeout)), Ok(1..))
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(duration.subsec_nanos()),
+    }
+}

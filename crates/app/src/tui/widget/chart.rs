@@ -1,0 +1,136 @@
+//! A filled chart: two samples and four levels a cell in braille, one and eight in blocks.
+
+use ratatui_core::style::Color;
+
+use crate::tui::history::Ring;
+use crate::tui::render::{Canvas, Glyphs};
+use crate::tui::theme::on_ramp;
+
+/// Dots of the left and the right column of a cell, from the bottom up.
+const LEFT: [u8; 5] = [0, 0x40, 0x44, 0x46, 0x47];
+const RIGHT: [u8; 5] = [0, 0x80, 0xa0, 0xb0, 0xb8];
+const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+const LINES: [char; 5] = [' ', '.', ':', '+', '#'];
+
+/// Fills the canvas with the past of a number, the newest at the right edge. `full` is the value of
+/// the whole height. `upside_down` hangs the chart from the top.
+pub fn chart(
+    canvas: &mut Canvas<'_>,
+    ring: &Ring,
+    full: f64,
+    ramp: &[Color; 32],
+    upside_down: bool,
+) {
+    let (width, height) = (canvas.width(), canvas.height());
+    if full.is_nan() || full <= 0.0 {
+        return;
+    }
+    let level = |samples: usize, steps: u16| -> u16 {
+        let value = f64::from(ring.ago(samples));
+        if value.is_nan() || value <= 0.0 {
+            return 0;
+        }
+        // Something is never drawn as nothing.
+        ((value / full * f64::from(steps)).round().min(f64::from(steps)) as u16).max(1)
+    };
+    let braille = canvas.glyphs() == Glyphs::Braille;
+    let parts = match canvas.glyphs() {
+        Glyphs::Braille | Glyphs::Ascii => 4,
+        Glyphs::Block => 8,
+    };
+    for x in 0..width {
+        let back = usize::from(width - 1 - x);
+        let (older, newer) = if braille {
+            (level(back * 2 + 1, height * parts), level(back * 2, height * parts))
+        } else {
+            let level = level(back, height * parts);
+            (level, level)
+        };
+        for up in 0..height {
+            let in_cell = |level: u16| usize::from(level.saturating_sub(up * parts).min(parts));
+            let (older, newer) = (in_cell(older), in_cell(newer));
+            if older == 0 && newer == 0 {
+                break;
+            }
+            let c = match canvas.glyphs() {
+                Glyphs::Braille => dots(older, newer, upside_down),
+                Glyphs::Block if upside_down => {
+                    if newer >= 4 {
+                        '█'
+                    } else {
+                        '▀'
+                    }
+                }
+                Glyphs::Block => BARS[newer],
+                Glyphs::Ascii => LINES[newer],
+            };
+            let y = if upside_down { up } else { height - 1 - up };
+            canvas.put(x, y, c, on_ramp(ramp, f64::from(up + 1) / f64::from(height)));
+        }
+    }
+}
+
+fn dots(left: usize, right: usize, upside_down: bool) -> char {
+    let bits = if upside_down {
+        // The full column less what is not filled from the bottom.
+        (LEFT[4] & !LEFT[4 - left]) | (RIGHT[4] & !RIGHT[4 - right])
+    } else {
+        LEFT[left] | RIGHT[right]
+    };
+    char::from_u32(0x2800 + u32::from(bits)).unwrap_or(' ')
+}
+
+/// The value that the whole height of a chart of rates stands for: the next step of 1, 2, 5 above
+/// the peak, so that the scale rests while traffic moves. At least `least`.
+#[must_use]
+pub fn scale(peak: Option<f64>, least: f64) -> f64 {
+    let peak = peak.unwrap_or(0.0).max(least);
+    let mut step = least;
+    // From a byte to the largest number of 64 bits there are 57 steps.
+    for _ in 0..64 {
+        for part in [1.0, 2.0, 5.0] {
+            if step * part >= peak {
+                return step * part;
+            }
+        }
+        step *= 10.0;
+    }
+    peak
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::render::Rect;
+    use ratatui_core::buffer::Buffer;
+
+    fn drawn(glyphs: Glyphs, values: &[f64], width: u16, height: u16, hang: bool) -> String {
+        let mut ring = Ring::new(64);
+        for &value in values {
+            ring.push(Some(value));
+        }
+        let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+        chart(&mut Canvas::new(&mut buffer, glyphs), &ring, 1.0, &[Color::Reset; 32], hang);
+        let rows = buffer.content.chunks(usize::from(width));
+        let rows: Vec<String> = rows.map(|row| row.iter().map(|c| c.symbol()).collect()).collect();
+        rows.join("\n")
+    }
+
+    #[test]
+    fn the_newest_stands_at_the_right() {
+        assert_eq!(drawn(Glyphs::Braille, &[0.0, 0.25, 0.5, 0.75, 1.0], 3, 1, false), " ⣠⣾");
+        assert_eq!(drawn(Glyphs::Braille, &[0.0, 0.25, 0.5, 0.75, 1.0], 3, 1, true), " ⠙⢿");
+        assert_eq!(drawn(Glyphs::Block, &[0.5, 1.0], 3, 1, false), " ▄█");
+        assert_eq!(drawn(Glyphs::Ascii, &[0.001, 0.5, 1.0], 3, 1, false), ".:#");
+        assert_eq!(drawn(Glyphs::Braille, &[f64::NAN, 9.0], 1, 2, false), "⢸\n⢸");
+    }
+
+    #[test]
+    fn the_scale_rests() {
+        let cases = [(None, 1e3), (Some(900.0), 1e3), (Some(1.1e3), 2e3), (Some(2.1e6), 5e6)];
+        for (peak, full) in cases {
+            assert_eq!(scale(peak, 1e3), full, "{peak:?}");
+        }
+        assert!(scale(Some(f64::MAX), 1.0).is_finite());
+    }
+}

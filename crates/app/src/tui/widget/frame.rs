@@ -1,0 +1,86 @@
+//! A box with a title, facts at its right, and one fact on its lower edge.
+
+use crate::tui::render::{Canvas, Glyphs, Rect, width};
+use crate::tui::theme::Theme;
+
+/// What stands on the edges of a box.
+#[derive(Clone, Copy, Default)]
+pub struct Edges<'a> {
+    /// The key of its page.
+    pub key: Option<char>,
+    /// Its name.
+    pub name: &'a str,
+    /// What it comes to now.
+    pub now: &'a str,
+    /// At the right of the upper edge.
+    pub right: &'a str,
+    /// On the lower edge.
+    pub below: &'a str,
+    /// At the right of the lower edge.
+    pub below_right: &'a str,
+}
+
+/// Draws a box around the whole canvas; gives what is inside.
+pub fn frame<'c>(canvas: &'c mut Canvas<'_>, edges: &Edges<'_>, theme: &Theme) -> Canvas<'c> {
+    let (w, h) = (canvas.width(), canvas.height());
+    if w < 2 || h < 2 {
+        return canvas.region(Rect::new(0, 0, 0, 0));
+    }
+    let [corner, corners @ ..] = match canvas.glyphs() {
+        Glyphs::Braille => ['╭', '╮', '╰', '╯', '─', '│'],
+        Glyphs::Block => ['┌', '┐', '└', '┘', '─', '│'],
+        Glyphs::Ascii => ['+', '+', '+', '+', '-', '|'],
+    };
+    let [top_right, bottom_left, bottom_right, line, side] = corners;
+    for x in 1..w - 1 {
+        canvas.put(x, 0, line, theme.border);
+        canvas.put(x, h - 1, line, theme.border);
+    }
+    for y in 1..h - 1 {
+        canvas.put(0, y, side, theme.border);
+        canvas.put(w - 1, y, side, theme.border);
+    }
+    canvas.put(0, 0, corner, theme.border);
+    canvas.put(w - 1, 0, top_right, theme.border);
+    canvas.put(0, h - 1, bottom_left, theme.border);
+    canvas.put(w - 1, h - 1, bottom_right, theme.border);
+
+    let mut inner = canvas.region(Rect::new(2, 0, w.saturating_sub(4), h));
+    let room = inner.width();
+    let mut x = 0;
+    if !edges.name.is_empty() {
+        x = inner.put(x, 0, ' ', theme.text);
+        if let Some(key) = edges.key {
+            x = inner.put(x, 0, key, theme.key);
+            x = inner.put(x, 0, ' ', theme.text);
+        }
+        x = inner.text(x, 0, edges.name, theme.title);
+        x = inner.put(x, 0, ' ', theme.text);
+    }
+    if !edges.now.is_empty() && x + 2 < room {
+        x = inner.text(x, 0, edges.now, theme.text);
+        x = inner.put(x, 0, ' ', theme.text);
+    }
+    caption(&mut inner, 0, x, edges.right, theme);
+    let below = width(edges.below);
+    if below > 0 && below + 2 <= room {
+        inner.put(0, h - 1, ' ', theme.dim);
+        let end = inner.text(1, h - 1, edges.below, theme.dim);
+        inner.put(end, h - 1, ' ', theme.dim);
+        caption(&mut inner, h - 1, end + 1, edges.below_right, theme);
+    } else {
+        caption(&mut inner, h - 1, 0, edges.below_right, theme);
+    }
+    canvas.region(Rect::new(1, 1, w - 2, h - 2))
+}
+
+/// A text at the right of an edge, if there is room after `taken`.
+fn caption(inner: &mut Canvas<'_>, y: u16, taken: u16, text: &str, theme: &Theme) {
+    let (room, wanted) = (inner.width(), width(text));
+    if wanted > 0 && taken + wanted + 3 <= room {
+        let start = room - wanted - 2;
+        inner.put(start, y, ' ', theme.dim);
+        let end = inner.text(start + 1, y, text, theme.dim);
+        inner.put(end, y, ' ', theme.dim);
+    }
+}

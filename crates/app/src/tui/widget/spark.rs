@@ -1,0 +1,37 @@
+//! One row of the past, a cell a sample.
+
+use ratatui_core::style::Color;
+
+use crate::tui::history::Ring;
+use crate::tui::render::{Canvas, Glyphs};
+use crate::tui::theme::on_ramp;
+
+/// Draws shares in `room` cells, the newest at the right.
+pub fn spark(
+    canvas: &mut Canvas<'_>,
+    (x, y): (u16, u16),
+    room: u16,
+    ring: &Ring,
+    ramp: &[Color; 32],
+) {
+    for cell in 0..room {
+        let value = f64::from(ring.ago(usize::from(room - 1 - cell)));
+        if !value.is_nan() {
+            canvas.put(x + cell, y, level(canvas.glyphs(), value), on_ramp(ramp, value));
+        }
+    }
+}
+
+/// One cell that stands for a share.
+#[must_use]
+pub fn level(glyphs: Glyphs, share: f64) -> char {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let share = share.clamp(0.0, 1.0);
+    match glyphs {
+        Glyphs::Ascii if share >= 0.995 => '#',
+        Glyphs::Ascii => char::from(b'0' + ((share * 10.0) as u8).min(9)),
+        // Below two percent a bar would say more than there is.
+        _ if share < 0.02 => '·',
+        _ => BARS[((share * 8.0) as usize).min(7)],
+    }
+}

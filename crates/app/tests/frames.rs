@@ -1,0 +1,193 @@
+//! What a frame costs: allocations, writes, bytes.
+
+mod scene;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+
+use retop::tui::app::App;
+use retop::tui::input::{Code, Event, Key};
+use retop::tui::render::{Depth, Screen, Sink};
+use retop::tui::{Options, Signals, panel};
+use retop_model::Snapshot;
+
+/// Counts the allocations of each thread.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is handed on to the system's allocator as it came; counting touches a
+// constant-initialised thread-local without a destructor, which itself never allocates.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise about the layout is the one that System asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the pointer came from System, with this layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: as for `dealloc`, and the size is the caller's promise.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Counts what a terminal would get.
+#[derive(Default)]
+struct Meter {
+    writes: usize,
+    bytes: usize,
+}
+
+impl Sink for Meter {
+    fn send(&mut self, frame: &[u8]) -> std::io::Result<()> {
+        self.writes += 1;
+        self.bytes += frame.len();
+        Ok(())
+    }
+}
+
+struct Deaf;
+
+impl Signals for Deaf {
+    fn send(&self, _: retop_model::Key, _: i32) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+struct Watch {
+    app: App,
+    screen: Screen,
+    size: (u16, u16),
+    moments: std::vec::IntoIter<Arc<Snapshot>>,
+}
+
+/// What a step cost.
+#[derive(Debug, PartialEq)]
+struct Cost {
+    allocations: usize,
+    writes: usize,
+    bytes: usize,
+}
+
+impl Watch {
+    fn new(scene: scene::Scene, size: (u16, u16)) -> Watch {
+        let options = Options { depth: Depth::True, ..Options::default() };
+        let mut watch = Watch {
+            app: App::new(&options),
+            screen: Screen::new(size.0, size.1, true),
+            size,
+            moments: scene.run(60).into_iter(),
+        };
+        // Buffers grow to their size while the first frames are drawn.
+        for _ in 0..10 {
+            watch.tick();
+        }
+        watch
+    }
+
+    fn frame(&mut self) -> Cost {
+        self.cost(|_| {})
+    }
+
+    fn tick(&mut self) -> Cost {
+        let snapshot = self.moments.next().expect("moments enough");
+        self.cost(|app| app.update(&snapshot))
+    }
+
+    fn press(&mut self, key: Key) -> Cost {
+        self.cost(|app| {
+            app.event(Event::Key(key), &Deaf);
+        })
+    }
+
+    /// Does something and draws a frame, as the loop does.
+    fn cost(&mut self, change: impl FnOnce(&mut App)) -> Cost {
+        let mut meter = Meter::default();
+        let before = ALLOCATIONS.with(Cell::get);
+        change(&mut self.app);
+        self.app.arrange(self.size.0, self.size.1);
+        let app = &self.app;
+        self.screen
+            .draw(&mut meter, app.glyphs, |canvas| panel::draw(app, canvas))
+            .expect("a meter takes all");
+        let allocations = ALLOCATIONS.with(Cell::get) - before;
+        Cost { allocations, writes: meter.writes, bytes: meter.bytes }
+    }
+}
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+
+#[test]
+fn nothing_changed_costs_nothing() {
+    for size in SIZES {
+        let mut watch = Watch::new(scene::LAPTOP, size);
+        let nothing = Cost { allocations: 0, writes: 0, bytes: 0 };
+        assert_eq!(watch.frame(), nothing, "{size:?}");
+        watch.press(Key::char('?'));
+        assert_eq!(watch.frame(), nothing, "help at {size:?}");
+    }
+}
+
+#[test]
+fn a_steady_frame_allocates_nothing_and_writes_once() {
+    for scene in [scene::LAPTOP, scene::SERVER, scene::HOSTILE] {
+        for size in SIZES {
+            let mut watch = Watch::new(scene, size);
+            for step in 0..8 {
+                let cost = watch.tick();
+                assert_eq!(cost.allocations, 0, "tick {step} at {size:?}: {scene:?}");
+                assert_eq!(cost.writes, 1, "tick {step} at {size:?}");
+            }
+            for code in [Code::Down, Code::PageDown, Code::Up, Code::End, Code::Home, Code::Right] {
+                let cost = watch.press(Key::of(code));
+                assert_eq!(cost.allocations, 0, "{code:?} at {size:?}");
+                assert!(cost.writes <= 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn so_do_the_tree_the_filter_and_held_rows() {
+    let cases: [&[Key]; 5] = [
+        &[Key::char('t')],
+        &[Key::char('f')],
+        &[Key::char('/'), Key::char('w'), Key::char('o'), Key::of(Code::Enter)],
+        &[Key::char('t'), Key::char('/'), Key::char('7'), Key::of(Code::Enter)],
+        &[Key::of(Code::Tab), Key::char('M'), Key::of(Code::Enter)],
+    ];
+    for keys in cases {
+        let mut watch = Watch::new(scene::LAPTOP, (120, 40));
+        for &key in keys {
+            watch.press(key);
+        }
+        watch.tick();
+        watch.tick();
+        for step in 0..5 {
+            assert_eq!(watch.tick().allocations, 0, "tick {step} after {keys:?}");
+        }
+    }
+}
+
+#[test]
+fn a_refresh_is_small() {
+    // What moves: 16 cores, every chart, and the rows whose numbers change.
+    for (size, most) in [((80, 24), 1_500), ((120, 40), 3_000), ((200, 60), 6_000)] {
+        let mut watch = Watch::new(scene::LAPTOP, size);
+        let mean = (0..20).map(|_| watch.tick().bytes).sum::<usize>() / 20;
+        println!("{}x{}: {mean} bytes a refresh", size.0, size.1);
+        assert!(mean <= most, "{mean} bytes a refresh at {size:?}");
+    }
+}

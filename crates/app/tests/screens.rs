@@ -1,0 +1,230 @@
+//! Screens of made-up machines, read back from a terminal: each as a text file, and none that
+//! panics, overlaps or shows another thing than was drawn.
+
+mod scene;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use retop::tui::app::{App, CoreView};
+use retop::tui::input::{Code, Event, Key};
+use retop::tui::render::{Depth, Glyphs, Screen};
+use retop::tui::{Options, Signals, panel, theme};
+use retop_model::Snapshot;
+use scene::Scene;
+
+/// Takes every signal, and remembers none.
+struct Deaf;
+
+impl Signals for Deaf {
+    fn send(&self, key: retop_model::Key, _: i32) -> Result<(), String> {
+        if key.0 == 1 { Err("it is the first process".to_owned()) } else { Ok(()) }
+    }
+}
+
+fn options() -> Options {
+    Options { depth: Depth::True, ..Options::default() }
+}
+
+/// A screen after two minutes of watching.
+fn watched(scene: &Scene, options: &Options) -> App {
+    static MADE: Mutex<BTreeMap<String, Vec<Arc<Snapshot>>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().expect("no test panics in here");
+    let snapshots = made.entry(format!("{scene:?}")).or_insert_with(|| scene.run(130));
+    let mut app = App::new(options);
+    for snapshot in snapshots {
+        app.update(snapshot);
+    }
+    app
+}
+
+fn press(app: &mut App, keys: &[Key]) {
+    for &key in keys {
+        app.event(Event::Key(key), &Deaf);
+    }
+}
+
+fn type_in(app: &mut App, text: &str) {
+    press(app, &text.chars().map(Key::char).collect::<Vec<_>>());
+}
+
+/// The bytes of a first frame.
+fn drawn(app: &mut App, width: u16, height: u16) -> Vec<u8> {
+    let mut screen = Screen::new(width, height, true);
+    let mut bytes = Vec::new();
+    app.arrange(width, height);
+    screen
+        .draw(&mut bytes, app.glyphs, |canvas| panel::draw(app, canvas))
+        .expect("a Vec takes all");
+    bytes
+}
+
+/// What the terminal shows after one frame.
+fn shown(app: &mut App, width: u16, height: u16) -> String {
+    let bytes = drawn(app, width, height);
+    let size = |cells| NonZeroU16::new(cells).expect("not 0");
+    let mut terminal = vt100::Parser::new(size(height), size(width), 0);
+    terminal.process(&bytes);
+    let mut text = String::new();
+    for row in terminal.screen().rows(0, width) {
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Compares with the file of that name; `BLESS=1` writes it instead.
+fn check(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/screens/{name}.txt"));
+    if option_env!("BLESS").is_some() || std::env::vars().any(|(name, _)| name == "BLESS") {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(&path, text).expect("written");
+        return;
+    }
+    let want = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        want == text,
+        "{name} has changed; BLESS=1 accepts it\n--- was\n{want}\n--- is\n{text}"
+    );
+}
+
+#[test]
+fn screens_look_as_they_did() {
+    let sizes = [(40, 8), (80, 24), (120, 40), (200, 60)];
+    for (width, height) in sizes {
+        for (name, scene) in [("laptop", scene::LAPTOP), ("server", scene::SERVER)] {
+            let text = shown(&mut watched(&scene, &options()), width, height);
+            check(&format!("{name}-{width}x{height}"), &text);
+        }
+    }
+    for (name, scene) in
+        [("small", scene::SMALL), ("hostile", scene::HOSTILE), ("bare", scene::BARE)]
+    {
+        check(&format!("{name}-80x24"), &shown(&mut watched(&scene, &options()), 80, 24));
+        check(&format!("{name}-120x40"), &shown(&mut watched(&scene, &options()), 120, 40));
+    }
+    let mut first = App::new(&options());
+    check("waiting-80x24", &shown(&mut first, 80, 24));
+    first.update(&scene::LAPTOP.at(0));
+    check("first-sample-120x40", &shown(&mut first, 120, 40));
+    let ascii = Options { glyphs: Glyphs::Ascii, ..options() };
+    let text = shown(&mut watched(&scene::LAPTOP, &ascii), 120, 40);
+    let odd: String = text.chars().filter(|c| !c.is_ascii() && !"–·°…".contains(*c)).collect();
+    assert_eq!(odd, "", "drawing characters of ASCII");
+    check("ascii-120x40", &text);
+}
+
+#[test]
+fn overlays_look_as_they_did() {
+    type Keys<'a> = &'a [Key];
+    let enter = Key::of(Code::Enter);
+    let cases: [(&str, Keys<'_>, &str); 9] = [
+        ("tree", &[Key::char('t')], ""),
+        ("tree-filtered", &[Key::char('t'), Key::char('/')], "ray"),
+        ("filter", &[Key::char('/')], "post|node"),
+        ("find", &[Key::f(3)], "9133"),
+        ("sort", &[Key::f(6)], ""),
+        ("kill", &[Key::char('k')], ""),
+        ("help", &[Key::char('?')], ""),
+        ("details", &[enter], ""),
+        ("columns-io", &[Key::of(Code::Tab), Key::char('p')], ""),
+    ];
+    for (name, keys, text) in cases {
+        for (width, height) in [(80, 24), (120, 40)] {
+            let mut app = watched(&scene::LAPTOP, &options());
+            app.arrange(width, height);
+            press(&mut app, keys);
+            type_in(&mut app, text);
+            check(&format!("{name}-{width}x{height}"), &shown(&mut app, width, height));
+        }
+    }
+    let mut app = watched(&scene::LAPTOP, &options());
+    app.arrange(200, 60);
+    press(&mut app, &[Key::of(Code::Down), enter]);
+    check("details-200x60", &shown(&mut app, 200, 60));
+}
+
+#[test]
+fn no_size_and_no_machine_makes_it_panic() {
+    let views = CoreView::ALL;
+    for (place, (_, scene)) in scene::ALL.into_iter().enumerate() {
+        let glyphs = [Glyphs::Braille, Glyphs::Block, Glyphs::Ascii][place % 3];
+        let moments: Vec<Arc<Snapshot>> = scene.run(3);
+        let mut app = App::new(&Options { glyphs, core_view: views[place % 5], ..options() });
+        for snapshot in &moments {
+            app.update(snapshot);
+        }
+        let sizes = (1..=300_u16).step_by(19).chain([2, 39, 40, 59, 60, 100, 149, 160]);
+        for width in sizes {
+            for height in [1, 2, 7, 8, 9, 12, 18, 20, 24, 30, 31, 45, 60, 100] {
+                // Tests run unoptimised: the largest machine on a few sizes alone.
+                if moments[0].rows(retop_model::FamilyId::Process).len() > 500 && width % 2 == 0 {
+                    continue;
+                }
+                drawn(&mut app, width, height);
+            }
+        }
+        let keys = [
+            Key::char('t'),
+            Key::of(Code::End),
+            Key::char('*'),
+            Key::of(Code::Enter),
+            Key::f(6),
+            Key::of(Code::End),
+            Key::of(Code::Enter),
+            Key::char('k'),
+            Key::of(Code::Enter),
+            Key::char('v'),
+            Key::char('L'),
+            Key::char('g'),
+            Key::char('#'),
+            Key::of(Code::Tab),
+            Key::char('I'),
+            Key::char(' '),
+            Key::of(Code::Right),
+            Key::char('?'),
+        ];
+        for key in keys {
+            press(&mut app, &[key]);
+            app.update(&moments[2]);
+            for (width, height) in [(40, 8), (80, 24), (120, 40), (171, 33)] {
+                drawn(&mut app, width, height);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_colour_means_no_colour() {
+    let mut app = watched(&scene::LAPTOP, &Options { depth: Depth::Mono, ..options() });
+    let bytes = drawn(&mut app, 120, 40);
+    let text = String::from_utf8(bytes).expect("UTF-8");
+    for sequence in text.split("\x1b[").skip(1) {
+        let Some((codes, _)) = sequence.split_once('m') else { continue };
+        if codes.bytes().all(|byte| byte.is_ascii_digit() || byte == b';') {
+            for code in codes.split(';').filter_map(|code| code.parse::<u16>().ok()) {
+                assert!(!(30..=49).contains(&code) && code < 90, "colour {code}");
+            }
+        }
+    }
+    assert_eq!(theme::Theme::new("ink", Depth::Mono).name, "mono");
+}
+
+#[test]
+fn signals_go_to_whom_the_dialog_named() {
+    let mut app = watched(&scene::LAPTOP, &options());
+    app.arrange(120, 40);
+    type_in(&mut app, "k");
+    let before = shown(&mut app, 120, 40);
+    assert!(before.contains("14447 rustc"), "{before}");
+    press(&mut app, &[Key::of(Code::Enter)]);
+    let message = app.message.take().expect("an answer");
+    assert_eq!((message.text.as_str(), message.wrong), ("SIGTERM sent to 14447 rustc", false));
+    type_in(&mut app, "N");
+    app.arrange(120, 40);
+    press(&mut app, &[Key::of(Code::Home), Key::f(9), Key::of(Code::Down), Key::of(Code::Enter)]);
+    let message = app.message.take().expect("an answer");
+    assert_eq!((message.text.as_str(), message.wrong), ("1: it is the first process", true));
+}
