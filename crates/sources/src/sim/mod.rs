@@ -24,6 +24,9 @@
 mod flow;
 mod groups;
 mod hardware;
+mod machine_laptop;
+mod machine_server;
+mod machine_small;
 mod machine_web;
 mod memory;
 mod noise;
@@ -50,7 +53,13 @@ use world::World;
 type Describe = fn() -> Spec;
 
 /// Every simulation: its name, and what it is built of.
-const MACHINES: &[(&str, Describe)] = &[("web-incident", machine_web::spec)];
+const MACHINES: &[(&str, Describe)] = &[
+    ("web-incident", machine_web::spec),
+    ("laptop", machine_laptop::spec),
+    ("server-512", machine_server::spec),
+    ("small", machine_small::small),
+    ("hostile", machine_small::hostile),
+];
 
 /// A part of a made-up machine that is a source by itself.
 struct Part {

@@ -192,7 +192,11 @@ impl Population {
             return if self.processes.len() < 2 { 0 } else { 2 };
         }
         let named = |process: &&Process| {
-            self.programs.get(process.program).is_some_and(|p| p.name == program.parent.as_bytes())
+            !program.parent.is_empty()
+                && self
+                    .programs
+                    .get(process.program)
+                    .is_some_and(|p| p.name == program.parent.as_bytes())
         };
         let parent = self.processes.iter().find(named).map(|process| process.pid);
         parent.unwrap_or(u64::from(!self.processes.is_empty()))
