@@ -231,6 +231,13 @@ impl<'a> Row<'a> {
         self.snapshot.before.table(self.family).is_some() && self.row_before().is_none()
     }
 
+    /// The moment that the row is of.
+    #[inline]
+    #[must_use]
+    pub fn snapshot(self) -> &'a Snapshot {
+        self.snapshot
+    }
+
     fn table(self) -> Option<&'a RawTable> {
         self.snapshot.now.table(self.family).map(|table| &**table)
     }
