@@ -17,8 +17,9 @@ pub(super) enum Operator {
 }
 
 /// Longer ones first.
-const OPERATORS: [(&str, Operator); 9] = [
+const OPERATORS: [(&str, Operator); 10] = [
     ("==", Operator::Equal),
+    ("=~", Operator::Found),
     ("!=", Operator::Unequal),
     ("!~", Operator::NotFound),
     (">=", Operator::AtLeast),

@@ -227,6 +227,9 @@ impl Parser<'_> {
 
     fn value(&mut self, stop: Option<char>) -> Result<String, FilterError> {
         let start = self.lexer;
+        if start.peek().is_some_and(|c| "=<>~".contains(c)) {
+            return Err(start.error("expected a value here, not another operator; quote it"));
+        }
         let text = self.lexer.take_word(stop);
         match text.is_empty() {
             true => Err(start.error("expected a value here")),

@@ -95,6 +95,7 @@ fn every_text_has_one_tree() {
         ("cgroup=/system.slice/*", "cgroup[/system.slice/*]"),
         ("cgroup=/docker-.*/", "cgroup[regex<docker-.*>]"),
         ("cmd~--port[=\\ ]80", "cmd[regex<--port[= ]80>]"),
+        ("cmd=~x", "cmd[regex<x>]"),
         ("cmd!~a,b", "cmd[not regex<a,b>]"),
         ("user!=root,daemon", "user[not root daemon]"),
         ("name=\"my app\",b*", "name[my app b*]"),
@@ -128,6 +129,8 @@ fn every_text_has_one_tree() {
 fn what_is_no_filter_is_refused_at_its_column() {
     for (text, column, message) in [
         ("cpu>", 5, "expected a value here"),
+        ("user===", 7, "expected a value here, not another operator; quote it"),
+        ("cpu>>5", 5, "expected a value here, not another operator; quote it"),
         ("cpu>x", 5, "expected a share such as 10 or 10%, not 'x'"),
         ("cpu>10 && rss>1X", 15, "no unit 'X' here; use B, K, M, G, T"),
         ("pid=5s", 5, "expected a number without a unit, not '5s'"),
@@ -432,7 +435,7 @@ fn comes_back(text: &str) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn no_text_is_too_much(text in "\\PC*") {
