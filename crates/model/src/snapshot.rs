@@ -367,3 +367,6 @@ impl<'a> Delta<'a> {
 pub fn sum(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
     values.into_iter().flatten().fold(None, |total, value| Some(total.unwrap_or(0.0) + value))
 }
+
+#[cfg(test)]
+mod tests;
