@@ -15,4 +15,5 @@ mod source;
 pub use demand::{Demand, ProcessDemand, Rows};
 pub use machine::{Machine, MachineError, open};
 pub use roots::Roots;
+pub use sim::names as simulations;
 pub use source::{Pace, Problem, Read, Report, Source};
