@@ -110,7 +110,7 @@ fn regex(text: &str, blind: bool) -> Result<Regex, String> {
     built.map_err(|error| format!("no regular expression: {error}"))
 }
 
-/// Smart case: blind unless a capital stands in the text. The letters of `\S` and `\W` do not count.
+/// Smart case: blind unless a capital stands in the text. Those of `\S` and `\W` do not count.
 pub(super) fn is_blind(text: &str) -> bool {
     let mut characters = text.chars();
     while let Some(c) = characters.next() {

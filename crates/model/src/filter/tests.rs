@@ -456,7 +456,10 @@ proptest! {
         let Ok(filter) = Filter::parse(&text) else { return Ok(()) };
         let texts: Vec<Text> = names.iter().map(|name| Text::new(name)).collect();
         let rows: Vec<_> = texts.iter().zip(1..)
-            .map(|(text, pid)| (pid, text, Some(text).filter(|_| pid % 2 == 0), "bob", Some(resident)))
+            .map(|(text, pid)| {
+                let command = Some(text).filter(|_| pid % 2 == 0);
+                (pid, text, command, "bob", Some(resident))
+            })
             .collect();
         let now = snapshot(None, 1, &rows);
         let mut cache = Matches::new();

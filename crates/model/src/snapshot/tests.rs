@@ -234,6 +234,14 @@ fn arbitrary(keys: &[u64], numbers: &[i64], window: Window) -> Vec<RawTable> {
         .collect()
 }
 
+fn keys() -> impl Strategy<Value = Vec<u64>> {
+    prop::collection::vec(0u64..4, 0..4)
+}
+
+fn readings() -> impl Strategy<Value = Vec<i64>> {
+    prop::collection::vec(reading(), 1..40)
+}
+
 /// Mostly numbers as machines give them, sometimes the ends of what can be written.
 fn reading() -> impl Strategy<Value = i64> {
     prop_oneof![
@@ -254,10 +262,7 @@ fn moment() -> impl Strategy<Value = (u64, u64, u64)> {
 proptest! {
     #[test]
     fn nothing_that_was_read_can_break_a_snapshot(
-        samples in prop::collection::vec(
-            (moment(), prop::collection::vec(0u64..4, 0..4), prop::collection::vec(reading(), 1..40)),
-            1..4,
-        ),
+        samples in prop::collection::vec((moment(), keys(), readings()), 1..4),
     ) {
         let mut last: Option<Snapshot> = None;
         for ((monotonic_ns, boottime_ns, begin_ns), keys, numbers) in samples {
@@ -296,7 +301,8 @@ proptest! {
         let one = first(&rows(&before));
         let two = after(&one, stamp(11 * SECOND), &rows(&now));
         for (key, bytes) in now {
-            let expected = before.get(&key).filter(|&&was| was <= bytes).map(|was| (bytes - was) as f64);
+            let was = before.get(&key).filter(|&&was| was <= bytes);
+            let expected = was.map(|was| (bytes - was) as f64);
             prop_assert_eq!(read_rate(&two, Key(key, 0)), expected);
         }
     }
