@@ -16,6 +16,7 @@ pub mod counter;
 #[macro_use]
 pub mod metric;
 pub mod family;
+pub mod filter;
 pub mod human;
 pub mod reading;
 pub mod sample;
@@ -26,6 +27,7 @@ pub mod text;
 pub mod unit;
 
 pub use family::FamilyId;
+pub use filter::{Filter, FilterError, Matches, Verdict};
 pub use metric::{Family, Field, TextField};
 pub use reading::Reading;
 pub use sample::RawSample;

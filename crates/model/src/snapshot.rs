@@ -260,6 +260,13 @@ impl<'a> Row<'a> {
         self.snapshot.before.table(self.family).is_some() && self.row_before().is_none()
     }
 
+    /// The moment that the row is of.
+    #[inline]
+    #[must_use]
+    pub fn snapshot(self) -> &'a Snapshot {
+        self.snapshot
+    }
+
     fn table(self) -> Option<&'a RawTable> {
         self.snapshot.now.table(self.family).map(|table| &**table)
     }
@@ -408,3 +415,6 @@ impl<'a> Delta<'a> {
 pub fn sum(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
     values.into_iter().flatten().fold(None, |total, value| Some(total.unwrap_or(0.0) + value))
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,7 @@ pub use machine::{Machine, MachineError, open};
 pub use own::{OwnUsage, own_descriptors, own_usage};
 pub use roots::Roots;
 pub use signal::{SignalError, send_signal};
+pub use sim::names as simulations;
 pub use source::{Pace, Problem, Read, Report, Source};
 
 /// Every parser of what a machine says, by name: for the fuzzer and the replay of its corpus.

@@ -149,6 +149,7 @@ fn programs() -> Vec<Program> {
             .memory(2_300, 30),
         app("音楽プレーヤー", "music")
             .command("/usr/bin/音楽プレーヤー --再生 /home/mia/音楽/坂本龍一/戦場のメリークリスマス.flac")
+            .command("/usr/bin/音楽プレーヤー --再生 /home/mia/音楽/朝の散歩.flac")
             .threads(12)
             .cpu(18)
             .memory(120, 60),
@@ -172,6 +173,23 @@ fn programs() -> Vec<Program> {
         app("evolution-{n}", "evolution").command("/usr/libexec/evolution-{n}").count(8).threads(5).memory(22, 30),
         app("bash", "ptyxis").command("/bin/bash").count(22).memory(3, 4).age(7_000),
         app("vim", "ptyxis").command("vim notes-{n}.md").parent("bash").count(4).memory(11, 7).age(6_000),
+        app("한글편집기", "hangul")
+            .command("한글편집기 /home/mia/보고서.hwp")
+            .cpu(3)
+            .memory(90, 40),
+        app("gvfsd-{n}", "gvfs").command("/usr/libexec/gvfsd-{n}").count(18).memory(3, 7),
+        app("evolution-{n}", "evolution")
+            .command("/usr/libexec/evolution-{n}")
+            .count(8)
+            .threads(5)
+            .memory(22, 30),
+        app("bash", "ptyxis").command("/bin/bash").count(22).memory(3, 4).age(7_000),
+        app("vim", "ptyxis")
+            .command("vim notes-{n}.md")
+            .parent("bash")
+            .count(4)
+            .memory(11, 7)
+            .age(6_000),
         app("sleep", "ptyxis").command("sleep infinity").count(2).stuck(3),
         Program::service("NetworkManager", "NetworkManager")
             .command("/usr/bin/NetworkManager --no-daemon")
@@ -184,6 +202,9 @@ fn programs() -> Vec<Program> {
             .cpu(8)
             .memory(42, 30),
         Program::service("thermald", "thermald").command("/usr/bin/thermald --systemd").memory(5, 8),
+        Program::service("thermald", "thermald")
+            .command("/usr/bin/thermald --systemd")
+            .memory(5, 8),
         app("renderer 🎬", "render")
             .command("blender --background 映画/最終版 🎬.blend --render-anim")
             .count(0)

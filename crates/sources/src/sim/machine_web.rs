@@ -40,6 +40,8 @@ const INCIDENT: Script = Script {
     ],
 };
 
+const GUNICORN: &str =
+    "/srv/shop/venv/bin/python /srv/shop/venv/bin/gunicorn shop.wsgi -w 12 -b unix:/run/shop.sock";
 const MODEL: &str = "Made-up PM9A3 960GB";
 
 /// The machine.
@@ -133,11 +135,11 @@ fn programs() -> Vec<Program> {
             .io(8_192, 60_000)
             .serves(),
         Program::service("gunicorn", "gunicorn")
-            .command("/srv/shop/venv/bin/python /srv/shop/venv/bin/gunicorn shop.wsgi -w 12 -b unix:/run/shop.sock")
+            .command(GUNICORN)
             .user(1001, "shop")
             .memory(60, 30),
         Program::service("gunicorn", "gunicorn")
-            .command("/srv/shop/venv/bin/python /srv/shop/venv/bin/gunicorn shop.wsgi -w 12 -b unix:/run/shop.sock")
+            .command(GUNICORN)
             .user(1001, "shop")
             .parent("gunicorn")
             .count(12)
@@ -188,10 +190,7 @@ fn programs() -> Vec<Program> {
         Program::new("node")
             .command("node /app/server.js --port 300{n}")
             .user(1000, "node")
-            .group(
-                "/system.slice/docker-7c1f0a2be9d44e0f8a51c6d2f97b3e60{n}.scope",
-                "7c1f0a2be9d4",
-            )
+            .group("/system.slice/docker-7c1f0a2be9d44e0f8a51c6d2f97b3e60{n}.scope", "7c1f0a2be9d4")
             .count(3)
             .threads(11)
             .cpu(70)
@@ -202,7 +201,10 @@ fn programs() -> Vec<Program> {
             .user(65_534, "nobody")
             .count(0)
             .cpu(30),
-        Program::new("cron-job").command("/bin/sh -c run-parts --report /etc/cron.minutely").count(0).cpu(20),
+        Program::new("cron-job")
+            .command("/bin/sh -c run-parts --report /etc/cron.minutely")
+            .count(0)
+            .cpu(20),
         Program::new("cargo")
             .command("cargo build --release --workspace")
             .user(1002, "deploy")
@@ -219,7 +221,11 @@ fn programs() -> Vec<Program> {
             .parent("bash")
             .age(5_200)
             .stuck(5),
-        compiler("rustc", "rustc --crate-name shop_{n} --edition=2024 src/lib.rs --crate-type lib -C opt-level=3", 420),
+        compiler(
+            "rustc",
+            "rustc --crate-name shop_{n} --edition=2024 src/lib.rs -C opt-level=3",
+            420,
+        ),
         compiler("cc1plus", "/usr/lib/gcc/x86_64-linux-gnu/14/cc1plus -quiet -O2 zstd_{n}.cc", 260),
         compiler("ld", "/usr/bin/ld -pie --gc-sections -o shop-{n}", 700),
         Program::new("report.py")

@@ -22,6 +22,11 @@ pub fn give(read: &mut Read<'_>, family: FamilyId, fill: impl FnOnce(&mut RawTab
     }
 }
 
+/// The identity of a thing with two names.
+fn named(whole: &str, part: &str) -> Key {
+    Key(Key::named(whole.as_bytes()).0, Key::named(part.as_bytes()).0)
+}
+
 /// Name, uptime and load.
 pub fn host(world: &World, read: &mut Read<'_>) {
     let now = read.clock().now();
@@ -31,13 +36,13 @@ pub fn host(world: &World, read: &mut Read<'_>) {
         let [load_1m, load_5m, load_15m] = world.load.map(|mean| mean / 10_000);
         table
             .push(Key::ONE)
-            .text(host::name, spec.host)
-            .text(host::os, spec.os)
-            .text(host::kernel, spec.kernel)
-            .text(host::architecture, spec.architecture)
-            .text(host::cpu_model, spec.cpu_model)
-            .text(host::boot_id, format!("sim-{}", spec.name))
-            .text_if(host::virtualization, spec.virtualization)
+            .text(host::name, world.text(spec.host))
+            .text(host::os, world.text(spec.os))
+            .text(host::kernel, world.text(spec.kernel))
+            .text(host::architecture, world.text(spec.architecture))
+            .text(host::cpu_model, world.text(spec.cpu_model))
+            .text(host::boot_id, world.text(spec.name))
+            .text_if(host::virtualization, spec.virtualization.map(|name| world.text(name)))
             .set(host::boot_time_seconds, now.wall_ms.saturating_sub(uptime_ms))
             .set(host::uptime_seconds, uptime_ms)
             .set(host::load_1m, load_1m)
@@ -90,8 +95,8 @@ pub fn processor(world: &World, read: &mut Read<'_>) {
             let time = idle / 100 * percent;
             table
                 .push(Key(place, 0))
-                .text(idle_state::state, name)
-                .text(idle_state::description, format!("made-up {name}"))
+                .text(idle_state::state, world.text(name))
+                .text(idle_state::description, world.text("made up"))
                 .set(idle_state::time_seconds, time)
                 .set(idle_state::entries, time / microseconds)
                 .set(idle_state::cpus, count);
@@ -112,8 +117,8 @@ pub fn processor(world: &World, read: &mut Read<'_>) {
         for (name, devices, total) in lines {
             table
                 .push(Key::named(name.as_bytes()))
-                .text(interrupt::interrupt, name)
-                .text(interrupt::devices, devices)
+                .text(interrupt::interrupt, world.text(name))
+                .text(interrupt::devices, world.text(devices))
                 .set(interrupt::interrupts, total);
         }
     });
@@ -166,7 +171,7 @@ fn each_core(world: &World, table: &mut RawTable) {
         let clock = low + (high - low) * (state.busy_rate() * 2).min(1_000_000) / 1_000_000;
         table
             .push(Key(index, 0))
-            .text(core::core, index.to_string())
+            .text_if(core::core, world.core_names.get(index as usize).cloned())
             .set(core::index, index)
             .set(core::user_seconds, state.user.at(part))
             .set(core::nice_seconds, state.nice.at(part))
@@ -195,7 +200,7 @@ pub fn pressure(world: &World, read: &mut Read<'_>) {
             let [[some_10s, some_60s], [full_10s, full_60s]] = state.means;
             table
                 .push(Key(place, 0))
-                .text(pressure::resource, name)
+                .text(pressure::resource, world.text(name))
                 .set(pressure::some_seconds, state.some.at(world.part))
                 .set(pressure::full_seconds, state.full.at(world.part))
                 .set(pressure::some_10s_ratio, some_10s)
@@ -258,8 +263,8 @@ pub fn limits(world: &World, read: &mut Read<'_>) {
         let used = (root.own_bytes + root.file_bytes).min(bytes);
         table
             .push(Key::ONE)
-            .text(limit::cgroup, "/")
-            .text(limit::container, "4f1d2c7be0a9")
+            .text(limit::cgroup, world.text("/"))
+            .text(limit::container, world.text("4f1d2c7be0a9"))
             .set(limit::cpus, cpus * 1000)
             .set(limit::memory_limit_bytes, bytes)
             .set(limit::memory_bytes, used)
@@ -277,15 +282,12 @@ pub fn disks(world: &World, read: &mut Read<'_>) {
     give(read, FamilyId::Disk, |table| {
         for ((place, spec), state) in (0..).zip(&world.spec.disks).zip(&world.disks) {
             let (reading, writing) = (state.read_time.at(part), state.write_time.at(part));
-            let holders: Vec<_> =
-                world.spec.disks.iter().filter(|d| d.parent == spec.name).collect();
-            let holders = holders.iter().map(|disk| disk.name).collect::<Vec<_>>().join(" ");
             table
                 .push(Key(259, place))
-                .text(disk::device, spec.name)
-                .text(disk::model, spec.model)
-                .text_if(disk::holders, Some(holders).filter(|names| !names.is_empty()))
-                .text_if(disk::parent, Some(spec.parent).filter(|name| !name.is_empty()))
+                .text(disk::device, world.text(spec.name))
+                .text(disk::model, world.text(spec.model))
+                .text_if(disk::holders, world.holders.get(place as usize).cloned().flatten())
+                .text_if(disk::parent, (!spec.parent.is_empty()).then(|| world.text(spec.parent)))
                 .set(disk::read_bytes, state.read.at(part))
                 .set(disk::written_bytes, state.written.at(part))
                 .set(disk::discarded_bytes, state.discarded.at(part))
@@ -308,9 +310,9 @@ pub fn disks(world: &World, read: &mut Read<'_>) {
             let inodes = spec.size / 16_384;
             table
                 .push(Key::named(spec.mountpoint.as_bytes()))
-                .text(filesystem::mountpoint, spec.mountpoint)
-                .text(filesystem::device, spec.device)
-                .text(filesystem::fstype, spec.fstype)
+                .text(filesystem::mountpoint, world.text(spec.mountpoint))
+                .text(filesystem::device, world.text(spec.device))
+                .text(filesystem::fstype, world.text(spec.fstype))
                 .set(filesystem::size_bytes, spec.size)
                 .set(filesystem::free_bytes, free)
                 // A twentieth is kept for root.
@@ -330,8 +332,8 @@ pub fn network(world: &World, read: &mut Read<'_>) {
             let loopback = spec.name == "lo";
             table
                 .push(Key(place, 0))
-                .text(network::device, spec.name)
-                .text(network::address, spec.address)
+                .text(network::device, world.text(spec.name))
+                .text(network::address, world.text(spec.address))
                 .set(network::receive_bytes, state.received.at(part))
                 .set(network::transmit_bytes, state.sent.at(part))
                 .set(network::receive_packets, state.packets_in.at(part))
@@ -387,9 +389,9 @@ pub fn sensors(world: &World, read: &mut Read<'_>) {
                 i64::try_from(super::noise::smooth(place ^ 0x5e, world.second)).unwrap_or(0);
             let span = spec.busy - spec.idle;
             let value = spec.idle + span * heat / 1000 + span * shiver / 20_000;
-            let name = format!("{}/{}", spec.chip, spec.name);
-            let mut row = table.push(Key::named(name.as_bytes()));
-            row.text(sensor::chip, spec.chip).text(sensor::sensor, spec.name);
+            let mut row = table.push(named(spec.chip, spec.name));
+            row.text(sensor::chip, world.text(spec.chip))
+                .text(sensor::sensor, world.text(spec.name));
             match spec.measures {
                 Measures::Temperature { high, critical } => row
                     .set(sensor::temperature_celsius, value)
@@ -408,10 +410,9 @@ pub fn sensors(world: &World, read: &mut Read<'_>) {
 pub fn power(world: &World, read: &mut Read<'_>) {
     give(read, FamilyId::Power, |table| {
         for (spec, energy) in world.spec.power.iter().zip(&world.energy) {
-            let name = format!("{}/{}", spec.source, spec.domain);
-            let mut row = table.push(Key::named(name.as_bytes()));
-            row.text(power::domain, spec.domain)
-                .text(power::source, spec.source)
+            let mut row = table.push(named(spec.source, spec.domain));
+            row.text(power::domain, world.text(spec.domain))
+                .text(power::source, world.text(spec.source))
                 .set(power::limit_watts, Some(spec.limit * 1000).filter(|&limit| limit > 0))
                 .set(power::whole_machine, spec.whole);
             match spec.counts {
@@ -430,8 +431,8 @@ pub fn battery(world: &World, read: &mut Read<'_>) {
         let left = world.charge;
         table
             .push(Key::named(spec.name.as_bytes()))
-            .text(battery::battery, spec.name)
-            .text(battery::model, spec.model)
+            .text(battery::battery, world.text(spec.name))
+            .text(battery::model, world.text(spec.model))
             .set(battery::charge_ratio, left / (full / 10_000).max(1))
             .set(battery::energy_joules, left)
             .set(battery::full_joules, full)

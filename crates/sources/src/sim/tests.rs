@@ -339,3 +339,25 @@ fn ages_are_right_on_any_clock_and_a_jump_of_years_ends_soon() {
     watch.clock.0.store(3, Ordering::Relaxed);
     assert!(watch.look().rows(FamilyId::Process).len() > 50, "a clock that went back");
 }
+
+#[test]
+fn a_text_stays_the_same_piece_of_memory() {
+    for name in names() {
+        let mut watch = Watch::new(name);
+        let before = watch.look().clone();
+        let now = watch.after(1000);
+        for family in FamilyId::all() {
+            for row in now.rows(family) {
+                let Some(earlier) = before.find(family, row.key()) else { continue };
+                for field in family.get().text_fields() {
+                    let same = match (earlier.text(field), row.text(field)) {
+                        (Some(earlier), Some(now)) => earlier.same(now),
+                        (None, None) => true,
+                        _ => false,
+                    };
+                    assert!(same, "{name}: {family:?} {}", field.column().name);
+                }
+            }
+        }
+    }
+}

@@ -1,6 +1,9 @@
 //! A made-up machine in time: one second after another, the same in every run.
 
-use retop_model::Stamp;
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use retop_model::{Stamp, Text};
 
 use super::flow::Flow;
 use super::groups::Groups;
@@ -68,6 +71,12 @@ pub struct World {
     pub load: [u64; 3],
     /// Interrupts and context switches of the machine.
     pub switches: Flow,
+    /// Numbers of the logical CPUs as texts.
+    pub core_names: Vec<Text>,
+    /// For each block device the names of those built on it.
+    pub holders: Vec<Option<Text>>,
+    /// Texts in use, so that a tick allocates none and equal ones share memory.
+    texts: RefCell<HashMap<&'static str, Text>>,
     origin: Option<Stamp>,
     skipped_ns: u64,
     leaking: Option<u64>,
@@ -102,6 +111,9 @@ impl World {
             charge: spec.battery.map_or(0, |b| b.capacity.1 * 3600 * b.charge),
             load: [spec.threads() * 200_000; 3],
             switches: Flow::aged(4_000 * spec.threads(), uptime),
+            core_names: (0..spec.threads()).map(|index| Text::from(index.to_string())).collect(),
+            holders: spec.disks.iter().map(|disk| holders(&spec, disk.name)).collect(),
+            texts: RefCell::default(),
             origin: None,
             skipped_ns: 0,
             leaking: None,
@@ -111,6 +123,11 @@ impl World {
         };
         world.begin_second();
         world
+    }
+
+    /// A text of the machine's description, always the same piece of memory.
+    pub fn text(&self, text: &'static str) -> Text {
+        self.texts.borrow_mut().entry(text).or_insert_with(|| Text::from(text)).clone()
     }
 
     /// Goes on to the moment of the clock. A clock that goes back stands still here.
@@ -386,4 +403,10 @@ impl World {
         let whole = self.spec.power.iter().position(|power| power.whole);
         whole.and_then(|place| self.energy.get(place)).map_or(9_000, |energy| energy.rate() / 1000)
     }
+}
+
+fn holders(spec: &Spec, name: &str) -> Option<Text> {
+    let on_top = spec.disks.iter().filter(|disk| disk.parent == name);
+    let names: Vec<&str> = on_top.map(|disk| disk.name).collect();
+    (!names.is_empty()).then(|| Text::from(names.join(" ")))
 }

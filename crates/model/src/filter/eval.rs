@@ -1,0 +1,146 @@
+//! Tests a row. Three values: what is missing makes a comparison unknown, not false.
+
+use super::fields::Target;
+use super::pattern::Pattern;
+use super::{Condition, Expression, FieldName, Filter, Number, Order, Span, Verdict, Word};
+use crate::family::process;
+use crate::snapshot::Row;
+
+impl Verdict {
+    fn of(yes: bool) -> Verdict {
+        if yes { Verdict::Yes } else { Verdict::No }
+    }
+
+    fn turned(self, turn: bool) -> Verdict {
+        match (self, turn) {
+            (Verdict::Yes, true) => Verdict::No,
+            (Verdict::No, true) => Verdict::Yes,
+            (verdict, _) => verdict,
+        }
+    }
+}
+
+impl Filter {
+    /// What the filter says of a process.
+    #[must_use]
+    pub fn test(&self, row: Row<'_>) -> Verdict {
+        self.test_with(row, &mut |number| {
+            self.patterns().get(number).map_or(Verdict::Unknown, |pattern| look_for(pattern, row))
+        })
+    }
+
+    /// As [`Filter::test`], with somebody else who knows which patterns the row meets.
+    pub(super) fn test_with(
+        &self,
+        row: Row<'_>,
+        pattern: &mut dyn FnMut(usize) -> Verdict,
+    ) -> Verdict {
+        evaluate(self.expression(), row, pattern)
+    }
+}
+
+/// A pattern in name or command. A command that is missing where there is a name is no gap in what
+/// is known: threads of the kernel have none.
+pub(super) fn look_for(pattern: &Pattern, row: Row<'_>) -> Verdict {
+    let (name, command) = (row.text(process::name), row.text(process::command));
+    if name.is_none() && command.is_none() {
+        return Verdict::Unknown;
+    }
+    let mut texts = name.into_iter().chain(command);
+    Verdict::of(texts.any(|text| pattern.is_in(text.shown())))
+}
+
+fn evaluate(part: &Expression, row: Row<'_>, pattern: &mut dyn FnMut(usize) -> Verdict) -> Verdict {
+    match part {
+        Expression::And(parts) => decide(parts, Verdict::No, row, pattern),
+        Expression::Or(parts) => decide(parts, Verdict::Yes, row, pattern),
+        Expression::Not(part) => evaluate(part, row, pattern).turned(true),
+        Expression::Has(field) => Verdict::of(is_there(*field, row)),
+        Expression::Compare(field, condition) => compare(*field, condition, row),
+        Expression::Pattern(number) => pattern(*number),
+    }
+}
+
+/// One `deciding` part decides; else one unknown part makes the whole unknown.
+fn decide(
+    parts: &[Expression],
+    deciding: Verdict,
+    row: Row<'_>,
+    pattern: &mut dyn FnMut(usize) -> Verdict,
+) -> Verdict {
+    let mut verdict = deciding.turned(true);
+    for part in parts {
+        match evaluate(part, row, pattern) {
+            Verdict::Unknown => verdict = Verdict::Unknown,
+            decided if decided == deciding => return deciding,
+            _ => {}
+        }
+    }
+    verdict
+}
+
+fn is_there(field: FieldName, row: Row<'_>) -> bool {
+    match field.target {
+        Target::Number(field, _) => row.get(field).is_some(),
+        Target::Text(field) => row.text(field).is_some(),
+        Target::State => row.raw(process::state).is_some(),
+        Target::New | Target::Gone => true,
+        Target::Unmeasured(_) => false,
+    }
+}
+
+fn compare(field: FieldName, condition: &Condition, row: Row<'_>) -> Verdict {
+    let verdict = match field.target {
+        Target::Number(field, _) => row.get(field).map(|value| is_number(value, condition)),
+        Target::New => Some(is_number(f64::from(row.is_new()), condition)),
+        Target::Gone => Some(is_number(0.0, condition)),
+        Target::Text(field) => row.text(field).map(|text| is_text(text.shown(), condition)),
+        Target::State => row.raw(process::state).map(|raw| is_state(raw, row, condition)),
+        Target::Unmeasured(_) => None,
+    };
+    verdict.map_or(Verdict::Unknown, Verdict::of)
+}
+
+fn is_number(value: f64, condition: &Condition) -> bool {
+    match condition {
+        Condition::Order(Order::Above, number) => value > number.value,
+        Condition::Order(Order::AtLeast, number) => value >= number.value,
+        Condition::Order(Order::Below, number) => value < number.value,
+        Condition::Order(Order::AtMost, number) => value <= number.value,
+        Condition::Numbers(inverted, spans) => {
+            spans.iter().any(|span| is_within(value, span)) != *inverted
+        }
+        Condition::Words(..) | Condition::Found(..) => false,
+    }
+}
+
+fn is_within(value: f64, span: &Span) -> bool {
+    match span {
+        Span::One(Number { value: wanted, slack, .. }) => {
+            value >= wanted - slack && value < wanted + slack
+        }
+        Span::Between(low, high) => value >= low.value && value <= high.value,
+    }
+}
+
+fn is_text(text: &str, condition: &Condition) -> bool {
+    match condition {
+        Condition::Words(inverted, words) => words.iter().any(|word| word.fits(text)) != *inverted,
+        Condition::Found(inverted, pattern) => pattern.is_in(text) != *inverted,
+        Condition::Order(..) | Condition::Numbers(..) => false,
+    }
+}
+
+fn is_state(raw: i64, row: Row<'_>, condition: &Condition) -> bool {
+    let Condition::Words(inverted, words) = condition else { return false };
+    let letter = process::state_letter(raw);
+    let name = row.state(process::state).unwrap_or("unknown");
+    let meets = |word: &Word| {
+        let text = word.text();
+        let mut characters = text.chars();
+        // Letters keep their case: T is stopped, t is traced.
+        (characters.next() == Some(letter) && characters.next().is_none())
+            || text.eq_ignore_ascii_case(name)
+    };
+    words.iter().any(meets) != *inverted
+}
