@@ -28,7 +28,7 @@ pub fn run() -> Result<()> {
     let manual = clap_mangen::Man::new(command).source("retop").manual("User Commands");
     manual.render(&mut page)?;
     write(&generated.join("retop.1"), &page)?;
-    write(&root().join("docs/metrics.md"), retop::run::metrics::markdown().as_bytes())?;
+    write(&root().join("docs/metrics.md"), retop::run::metrics::markdown()?.as_bytes())?;
     must(cargo().args(["test", "--workspace", "--quiet"]).env("BLESS", "1"))
 }
 

@@ -187,11 +187,12 @@ fn consistent(resolved: &Resolved) -> Result<(), String> {
         let other = if settings.json { "json" } else { "once" };
         return Err(format!("--serve and --{other} are two tasks; start retop twice"));
     }
-    for option in OPTIONS.iter().filter(|o| ["samples", "processes", "args"].contains(&o.long)) {
-        let given = resolved.origin(option.long) == Origin::Flag;
-        if given && !settings.json && !settings.once {
-            let (long, value) = (option.long, option.value);
-            return Err(format!("--{long} is for output: retop --json --{long} {value}"));
+    let given = |option: &&Opt| resolved.origin(option.long) == Origin::Flag;
+    for Opt { long, value, .. } in OPTIONS.iter().filter(given) {
+        let stream = ["samples", "processes", "args"].contains(long) && !settings.json;
+        let report = settings.once && !settings.json || settings.serve.is_some();
+        if stream || report && *long == "filter" {
+            return Err(format!("--{long} is for the stream: retop --json --{long} {value}"));
         }
     }
     if settings.source.is_some() && resolved.origin("root") != Origin::Default {
@@ -283,9 +284,10 @@ mod tests {
             ("--interval 0", "--interval: '0' is out of range; write a time from 0.1s to 24h"),
             ("--color 9", "--color: '9' is none of auto, always, never or 0 to 8"),
             ("--json=yes", "--json takes no value; retop --help lists the rest"),
-            ("--samples 3", "--samples is for output: retop --json --samples N"),
+            ("--samples 3", "--samples is for the stream: retop --json --samples N"),
+            ("--once -f x", "--filter is for the stream: retop --json --filter REGEX"),
             ("--serve 1 --json", "--serve and --json are two tasks; start retop twice"),
-            ("--serve 1 --args full", "--args is for output: retop --json --args WHAT"),
+            ("--serve 1 --args full", "--args is for the stream: retop --json --args WHAT"),
             ("--root / --source sim:x", "--root and --source name two machines; give one of them"),
             ("completions", "<SHELL> is missing; write one of: bash, zsh, fish, elvish"),
             ("completions tcsh", "<SHELL>: 'tcsh' is none of bash, zsh, fish, elvish"),

@@ -58,7 +58,7 @@ impl Group {
         match self {
             Group::Mode => "Instead of the screen",
             Group::Watch => "What is watched",
-            Group::Export => "With --json and --once",
+            Group::Export => "With --json",
             Group::Screen => "The screen",
             Group::Alert => "Alerts",
         }

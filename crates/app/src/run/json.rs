@@ -19,10 +19,11 @@ use crate::settings::Settings;
 ///
 /// If the machine cannot be opened or stdout takes no more.
 pub fn run(settings: &Settings) -> anyhow::Result<()> {
+    let wanted = processes(settings);
     let keep = Keep::new(settings)?;
     let has = |row: Row<'_>| keep.has(row);
     let options = Options {
-        processes: processes(settings, Limit::Count(0)),
+        processes: wanted,
         keep: Some(&has),
         arguments: settings.arguments,
         ..Options::default()
@@ -31,7 +32,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let mut buffer = Vec::new();
     let mut written = 0;
-    each(settings, Limit::Count(0), |snapshot| {
+    each(settings, wanted, |snapshot| {
         JsonView { snapshot, options }.write_ndjson(&mut buffer, &mut out)?;
         out.flush()?;
         written += 1;
@@ -39,16 +40,16 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     })
 }
 
-/// Calls `body` with each sample that has rates, until it says that it has had enough. A sample
-/// right after a suspend has none and is passed over.
+/// Calls `body` with each sample that has rates, until it says that it has had enough. So many
+/// `processes` are read in detail. A sample right after a suspend has no rates and is passed over.
 pub(crate) fn each(
     settings: &Settings,
-    otherwise: Limit,
+    processes: Limit,
     mut body: impl FnMut(&Arc<Snapshot>) -> anyhow::Result<bool>,
 ) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let mut ticker = Ticker::live(machine(settings)?, Arc::clone(&clock));
-    ticker.set_demand(demand(settings, processes(settings, otherwise)));
+    ticker.set_demand(demand(settings, processes));
     let mut pacer = Pacer::start(&*clock, settings.interval)?;
     loop {
         let snapshot = ticker.tick();

@@ -7,7 +7,6 @@ pub mod metrics;
 pub mod once;
 pub mod pace;
 pub mod screen;
-mod seam;
 pub mod serve;
 
 use std::io::Write;
@@ -69,13 +68,12 @@ pub fn machine(settings: &Settings) -> anyhow::Result<Machine> {
         .map_err(|error| Usage(error.to_string()).into())
 }
 
-/// How many processes an output holds: what was asked for; all that match a filter; else
-/// `otherwise`.
+/// How many processes the stream holds: what was asked for; all that match a filter; else none.
 #[must_use]
-pub fn processes(settings: &Settings, otherwise: Limit) -> Limit {
+pub fn processes(settings: &Settings) -> Limit {
     settings.processes.unwrap_or(match settings.filter {
         Some(_) => Limit::All,
-        None => otherwise,
+        None => Limit::Count(0),
     })
 }
 

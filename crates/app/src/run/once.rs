@@ -1,12 +1,9 @@
 //! `retop --once`: one report, one interval after the start, because rates need two samples.
 
-use retop_engine::export::Limit;
+use retop_engine::export::{Limit, report};
 
-use crate::run::{json, print, processes, seam};
+use crate::run::{json, print};
 use crate::settings::Settings;
-
-/// Processes in a report that was not told how many: what fits a screen beside the machine's part.
-const ROWS: Limit = Limit::Count(20);
 
 /// Prints one report, or with `--json` one line.
 ///
@@ -17,8 +14,11 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     if settings.json {
         return json::run(&Settings { samples: Some(1), ..settings.clone() });
     }
-    json::each(settings, ROWS, |snapshot| {
-        print(&seam::report(snapshot, processes(settings, ROWS)))?;
+    // The report ranks by memory as well: only all of them will do.
+    json::each(settings, Limit::All, |snapshot| {
+        let mut text = String::new();
+        report::write(&mut text, snapshot)?;
+        print(&text)?;
         Ok(false)
     })
 }
