@@ -140,7 +140,7 @@ _retop() {
                     return 0
                     ;;
                 --core-view)
-                    COMPREPLY=($(compgen -W "gauge history both" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto gauge history both" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

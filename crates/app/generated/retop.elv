@@ -32,7 +32,7 @@ set edit:completion:arg-completer[retop] = {|@words|
             cand --filter 'Only processes whose name or command matches this regex'
             cand --color 'auto, always, never; or 0 to 8 for one colour, as in asitop [auto]'
             cand --theme 'Colours of the screen; picked by the terminal if not set'
-            cand --core-view 'How cores are drawn: gauge, history, both [gauge] (accepted, no effect yet)'
+            cand --core-view 'How cores are drawn: auto, gauge, history, both [auto] (accepted, no effect yet)'
             cand --chart-glyph 'What charts are drawn with: dots, block [dots] (accepted, no effect yet)'
             cand --power-scale 'What power bars are relative to: auto, profile [profile] (accepted, no effect yet)'
             cand --avg 'Window of rolling averages [30s] (accepted, no effect yet)'

@@ -38,7 +38,8 @@ full\t''"
 complete -c retop -n "__fish_retop_needs_command" -s f -l filter -d 'Only processes whose name or command matches this regex' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l color -d 'auto, always, never; or 0 to 8 for one colour, as in asitop [auto]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l theme -d 'Colours of the screen; picked by the terminal if not set' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are drawn: gauge, history, both [gauge] (accepted, no effect yet)' -r -f -a "gauge\t''
+complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are drawn: auto, gauge, history, both [auto] (accepted, no effect yet)' -r -f -a "auto\t''
+gauge\t''
 history\t''
 both\t''"
 complete -c retop -n "__fish_retop_needs_command" -l chart-glyph -d 'What charts are drawn with: dots, block [dots] (accepted, no effect yet)' -r -f -a "dots\t''

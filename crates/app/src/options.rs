@@ -216,7 +216,7 @@ fn processes(text: &str) -> Parsed<Option<Limit>> {
 
 const COLORS: &[&str] = &["auto", "always", "never"];
 const ARGUMENTS: &[&str] = &["none", "redacted", "full"];
-const CORE_VIEWS: &[&str] = &["gauge", "history", "both"];
+const CORE_VIEWS: &[&str] = &["auto", "gauge", "history", "both"];
 const GLYPHS: &[&str] = &["dots", "block"];
 const POWER_SCALES: &[&str] = &["auto", "profile"];
 const FORMATS: &[&str] = &["md", "json"];
@@ -344,11 +344,11 @@ pub static OPTIONS: &[Opt] = &[
     .aliases(&["no-show_cores"])
     .unused(),
     Opt::new(Group::Screen, "core-view", "VIEW", "How cores are drawn", |s, v| {
-        let values = [CoreView::Gauge, CoreView::History, CoreView::Both];
+        let values = [CoreView::Auto, CoreView::Gauge, CoreView::History, CoreView::Both];
         put(&mut s.screen.core_view, pick(v, CORE_VIEWS, &values))
     })
     .choices(CORE_VIEWS)
-    .default("gauge")
+    .default("auto")
     .unused(),
     Opt::new(Group::Screen, "show-processes", "", "Start with the process table open", |s, v| {
         put(&mut s.screen.show_processes, value::switch(v))

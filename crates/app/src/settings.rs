@@ -84,8 +84,10 @@ pub enum Color {
 /// How cores are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CoreView {
-    /// A bar of the present.
+    /// Whatever suits the number of cores.
     #[default]
+    Auto,
+    /// A bar of the present.
     Gauge,
     /// A chart of the past.
     History,

@@ -25,21 +25,25 @@ pub struct Terminal {
     master: OwnedFd,
     child: Child,
     started: Instant,
-    mark: Vec<u8>,
+    marks: Vec<Vec<u8>>,
     /// The end of what was read last, in case a word is cut in two.
     tail: Vec<u8>,
     /// Bytes drawn so far.
     pub bytes: u64,
     /// From the start to the first byte.
     pub first_byte: Option<Duration>,
-    /// From the start to the first sight of the mark.
+    /// From the start to the first sight of one of the marks.
     pub first_mark: Option<Duration>,
 }
 
 impl Terminal {
     /// Starts a program. `setsid` makes the terminal the one that it belongs to and becomes the
     /// program, so that the process number stays.
-    pub fn start(program: &[String], environment: &[(String, String)], mark: &str) -> Result<Self> {
+    pub fn start(
+        program: &[String],
+        environment: &[(String, String)],
+        marks: Vec<Vec<u8>>,
+    ) -> Result<Self> {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         grantpt(&master)?;
         unlockpt(&master)?;
@@ -57,7 +61,7 @@ impl Terminal {
             master,
             child,
             started,
-            mark: mark.as_bytes().to_vec(),
+            marks,
             tail: Vec::new(),
             bytes: 0,
             first_byte: None,
@@ -104,11 +108,12 @@ impl Terminal {
         }
         if self.first_mark.is_none() {
             self.tail.extend_from_slice(drawn);
-            if contains(&self.tail, &self.mark) {
+            if self.marks.iter().any(|mark| contains(&self.tail, mark)) {
                 self.first_mark = Some(now);
                 self.tail = Vec::new();
             } else {
-                let keep = self.tail.len().saturating_sub(self.mark.len());
+                let longest = self.marks.iter().map(Vec::len).max().unwrap_or(0);
+                let keep = self.tail.len().saturating_sub(longest);
                 self.tail.drain(..keep);
             }
         }
