@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap_complete::Shell;
+use retop::tui::keys::{BINDINGS, Mode};
 
 use crate::{cargo, must, root};
 
@@ -29,7 +30,33 @@ pub fn run() -> Result<()> {
     manual.render(&mut page)?;
     write(&generated.join("retop.1"), &page)?;
     write(&root().join("docs/metrics.md"), retop::run::metrics::markdown()?.as_bytes())?;
+    let readme = root().join("README.md");
+    let page = std::fs::read_to_string(&readme)?;
+    let page = between(&page, "keys", &keys()).context("README.md: no markers for the keys")?;
+    write(&readme, page.as_bytes())?;
     must(cargo().args(["test", "--workspace", "--quiet"]).env("BLESS", "1"))
+}
+
+/// The keys of the screen at home, as a table.
+fn keys() -> String {
+    let mut text = String::from("| key | does |\n|---|---|\n");
+    for binding in BINDINGS.iter().filter(|binding| binding.mode == Mode::Live) {
+        let keys: Vec<String> = binding
+            .keys
+            .iter()
+            .map(|key| format!("`{}`", key.to_string().replace('|', "\\|")))
+            .collect();
+        text += &format!("| {} | {} |\n", keys.join(" "), binding.help);
+    }
+    text
+}
+
+/// A page with new text between `<!-- name -->` and `<!-- /name -->`.
+pub fn between(page: &str, name: &str, text: &str) -> Option<String> {
+    let (begin, end) = (format!("<!-- {name} -->"), format!("<!-- /{name} -->"));
+    let (before, rest) = page.split_once(&begin)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}\n{text}{end}{after}"))
 }
 
 fn write(path: &Path, text: &[u8]) -> Result<()> {
@@ -42,4 +69,23 @@ fn write(path: &Path, text: &[u8]) -> Result<()> {
     }
     println!("{}", path.strip_prefix(root()).unwrap_or(path).display());
     std::fs::write(path, text).with_context(|| path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_goes_between_the_markers_and_nowhere_else() {
+        let page = "a\n<!-- x -->\nold\n<!-- /x -->\nb\n";
+        let wanted = "a\n<!-- x -->\nnew\n<!-- /x -->\nb\n";
+        assert_eq!(between(page, "x", "new\n").as_deref(), Some(wanted));
+        assert_eq!(between(page, "y", "new"), None);
+    }
+
+    #[test]
+    fn every_key_has_a_row() {
+        let rows = keys().lines().count() - 2;
+        assert_eq!(rows, BINDINGS.iter().filter(|b| b.mode == Mode::Live).count());
+    }
 }

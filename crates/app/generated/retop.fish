@@ -36,13 +36,13 @@ complete -c retop -n "__fish_retop_needs_command" -l args -d 'Process arguments 
 redacted\t''
 full\t''"
 complete -c retop -n "__fish_retop_needs_command" -s f -l filter -d 'Only processes whose name or command matches this regex' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l color -d 'auto, always, never; or 0 to 8 for one colour, as in asitop [auto]' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l color -d 'auto, always, never; 0 to 8: the terminal\'s own colours [auto]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l theme -d 'Colours of the screen; picked by the terminal if not set' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are drawn: auto, gauge, history, both [auto] (accepted, no effect yet)' -r -f -a "auto\t''
+complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are drawn: auto, gauge, history, both [auto]' -r -f -a "auto\t''
 gauge\t''
 history\t''
 both\t''"
-complete -c retop -n "__fish_retop_needs_command" -l chart-glyph -d 'What charts are drawn with: dots, block [dots] (accepted, no effect yet)' -r -f -a "dots\t''
+complete -c retop -n "__fish_retop_needs_command" -l chart-glyph -d 'What charts are drawn with: dots, block [dots]' -r -f -a "dots\t''
 block\t''"
 complete -c retop -n "__fish_retop_needs_command" -l power-scale -d 'What power bars are relative to: auto, profile [profile] (accepted, no effect yet)' -r -f -a "auto\t''
 profile\t''"
@@ -56,7 +56,7 @@ complete -c retop -n "__fish_retop_needs_command" -l config -d 'Read FILE and no
 complete -c retop -n "__fish_retop_needs_command" -l json -d 'Stream samples as JSON, one line each'
 complete -c retop -n "__fish_retop_needs_command" -l once -d 'Print one report and exit; with --json one line'
 complete -c retop -n "__fish_retop_needs_command" -l print-config -d 'Print config.toml with the present settings'
-complete -c retop -n "__fish_retop_needs_command" -l no-mouse -d 'Leave the mouse to the terminal'
+complete -c retop -n "__fish_retop_needs_command" -l no-mouse -d 'Leave the mouse to the terminal (accepted, no effect yet)'
 complete -c retop -n "__fish_retop_needs_command" -l show-cores -d 'Start with one row per core (accepted, no effect yet)'
 complete -c retop -n "__fish_retop_needs_command" -l no-show-cores -d 'Start without rows for cores (accepted, no effect yet)'
 complete -c retop -n "__fish_retop_needs_command" -l show-processes -d 'Start with the process table open (accepted, no effect yet)'

@@ -315,7 +315,7 @@ pub static OPTIONS: &[Opt] = &[
         Group::Screen,
         "color",
         "WHEN",
-        "auto, always, never; or 0 to 8 for one colour, as in asitop",
+        "auto, always, never; 0 to 8: the terminal's own colours",
         |s, v| put(&mut s.screen.color, color(v)),
     )
     .default("auto"),
@@ -329,7 +329,8 @@ pub static OPTIONS: &[Opt] = &[
     Opt::new(Group::Screen, "no-mouse", "", "Leave the mouse to the terminal", |s, v| {
         put(&mut s.screen.mouse, value::switch(v).map(|off| !off))
     })
-    .default("false"),
+    .default("false")
+    .unused(),
     Opt::new(Group::Screen, "show-cores", "", "Start with one row per core", |s, v| {
         put(&mut s.screen.show_cores, value::switch(v).map(|on| on.then_some(true)))
     })
@@ -348,8 +349,7 @@ pub static OPTIONS: &[Opt] = &[
         put(&mut s.screen.core_view, pick(v, CORE_VIEWS, &values))
     })
     .choices(CORE_VIEWS)
-    .default("auto")
-    .unused(),
+    .default("auto"),
     Opt::new(Group::Screen, "show-processes", "", "Start with the process table open", |s, v| {
         put(&mut s.screen.show_processes, value::switch(v))
     })
@@ -359,8 +359,7 @@ pub static OPTIONS: &[Opt] = &[
         put(&mut s.screen.chart_glyph, pick(v, GLYPHS, &values))
     })
     .choices(GLYPHS)
-    .default("dots")
-    .unused(),
+    .default("dots"),
     Opt::new(Group::Screen, "power-scale", "SCALE", "What power bars are relative to", |s, v| {
         let values = [PowerScale::Auto, PowerScale::Profile];
         put(&mut s.screen.power_scale, pick(v, POWER_SCALES, &values))

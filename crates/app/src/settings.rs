@@ -76,8 +76,7 @@ pub enum Color {
     Always,
     /// Never.
     Never,
-    /// The terminal's own colour of this number for gauges and charts: what asitop's `--color`
-    /// meant.
+    /// The terminal's own colours. The number is asitop's, which drew everything in that one.
     Palette(u8),
 }
 

@@ -15,13 +15,11 @@ use anyhow::{Context, Result, bail};
 use self::cost::{Cpu, peak_bytes};
 use self::peer::{Peer, peers};
 use self::pty::Terminal;
+use crate::bless::between;
 use crate::load;
 
 /// From the start to the window in which is measured: first frames are dear everywhere.
 const WARM_UP: Duration = Duration::from_millis(2500);
-
-const BEGIN: &str = "<!-- bench -->";
-const END: &str = "<!-- /bench -->";
 
 /// What one run of one program gave.
 #[derive(Clone, Debug, Default)]
@@ -215,15 +213,9 @@ fn machine() -> String {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     let page = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let page = between(&page, text).with_context(|| format!("{}: no markers", path.display()))?;
+    let page =
+        between(&page, "bench", text).with_context(|| format!("{}: no markers", path.display()))?;
     Ok(std::fs::write(path, page)?)
-}
-
-/// The page with new text between its markers.
-fn between(page: &str, text: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{text}{END}{after}"))
 }
 
 #[cfg(test)]
@@ -241,13 +233,5 @@ mod tests {
         for (values, wanted) in cases {
             assert_eq!(median(values.iter().copied()), wanted);
         }
-    }
-
-    #[test]
-    fn text_goes_between_the_markers_and_nowhere_else() {
-        let page = format!("a\n{BEGIN}\nold\n{END}\nb\n");
-        let wanted = format!("a\n{BEGIN}\nnew\n{END}\nb\n");
-        assert_eq!(between(&page, "new\n").as_deref(), Some(&*wanted));
-        assert_eq!(between("no markers", "new"), None);
     }
 }

@@ -66,6 +66,8 @@ fn options(settings: &Settings, terminal: &environment::Terminal) -> anyhow::Res
             return Err(Usage(format!("no theme is called '{name}'; there are {known}")).into());
         }
         Some(name) => name.clone(),
+        // The terminal's own colours: what a number meant to asitop's users.
+        None if matches!(screen.color, Color::Palette(_)) => "terminal".to_owned(),
         None if is_light(&terminal.colors) => "paper".to_owned(),
         None => "ink".to_owned(),
     };
@@ -83,7 +85,8 @@ fn options(settings: &Settings, terminal: &environment::Terminal) -> anyhow::Res
         interval: settings.interval,
         filter: settings.filter.clone(),
         core_view: match screen.core_view {
-            CoreView::Gauge => tui::app::CoreView::Auto,
+            CoreView::Auto => tui::app::CoreView::Auto,
+            CoreView::Gauge => tui::app::CoreView::Gauge,
             CoreView::History => tui::app::CoreView::History,
             CoreView::Both => tui::app::CoreView::Both,
         },
