@@ -190,10 +190,7 @@ pub fn run(
         };
         if woken.input {
             let mut bytes = [0; 1024];
-            let count = terminal.read(&mut bytes);
-            if count == 0 {
-                return Ok(());
-            }
+            let Some(count) = terminal.read(&mut bytes) else { return Ok(()) };
             decoder.feed(&bytes[..count], &mut take);
         } else if decoder.is_waiting() {
             decoder.flush(&mut take);

@@ -205,13 +205,15 @@ impl Terminal {
         Ok(woken)
     }
 
-    /// Reads what has come, into `bytes`. 0: the terminal is gone.
-    pub fn read(&self, bytes: &mut [u8]) -> usize {
+    /// Reads what has come into `bytes` and gives how many they are; `None`: the terminal is gone.
+    pub fn read(&self, bytes: &mut [u8]) -> Option<usize> {
         loop {
             match rustix::io::read(&self.input, &mut *bytes) {
-                Ok(count) => return count,
+                Ok(0) => return None,
+                Ok(count) => return Some(count),
+                Err(Errno::AGAIN) => return Some(0),
                 Err(Errno::INTR) => {}
-                Err(_) => return 0,
+                Err(_) => return None,
             }
         }
     }

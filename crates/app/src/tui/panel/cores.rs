@@ -29,7 +29,7 @@ const NARROWEST: u16 = 9;
 #[must_use]
 pub fn block_width(cores: usize, room: u16, height: u16) -> Option<u16> {
     let columns = columns(cores, height)?;
-    let each = (room / columns).min(32);
+    let each = (room / columns).min(26);
     (each >= NARROWEST).then_some(each * columns)
 }
 
@@ -66,7 +66,7 @@ fn one(app: &App, row: Row<'_>, canvas: &mut Canvas<'_>, bars: bool) {
         None => short!("{}", app.missing()),
     };
     let pen = share.map_or(theme.dim, |share| on_ramp(&theme.util, share));
-    if bars && width >= 12 {
+    if bars && width >= 16 {
         let past = if width >= 28 { 10 } else { 0 };
         let room = width - 3 - 5 - past;
         gauge(canvas, (3, 0), room, share, &theme.util, theme);

@@ -89,7 +89,7 @@ fn cores_and_past(app: &App, now: &Snapshot, view: CoreView, canvas: &mut Canvas
             let mut region = canvas.region(Rect::new(0, top, width, height - top));
             cores::block(app, now, &mut region, true);
         }
-        CoreView::Both => match cores::block_width(count, width / 2, height) {
+        CoreView::Both => match cores::block_width(count, width * 3 / 5, height) {
             Some(block) => {
                 let left = width - block;
                 past(&mut canvas.region(Rect::new(0, 0, left.saturating_sub(1), height)));

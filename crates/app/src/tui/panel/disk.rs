@@ -28,7 +28,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let inner = &mut frame(canvas, &edges, theme);
     let (width, height) = (inner.width(), inner.height());
     // Facts first; the past takes the rest, where it is worth drawing.
-    let facts = if width >= 80 { 46 } else { width.min(29) };
+    let facts = if width >= 80 { 46 } else { width.min(30) };
     let past = width - facts;
     if past >= 8 && height >= 2 {
         let full = |ring: &Ring| scale(ring.peak(usize::from(past) * 2), LEAST);
