@@ -57,7 +57,7 @@ impl Source for Limits {
     }
 
     fn pace(&self) -> Pace {
-        Pace::Apart(Duration::from_secs(1))
+        Pace::Apart(Duration::from_secs(2))
     }
 
     fn read(&mut self, read: &mut Read<'_>) -> Result<(), Problem> {

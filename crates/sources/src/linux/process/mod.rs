@@ -55,6 +55,11 @@ struct Known {
     proportional: [Reading; 3],
     /// `io` answered EACCES: another user's process. Not asked again.
     io_denied: bool,
+    kernel: bool,
+    /// `statm` and `io`, kept while the row is on show.
+    details: [Option<OwnedFd>; 2],
+    /// The read of details in which the row was last wanted.
+    detailed: u32,
     seen: bool,
 }
 
@@ -153,6 +158,7 @@ impl Processes {
                 entry.texts_asked_ns = now_ns;
                 texts.ask(Job::Texts, entry.key());
             }
+            entry.kernel = stat.is_kernel();
             tally.count(&stat);
             let mut row = table.push_with(entry.key(), entry.texts.clone());
             fill(&mut row, entry, &stat, *page_bytes);
@@ -175,12 +181,14 @@ impl Processes {
     /// Reads what is wanted beyond the stat line, for the rows that it is wanted for.
     fn details(&mut self, listing: &Listing, table: &mut RawTable, read: &mut Read<'_>) {
         let demand = &read.demand().processes;
+        self.detail.begin();
         self.wanted.choose(&demand.memory, &self.known, table);
         self.detail.memory(listing, &self.wanted.rows, &mut self.known, table, self.page_bytes);
         self.wanted.choose(&demand.status, &self.known, table);
         self.detail.status(listing, &self.wanted.rows, &mut self.known, table);
         self.wanted.choose(&demand.io, &self.known, table);
         self.detail.io(listing, &self.wanted.rows, &mut self.known, table);
+        self.detail.let_go(&mut self.known);
         let now_ns = read.now_ns();
         self.wanted.choose(&demand.proportional, &self.known, table);
         for &row in &self.wanted.rows {
@@ -299,6 +307,9 @@ impl Known {
             proportional_asked_ns: 0,
             proportional: [Reading::NONE; 3],
             io_denied: false,
+            kernel: false,
+            details: [None, None],
+            detailed: 0,
             seen: true,
         }
     }

@@ -173,6 +173,28 @@ fn details_are_read_for_the_rows_that_are_wanted() {
 }
 
 #[test]
+fn rows_on_show_keep_their_files_and_others_let_go() {
+    let tree = Tree::new("kept");
+    for pid in [20, 21] {
+        fs::write(tree.process(pid, "worker", 3, 50).join("statm"), "3 2 1 0 0 0 0\n")
+            .expect("statm");
+    }
+    let mut source = tree.source();
+    let show = |pid| ProcessDemand { memory: Rows::Keys(vec![Key(pid, 50)]), ..Default::default() };
+    for (shown, hidden) in [(20, 21), (20, 21), (21, 20)] {
+        sweep(&mut source, show(shown));
+        let keeps = |pid| {
+            let entry = source.known.iter().find(|entry| entry.pid == pid).expect("known");
+            entry.details[0].is_some()
+        };
+        assert!(keeps(u32::try_from(shown).expect("small")), "{shown}");
+        assert!(!keeps(u32::try_from(hidden).expect("small")), "{hidden}");
+    }
+    sweep(&mut source, ProcessDemand::default());
+    assert!(source.known.iter().all(|entry| entry.details[0].is_none()));
+}
+
+#[test]
 fn nobody_wants_processes_nobody_reads_them() {
     let tree = Tree::new("unasked");
     tree.process(1, "init", 1, 1);
