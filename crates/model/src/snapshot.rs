@@ -72,7 +72,7 @@ fn match_rows(before: &RawTable, now: &RawTable) -> Vec<u32> {
 
 impl Snapshot {
     /// A moment from both of its samples, as a recording keeps them: `before` is what
-    /// [`Snapshot::before`] gave. [`derive`] is for everybody else.
+    /// [`Snapshot::before`] gave. [`derive()`] is for everybody else.
     #[must_use]
     pub fn compare(before: Option<Arc<RawSample>>, now: Arc<RawSample>) -> Snapshot {
         let Some(before) = before else {

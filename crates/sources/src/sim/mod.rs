@@ -140,7 +140,7 @@ const PARTS: &[Part] = &[
     },
 ];
 
-/// The names that [`open`] knows.
+/// The names that `open` knows.
 pub fn names() -> impl Iterator<Item = &'static str> {
     MACHINES.iter().map(|(name, _)| *name)
 }
