@@ -48,6 +48,11 @@ impl Descriptors {
         free
     }
 
+    /// How many more may be kept.
+    pub fn room(&self) -> u64 {
+        self.limit.saturating_sub(self.taken)
+    }
+
     /// Gives one back.
     pub fn give_back(&mut self) {
         self.taken = self.taken.saturating_sub(1);

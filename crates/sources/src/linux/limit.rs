@@ -57,7 +57,7 @@ impl Source for Limits {
     }
 
     fn pace(&self) -> Pace {
-        Pace::Apart(Duration::from_secs(2))
+        Pace::Apart(Duration::from_secs(5))
     }
 
     fn read(&mut self, read: &mut Read<'_>) -> Result<(), Problem> {

@@ -15,7 +15,7 @@ use crate::source::{Pace, Problem, Read, Source};
 /// On a thread of its own and not at each tick: looking for sockets walks through the kernel's hash
 /// table, once for each address family and however few sockets there are. 0.4 ms on a machine of
 /// 24 GiB; large ones have half a million buckets.
-const PACE: Duration = Duration::from_secs(2);
+const PACE: Duration = Duration::from_secs(5);
 
 /// Sockets up to which each is counted. Beyond, those established and in time-wait, which make up
 /// the crowd, are taken from the kernel's own counters.

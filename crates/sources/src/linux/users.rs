@@ -28,13 +28,23 @@ impl Users {
         }
     }
 
-    /// The user's name, or the number in digits.
-    pub fn name(&mut self, id: u32) -> Text {
+    /// The name that the file gives, as of the last look: for those who cannot wait.
+    pub fn local(&self, id: u32) -> Option<Text> {
+        self.names.get(&id).cloned()
+    }
+
+    /// Reads the file again if it has changed.
+    pub fn look(&mut self) {
         let changed = std::fs::metadata(&self.path).and_then(|facts| facts.modified()).ok();
         if changed != self.changed {
             self.changed = changed;
             self.names = std::fs::read(&self.path).map(|text| passwd(&text)).unwrap_or_default();
         }
+    }
+
+    /// The user's name, or the number in digits.
+    pub fn name(&mut self, id: u32) -> Text {
+        self.look();
         if let Some(name) = self.names.get(&id) {
             return name.clone();
         }
