@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use retop_engine::{Demand, Rows};
 use retop_model::family::process;
+use retop_model::filter::FilterError;
 use retop_model::human::Size;
-use retop_model::{FamilyId, Key, Snapshot};
+use retop_model::{FamilyId, Field, Key, Snapshot};
 
 use super::dialog::{Overlay, SIGNALS, SignalDialog};
 use super::edit::Editor;
@@ -107,6 +108,8 @@ pub struct App {
     pub overlay: Overlay,
     /// The process whose details are shown.
     pub details: Option<Key>,
+    /// Why what is being typed is no filter yet.
+    pub filter_error: Option<FilterError>,
     /// What was found last.
     pub search: Option<Filter>,
     /// How cores are drawn.
@@ -126,7 +129,8 @@ impl App {
     #[must_use]
     pub fn new(options: &Options) -> App {
         let mut table = Table::default();
-        table.filter = options.filter.as_deref().and_then(Filter::parse);
+        // The command line has refused what is no filter.
+        table.filter = options.filter.as_deref().and_then(|text| Filter::parse(text).ok()?);
         App {
             theme: Theme::new(&options.theme, options.depth),
             glyphs: options.glyphs,
@@ -140,6 +144,7 @@ impl App {
             table,
             overlay: Overlay::None,
             details: None,
+            filter_error: None,
             search: None,
             core_view: options.core_view,
             choice: options.layout,
@@ -207,12 +212,25 @@ impl App {
         keys.extend(self.details);
         keys.sort_unstable();
         keys.dedup();
-        let sorted_by = |cols: &[Col]| cols.contains(&self.table.sort);
+        // What rows are sorted or filtered by is wanted of all of them.
+        let decides = |fields: &[Field]| {
+            let sorted = match self.table.sort.get().form {
+                Form::Size(field) | Form::Count(field) => fields.contains(&field),
+                _ => false,
+            };
+            sorted || self.table.filter.as_ref().is_some_and(|filter| filter.needs(fields))
+        };
         let rows = |all: bool| if all { Rows::All } else { Rows::Keys(keys.clone()) };
-        demand.processes.io =
-            rows(sorted_by(&[Col::Read, Col::Written, Col::Io, Col::ReadAll, Col::WrittenAll]));
-        demand.processes.status = rows(sorted_by(&[Col::Swap, Col::Switches]));
-        demand.processes.memory = rows(sorted_by(&[Col::Shared]));
+        demand.processes.io = rows(decides(&[
+            process::read_bytes_per_second,
+            process::written_bytes_per_second,
+            process::io_bytes_per_second,
+            process::read_bytes,
+            process::written_bytes,
+        ]));
+        demand.processes.status =
+            rows(decides(&[process::swap_bytes, process::switches_per_second]));
+        demand.processes.memory = rows(decides(&[process::shared_bytes]));
         let shows_shares = self.table.set == super::table::column::Set::Memory;
         if shows_shares || self.details.is_some() {
             demand.processes.proportional = rows(false);
@@ -265,11 +283,15 @@ impl App {
     fn typed(&mut self) {
         match &self.overlay {
             Overlay::Filter(editor, _) => {
-                self.table.filter = Filter::parse(editor.text());
+                // The last good filter stays in force until the next one is whole.
+                match Filter::parse(editor.text()) {
+                    Ok(filter) => (self.table.filter, self.filter_error) = (filter, None),
+                    Err(error) => self.filter_error = Some(error),
+                }
                 self.sort();
             }
             Overlay::Find(editor, origin) => {
-                self.search = Filter::parse(editor.text());
+                self.search = Filter::parse(editor.text()).unwrap_or_default();
                 let origin = *origin;
                 self.go_to_match(origin, false);
             }
@@ -504,6 +526,7 @@ impl App {
             }
             return;
         }
+        self.filter_error = None;
         match (action, std::mem::replace(&mut self.overlay, Overlay::None)) {
             (Action::LineAccept, _) => {}
             (Action::LineDrop, Overlay::Filter(_, before)) => self.table.filter = before,

@@ -238,12 +238,13 @@ fn command(app: &App, row: Row<'_>, line: &Line, back: Option<Pen>, canvas: &mut
     let name = row.shown(process::name);
     let full = row.shown(process::command);
     let plain = if line.beside { theme.dim } else { theme.text };
-    if row.raw(process::kernel) == Some(1) || (full.is_empty() && !name.is_empty()) {
+    if row.raw(process::kernel) == Some(1) {
         canvas.text(x, 0, &short!("[{name}]"), theme.dim.over(back));
         return;
     }
     let bright = if line.beside { theme.dim } else { theme.accent };
-    if !app.table.full_commands {
+    // A command that was not read yet, or that nobody may read, still has a name.
+    if !app.table.full_commands || full.is_empty() {
         canvas.field(x, 0, canvas.width().saturating_sub(x), name, bright.over(back));
         return;
     }

@@ -5,7 +5,8 @@
 use std::cmp::Ordering;
 
 use retop_model::family::process;
-use retop_model::{FamilyId, Key, Row, Snapshot, Text};
+use retop_model::filter::{Matches, Verdict};
+use retop_model::{FamilyId, Key, Row, Snapshot};
 
 use super::column::{Col, Form};
 use crate::tui::filter::Filter;
@@ -49,12 +50,12 @@ pub struct Order {
     pub all: usize,
     /// Processes that the filter hides.
     pub hidden: usize,
+    /// Processes of which it cannot tell, and which it hides too.
+    pub unknown: usize,
     values: Vec<f64>,
     /// 0: hidden. 1: an ancestor of what is shown. 2: shown.
     shown: Vec<u8>,
-    verdicts: Vec<Verdict>,
-    verdicts_before: Vec<Verdict>,
-    filter: String,
+    matches: Matches,
     index: Vec<u32>,
     parents: Vec<u32>,
     children: Vec<u32>,
@@ -62,15 +63,6 @@ pub struct Order {
     stack: Vec<Line>,
     /// The order so far, by key: rows that are held stay at their rank.
     ranks: Vec<(Key, u32)>,
-}
-
-/// What the filter said of a process, and of which texts.
-#[derive(Clone, Debug)]
-struct Verdict {
-    key: Key,
-    name: Option<Text>,
-    command: Option<Text>,
-    matched: bool,
 }
 
 /// No parent among the rows.
@@ -112,42 +104,20 @@ impl Order {
         self.ranks.sort_unstable_by_key(|&(key, _)| key);
     }
 
-    /// Asks the filter, of each process once: again only if its texts changed.
+    /// Asks the filter. What depends on something unknown is hidden, and counted.
     fn judge(&mut self, now: &Snapshot, wish: &Wish<'_>) {
-        let text = wish.filter.map_or("", Filter::text);
-        if self.filter != text {
-            text.clone_into(&mut self.filter);
-            self.verdicts.clear();
-        }
-        std::mem::swap(&mut self.verdicts, &mut self.verdicts_before);
-        self.verdicts.clear();
         self.shown.clear();
-        self.hidden = 0;
-        let mut before = self.verdicts_before.iter().peekable();
+        (self.hidden, self.unknown) = (0, 0);
         for row in now.rows(FamilyId::Process) {
             let kernel = !wish.kernel && row.raw(process::kernel) == Some(1);
-            let matched = wish.filter.is_none_or(|filter| {
-                let key = row.key();
-                while before.next_if(|verdict| verdict.key < key).is_some() {}
-                let known = before.peek().filter(|verdict| {
-                    verdict.key == key
-                        && same(verdict.name.as_ref(), row.text(process::name))
-                        && same(verdict.command.as_ref(), row.text(process::command))
-                });
-                let verdict = known.map_or_else(
-                    || Verdict {
-                        key,
-                        name: row.text(process::name).cloned(),
-                        command: row.text(process::command).cloned(),
-                        matched: filter.matches(row),
-                    },
-                    |&known| known.clone(),
-                );
-                self.verdicts.push(verdict);
-                self.verdicts.last().is_some_and(|verdict| verdict.matched)
-            });
-            self.hidden += usize::from(!matched);
-            self.shown.push(if matched && !kernel { 2 } else { 0 });
+            let verdict =
+                wish.filter.map_or(Verdict::Yes, |filter| filter.judge(row, &mut self.matches));
+            match verdict {
+                Verdict::Yes => {}
+                Verdict::No => self.hidden += 1,
+                Verdict::Unknown => self.unknown += 1,
+            }
+            self.shown.push(if verdict == Verdict::Yes && !kernel { 2 } else { 0 });
         }
     }
 
@@ -253,14 +223,6 @@ impl Order {
                 self.push_children(line.row, Line::default(), 0);
             }
         }
-    }
-}
-
-fn same(a: Option<&Text>, b: Option<&Text>) -> bool {
-    match (a, b) {
-        (Some(a), Some(b)) => a.same(b) || a == b,
-        (None, None) => true,
-        _ => false,
     }
 }
 
