@@ -7,7 +7,8 @@ use retop_engine::{Demand, Rows};
 use retop_model::family::process;
 use retop_model::filter::FilterError;
 use retop_model::human::Size;
-use retop_model::{FamilyId, Field, Key, Snapshot};
+use retop_model::metric::Slot;
+use retop_model::{FamilyId, Field, Key, Row, Snapshot};
 
 use super::dialog::{Overlay, SIGNALS, SignalDialog};
 use super::edit::Editor;
@@ -82,6 +83,9 @@ pub struct Message {
     pub wrong: bool,
 }
 
+/// How long a row that left the screen is still read in full.
+const REMEMBERED_NS: u64 = 10_000_000_000;
+
 /// Everything on the screen.
 pub struct App {
     /// How it looks.
@@ -108,6 +112,8 @@ pub struct App {
     pub overlay: Overlay,
     /// The process whose details are shown.
     pub details: Option<Key>,
+    /// Rows that are or were on the screen, and when last.
+    seen: Vec<(Key, u64)>,
     /// Why what is being typed is no filter yet.
     pub filter_error: Option<FilterError>,
     /// What was found last.
@@ -144,6 +150,7 @@ impl App {
             table,
             overlay: Overlay::None,
             details: None,
+            seen: Vec::with_capacity(512),
             filter_error: None,
             search: None,
             core_view: options.core_view,
@@ -162,6 +169,23 @@ impl App {
             self.now = Some(Arc::clone(snapshot));
             self.sort();
         }
+    }
+
+    /// Notes which rows are on the screen. Those that leave it are asked for a while longer: a row
+    /// that comes and goes would otherwise never have the two samples that a rate takes.
+    fn note_seen(&mut self) {
+        let Some(now) = &self.now else { return };
+        let moment = now.stamp().monotonic_ns;
+        for line in self.table.visible() {
+            let Some(row) = now.row(FamilyId::Process, line.row as usize) else { continue };
+            let key = row.key();
+            match self.seen.iter_mut().find(|(seen, _)| *seen == key) {
+                Some((_, last)) => *last = moment,
+                None => self.seen.push((key, moment)),
+            }
+        }
+        let long_ago = moment.saturating_sub(REMEMBERED_NS);
+        self.seen.retain(|&(_, last)| last >= long_ago);
     }
 
     /// Puts the table in order again.
@@ -190,6 +214,7 @@ impl App {
         if let Some(now) = &self.now {
             self.table.clamp(now);
         }
+        self.note_seen();
     }
 
     /// What the engine shall read for this screen.
@@ -203,12 +228,7 @@ impl App {
             );
             demand.want(family, !costly);
         }
-        let mut keys: Vec<Key> = Vec::with_capacity(self.table.page + 1);
-        if let Some(now) = self.now.as_deref() {
-            for line in self.table.visible() {
-                keys.extend(now.row(FamilyId::Process, line.row as usize).map(|row| row.key()));
-            }
-        }
+        let mut keys: Vec<Key> = self.seen.iter().map(|&(key, _)| key).collect();
         keys.extend(self.details);
         keys.sort_unstable();
         keys.dedup();
@@ -624,16 +644,23 @@ impl App {
         super::units::missing(self.now.as_deref().is_some_and(|now| !now.has_rates()))
     }
 
-    /// True if numbers of that form wait for a second sample.
+    /// True if a rate of that row has its first sample and waits for the second: the row is new,
+    /// or was not read so closely before.
     #[must_use]
-    pub fn is_pending(&self, form: Form) -> bool {
-        let rate = match form {
-            Form::Percent(field) | Form::Size(field) | Form::Count(field) => {
-                matches!(field.slot, retop_model::metric::Slot::Derived(_))
-            }
-            _ => false,
+    pub fn is_pending(&self, row: Row<'_>, form: Form) -> bool {
+        let (Form::Percent(field) | Form::Size(field) | Form::Count(field)) = form else {
+            return false;
         };
-        rate && self.now.as_deref().is_some_and(|now| !now.has_rates())
+        if !matches!(field.slot, Slot::Derived(_)) || field == process::memory_ratio {
+            return false;
+        }
+        let of_counter = |rate: Field, counter: Field| field == rate && row.raw(counter).is_some();
+        row.is_new()
+            || self.now.as_deref().is_some_and(|now| !now.has_rates())
+            || of_counter(process::read_bytes_per_second, process::read_bytes)
+            || of_counter(process::written_bytes_per_second, process::written_bytes)
+            || of_counter(process::io_bytes_per_second, process::read_bytes)
+            || of_counter(process::switches_per_second, process::voluntary_switches)
     }
 }
 

@@ -174,7 +174,7 @@ fn one(
 /// A number's text and look. Nothing is `–`, what is still to come `…`, zero is dim.
 fn cell(app: &App, row: Row<'_>, form: Form) -> (Text, Pen) {
     let theme = &app.theme;
-    let missing = || (short!("{}", units::missing(app.is_pending(form))), theme.dim);
+    let missing = || (short!("{}", units::missing(app.is_pending(row, form))), theme.dim);
     let shown = |value: f64, text: Text| (text, if value == 0.0 { theme.dim } else { theme.text });
     match form {
         Form::State => {

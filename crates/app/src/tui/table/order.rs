@@ -56,6 +56,8 @@ pub struct Order {
     /// 0: hidden. 1: an ancestor of what is shown. 2: shown.
     shown: Vec<u8>,
     matches: Matches,
+    /// Threads of the kernel, which among equals come last: people look for programs.
+    kernel: Vec<bool>,
     index: Vec<u32>,
     parents: Vec<u32>,
     children: Vec<u32>,
@@ -86,11 +88,16 @@ impl Order {
         } else {
             let count = u32::try_from(self.all).unwrap_or(u32::MAX);
             self.index.extend((0..count).filter(|&row| self.shown[row as usize] == 2));
-            let (values, ranks) = (&self.values, &self.ranks);
+            let (values, kernel, ranks) = (&self.values, &self.kernel, &self.ranks);
             if wish.hold {
                 self.index.sort_unstable_by_key(|&row| (rank(ranks, now, row), row));
             } else {
-                self.index.sort_unstable_by(|&a, &b| compare(now, wish, values, a, b));
+                self.index.sort_unstable_by(|&a, &b| {
+                    let last = |row: u32| kernel[row as usize];
+                    // Rows are in order of their keys, so that equals do not dance.
+                    let equals = || last(a).cmp(&last(b)).then(a.cmp(&b));
+                    compare(now, wish, values, a, b).then_with(equals)
+                });
             }
             self.lines.clear();
             self.lines.extend(self.index.iter().map(|&row| Line { row, ..Line::default() }));
@@ -107,9 +114,11 @@ impl Order {
     /// Asks the filter. What depends on something unknown is hidden, and counted.
     fn judge(&mut self, now: &Snapshot, wish: &Wish<'_>) {
         self.shown.clear();
+        self.kernel.clear();
         (self.hidden, self.unknown) = (0, 0);
         for row in now.rows(FamilyId::Process) {
-            let kernel = !wish.kernel && row.raw(process::kernel) == Some(1);
+            let kernel = row.raw(process::kernel) == Some(1);
+            self.kernel.push(kernel);
             let verdict =
                 wish.filter.map_or(Verdict::Yes, |filter| filter.judge(row, &mut self.matches));
             match verdict {
@@ -117,7 +126,11 @@ impl Order {
                 Verdict::No => self.hidden += 1,
                 Verdict::Unknown => self.unknown += 1,
             }
-            self.shown.push(if verdict == Verdict::Yes && !kernel { 2 } else { 0 });
+            self.shown.push(if verdict == Verdict::Yes && (wish.kernel || !kernel) {
+                2
+            } else {
+                0
+            });
         }
     }
 
@@ -256,7 +269,7 @@ fn compare(now: &Snapshot, wish: &Wish<'_>, values: &[f64], a: u32, b: u32) -> O
         })
     };
     let turned = |order: Ordering| if wish.descending { order.reverse() } else { order };
-    let order = match wish.sort.get().form {
+    match wish.sort.get().form {
         Form::Text(_) | Form::Command => turned(text(a).cmp(text(b))),
         _ => {
             let (x, y) = (values[a as usize], values[b as usize]);
@@ -268,7 +281,5 @@ fn compare(now: &Snapshot, wish: &Wish<'_>, values: &[f64], a: u32, b: u32) -> O
                 (false, false) => turned(x.total_cmp(&y)),
             }
         }
-    };
-    // Rows are in order of their keys, so that equals do not dance.
-    order.then(a.cmp(&b))
+    }
 }
