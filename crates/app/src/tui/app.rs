@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use retop_engine::{Demand, Rows};
 use retop_model::family::process;
+use retop_model::filter::FilterError;
 use retop_model::human::Size;
-use retop_model::{FamilyId, Key, Snapshot};
+use retop_model::metric::Slot;
+use retop_model::{FamilyId, Field, Key, Row, Snapshot};
 
 use super::dialog::{Overlay, SIGNALS, SignalDialog};
 use super::edit::Editor;
@@ -107,6 +108,10 @@ pub struct App {
     pub overlay: Overlay,
     /// The process whose details are shown.
     pub details: Option<Key>,
+    /// Rows that are or were on the screen, and when last.
+    pub(super) seen: Vec<(Key, u64)>,
+    /// Why what is being typed is no filter yet.
+    pub filter_error: Option<FilterError>,
     /// What was found last.
     pub search: Option<Filter>,
     /// How cores are drawn.
@@ -126,7 +131,8 @@ impl App {
     #[must_use]
     pub fn new(options: &Options) -> App {
         let mut table = Table::default();
-        table.filter = options.filter.as_deref().and_then(Filter::parse);
+        // The command line has refused what is no filter.
+        table.filter = options.filter.as_deref().and_then(|text| Filter::parse(text).ok()?);
         App {
             theme: Theme::new(&options.theme, options.depth),
             glyphs: options.glyphs,
@@ -140,6 +146,8 @@ impl App {
             table,
             overlay: Overlay::None,
             details: None,
+            seen: Vec::with_capacity(512),
+            filter_error: None,
             search: None,
             core_view: options.core_view,
             choice: options.layout,
@@ -185,40 +193,7 @@ impl App {
         if let Some(now) = &self.now {
             self.table.clamp(now);
         }
-    }
-
-    /// What the engine shall read for this screen.
-    #[must_use]
-    pub fn demand(&self) -> Demand {
-        let mut demand = Demand::default();
-        for family in FamilyId::all() {
-            let costly = matches!(
-                family,
-                FamilyId::Interrupt | FamilyId::IdleState | FamilyId::Thread | FamilyId::Cgroup
-            );
-            demand.want(family, !costly);
-        }
-        let mut keys: Vec<Key> = Vec::with_capacity(self.table.page + 1);
-        if let Some(now) = self.now.as_deref() {
-            for line in self.table.visible() {
-                keys.extend(now.row(FamilyId::Process, line.row as usize).map(|row| row.key()));
-            }
-        }
-        keys.extend(self.details);
-        keys.sort_unstable();
-        keys.dedup();
-        let sorted_by = |cols: &[Col]| cols.contains(&self.table.sort);
-        let rows = |all: bool| if all { Rows::All } else { Rows::Keys(keys.clone()) };
-        demand.processes.io =
-            rows(sorted_by(&[Col::Read, Col::Written, Col::Io, Col::ReadAll, Col::WrittenAll]));
-        demand.processes.status = rows(sorted_by(&[Col::Swap, Col::Switches]));
-        demand.processes.memory = rows(sorted_by(&[Col::Shared]));
-        let shows_shares = self.table.set == super::table::column::Set::Memory;
-        if shows_shares || self.details.is_some() {
-            demand.processes.proportional = rows(false);
-        }
-        demand.processes.texts = true;
-        demand
+        self.note_seen();
     }
 
     /// Where keys go.
@@ -265,11 +240,15 @@ impl App {
     fn typed(&mut self) {
         match &self.overlay {
             Overlay::Filter(editor, _) => {
-                self.table.filter = Filter::parse(editor.text());
+                // The last good filter stays in force until the next one is whole.
+                match Filter::parse(editor.text()) {
+                    Ok(filter) => (self.table.filter, self.filter_error) = (filter, None),
+                    Err(error) => self.filter_error = Some(error),
+                }
                 self.sort();
             }
             Overlay::Find(editor, origin) => {
-                self.search = Filter::parse(editor.text());
+                self.search = Filter::parse(editor.text()).unwrap_or_default();
                 let origin = *origin;
                 self.go_to_match(origin, false);
             }
@@ -504,6 +483,7 @@ impl App {
             }
             return;
         }
+        self.filter_error = None;
         match (action, std::mem::replace(&mut self.overlay, Overlay::None)) {
             (Action::LineAccept, _) => {}
             (Action::LineDrop, Overlay::Filter(_, before)) => self.table.filter = before,
@@ -601,16 +581,23 @@ impl App {
         super::units::missing(self.now.as_deref().is_some_and(|now| !now.has_rates()))
     }
 
-    /// True if numbers of that form wait for a second sample.
+    /// True if a rate of that row has its first sample and waits for the second: the row is new,
+    /// or was not read so closely before.
     #[must_use]
-    pub fn is_pending(&self, form: Form) -> bool {
-        let rate = match form {
-            Form::Percent(field) | Form::Size(field) | Form::Count(field) => {
-                matches!(field.slot, retop_model::metric::Slot::Derived(_))
-            }
-            _ => false,
+    pub fn is_pending(&self, row: Row<'_>, form: Form) -> bool {
+        let (Form::Percent(field) | Form::Size(field) | Form::Count(field)) = form else {
+            return false;
         };
-        rate && self.now.as_deref().is_some_and(|now| !now.has_rates())
+        if !matches!(field.slot, Slot::Derived(_)) || field == process::memory_ratio {
+            return false;
+        }
+        let of_counter = |rate: Field, counter: Field| field == rate && row.raw(counter).is_some();
+        row.is_new()
+            || self.now.as_deref().is_some_and(|now| !now.has_rates())
+            || of_counter(process::read_bytes_per_second, process::read_bytes)
+            || of_counter(process::written_bytes_per_second, process::written_bytes)
+            || of_counter(process::io_bytes_per_second, process::read_bytes)
+            || of_counter(process::switches_per_second, process::voluntary_switches)
     }
 }
 

@@ -1,40 +1,24 @@
-//! Which processes are shown: a pattern against name and command.
-//!
-//! One function decides, so that the whole filter language can take its place.
+//! The filter as the screen has it: what was typed, and what that means.
 
-use regex_lite::{Regex, RegexBuilder};
-use retop_model::Row;
-use retop_model::family::process;
+use retop_model::filter::{self, Expression, FilterError, FilterKind, Matches, Target, Verdict};
+use retop_model::{Field, Row};
 
 /// A filter in force.
 #[derive(Clone, Debug)]
 pub struct Filter {
     text: String,
-    pattern: Pattern,
-}
-
-#[derive(Clone, Debug)]
-enum Pattern {
-    Regex(Regex),
-    Literal(String),
+    filter: filter::Filter,
 }
 
 impl Filter {
-    /// What somebody typed; nothing for nothing. Text that is no regex is matched as it stands.
-    /// Small letters match capitals too; a capital asks for itself.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Filter> {
-        let wanted = text.trim();
-        if wanted.is_empty() {
-            return None;
-        }
-        let any_case = !wanted.chars().any(char::is_uppercase);
-        let regex = RegexBuilder::new(wanted).case_insensitive(any_case).build();
-        let pattern = match regex {
-            Ok(regex) => Pattern::Regex(regex),
-            Err(_) => Pattern::Literal(wanted.to_lowercase()),
-        };
-        Some(Filter { text: text.to_owned(), pattern })
+    /// What somebody typed; nothing for nothing.
+    ///
+    /// # Errors
+    ///
+    /// The column at which the text stops being a filter.
+    pub fn parse(text: &str) -> Result<Option<Filter>, FilterError> {
+        let filter = filter::Filter::parse(text)?;
+        Ok((!filter.is_empty()).then(|| Filter { text: text.to_owned(), filter }))
     }
 
     /// As it was typed.
@@ -46,44 +30,57 @@ impl Filter {
     /// How it was understood.
     #[must_use]
     pub fn kind(&self) -> &'static str {
-        match self.pattern {
-            Pattern::Regex(_) => "regex",
-            Pattern::Literal(_) => "literal",
+        match self.filter.kind() {
+            FilterKind::Expression => "expr",
+            FilterKind::Regex => "regex",
+            FilterKind::Literal => "literal",
         }
     }
 
-    /// True if the process shall be shown. Looks at its name and its command alone, so that the
-    /// answer stands until one of them changes.
+    /// What it says of a process, patterns from memory.
+    pub fn judge(&self, row: Row<'_>, known: &mut Matches) -> Verdict {
+        known.test(&self.filter, row)
+    }
+
+    /// True if it surely means that process.
     #[must_use]
     pub fn matches(&self, row: Row<'_>) -> bool {
-        self.finds(row.shown(process::name)) || self.finds(row.shown(process::command))
+        self.filter.test(row) == Verdict::Yes
     }
 
-    fn finds(&self, text: &str) -> bool {
-        match &self.pattern {
-            Pattern::Regex(regex) => regex.is_match(text),
-            Pattern::Literal(wanted) => text.to_lowercase().contains(wanted),
+    /// True if its answer hangs on one of these numbers: they are then wanted of every process.
+    #[must_use]
+    pub fn needs(&self, fields: &[Field]) -> bool {
+        uses(self.filter.expression(), fields)
+    }
+}
+
+fn uses(part: &Expression, fields: &[Field]) -> bool {
+    match part {
+        Expression::And(parts) | Expression::Or(parts) => {
+            parts.iter().any(|part| uses(part, fields))
         }
+        Expression::Not(part) => uses(part, fields),
+        Expression::Has(name) | Expression::Compare(name, _) => {
+            matches!(name.target, Target::Number(field, _) if fields.contains(&field))
+        }
+        Expression::Pattern(_) => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use retop_model::family::process;
 
     #[test]
-    fn patterns_are_understood() {
-        let cases = [
-            ("py(thon|2)", "regex", "/usr/bin/PYTHON -m x", true),
-            ("python|ollama", "regex", "ollama serve", true),
-            ("Python", "regex", "python", false),
-            ("a(", "literal", "A(b", true),
-            ("^/sbin", "regex", "/usr/sbin/x", false),
-        ];
-        for (text, kind, command, found) in cases {
-            let filter = Filter::parse(text).expect("not empty");
-            assert_eq!((filter.kind(), filter.finds(command)), (kind, found), "{text}");
+    fn what_a_filter_needs_is_known() {
+        let io = [process::read_bytes_per_second, process::written_bytes_per_second];
+        for (text, needs) in [("rd>1M", true), ("!(x or wr>0)", true), ("cpu>1 x", false)] {
+            let filter = Filter::parse(text).expect("a filter").expect("not empty");
+            assert_eq!(filter.needs(&io), needs, "{text}");
         }
-        assert!(Filter::parse("  ").is_none());
+        assert!(Filter::parse("  ").expect("a filter").is_none());
+        assert!(Filter::parse("cpu>").is_err());
     }
 }

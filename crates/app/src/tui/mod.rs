@@ -4,6 +4,7 @@
 //! changed. Everything it needs of the world is an argument.
 
 pub mod app;
+mod demand;
 pub mod dialog;
 pub mod edit;
 pub mod filter;

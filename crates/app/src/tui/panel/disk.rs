@@ -44,7 +44,12 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         device(app, row, &mut inner.region(Rect::new(1, y, facts.saturating_sub(1), 1)));
         y += 1;
     }
-    let mut mounts = now.rows(FamilyId::Filesystem);
+    // What lives in memory says nothing of a disk.
+    let in_memory = |row: &Row<'_>| {
+        matches!(row.shown(filesystem::fstype), "tmpfs" | "devtmpfs" | "ramfs" | "overlay")
+            && row.shown(filesystem::mountpoint) != "/"
+    };
+    let mut mounts = now.rows(FamilyId::Filesystem).filter(|row| !in_memory(row));
     while y < height
         && let Some(row) = mounts.next()
     {

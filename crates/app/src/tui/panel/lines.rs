@@ -22,9 +22,18 @@ pub fn message(app: &App, canvas: &mut Canvas<'_>) {
             canvas.fill(all, theme.text);
             let kind = app.table.filter.as_ref().map_or("", |filter| filter.kind());
             let order = &app.table.order;
-            let shown = order.all - order.hidden;
-            let right = short!("[{kind}] {shown} shown, {} hidden", order.hidden);
-            input(app, canvas, "Filter", editor, if kind.is_empty() { "" } else { &right });
+            let shown = order.all - order.hidden - order.unknown;
+            let mut right = short!("[{kind}] {shown} shown, {} hidden", order.hidden);
+            if order.unknown > 0 {
+                right.push(&short!(", {} unknown", order.unknown));
+            }
+            if kind.is_empty() {
+                right = short!("");
+            }
+            if let Some(error) = &app.filter_error {
+                right = short!("{error}");
+            }
+            input(app, canvas, "Filter", editor, &right);
         }
         Overlay::Find(editor, _) => {
             canvas.fill(all, theme.text);
@@ -51,7 +60,8 @@ fn input(app: &App, canvas: &mut Canvas<'_>, name: &str, editor: &Editor, right:
     let end = canvas.width();
     let shows_right = end > x + right_room + 20;
     if shows_right {
-        canvas.right(end - 1, 0, right, theme.dim);
+        let pen = if app.filter_error.is_some() { theme.warn } else { theme.dim };
+        canvas.right(end - 1, 0, right, pen);
     }
     let room = end.saturating_sub(x + if shows_right { right_room } else { 1 });
     let mut canvas = canvas.region(Rect::new(x, 0, room, 1));

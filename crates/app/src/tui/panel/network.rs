@@ -49,7 +49,9 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         let mut lower = inner.region(Rect::new(facts, half, past, height - half));
         chart(&mut lower, &history.sent, full(&history.sent), &theme.fill, true);
     }
-    for (row, y) in links(now).zip(0..height) {
+    let up = |row: &Row<'_>| row.state(network::link) != Some("down");
+    let there = links(now).filter(up).chain(links(now).filter(|row| !up(row)));
+    for (row, y) in there.zip(0..height) {
         link(app, row, &mut inner.region(Rect::new(1, y, facts.saturating_sub(1), 1)));
     }
 }

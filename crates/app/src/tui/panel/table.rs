@@ -174,7 +174,7 @@ fn one(
 /// A number's text and look. Nothing is `–`, what is still to come `…`, zero is dim.
 fn cell(app: &App, row: Row<'_>, form: Form) -> (Text, Pen) {
     let theme = &app.theme;
-    let missing = || (short!("{}", units::missing(app.is_pending(form))), theme.dim);
+    let missing = || (short!("{}", units::missing(app.is_pending(row, form))), theme.dim);
     let shown = |value: f64, text: Text| (text, if value == 0.0 { theme.dim } else { theme.text });
     match form {
         Form::State => {
@@ -238,12 +238,13 @@ fn command(app: &App, row: Row<'_>, line: &Line, back: Option<Pen>, canvas: &mut
     let name = row.shown(process::name);
     let full = row.shown(process::command);
     let plain = if line.beside { theme.dim } else { theme.text };
-    if row.raw(process::kernel) == Some(1) || (full.is_empty() && !name.is_empty()) {
+    if row.raw(process::kernel) == Some(1) {
         canvas.text(x, 0, &short!("[{name}]"), theme.dim.over(back));
         return;
     }
     let bright = if line.beside { theme.dim } else { theme.accent };
-    if !app.table.full_commands {
+    // A command that was not read yet, or that nobody may read, still has a name.
+    if !app.table.full_commands || full.is_empty() {
         canvas.field(x, 0, canvas.width().saturating_sub(x), name, bright.over(back));
         return;
     }

@@ -1,6 +1,8 @@
 //! Where panels draw: four calls (put, text, fill, region), clipped to an area.
 
-use ratatui_core::buffer::{Buffer, Cell};
+use std::num::NonZeroU16;
+
+use ratatui_core::buffer::{Buffer, Cell, CellDiffOption};
 use ratatui_core::layout::Rect;
 use ratatui_core::style::{Color, Modifier};
 use unicode_width::UnicodeWidthChar;
@@ -155,22 +157,18 @@ impl<'a> Canvas<'a> {
     /// Draws one character; the column after it. Control characters and characters without width
     /// draw nothing; a wide one that does not fit becomes blank.
     pub fn put(&mut self, x: u16, y: u16, c: char, pen: Pen) -> u16 {
-        let wide = match c {
-            ' '..='~' => false,
-            _ => match c.width() {
-                Some(1) => false,
-                Some(2) => true,
-                _ => return x,
-            },
+        let (c, wide) = match char_width(c) {
+            0 => return x,
+            1 => (c, false),
+            2 => (c, true),
+            // One vowel sign of Khmer takes three; no terminal agrees with another on it.
+            _ => return self.put(x, y, '?', pen),
         };
         if !wide {
             self.mend(x, y, x);
             if let Some(cell) = self.cell(x, y) {
-                if c == ' ' {
-                    cell.set_symbol(" ")
-                } else {
-                    cell.set_char(c)
-                };
+                cell.set_char(c);
+                cell.diff_option = diff_option(c);
                 paint(cell, pen);
             }
             return x.saturating_add(1);
@@ -182,10 +180,12 @@ impl<'a> Canvas<'a> {
         self.mend(x, y, x + 1);
         if let Some(cell) = self.cell(x, y) {
             cell.set_char(c);
+            cell.diff_option = CellDiffOption::None;
             paint(cell, pen);
         }
         if let Some(cell) = self.cell(x + 1, y) {
             cell.set_symbol(OTHER_HALF);
+            cell.diff_option = CellDiffOption::None;
             paint(cell, pen);
         }
         after
@@ -227,7 +227,7 @@ impl<'a> Canvas<'a> {
         let mut at = x;
         let mut chars = text.chars();
         while let Some(c) = chars.next() {
-            let cells = char_width(c);
+            let cells = width(c.encode_utf8(&mut [0; 4]));
             if at + cells > end || (at + cells == end && width(chars.as_str()) > 0) {
                 if at < end {
                     let dots = if self.glyphs == Glyphs::Ascii { '~' } else { '…' };
@@ -268,6 +268,15 @@ impl<'a> Canvas<'a> {
     }
 }
 
+/// The two half-width sound marks of katakana take one cell. ratatui-core 0.1.2 adds one to what
+/// unicode-width 0.2.3 gives them already, and would pass over the cell after them.
+fn diff_option(c: char) -> CellDiffOption {
+    match c {
+        '\u{ff9e}' | '\u{ff9f}' => CellDiffOption::ForcedWidth(NonZeroU16::MIN),
+        _ => CellDiffOption::None,
+    }
+}
+
 fn paint(cell: &mut Cell, pen: Pen) {
     cell.fg = pen.fg;
     cell.bg = pen.bg;
@@ -275,12 +284,17 @@ fn paint(cell: &mut Cell, pen: Pen) {
 }
 
 fn char_width(c: char) -> u16 {
-    if (' '..='~').contains(&c) { 1 } else { c.width().map_or(0, |cells| cells as u16) }
+    if (' '..='~').contains(&c) {
+        return 1;
+    }
+    c.width().map_or(0, |cells| cells as u16)
 }
 
 /// Cells that a text takes.
 #[must_use]
 pub fn width(text: &str) -> u16 {
+    // One that is not drawn as it is counts as the `?` that stands for it.
+    let char_width = |c| Some(char_width(c)).filter(|&cells| cells <= 2).unwrap_or(1);
     if text.is_ascii() {
         return u16::try_from(text.len()).unwrap_or(u16::MAX);
     }
@@ -327,6 +341,16 @@ mod tests {
                 canvas.put(end, 0, '|', pen);
             });
             assert_eq!(got, *want, "{text} in {room}");
+        }
+    }
+
+    /// The diff and the canvas must agree on every character.
+    #[test]
+    fn every_character_takes_the_cells_that_the_diff_counts() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 1));
+        for c in (' '..=char::MAX).filter(|c| char_width(*c) > 0) {
+            let end = Canvas::new(&mut buffer, Glyphs::Braille).put(0, 0, c, Pen::default());
+            assert_eq!(buffer[(0, 0)].cell_width(), end, "{c:?}");
         }
     }
 

@@ -131,7 +131,7 @@ mod tests {
     type Scene = Vec<(u16, u16, String, Pen)>;
 
     fn scene() -> impl Strategy<Value = Scene> {
-        let text = prop_oneof!["[ -~]{0,12}", "[ a日本語🦀é⣿█]{0,8}"];
+        let text = prop_oneof!["[ -~]{0,12}", "[ a日本語🦀é⣿█ﾊﾟﾞ]{0,8}"];
         prop::collection::vec((0..WIDTH, 0..HEIGHT, text, pen()), 0..14)
     }
 

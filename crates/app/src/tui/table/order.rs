@@ -5,7 +5,8 @@
 use std::cmp::Ordering;
 
 use retop_model::family::process;
-use retop_model::{FamilyId, Key, Row, Snapshot, Text};
+use retop_model::filter::{Matches, Verdict};
+use retop_model::{FamilyId, Key, Row, Snapshot};
 
 use super::column::{Col, Form};
 use crate::tui::filter::Filter;
@@ -49,12 +50,14 @@ pub struct Order {
     pub all: usize,
     /// Processes that the filter hides.
     pub hidden: usize,
+    /// Processes of which it cannot tell, and which it hides too.
+    pub unknown: usize,
     values: Vec<f64>,
     /// 0: hidden. 1: an ancestor of what is shown. 2: shown.
     shown: Vec<u8>,
-    verdicts: Vec<Verdict>,
-    verdicts_before: Vec<Verdict>,
-    filter: String,
+    matches: Matches,
+    /// Threads of the kernel, which among equals come last: people look for programs.
+    kernel: Vec<bool>,
     index: Vec<u32>,
     parents: Vec<u32>,
     children: Vec<u32>,
@@ -62,15 +65,6 @@ pub struct Order {
     stack: Vec<Line>,
     /// The order so far, by key: rows that are held stay at their rank.
     ranks: Vec<(Key, u32)>,
-}
-
-/// What the filter said of a process, and of which texts.
-#[derive(Clone, Debug)]
-struct Verdict {
-    key: Key,
-    name: Option<Text>,
-    command: Option<Text>,
-    matched: bool,
 }
 
 /// No parent among the rows.
@@ -94,11 +88,16 @@ impl Order {
         } else {
             let count = u32::try_from(self.all).unwrap_or(u32::MAX);
             self.index.extend((0..count).filter(|&row| self.shown[row as usize] == 2));
-            let (values, ranks) = (&self.values, &self.ranks);
+            let (values, kernel, ranks) = (&self.values, &self.kernel, &self.ranks);
             if wish.hold {
                 self.index.sort_unstable_by_key(|&row| (rank(ranks, now, row), row));
             } else {
-                self.index.sort_unstable_by(|&a, &b| compare(now, wish, values, a, b));
+                self.index.sort_unstable_by(|&a, &b| {
+                    let last = |row: u32| kernel[row as usize];
+                    // Rows are in order of their keys, so that equals do not dance.
+                    let equals = || last(a).cmp(&last(b)).then(a.cmp(&b));
+                    compare(now, wish, values, a, b).then_with(equals)
+                });
             }
             self.lines.clear();
             self.lines.extend(self.index.iter().map(|&row| Line { row, ..Line::default() }));
@@ -112,42 +111,26 @@ impl Order {
         self.ranks.sort_unstable_by_key(|&(key, _)| key);
     }
 
-    /// Asks the filter, of each process once: again only if its texts changed.
+    /// Asks the filter. What depends on something unknown is hidden, and counted.
     fn judge(&mut self, now: &Snapshot, wish: &Wish<'_>) {
-        let text = wish.filter.map_or("", Filter::text);
-        if self.filter != text {
-            text.clone_into(&mut self.filter);
-            self.verdicts.clear();
-        }
-        std::mem::swap(&mut self.verdicts, &mut self.verdicts_before);
-        self.verdicts.clear();
         self.shown.clear();
-        self.hidden = 0;
-        let mut before = self.verdicts_before.iter().peekable();
+        self.kernel.clear();
+        (self.hidden, self.unknown) = (0, 0);
         for row in now.rows(FamilyId::Process) {
-            let kernel = !wish.kernel && row.raw(process::kernel) == Some(1);
-            let matched = wish.filter.is_none_or(|filter| {
-                let key = row.key();
-                while before.next_if(|verdict| verdict.key < key).is_some() {}
-                let known = before.peek().filter(|verdict| {
-                    verdict.key == key
-                        && same(verdict.name.as_ref(), row.text(process::name))
-                        && same(verdict.command.as_ref(), row.text(process::command))
-                });
-                let verdict = known.map_or_else(
-                    || Verdict {
-                        key,
-                        name: row.text(process::name).cloned(),
-                        command: row.text(process::command).cloned(),
-                        matched: filter.matches(row),
-                    },
-                    |&known| known.clone(),
-                );
-                self.verdicts.push(verdict);
-                self.verdicts.last().is_some_and(|verdict| verdict.matched)
+            let kernel = row.raw(process::kernel) == Some(1);
+            self.kernel.push(kernel);
+            let verdict =
+                wish.filter.map_or(Verdict::Yes, |filter| filter.judge(row, &mut self.matches));
+            match verdict {
+                Verdict::Yes => {}
+                Verdict::No => self.hidden += 1,
+                Verdict::Unknown => self.unknown += 1,
+            }
+            self.shown.push(if verdict == Verdict::Yes && (wish.kernel || !kernel) {
+                2
+            } else {
+                0
             });
-            self.hidden += usize::from(!matched);
-            self.shown.push(if matched && !kernel { 2 } else { 0 });
         }
     }
 
@@ -256,14 +239,6 @@ impl Order {
     }
 }
 
-fn same(a: Option<&Text>, b: Option<&Text>) -> bool {
-    match (a, b) {
-        (Some(a), Some(b)) => a.same(b) || a == b,
-        (None, None) => true,
-        _ => false,
-    }
-}
-
 /// New rows come last.
 fn rank(ranks: &[(Key, u32)], now: &Snapshot, row: u32) -> u32 {
     let key = now.row(FamilyId::Process, row as usize).map(Row::key).unwrap_or_default();
@@ -294,7 +269,7 @@ fn compare(now: &Snapshot, wish: &Wish<'_>, values: &[f64], a: u32, b: u32) -> O
         })
     };
     let turned = |order: Ordering| if wish.descending { order.reverse() } else { order };
-    let order = match wish.sort.get().form {
+    match wish.sort.get().form {
         Form::Text(_) | Form::Command => turned(text(a).cmp(text(b))),
         _ => {
             let (x, y) = (values[a as usize], values[b as usize]);
@@ -306,7 +281,5 @@ fn compare(now: &Snapshot, wish: &Wish<'_>, values: &[f64], a: u32, b: u32) -> O
                 (false, false) => turned(x.total_cmp(&y)),
             }
         }
-    };
-    // Rows are in order of their keys, so that equals do not dance.
-    order.then(a.cmp(&b))
+    }
 }

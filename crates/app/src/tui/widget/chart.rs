@@ -46,6 +46,7 @@ pub fn chart(
             let level = level(back, height * parts);
             (level, level)
         };
+        let share = f64::from(older.max(newer)) / f64::from(height * parts);
         for up in 0..height {
             let in_cell = |level: u16| usize::from(level.saturating_sub(up * parts).min(parts));
             let (older, newer) = (in_cell(older), in_cell(newer));
@@ -65,7 +66,9 @@ pub fn chart(
                 Glyphs::Ascii => LINES[newer],
             };
             let y = if upside_down { up } else { height - 1 - up };
-            canvas.put(x, y, c, on_ramp(ramp, f64::from(up + 1) / f64::from(height)));
+            // A tall chart is coloured by height; a flat one has no height to speak of.
+            let heat = if height < 3 { share } else { f64::from(up + 1) / f64::from(height) };
+            canvas.put(x, y, c, on_ramp(ramp, heat));
         }
     }
 }

@@ -1,0 +1,72 @@
+//! What the engine shall read for the screen: no more than it shows.
+
+use retop_engine::{Demand, Rows};
+use retop_model::family::process;
+use retop_model::{FamilyId, Field, Key};
+
+use super::app::App;
+use super::table::column::{Form, Set};
+
+/// How long a row that left the screen is still read in full.
+const REMEMBERED_NS: u64 = 10_000_000_000;
+
+impl App {
+    /// Notes which rows are on the screen. Those that leave it are asked for a while longer: a row
+    /// that comes and goes would otherwise never have the two samples that a rate takes.
+    pub(super) fn note_seen(&mut self) {
+        let Some(now) = &self.now else { return };
+        let moment = now.stamp().monotonic_ns;
+        for line in self.table.visible() {
+            let Some(row) = now.row(FamilyId::Process, line.row as usize) else { continue };
+            let key = row.key();
+            match self.seen.iter_mut().find(|(seen, _)| *seen == key) {
+                Some((_, last)) => *last = moment,
+                None => self.seen.push((key, moment)),
+            }
+        }
+        let long_ago = moment.saturating_sub(REMEMBERED_NS);
+        self.seen.retain(|&(_, last)| last >= long_ago);
+    }
+
+    /// What the engine shall read for this screen.
+    #[must_use]
+    pub fn demand(&self) -> Demand {
+        let mut demand = Demand::default();
+        for family in FamilyId::all() {
+            let costly = matches!(
+                family,
+                FamilyId::Interrupt | FamilyId::IdleState | FamilyId::Thread | FamilyId::Cgroup
+            );
+            demand.want(family, !costly);
+        }
+        let mut keys: Vec<Key> = self.seen.iter().map(|&(key, _)| key).collect();
+        keys.extend(self.details);
+        keys.sort_unstable();
+        keys.dedup();
+        // What rows are sorted or filtered by is wanted of all of them.
+        let decides = |fields: &[Field]| {
+            let sorted = match self.table.sort.get().form {
+                Form::Size(field) | Form::Count(field) => fields.contains(&field),
+                _ => false,
+            };
+            sorted || self.table.filter.as_ref().is_some_and(|filter| filter.needs(fields))
+        };
+        let rows = |all: bool| if all { Rows::All } else { Rows::Keys(keys.clone()) };
+        demand.processes.io = rows(decides(&[
+            process::read_bytes_per_second,
+            process::written_bytes_per_second,
+            process::io_bytes_per_second,
+            process::read_bytes,
+            process::written_bytes,
+        ]));
+        demand.processes.status =
+            rows(decides(&[process::swap_bytes, process::switches_per_second]));
+        demand.processes.memory = rows(decides(&[process::shared_bytes]));
+        let shows_shares = self.table.set == Set::Memory;
+        if shows_shares || self.details.is_some() {
+            demand.processes.proportional = rows(false);
+        }
+        demand.processes.texts = true;
+        demand
+    }
+}
