@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_retop_global_optspecs
-    string join \n json once serve= print-config i/interval= root= source= history= subsamples= samples= processes= args= f/filter= color= theme= no-mouse show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
+    string join \n json once serve= print-config i/interval= root= source= history= subsamples= samples= processes= process-groups= series= args= f/filter= color= theme= no-mouse show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
 end
 
 function __fish_retop_needs_command
@@ -31,11 +31,13 @@ complete -c retop -n "__fish_retop_needs_command" -l source -d 'Watch a made-up 
 complete -c retop -n "__fish_retop_needs_command" -l history -d 'Memory for the history of raw samples; 0 for none [64M]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l subsamples -d 'Readings within one interval [1] (accepted, no effect yet)' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l samples -d 'Stop after N samples; 0 goes on' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l processes -d 'Processes in the output, by CPU; with --filter all that match' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l processes -d 'Processes in the output, by CPU; with --filter all that match [20]' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l process-groups -d 'Groups of processes as series: by program, or as FILE names them' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l series -d 'Further series: cores, cgroups, idle-states, interrupts, sources' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l args -d 'Process arguments in the output: none, redacted, full [none]' -r -f -a "none\t''
 redacted\t''
 full\t''"
-complete -c retop -n "__fish_retop_needs_command" -s f -l filter -d 'Only processes whose name or command matches this regex' -r -f
+complete -c retop -n "__fish_retop_needs_command" -s f -l filter -d 'Only these processes: words, a regex, or cpu>10 && user=bob' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l color -d 'auto, always, never; 0 to 8: the terminal\'s own colours [auto]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l theme -d 'Colours of the screen; picked by the terminal if not set' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are drawn: auto, gauge, history, both [auto]' -r -f -a "auto\t''

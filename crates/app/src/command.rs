@@ -285,7 +285,7 @@ mod tests {
             ("--color 9", "--color: '9' is none of auto, always, never or 0 to 8"),
             ("--json=yes", "--json takes no value; retop --help lists the rest"),
             ("--samples 3", "--samples is for the stream: retop --json --samples N"),
-            ("--once -f x", "--filter is for the stream: retop --json --filter REGEX"),
+            ("--once -f x", "--filter is for the stream: retop --json --filter FILTER"),
             ("--serve 1 --json", "--serve and --json are two tasks; start retop twice"),
             ("--serve 1 --args full", "--args is for the stream: retop --json --args WHAT"),
             ("--root / --source sim:x", "--root and --source name two machines; give one of them"),

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use retop_engine::export::{Arguments, Limit};
+use retop_engine::export::{Arguments, Limit, prometheus};
 
 use crate::settings::{ChartGlyph, Color, CoreView, Format, PowerScale, Settings};
 use crate::value::{self, Parsed};
@@ -214,6 +214,22 @@ fn processes(text: &str) -> Parsed<Option<Limit>> {
     Ok(Some(Limit::Count(usize::try_from(count).unwrap_or(usize::MAX))))
 }
 
+/// Words of a list, each of which adds series to the scrape.
+fn series(text: &str) -> Parsed<prometheus::Options> {
+    let mut series = prometheus::Options::default();
+    for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
+        match value::choice(word, SERIES)? {
+            0 => series.cores = true,
+            1 => series.cgroups = true,
+            2 => series.idle_states = true,
+            3 => series.interrupts = true,
+            _ => series.sources = true,
+        }
+    }
+    Ok(series)
+}
+
+const SERIES: &[&str] = &["cores", "cgroups", "idle-states", "interrupts", "sources"];
 const COLORS: &[&str] = &["auto", "always", "never"];
 const ARGUMENTS: &[&str] = &["none", "redacted", "full"];
 const CORE_VIEWS: &[&str] = &["auto", "gauge", "history", "both"];
@@ -293,8 +309,22 @@ pub static OPTIONS: &[Opt] = &[
         Group::Export,
         "processes",
         "N|all",
-        "Processes in the output, by CPU; with --filter all that match",
+        "Processes in the output, by CPU; with --filter all that match [20]",
         |s, v| put(&mut s.processes, processes(v)),
+    ),
+    Opt::new(
+        Group::Export,
+        "process-groups",
+        "auto|FILE",
+        "Groups of processes as series: by program, or as FILE names them",
+        |s, v| put(&mut s.process_groups, text(v)),
+    ),
+    Opt::new(
+        Group::Export,
+        "series",
+        "LIST",
+        "Further series: cores, cgroups, idle-states, interrupts, sources",
+        |s, v| put(&mut s.series, series(v)),
     ),
     Opt::new(Group::Export, "args", "WHAT", "Process arguments in the output", |s, v| {
         let values = [Arguments::None, Arguments::Redacted, Arguments::Full];
@@ -305,8 +335,8 @@ pub static OPTIONS: &[Opt] = &[
     Opt::new(
         Group::Screen,
         "filter",
-        "REGEX",
-        "Only processes whose name or command matches this regex",
+        "FILTER",
+        "Only these processes: words, a regex, or cpu>10 && user=bob",
         |s, v| put(&mut s.filter, text(v)),
     )
     .short('f')
@@ -470,7 +500,8 @@ mod tests {
     #[test]
     fn no_value_is_taken_on_trust() {
         for option in OPTIONS {
-            let free = ["root", "source", "filter", "theme"].contains(&option.long);
+            let free =
+                ["root", "source", "filter", "theme", "process-groups"].contains(&option.long);
             let mut settings = Settings::default();
             let refused = (option.set)(&mut settings, "\u{1}nonsense").is_err();
             assert_eq!(refused, !free, "{}", option.long);

@@ -31,6 +31,10 @@ pub struct Settings {
     pub processes: Option<Limit>,
     /// Which processes are shown and exported.
     pub filter: Option<String>,
+    /// Groups of processes in the scrape: `auto`, or a file of rules.
+    pub process_groups: Option<String>,
+    /// What the scrape holds beyond the default.
+    pub series: retop_engine::export::prometheus::Options,
     /// What becomes of process arguments in exports: they carry passwords and keys.
     pub arguments: Arguments,
     /// What the screen looks like.

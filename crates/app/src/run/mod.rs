@@ -12,11 +12,9 @@ pub mod serve;
 use std::io::Write;
 use std::process::ExitCode;
 
-use regex_lite::{Regex, RegexBuilder};
-use retop_engine::export::{Arguments, Limit};
+use retop_engine::export::Limit;
 use retop_engine::{Demand, Machine, ProcessDemand, Roots, Rows, open};
-use retop_model::family::process;
-use retop_model::{FamilyId, Row};
+use retop_model::{FamilyId, Filter, Row, Verdict};
 
 use crate::config::Resolved;
 use crate::environment::Environment;
@@ -68,12 +66,16 @@ pub fn machine(settings: &Settings) -> anyhow::Result<Machine> {
         .map_err(|error| Usage(error.to_string()).into())
 }
 
-/// How many processes the stream holds: what was asked for; all that match a filter; else none.
+/// How many processes an output holds unless told otherwise: enough to see who is at work.
+const PROCESSES: usize = 20;
+
+/// How many processes the stream holds: what was asked for; all that match a filter; else the
+/// busiest few.
 #[must_use]
 pub fn processes(settings: &Settings) -> Limit {
     settings.processes.unwrap_or(match settings.filter {
         Some(_) => Limit::All,
-        None => Limit::Count(0),
+        None => Limit::Count(PROCESSES),
     })
 }
 
@@ -97,30 +99,27 @@ pub fn demand(settings: &Settings, processes: Limit) -> Demand {
         status: rows.clone(),
         io: rows,
         proportional: Rows::None,
-        texts: settings.filter.is_some() || settings.arguments != Arguments::None,
+        texts: true,
         threads: Vec::new(),
     };
     demand
 }
 
-/// Which processes are wanted at all: those whose name or command matches. Small letters match
-/// capitals too; a capital asks for itself.
-struct Keep(Option<Regex>);
+/// Which processes are wanted at all, in the language of `--filter`.
+struct Keep(Option<Filter>);
 
 impl Keep {
     fn new(settings: &Settings) -> anyhow::Result<Keep> {
         let Some(text) = &settings.filter else { return Ok(Keep(None)) };
-        let any_case = !text.contains(char::is_uppercase);
-        match RegexBuilder::new(text).case_insensitive(any_case).build() {
-            Ok(regex) => Ok(Keep(Some(regex))),
-            Err(error) => Err(Usage(format!("--filter: '{text}' is no regex: {error}")).into()),
+        match Filter::parse(text) {
+            Ok(filter) => Ok(Keep(Some(filter))),
+            Err(error) => Err(Usage(format!("--filter: '{text}': {error}")).into()),
         }
     }
 
+    /// A process of which it cannot be told is not wanted: unknown is not yes.
     fn has(&self, row: Row<'_>) -> bool {
-        self.0.as_ref().is_none_or(|regex| {
-            [process::name, process::command].iter().any(|text| regex.is_match(row.shown(*text)))
-        })
+        self.0.as_ref().is_none_or(|filter| filter.test(row) == Verdict::Yes)
     }
 }
 

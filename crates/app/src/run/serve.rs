@@ -1,14 +1,17 @@
 //! `retop --serve`: a server for scrapes, without a screen.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use retop_engine::export::{Limit, prometheus};
+use retop_engine::export::Limit;
+use retop_engine::export::groups::{GroupRules, Groups, Rule};
 use retop_engine::serve::{self, Server};
-use retop_engine::{Monitor, RealClock};
+use retop_engine::{Demand, Monitor, RealClock, Rows};
+use retop_model::{FamilyId, Snapshot};
+use toml_edit::Document;
 
 use crate::run::pace::Pacer;
-use crate::run::{demand, machine, note_on_stderr};
+use crate::run::{Usage, demand, machine, note_on_stderr};
 use crate::settings::Settings;
 
 /// Serves until a signal comes.
@@ -20,8 +23,9 @@ pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
     let machine = machine(settings)?;
     let clock = Arc::new(RealClock);
     let mut pacer = Pacer::start(&*clock, settings.interval)?;
-    let (allowed_hosts, scrape) = (Vec::new(), prometheus::Options::default());
-    let server = Server::start(serve::Settings { listen, allowed_hosts, scrape })?;
+    let groups = groups(settings.process_groups.as_deref())?;
+    let allowed_hosts = Vec::new();
+    let server = Server::start(serve::Settings { listen, allowed_hosts, scrape: settings.series })?;
     if let Some(warning) = server.warning() {
         note_on_stderr(&warning);
     }
@@ -31,10 +35,86 @@ pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
         first_interval: settings.interval,
         // A scrape has no past.
         history_bytes: 0,
-        // Processes are no series of their own.
-        demand: demand(settings, Limit::Count(0)),
+        demand: wanted(settings, groups.is_some()),
     };
-    let publish = move |snapshot: &Arc<_>| server.publish(Arc::clone(snapshot), None);
+    // The monitor calls from one thread only; the lock is for the compiler.
+    let groups = groups.map(Mutex::new);
+    let publish = move |snapshot: &Arc<Snapshot>| {
+        let grouped = groups
+            .as_ref()
+            .map(|groups| groups.lock().unwrap_or_else(PoisonError::into_inner).advance(snapshot));
+        server.publish(Arc::clone(snapshot), grouped);
+    };
     let _monitor = Monitor::start(machine, clock, watch, Box::new(publish))?;
     Ok(pacer.wait_for_end()?)
+}
+
+/// What has to be read: no processes, unless they were asked for by number or in groups.
+fn wanted(settings: &Settings, groups: bool) -> Demand {
+    let mut demand = demand(settings, settings.processes.unwrap_or(Limit::Count(0)));
+    let series = settings.series;
+    demand
+        .want(FamilyId::Core, series.cores)
+        .want(FamilyId::Cgroup, series.cgroups)
+        .want(FamilyId::IdleState, series.idle_states)
+        .want(FamilyId::Interrupt, series.interrupts);
+    if groups {
+        demand.want(FamilyId::Process, true);
+        demand.processes.io = Rows::Active;
+    }
+    demand
+}
+
+/// The rules by which processes are grouped: `auto`, or a TOML file that gives each group its
+/// programs.
+fn groups(rules: Option<&str>) -> anyhow::Result<Option<Groups>> {
+    let rules = match rules {
+        None => return Ok(None),
+        Some("auto") => GroupRules::auto(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Usage(format!("--process-groups: {path}: {error}")))?;
+            GroupRules::Named(named(&text).map_err(|why| {
+                Usage(format!("--process-groups: {path}: {why}; write web = [\"nginx*\", \"php\"]"))
+            })?)
+        }
+    };
+    Ok(Some(Groups::new(rules)))
+}
+
+/// `group = "pattern"` or `group = ["pattern", …]`, a line each; the first that matches counts.
+fn named(text: &str) -> Result<Vec<Rule>, String> {
+    let document = Document::parse(text).map_err(|error| error.message().replace('\n', " "))?;
+    let mut rules = Vec::new();
+    for (group, item) in document.iter() {
+        let patterns: Option<Vec<&str>> = match item.as_array() {
+            Some(patterns) => patterns.iter().map(toml_edit::Value::as_str).collect(),
+            None => item.as_str().map(|pattern| vec![pattern]),
+        };
+        let patterns = patterns.ok_or_else(|| format!("{group} names no programs"))?;
+        rules.extend(
+            patterns
+                .into_iter()
+                .map(|pattern| Rule { pattern: pattern.to_owned(), group: group.to_owned() }),
+        );
+    }
+    match rules.is_empty() {
+        true => Err("no group in it".to_owned()),
+        false => Ok(rules),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_by_name() {
+        let rules = named("web = [\"nginx*\", \"php-fpm\"]\ndb = \"postgres\"\n").expect("rules");
+        let pairs: Vec<_> = rules.iter().map(|r| (r.group.as_str(), r.pattern.as_str())).collect();
+        assert_eq!(pairs, [("web", "nginx*"), ("web", "php-fpm"), ("db", "postgres")]);
+        for wrong in ["", "web = 3", "web = [3]", "web"] {
+            assert!(named(wrong).is_err(), "{wrong:?}");
+        }
+    }
 }

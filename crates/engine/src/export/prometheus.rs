@@ -80,7 +80,8 @@ pub struct Options {
     pub interrupts: bool,
     /// A dozen series for each control group.
     pub cgroups: bool,
-    /// What reading costs and how often it fails, for each source; whether it works is always told.
+    /// All that is known of each source's reads; whether it works and how long its last read took
+    /// are always told.
     pub sources: bool,
 }
 
@@ -93,7 +94,7 @@ impl Options {
             FamilyId::IdleState => self.idle_states,
             FamilyId::Interrupt => self.interrupts,
             FamilyId::Cgroup => self.cgroups,
-            FamilyId::Source => self.sources || field == source::up,
+            FamilyId::Source => self.sources || [source::up, source::read_seconds].contains(&field),
             _ => true,
         }
     }
