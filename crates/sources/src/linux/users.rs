@@ -36,9 +36,13 @@ impl Users {
     /// Reads the file again if it has changed.
     pub fn look(&mut self) {
         let changed = std::fs::metadata(&self.path).and_then(|facts| facts.modified()).ok();
-        if changed != self.changed {
-            self.changed = changed;
-            self.names = std::fs::read(&self.path).map(|text| passwd(&text)).unwrap_or_default();
+        if changed == self.changed {
+            return;
+        }
+        let names = std::fs::read(&self.path).map(|text| passwd(&text)).unwrap_or_default();
+        // A file caught in the middle of being written has no lines yet: the next look is better.
+        if !names.is_empty() {
+            (self.changed, self.names) = (changed, names);
         }
     }
 
