@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use retop_engine::export::json::{JsonView, Options};
 use retop_engine::export::prometheus::{self, Format};
 use retop_engine::export::{Arguments, Limit};
-use retop_engine::{Roots, Ticker, open};
+use retop_engine::{Demand, Roots, Ticker, open};
 use retop_fake_machine::{NAMES, Scratch, build};
 use retop_model::{Clock, FamilyId, Snapshot, Stamp};
 use serde_json::Value;
@@ -36,29 +36,13 @@ fn picture(name: &str, scratch: &Scratch) -> Arc<Snapshot> {
     build(name, scratch.path(), 0).expect("a tree");
     let machine = open(None, Roots::below(scratch.path())).expect("a folder");
     let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
-    settle(&mut ticker);
+    let mut demand = Demand::everything();
+    demand.processes.patient = true;
+    ticker.set_demand(demand);
+    ticker.tick();
     clock.0.store(STEP, Ordering::Relaxed);
     build(name, scratch.path(), STEP).expect("a tree");
-    settle(&mut ticker)
-}
-
-/// Command lines come from another thread: a tick takes what is there, so the picture waits for
-/// them with the clock standing still. Nothing reads the tree while it is written anew.
-fn settle(ticker: &mut Ticker) -> Arc<Snapshot> {
-    let mut snapshot = ticker.tick();
-    for _ in 0..2000 {
-        if texts_are_there(&snapshot) {
-            break;
-        }
-        std::thread::yield_now();
-        snapshot = ticker.tick();
-    }
-    snapshot
-}
-
-fn texts_are_there(snapshot: &Snapshot) -> bool {
-    use retop_model::family::process;
-    snapshot.rows(FamilyId::Process).all(|row| row.text(process::user).is_some())
+    ticker.tick()
 }
 
 /// What is different at each run: where the tree lies, and what retop itself uses.

@@ -304,6 +304,11 @@ impl RowMut<'_> {
         self
     }
 
+    /// Gives the row the texts of another, as one shared piece.
+    pub fn share(&mut self, texts: Option<RowTexts>) {
+        *self.texts = texts;
+    }
+
     /// The row's readings, to be filled as a block.
     #[inline]
     pub fn readings(&mut self) -> &mut [Reading] {

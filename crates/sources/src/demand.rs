@@ -25,6 +25,9 @@ pub struct ProcessDemand {
     pub proportional: Rows,
     /// Command lines, users and control groups of new processes.
     pub texts: bool,
+    /// Command lines that are missing are waited for, a second at most: for a report that is
+    /// printed once, and for pictures that must be the same each time. Never for a screen.
+    pub patient: bool,
     /// Processes whose threads are wanted.
     pub threads: Vec<Key>,
 }
@@ -57,6 +60,7 @@ impl Demand {
                 io: Rows::All,
                 proportional: Rows::None,
                 texts: true,
+                patient: false,
                 threads: Vec::new(),
             },
         };

@@ -100,6 +100,7 @@ pub fn demand(settings: &Settings, processes: Limit) -> Demand {
         io: rows,
         proportional: Rows::None,
         texts: true,
+        patient: settings.once,
         threads: Vec::new(),
     };
     demand

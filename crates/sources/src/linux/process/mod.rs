@@ -288,6 +288,16 @@ impl Source for Processes {
         let swept_ns = read.now_ns();
         self.details(&listing, &mut table, read);
         self.texts.wake();
+        if read.demand().processes.patient {
+            self.texts.finish();
+            self.collect();
+            for (row, entry) in self.known.iter().enumerate() {
+                if let Some(mut row) = table.row_mut(row) {
+                    row.share(entry.texts.clone());
+                    row.set(process::user_id, entry.user_id);
+                }
+            }
+        }
         threads::read(&listing, &table, &mut self.buffer, read);
         self.report(&tally, read);
         // The window is the sweep's: the details after it are gauges, or counters that move with

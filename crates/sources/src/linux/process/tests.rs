@@ -121,6 +121,7 @@ fn folders_vanish_and_lines_are_cut_at_every_step() {
         io: Rows::All,
         proportional: Rows::All,
         texts: true,
+        patient: true,
         threads: vec![Key(5, 10), Key(6, 10), Key(99, 1)],
     };
     let (table, _, reports) = sweep(&mut source, everything.clone());

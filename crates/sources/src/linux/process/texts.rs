@@ -26,6 +26,9 @@ const MOST: usize = 5;
 /// Command lines longer than this are cut: a page holds all but a few compilers' and browsers'.
 const LONGEST: usize = 4096;
 
+/// How long a patient read waits for the next answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Answers are handed over in batches, so that a first screen fills at once.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -60,12 +63,16 @@ pub struct Answer {
 struct Desk {
     jobs: Vec<(Job, Key)>,
     answers: Vec<Answer>,
+    /// Readers that are reading.
+    busy: usize,
     closed: bool,
 }
 
 struct Shared {
     desk: Mutex<Desk>,
     wake: Condvar,
+    /// A reader has read all that there was.
+    done: Condvar,
     /// Files finished by all readers together: progress, for the tick to see.
     finished: AtomicU64,
     roots: Roots,
@@ -87,6 +94,7 @@ impl TextReader {
             shared: Arc::new(Shared {
                 desk: Mutex::default(),
                 wake: Condvar::new(),
+                done: Condvar::new(),
                 finished: AtomicU64::new(0),
                 roots: roots.clone(),
             }),
@@ -133,6 +141,18 @@ impl TextReader {
         }
     }
 
+    /// Waits until the readers have nothing left to do, or are taken for stuck.
+    pub fn finish(&self) {
+        let mut desk = self.desk();
+        while self.readers > 0 && (desk.busy > 0 || !desk.jobs.is_empty()) {
+            let Ok((back, waited)) = self.shared.done.wait_timeout(desk, PATIENCE) else { return };
+            if waited.timed_out() {
+                return;
+            }
+            desk = back;
+        }
+    }
+
     /// Says so if command lines have stopped coming.
     pub fn problem(&self) -> Option<Problem> {
         (self.stuck > 0 && self.ticks_without > 0).then(|| {
@@ -167,14 +187,17 @@ impl Shared {
                 return;
             }
             let Some((job, key)) = desk.jobs.pop() else {
+                self.done.notify_all();
                 let waited = self.wake.wait_timeout(desk, IDLE);
                 desk = waited.map_or_else(|error| error.into_inner().0, |(desk, _)| desk);
                 continue;
             };
+            desk.busy += 1;
             drop(desk);
             let answer = library.read(job, key, &listing, &mut buffer);
             self.finished.fetch_add(1, Ordering::Relaxed);
             desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+            desk.busy -= 1;
             desk.answers.extend(answer);
         }
     }
