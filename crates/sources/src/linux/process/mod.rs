@@ -36,6 +36,10 @@ const TEXTS_STALE_NS: u64 = 10_000_000_000;
 /// A row on show has its proportional memory walked again after so long.
 const PROPORTIONAL_STALE_NS: u64 = 5_000_000_000;
 
+/// Proportional memory that nobody has walked anew for so long is no longer shown: the row was on
+/// show once, or its page tables may not be read any more.
+const PROPORTIONAL_GONE_NS: u64 = 60_000_000_000;
+
 /// What is remembered of a process from sweep to sweep.
 struct Known {
     pid: u32,
@@ -53,6 +57,8 @@ struct Known {
     texts_asked_ns: u64,
     proportional_asked_ns: u64,
     proportional: [Reading; 3],
+    /// When the tick took them from their reader.
+    proportional_taken_ns: u64,
     /// `io` answered EACCES: another user's process. Not asked again.
     io_denied: bool,
     seen: bool,
@@ -118,12 +124,27 @@ impl Processes {
                 }
             }
         }
-        let before = self.known.len();
-        self.known.retain(|entry| entry.seen);
-        self.exited += (before - self.known.len()) as u64;
+        let (descriptors, exited) = (&mut self.descriptors, &mut self.exited);
+        self.known.retain_mut(|entry| {
+            if !entry.seen {
+                *exited += 1;
+                entry.close(descriptors);
+            }
+            entry.seen
+        });
         if !fresh.is_empty() {
             self.known.append(&mut fresh);
             self.known.sort_unstable_by_key(|entry| entry.pid);
+        }
+    }
+
+    /// Closes as many kept files as are too many since the system had no descriptor left.
+    fn release(&mut self) {
+        for entry in &mut self.known {
+            if !self.descriptors.are_too_many() {
+                return;
+            }
+            entry.close(&mut self.descriptors);
         }
     }
 
@@ -132,26 +153,35 @@ impl Processes {
         let Processes { known, descriptors, texts, buffer, page_bytes, exited, started, .. } = self;
         known.retain_mut(|entry| {
             entry.seen = false;
-            let Some(line) = entry.read_stat(listing, descriptors, buffer) else {
-                // Gone between the listing and the read; it counts as ended if it was ever read.
-                *exited += u64::from(entry.start_ticks != u64::MAX);
-                return false;
+            let line = match entry.read_stat(listing, descriptors, buffer) {
+                Ok(line) => line,
+                Err(error) => {
+                    // Gone between the listing and the read; it counts as ended if it was ever
+                    // read, unless it was retop that could not open the file.
+                    let ended = entry.start_ticks != u64::MAX && !is_out_of_descriptors(&error);
+                    *exited += u64::from(ended);
+                    return false;
+                }
             };
             let Some(stat) = Stat::parse(line) else {
                 // Forgotten, so that rows and known processes run in step; listed again next time.
                 tally.garbled += 1;
+                entry.close(descriptors);
                 return false;
             };
             if entry.start_ticks != stat.start_ticks {
                 *exited += u64::from(entry.start_ticks != u64::MAX);
                 entry.reborn(&stat, listing, *started);
             }
-            let used = stat.user_ticks + stat.system_ticks;
+            let used = stat.used_ticks();
             (entry.moved, entry.ticks) = (used != entry.ticks, used);
             if entry.renamed(stat.comm) {
                 entry.name(stat.comm);
                 entry.texts_asked_ns = now_ns;
                 texts.ask(Job::Texts, entry.key());
+            }
+            if now_ns.saturating_sub(entry.proportional_taken_ns) > PROPORTIONAL_GONE_NS {
+                entry.proportional = [Reading::NONE; 3];
             }
             tally.count(&stat);
             let mut row = table.push_with(entry.key(), entry.texts.clone());
@@ -161,13 +191,13 @@ impl Processes {
     }
 
     /// Takes what the threads that read command lines and page tables brought back.
-    fn collect(&mut self) {
+    fn collect(&mut self, now_ns: u64) {
         let known = &mut self.known;
         self.texts.collect(|answer| {
             let place = known.binary_search_by_key(&answer.key.0, |entry| u64::from(entry.pid));
             let Some(entry) = place.ok().and_then(|place| known.get_mut(place)) else { return };
             if entry.start_ticks == answer.key.1 {
-                entry.take(answer);
+                entry.take(answer, now_ns);
             }
         });
     }
@@ -231,7 +261,8 @@ impl Source for Processes {
         self.pids = pids;
         listed.map_err(|e| Problem::failing(format!("cannot list processes: {e}")))?;
         self.match_pids();
-        self.collect();
+        self.release();
+        self.collect(begin_ns);
         let mut table = read.table(FamilyId::Process);
         let mut tally = Tally::default();
         self.sweep(&listing, &mut table, &mut tally, begin_ns);
@@ -298,15 +329,17 @@ impl Known {
             texts_asked_ns: 0,
             proportional_asked_ns: 0,
             proportional: [Reading::NONE; 3],
+            proportional_taken_ns: 0,
             io_denied: false,
             seen: true,
         }
     }
 
     /// Takes what a reader of texts brought back.
-    fn take(&mut self, answer: Answer) {
+    fn take(&mut self, answer: Answer, now_ns: u64) {
         if let Some(memory) = answer.proportional {
             self.proportional = memory;
+            self.proportional_taken_ns = now_ns;
         }
         let Some(found) = answer.texts else { return };
         self.user_id = found.user_id.map_or(self.user_id, Reading::from);
@@ -338,30 +371,34 @@ impl Known {
         listing: &Listing,
         descriptors: &mut Descriptors,
         buffer: &'b mut [u8],
-    ) -> Option<&'b [u8]> {
+    ) -> io::Result<&'b [u8]> {
         if let Some(file) = &self.stat {
             match super::kept::pread(file, buffer) {
-                Ok(len) if len > 0 => return buffer.get(..len),
+                Ok(len) if len > 0 => return Ok(buffer.get(..len).unwrap_or(&[])),
                 // ESRCH: it ended. The pid was listed again, so another process may have it now.
-                _ => {
-                    self.stat = None;
-                    descriptors.give_back();
-                }
+                _ => self.close(descriptors),
             }
         }
-        let file = match listing.open_at(self.pid, c"stat") {
-            Ok(file) => file,
-            Err(error) if is_out_of_descriptors(&error) => {
+        let file = listing.open_at(self.pid, c"stat").inspect_err(|error| {
+            if is_out_of_descriptors(error) {
                 descriptors.shrink();
-                return None;
             }
-            Err(_) => return None,
-        };
-        let len = super::kept::pread(&file, buffer).ok().filter(|&len| len > 0)?;
+        })?;
+        let len = super::kept::pread(&file, buffer)?;
+        if len == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         if descriptors.take() {
             self.stat = Some(file);
         }
-        buffer.get(..len)
+        Ok(buffer.get(..len).unwrap_or(&[]))
+    }
+
+    /// Lets go of the kept file, if there is one.
+    fn close(&mut self, descriptors: &mut Descriptors) {
+        if self.stat.take().is_some() {
+            descriptors.give_back();
+        }
     }
 
     /// Another process has the pid than at the last sweep.
@@ -369,7 +406,7 @@ impl Known {
         let file = self.stat.take();
         *self = Known { stat: file, seen: false, ..Known::unread(self.pid) };
         self.start_ticks = stat.start_ticks;
-        self.ticks = if after_start { 0 } else { stat.user_ticks + stat.system_ticks };
+        self.ticks = if after_start { 0 } else { stat.used_ticks() };
         self.user_id = listing.owner(self.pid).map_or(Reading::NONE, Reading::from);
     }
 

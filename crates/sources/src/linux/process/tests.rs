@@ -208,3 +208,72 @@ fn without_descriptors_to_keep_everything_is_still_read() {
     }
     assert_eq!(source.known.iter().filter(|entry| entry.stat.is_some()).count(), 10);
 }
+
+#[test]
+fn ended_processes_give_their_descriptors_back() {
+    let tree = Tree::new("given-back");
+    let mut source = tree.source();
+    source.descriptors = Descriptors::limited(3);
+    for round in 0..10 {
+        for pid in 1..=3 {
+            tree.process(pid + 3 * round, "p", 1, u64::from(pid));
+        }
+        let (table, _, reports) = sweep(&mut source, ProcessDemand::default());
+        assert_eq!(table.len(), 3);
+        assert!(source.known.iter().all(|entry| entry.stat.is_some()), "round {round}");
+        assert!(reports.is_empty(), "{reports:?}");
+        for pid in 1..=3 {
+            let folder = tree.0.join(format!("proc/{}", pid + 3 * round));
+            fs::remove_dir_all(folder).expect("ended");
+        }
+        // One that turns to garbage gives back too.
+        let folder = tree.process(999, "p", 1, 1);
+        sweep(&mut source, ProcessDemand::default());
+        fs::write(folder.join("stat"), "garbage").expect("written");
+        sweep(&mut source, ProcessDemand::default());
+        fs::remove_dir_all(folder).expect("ended");
+        sweep(&mut source, ProcessDemand::default());
+    }
+}
+
+#[test]
+fn when_descriptors_run_out_some_are_closed() {
+    let tree = Tree::new("run-out");
+    for pid in 1..=200 {
+        tree.process(pid, "p", 1, u64::from(pid));
+    }
+    let mut source = tree.source();
+    source.descriptors = Descriptors::limited(1000);
+    sweep(&mut source, ProcessDemand::default());
+    source.descriptors.shrink();
+    source.descriptors.shrink();
+    let (table, tasks, _) = sweep(&mut source, ProcessDemand::default());
+    assert_eq!(source.known.iter().filter(|entry| entry.stat.is_some()).count(), 136);
+    assert_eq!(table.len(), 200);
+    assert_eq!(value(&tasks, 0, task::exited), Some(0));
+}
+
+#[test]
+fn old_proportional_memory_is_not_shown_for_ever() {
+    let tree = Tree::new("proportional");
+    tree.process(4, "p", 1, 40);
+    let mut source = tree.source();
+    sweep(&mut source, ProcessDemand::default());
+    let memory = [Reading::from(1_u64), Reading::from(2_u64), Reading::from(3_u64)];
+    let answer = || Answer { key: Key(4, 40), texts: None, proportional: Some(memory) };
+    let clock = TestClock::default();
+    let shown_at = |source: &mut Processes, ns| {
+        clock.0.store(ns, Ordering::Relaxed);
+        let mut demand = Demand::everything();
+        demand.processes = ProcessDemand::default();
+        let mut read = Read::new(&clock, &demand);
+        source.read(&mut read).expect("a listing");
+        let table = read.tables.iter().find(|table| table.family() == FamilyId::Process);
+        value(table.expect("given"), 0, process::proportional_bytes)
+    };
+    source.known[0].take(answer(), 1);
+    assert_eq!(shown_at(&mut source, PROPORTIONAL_GONE_NS), Some(1));
+    assert_eq!(shown_at(&mut source, PROPORTIONAL_GONE_NS + 2), None);
+    source.known[0].take(answer(), PROPORTIONAL_GONE_NS + 2);
+    assert_eq!(shown_at(&mut source, PROPORTIONAL_GONE_NS + 3), Some(1));
+}
