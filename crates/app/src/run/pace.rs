@@ -77,7 +77,8 @@ impl Pacer {
             tv_nsec: (ns % 1_000_000_000) as _,
         });
         let stdout = std::io::stdout();
-        // No event is asked of stdout: POLLERR comes unasked once a pipe has no reader.
+        // No event is asked of stdout: POLLERR comes unasked once a pipe has no reader, POLLHUP
+        // once a socket has none. Either stays, so that waiting on would be spinning.
         let mut ready = [
             PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty()),
@@ -87,7 +88,7 @@ impl Pacer {
             Ok(_) => {}
             Err(error) => return Err(error.into()),
         }
-        let gone = ready[1].revents().intersects(PollFlags::ERR | PollFlags::NVAL);
+        let gone = ready[1].revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
         Ok(gone || self.ended())
     }
 
