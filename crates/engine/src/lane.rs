@@ -183,6 +183,13 @@ impl Apart {
         &self.tables
     }
 
+    /// Lets go of what was read before the machine slept: the next read is not to be compared with
+    /// it, and is due at once.
+    pub fn forget(&mut self) {
+        self.tables.clear();
+        self.asked_ns = None;
+    }
+
     /// Asks for a read if one is due, wanted, and none is out.
     pub fn ask(&mut self, demand: &Arc<Demand>, now_ns: u64) {
         // A tick may come a little early; half a period's slack keeps a 2 s source at every second
