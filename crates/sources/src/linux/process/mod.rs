@@ -16,6 +16,7 @@ mod threads;
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 
 use retop_model::family::{process, task};
 use retop_model::{FamilyId, Key, RawTable, Reading, RowMut, RowTexts, Text, TextField};
@@ -29,9 +30,13 @@ use crate::demand::Rows;
 use crate::roots::Roots;
 use crate::source::{Problem, Read, Source};
 
-/// A row on show has its command line read again after so long: `setproctitle` changes it and
-/// leaves no other trace.
+/// A wanted row has its command line read again after so long: `setproctitle`, an `exec` under the
+/// same name and a move to another control group leave no other trace.
 const TEXTS_STALE_NS: u64 = 10_000_000_000;
+
+/// The time is that for up to so many rows, and longer where more are wanted: an export of 5,000
+/// processes then reads 50 a second on average.
+const TEXTS_FRESH_ROWS: u64 = 512;
 
 /// A row on show has its proportional memory walked again after so long.
 const PROPORTIONAL_STALE_NS: u64 = 5_000_000_000;
@@ -202,33 +207,36 @@ impl Processes {
         });
     }
 
+    /// Asks for the texts of the wanted rows again, where they are old.
+    fn refresh_texts(&mut self, now_ns: u64) {
+        let portions = 1 + self.wanted.rows.len() as u64 / TEXTS_FRESH_ROWS;
+        let stale_ns = TEXTS_STALE_NS.saturating_mul(portions);
+        for &row in &self.wanted.rows {
+            let Some(entry) = self.known.get_mut(row) else { continue };
+            if now_ns.saturating_sub(entry.texts_asked_ns) > stale_ns {
+                entry.texts_asked_ns = now_ns;
+                self.texts.ask(Job::Texts, entry.key());
+            }
+        }
+    }
+
     /// Reads what is wanted beyond the stat line, for the rows that it is wanted for.
     fn details(&mut self, listing: &Listing, table: &mut RawTable, read: &mut Read<'_>) {
         let demand = &read.demand().processes;
         self.wanted.choose(&demand.memory, &self.known, table);
         self.detail.memory(listing, &self.wanted.rows, &mut self.known, table, self.page_bytes);
+        let now_ns = read.now_ns();
+        self.refresh_texts(now_ns);
         self.wanted.choose(&demand.status, &self.known, table);
         self.detail.status(listing, &self.wanted.rows, &mut self.known, table);
         self.wanted.choose(&demand.io, &self.known, table);
         self.detail.io(listing, &self.wanted.rows, &mut self.known, table);
-        let now_ns = read.now_ns();
         self.wanted.choose(&demand.proportional, &self.known, table);
         for &row in &self.wanted.rows {
             let Some(entry) = self.known.get_mut(row) else { continue };
             if now_ns.saturating_sub(entry.proportional_asked_ns) > PROPORTIONAL_STALE_NS {
                 entry.proportional_asked_ns = now_ns;
                 self.texts.ask(Job::Proportional, entry.key());
-            }
-        }
-        if let Rows::Keys(keys) = &demand.memory {
-            // The rows on show: their command lines are kept fresh.
-            for &key in keys {
-                let Some(row) = table.find(key) else { continue };
-                let Some(entry) = self.known.get_mut(row) else { continue };
-                if now_ns.saturating_sub(entry.texts_asked_ns) > TEXTS_STALE_NS {
-                    entry.texts_asked_ns = now_ns;
-                    self.texts.ask(Job::Texts, key);
-                }
             }
         }
     }
@@ -547,13 +555,23 @@ fn hidden_by_mount(roots: &Roots) -> Option<Problem> {
         Some((before, after.split(' ').nth(2)?))
     })?;
     let level = options.split(',').find_map(|option| option.strip_prefix("hidepid="))?;
-    if matches!(level, "0" | "off") {
+    if matches!(level, "0" | "off") || (roots.is_real() && sees_others(roots)) {
         return None;
     }
     Some(
         Problem::denied(format!("/proc is mounted with hidepid={level}"))
             .hint("processes of others need root or the group of the gid= mount option"),
     )
+}
+
+/// True if the first process can be read although it is another user's, or by root: the mount then
+/// hides nothing from us.
+fn sees_others(roots: &Roots) -> bool {
+    // SAFETY: geteuid has no preconditions.
+    let own = unsafe { libc::geteuid() };
+    let first = roots.proc.join("1");
+    let others = own == 0 || std::fs::metadata(&first).is_ok_and(|facts| facts.uid() != own);
+    others && std::fs::read(first.join("stat")).is_ok()
 }
 
 /// Lines of `status` and `io`, and page tables, for the fuzzer.

@@ -277,3 +277,46 @@ fn old_proportional_memory_is_not_shown_for_ever() {
     source.known[0].take(answer(), PROPORTIONAL_GONE_NS + 2);
     assert_eq!(shown_at(&mut source, PROPORTIONAL_GONE_NS + 3), Some(1));
 }
+
+#[test]
+fn texts_of_wanted_rows_are_asked_for_again() {
+    let tree = Tree::new("texts");
+    for pid in 1..=3 {
+        tree.process(pid, "p", 1, 40);
+    }
+    let mut source = tree.source();
+    let clock = TestClock::default();
+    let asked_at = |source: &mut Processes, ns, memory| {
+        clock.0.store(ns, Ordering::Relaxed);
+        let mut demand = Demand::everything();
+        demand.processes = ProcessDemand { memory, ..ProcessDemand::default() };
+        source.read(&mut Read::new(&clock, &demand)).expect("a listing");
+        source.known.iter().map(|entry| entry.texts_asked_ns).collect::<Vec<_>>()
+    };
+    let late = TEXTS_STALE_NS + 2;
+    assert_eq!(asked_at(&mut source, 1, Rows::All), [1, 1, 1]);
+    assert_eq!(asked_at(&mut source, late - 1, Rows::All), [1, 1, 1]);
+    assert_eq!(asked_at(&mut source, late, Rows::None), [1, 1, 1]);
+    assert_eq!(asked_at(&mut source, late, Rows::Keys(vec![Key(2, 40)])), [1, late, 1]);
+    assert_eq!(asked_at(&mut source, late, Rows::All), [late, late, late]);
+}
+
+#[test]
+fn a_mount_that_hides_processes_is_told() {
+    let tree = Tree::new("hidden");
+    fs::create_dir_all(tree.0.join("proc/self")).expect("folder");
+    for (options, told) in [
+        ("rw,hidepid=2", true),
+        ("rw,hidepid=invisible", true),
+        ("rw,hidepid=0", false),
+        ("rw", false),
+    ] {
+        let line = format!("20 1 0:5 / /proc rw,nosuid shared:2 - proc proc {options}\n");
+        fs::write(tree.0.join("proc/self/mountinfo"), line).expect("written");
+        assert_eq!(hidden_by_mount(&Roots::below(&tree.0)).is_some(), told, "{options}");
+    }
+    // SAFETY: geteuid has no preconditions.
+    if unsafe { libc::geteuid() } == 0 {
+        assert!(sees_others(&Roots::real()), "nothing is hidden from root");
+    }
+}
