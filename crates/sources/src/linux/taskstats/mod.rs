@@ -95,7 +95,7 @@ impl Source for Taskstats {
             return Err(Problem::failing(
                 "this kernel's exit records (taskstats version 15) have another layout",
             )
-            .hint("Linux 6.15.1 and 6.16 went back to the old one"));
+            .hint("a later kernel has version 16, which is as it was before"));
         }
         if lost > 0 {
             // Some that ended may be among those still waited for: their numbers would be added
