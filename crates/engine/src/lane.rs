@@ -183,10 +183,17 @@ impl Apart {
         &self.tables
     }
 
+    /// Lets go of what was read before the machine slept: the next read is not to be compared with
+    /// it, and is due at once.
+    pub fn forget(&mut self) {
+        self.tables.clear();
+        self.asked_ns = None;
+    }
+
     /// Asks for a read if one is due, wanted, and none is out.
     pub fn ask(&mut self, demand: &Arc<Demand>, now_ns: u64) {
-        // A tick may come a little early; half a period's slack keeps a 2 s source at every second
-        // tick of 1 s instead of every third.
+        // A tick may come a little early; a sixteenth of the period as slack keeps a 2 s source at
+        // every second tick of 1 s instead of every third.
         let due = self.asked_ns.is_none_or(|asked| {
             now_ns.saturating_sub(asked).saturating_add(self.every_ns / 16) >= self.every_ns
         });

@@ -13,8 +13,9 @@ use crate::own::Own;
 /// for again until it answers.
 const GRACE_NS: u64 = 10_000_000;
 
-/// How many tables may wait for their last reader to let go, so that their memory is used again.
-const RETIRED: usize = 32;
+/// How many tables may wait for their last reader to let go, so that their memory is used again:
+/// those of the newest snapshot, of the one that it is compared with, and of one more.
+const RETIRED: usize = 3 * FamilyId::COUNT;
 
 /// Reads a machine sample by sample.
 pub struct Ticker {
@@ -75,11 +76,15 @@ impl Ticker {
 
     /// Takes one sample.
     pub fn tick(&mut self) -> Arc<Snapshot> {
-        let begin_ns = self.clock.monotonic_ns();
+        let stamp = self.clock.now();
+        let slept = self.last.as_ref().is_some_and(|last| stamp.slept_since(last.stamp()));
         for lane in &mut self.apart {
-            lane.ask(&self.demand, begin_ns);
+            if slept {
+                lane.forget();
+            }
+            lane.ask(&self.demand, stamp.monotonic_ns);
         }
-        let mut sample = RawSample::new(self.clock.now());
+        let mut sample = RawSample::new(stamp);
         let mut read = Read::new(&*self.clock, &self.demand);
         self.retired.retain_mut(|table| match Arc::get_mut(table) {
             Some(free) => {

@@ -13,10 +13,6 @@ use crate::stamp::{Stamp, Window};
 use crate::table::{Key, RawTable};
 use crate::text::Text;
 
-/// The time between two samples beyond which they are not joined, if the machine slept: one tick's
-/// worth of jitter between the two clocks is no sleep.
-const SLEEP_NS: u64 = 200_000_000;
-
 /// A moment of the machine.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
@@ -87,7 +83,7 @@ impl Snapshot {
             })
             .collect();
         let backwards = now.stamp.monotonic_ns <= before.stamp.monotonic_ns;
-        let gap = backwards || now.stamp.slept_ns(before.stamp) > SLEEP_NS;
+        let gap = backwards || now.stamp.slept_since(before.stamp);
         Snapshot { now, before, matches, gap }
     }
 

@@ -1,5 +1,9 @@
 //! When something was read. The real clocks live in the engine; here time is only compared.
 
+/// The time between two samples beyond which they are not joined, if the machine slept: one tick's
+/// worth of jitter between the two clocks is no sleep.
+const SLEEP_NS: u64 = 200_000_000;
+
 /// One moment on three clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamp {
@@ -18,6 +22,13 @@ impl Stamp {
     pub fn slept_ns(self, earlier: Stamp) -> u64 {
         let lead = |stamp: Stamp| stamp.boottime_ns.saturating_sub(stamp.monotonic_ns);
         lead(self).saturating_sub(lead(earlier))
+    }
+
+    /// True if the machine slept between `earlier` and this stamp, so that counters of the two are
+    /// not to be joined.
+    #[must_use]
+    pub fn slept_since(self, earlier: Stamp) -> bool {
+        self.slept_ns(earlier) > SLEEP_NS
     }
 }
 

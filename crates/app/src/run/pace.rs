@@ -1,7 +1,7 @@
 //! Waits between samples without drift, and ends at once on a signal or when nobody reads.
 
 use std::io::Read;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -53,41 +53,47 @@ impl Pacer {
             if left == 0 {
                 return Ok(if self.ended() { Wake::End } else { Wake::Due });
             }
-            if self.sleep(Some(left))? {
+            if self.sleep(left, std::io::stdout().as_fd())? {
                 return Ok(Wake::End);
             }
         }
     }
 
-    /// Waits for the end alone.
+    /// Waits for a signal alone, for whoever writes nothing to stdout.
     ///
     /// # Errors
     ///
     /// If the system cannot wait.
     pub fn wait_for_end(&mut self) -> std::io::Result<()> {
-        while !self.sleep(None)? {}
+        while !self.ended() {
+            let mut ready = [PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN)];
+            match poll(&mut ready, None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
         Ok(())
     }
 
-    /// True if a signal came or stdout broke; false if the time passed.
-    fn sleep(&mut self, nanoseconds: Option<u64>) -> std::io::Result<bool> {
-        let timeout = nanoseconds.map(|ns| Timespec {
-            tv_sec: i64::try_from(ns / 1_000_000_000).unwrap_or(i64::MAX),
+    /// True if a signal came or nobody reads `out` any more; false if the time passed.
+    fn sleep(&mut self, nanoseconds: u64, out: BorrowedFd<'_>) -> std::io::Result<bool> {
+        let timeout = Timespec {
+            tv_sec: i64::try_from(nanoseconds / 1_000_000_000).unwrap_or(i64::MAX),
             // Below 10^9, so that it fits whatever the width of the field.
-            tv_nsec: (ns % 1_000_000_000) as _,
-        });
-        let stdout = std::io::stdout();
-        // No event is asked of stdout: POLLERR comes unasked once a pipe has no reader.
+            tv_nsec: (nanoseconds % 1_000_000_000) as _,
+        };
+        // No event is asked of the output: POLLERR comes unasked once a pipe has no reader, POLLHUP
+        // once a socket has none. Either stays, so that waiting on would be spinning.
         let mut ready = [
             PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty()),
+            PollFd::from_borrowed_fd(out, PollFlags::empty()),
         ];
-        match poll(&mut ready, timeout.as_ref()) {
+        match poll(&mut ready, Some(&timeout)) {
             Ok(0) | Err(Errno::INTR) => return Ok(false),
             Ok(_) => {}
             Err(error) => return Err(error.into()),
         }
-        let gone = ready[1].revents().intersects(PollFlags::ERR | PollFlags::NVAL);
+        let gone = ready[1].revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
         Ok(gone || self.ended())
     }
 
@@ -132,5 +138,23 @@ mod tests {
         assert_eq!(grid.next(0), 1_100);
         assert_eq!(Grid::new(0, Duration::ZERO).next(5), 6);
         assert_eq!(Grid::new(1, Duration::MAX).next(u64::MAX - 1), u64::MAX);
+    }
+
+    #[test]
+    fn a_reader_that_leaves_ends_the_wait() {
+        struct Still;
+        impl Clock for Still {
+            fn now(&self) -> retop_model::Stamp {
+                retop_model::Stamp::default()
+            }
+        }
+        let mut pacer = Pacer::start(&Still, Duration::from_secs(1)).unwrap();
+        let (socket, socket_reader) = UnixStream::pair().unwrap();
+        let (pipe_reader, pipe) = rustix::pipe::pipe().unwrap();
+        assert!(!pacer.sleep(1, socket.as_fd()).unwrap());
+        assert!(!pacer.sleep(1, pipe.as_fd()).unwrap());
+        drop((socket_reader, pipe_reader));
+        assert!(pacer.sleep(u64::MAX, socket.as_fd()).unwrap());
+        assert!(pacer.sleep(u64::MAX, pipe.as_fd()).unwrap());
     }
 }

@@ -43,7 +43,9 @@ impl Refusal {
 impl Display for Refusal {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Refusal::WrongHost => "this server has another name; add yours with --allowed-hosts",
+            Refusal::WrongHost => {
+                "this server has another name; ask it by its address, or as localhost"
+            }
             Refusal::WrongOrigin => "requests from pages of other sites are not answered",
             Refusal::NotForStrangers => {
                 "the process table is served on a loopback address alone; here is /metrics"

@@ -197,3 +197,60 @@ fn memory_of_old_tables_is_used_again() {
     }
     assert!(ticker.retired.len() <= 4, "{} tables wait", ticker.retired.len());
 }
+
+#[test]
+fn memory_of_many_tables_is_used_again_as_well() {
+    struct Full;
+    impl Source for Full {
+        fn name(&self) -> &'static str {
+            "full"
+        }
+        fn feeds(&self) -> &'static [FamilyId] {
+            &[]
+        }
+        fn read(&mut self, read: &mut Read<'_>) -> Result<(), Problem> {
+            for family in FamilyId::all() {
+                let mut table = read.table(family);
+                table.push(Key::ONE);
+                read.give(table, 0);
+            }
+            Ok(())
+        }
+    }
+    let clock = Arc::new(TestClock::default());
+    let mut ticker =
+        Ticker::lockstep(machine(vec![Box::new(Full)]), Arc::<TestClock>::clone(&clock));
+    let place = |ticker: &mut Ticker| {
+        clock.pass(Duration::from_secs(1));
+        let snapshot = ticker.tick();
+        let table = snapshot.raw().table(FamilyId::Process).expect("given");
+        std::ptr::from_ref(table.keys()).cast::<Key>()
+    };
+    let places: Vec<_> = (0..9).map(|_| place(&mut ticker)).collect();
+    assert_eq!(places[3..6], places[6..9], "three tables in turn");
+}
+
+#[test]
+fn a_slow_table_is_not_compared_across_a_gap() {
+    let clock = Arc::new(TestClock::default());
+    let (slow, leave) = apart();
+    let mut ticker = Ticker::live(machine(vec![slow]), Arc::<TestClock>::clone(&clock));
+    let bytes = |snapshot: &Snapshot| snapshot.one(memory::page_in_bytes);
+    leave.send(Ok(())).expect("waiting");
+    clock.pass(Duration::from_secs(2));
+    tick_until(&mut ticker, |snapshot| bytes(snapshot).is_some());
+    clock.pass(Duration::from_millis(500));
+    clock.slept_ns.store(3_600_000_000_000, Ordering::Relaxed);
+    let after_sleep = ticker.tick();
+    assert!(after_sleep.is_gap());
+    assert_eq!(bytes(&after_sleep), None, "it is of the time before the sleep");
+    // A new read is out, though the period is not over.
+    clock.pass(Duration::from_millis(500));
+    leave.send(Ok(())).expect("waiting");
+    tick_until(&mut ticker, |snapshot| bytes(snapshot).is_some());
+    // The ticks until then were at one moment, which is a gap too.
+    clock.pass(Duration::from_millis(100));
+    let fresh = ticker.tick();
+    assert!(!fresh.is_gap() && bytes(&fresh).is_some());
+    assert_eq!(fresh.one(memory::page_in_bytes_per_second), None);
+}

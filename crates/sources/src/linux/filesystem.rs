@@ -4,7 +4,7 @@
 //! signals. So each remote one is asked by a thread of its own, which may stay away; local ones are
 //! asked here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -157,7 +157,7 @@ impl Source for Filesystem {
     }
 }
 
-/// Remote file systems, each asked by a thread that lives for one question.
+/// Remote file systems, asked by threads that live until nobody is left to be asked.
 #[derive(Debug)]
 struct Remote {
     ask: Ask,
@@ -167,35 +167,65 @@ struct Remote {
 
 #[derive(Debug, Default)]
 struct Answers {
-    /// By path; `None` while a thread is away.
-    known: Mutex<HashMap<PathBuf, Option<Result<Space, String>>>>,
+    desk: Mutex<Desk>,
     arrived: Condvar,
 }
 
+#[derive(Debug, Default)]
+struct Desk {
+    /// By path; `None` while a thread is away.
+    known: HashMap<PathBuf, Option<Result<Space, String>>>,
+    /// Those for which no thread has been free so far.
+    waiting: VecDeque<PathBuf>,
+}
+
+impl Desk {
+    fn away(&self) -> usize {
+        self.known.values().filter(|answer| answer.is_none()).count()
+    }
+}
+
 impl Answers {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Option<Result<Space, String>>>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for one path after the other, until none waits.
+    fn serve(&self, mut path: PathBuf, ask: Ask) {
+        loop {
+            let answer = ask(&path).map_err(|error| error.to_string());
+            let mut desk = self.lock();
+            desk.known.insert(path, Some(answer));
+            let next = desk.waiting.pop_front();
+            if let Some(next) = &next {
+                desk.known.insert(next.clone(), None);
+            }
+            drop(desk);
+            self.arrived.notify_one();
+            match next {
+                Some(next) => path = next,
+                None => return,
+            }
+        }
     }
 }
 
 impl Remote {
     /// Asks those that no thread is away for, and forgets the answers of others.
     fn send(&self, paths: impl Iterator<Item = PathBuf>) {
-        let mut known = self.answers.lock();
-        known.retain(|_, answer| answer.is_none());
-        for path in paths {
-            if known.contains_key(&path) || known.len() >= MOST_AWAY {
-                continue;
-            }
-            let (answers, ask, asked) = (Arc::clone(&self.answers), self.ask, path.clone());
+        let mut desk = self.answers.lock();
+        desk.known.retain(|_, answer| answer.is_none());
+        desk.waiting = paths.collect();
+        let Desk { known, waiting } = &mut *desk;
+        waiting.retain(|path| !known.contains_key(path));
+        while known.len() < MOST_AWAY
+            && let Some(path) = waiting.pop_front()
+        {
+            let (answers, ask, first) = (Arc::clone(&self.answers), self.ask, path.clone());
             let thread = std::thread::Builder::new()
                 .name("retop-statvfs".to_owned())
                 .stack_size(128 << 10)
-                .spawn(move || {
-                    let answer = ask(&asked).map_err(|error| error.to_string());
-                    answers.lock().insert(asked, Some(answer));
-                    answers.arrived.notify_one();
-                });
+                .spawn(move || answers.serve(first, ask));
             if thread.is_ok() {
                 known.insert(path, None);
             }
@@ -204,17 +234,17 @@ impl Remote {
 
     /// Waits until all are back, or for as long as patience lasts.
     fn wait(&self) {
-        let away = |known: &mut HashMap<_, Option<_>>| known.values().any(Option::is_none);
+        let away = |desk: &mut Desk| desk.away() > 0;
         let waited =
             self.answers.arrived.wait_timeout_while(self.answers.lock(), self.patience, away);
         drop(waited);
     }
 
     fn answer(&self, path: &Path) -> Result<Space, String> {
-        match self.answers.lock().get(path) {
+        match self.answers.lock().known.get(path) {
             Some(Some(answer)) => answer.clone(),
             Some(None) => Err("its server does not answer".to_owned()),
-            None => Err(format!("not asked while {MOST_AWAY} others do not answer")),
+            None => Err("not asked: too many others do not answer".to_owned()),
         }
     }
 }
@@ -352,7 +382,7 @@ mod tests {
             assert_eq!(row.shown(filesystem::device), "server:/good");
             assert_eq!(taken.reports.len(), 2);
             // Nobody is sent twice to where somebody is still away.
-            assert_eq!(source.remote.answers.lock().len(), 2);
+            assert_eq!(source.remote.answers.lock().away(), 2);
         }
     }
 
@@ -365,7 +395,29 @@ mod tests {
         let mut source = Filesystem::asking(&tree.roots(), hung, local, Duration::ZERO);
         let taken = read_once(&mut source);
         assert_eq!(taken.snapshot.rows(FamilyId::Filesystem).len(), MOST_AWAY + 5);
-        assert_eq!(source.remote.answers.lock().len(), MOST_AWAY);
+        assert_eq!(source.remote.answers.lock().away(), MOST_AWAY);
+    }
+
+    #[test]
+    fn any_number_of_servers_that_answer_is_asked() {
+        fn well(_: &Path) -> std::io::Result<Space> {
+            Ok(SPACE)
+        }
+        let most = 3 * MOST_AWAY;
+        let lines: String =
+            (0..most).map(|n| format!("{n} 27 0:{n} / /n{n} rw - nfs server:/{n} rw\n")).collect();
+        let tree = Tree::new(&[("proc/self/mountinfo", &lines)]);
+        // All answer, so that no more is waited for than that takes.
+        let patience = Duration::from_secs(600);
+        let mut source = Filesystem::asking(&tree.roots(), well, local, patience);
+        let mut bench = Bench::new();
+        for _ in 0..2 {
+            let taken = bench.read(&mut source);
+            assert!(taken.reports.is_empty(), "{:?}", taken.reports);
+            let mut rows = taken.snapshot.rows(FamilyId::Filesystem);
+            assert_eq!(rows.len(), most);
+            assert!(rows.all(|row| row.get(filesystem::size_bytes) == Some(1000.0)));
+        }
     }
 
     #[test]

@@ -59,10 +59,16 @@ impl Descriptors {
         self.taken = self.taken.saturating_sub(1);
     }
 
-    /// The system had none left after all: no more than now are kept.
+    /// The system had none left after all: fewer than now are kept. To be followed by giving back
+    /// while there [are too many](Self::are_too_many), or nothing at all could be opened any more.
     pub fn shrink(&mut self) {
-        self.limit = self.taken.saturating_sub(RESERVE / 4);
+        self.limit = self.limit.min(self.taken.saturating_sub(RESERVE / 4));
         self.exhausted = true;
+    }
+
+    /// True if more are kept than may be.
+    pub fn are_too_many(&self) -> bool {
+        self.taken > self.limit
     }
 
     /// True if some files could not be kept open.

@@ -16,6 +16,7 @@ mod threads;
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 
 use retop_model::family::{process, task};
 use retop_model::{FamilyId, Key, RawTable, Reading, RowMut, RowTexts, Text, TextField};
@@ -30,12 +31,20 @@ use crate::demand::Rows;
 use crate::roots::Roots;
 use crate::source::{Problem, Read, Source};
 
-/// A row on show has its command line read again after so long: `setproctitle` changes it and
-/// leaves no other trace.
+/// A wanted row has its command line read again after so long: `setproctitle`, an `exec` under the
+/// same name and a move to another control group leave no other trace.
 const TEXTS_STALE_NS: u64 = 10_000_000_000;
+
+/// The time is that for up to so many rows, and longer where more are wanted: an export of 5,000
+/// processes then reads 50 a second on average.
+const TEXTS_FRESH_ROWS: u64 = 512;
 
 /// A row on show has its proportional memory walked again after so long.
 const PROPORTIONAL_STALE_NS: u64 = 5_000_000_000;
+
+/// Proportional memory that nobody has walked anew for so long is no longer shown: the row was on
+/// show once, or its page tables may not be read any more.
+const PROPORTIONAL_GONE_NS: u64 = 60_000_000_000;
 
 /// What is remembered of a process from sweep to sweep.
 struct Known {
@@ -54,6 +63,8 @@ struct Known {
     texts_asked_ns: u64,
     proportional_asked_ns: u64,
     proportional: [Reading; 3],
+    /// When the tick took them from their reader.
+    proportional_taken_ns: u64,
     /// `io` answered EACCES: another user's process. Not asked again.
     io_denied: bool,
     /// The owner of its folder, if that was looked at before the stat line.
@@ -131,9 +142,14 @@ impl Processes {
                 }
             }
         }
-        let before = self.known.len();
-        self.known.retain(|entry| entry.seen);
-        self.exited += (before - self.known.len()) as u64;
+        let (descriptors, exited) = (&mut self.descriptors, &mut self.exited);
+        self.known.retain_mut(|entry| {
+            if !entry.seen {
+                *exited += 1;
+                entry.close(descriptors);
+            }
+            entry.seen
+        });
         if !fresh.is_empty() {
             self.known.append(&mut fresh);
             self.known.sort_unstable_by_key(|entry| entry.pid);
@@ -161,11 +177,19 @@ impl Processes {
                 });
             }
         });
-        let opened =
-            self.known.iter().filter(|entry| entry.owner.is_some() && entry.stat.is_some());
-        let opened = opened.count();
+        let opened = fresh.iter().filter(|entry| entry.stat.is_some()).count();
         for _ in 0..opened {
             self.descriptors.take();
+        }
+    }
+
+    /// Closes as many kept files as are too many since the system had no descriptor left.
+    fn release(&mut self) {
+        for entry in &mut self.known {
+            if !self.descriptors.are_too_many() {
+                return;
+            }
+            entry.close(&mut self.descriptors);
         }
     }
 
@@ -176,21 +200,27 @@ impl Processes {
         } = self;
         known.retain_mut(|entry| {
             entry.seen = false;
-            let Some(line) = entry.read_stat(listing, descriptors, buffer) else {
-                // Gone between the listing and the read; it counts as ended if it was ever read.
-                *exited += u64::from(entry.start_ticks != u64::MAX);
-                return false;
+            let line = match entry.read_stat(listing, descriptors, buffer) {
+                Ok(line) => line,
+                Err(error) => {
+                    // Gone between the listing and the read; it counts as ended if it was ever
+                    // read, unless it was retop that could not open the file.
+                    let ended = entry.start_ticks != u64::MAX && !is_out_of_descriptors(&error);
+                    *exited += u64::from(ended);
+                    return false;
+                }
             };
             let Some(stat) = Stat::parse(line) else {
                 // Forgotten, so that rows and known processes run in step; listed again next time.
                 tally.garbled += 1;
+                entry.close(descriptors);
                 return false;
             };
             if entry.start_ticks != stat.start_ticks {
                 *exited += u64::from(entry.start_ticks != u64::MAX);
                 entry.reborn(&stat, listing, users, *started);
             }
-            let used = stat.user_ticks + stat.system_ticks;
+            let used = stat.used_ticks();
             (entry.moved, entry.ticks) = (used != entry.ticks, used);
             if entry.renamed(stat.comm) {
                 entry.name(stat.comm);
@@ -198,6 +228,9 @@ impl Processes {
                 texts.ask(Job::Texts, entry.key());
             }
             entry.kernel = stat.is_kernel();
+            if now_ns.saturating_sub(entry.proportional_taken_ns) > PROPORTIONAL_GONE_NS {
+                entry.proportional = [Reading::NONE; 3];
+            }
             tally.count(&stat);
             let mut row = table.push_with(entry.key(), entry.texts.clone());
             fill(&mut row, entry, &stat, *page_bytes);
@@ -206,15 +239,28 @@ impl Processes {
     }
 
     /// Takes what the threads that read command lines and page tables brought back.
-    fn collect(&mut self) {
+    fn collect(&mut self, now_ns: u64) {
         let known = &mut self.known;
         self.texts.collect(|answer| {
             let place = known.binary_search_by_key(&answer.key.0, |entry| u64::from(entry.pid));
             let Some(entry) = place.ok().and_then(|place| known.get_mut(place)) else { return };
             if entry.start_ticks == answer.key.1 {
-                entry.take(answer);
+                entry.take(answer, now_ns);
             }
         });
+    }
+
+    /// Asks for the texts of the wanted rows again, where they are old.
+    fn refresh_texts(&mut self, now_ns: u64) {
+        let portions = 1 + self.wanted.rows.len() as u64 / TEXTS_FRESH_ROWS;
+        let stale_ns = TEXTS_STALE_NS.saturating_mul(portions);
+        for &row in &self.wanted.rows {
+            let Some(entry) = self.known.get_mut(row) else { continue };
+            if now_ns.saturating_sub(entry.texts_asked_ns) > stale_ns {
+                entry.texts_asked_ns = now_ns;
+                self.texts.ask(Job::Texts, entry.key());
+            }
+        }
     }
 
     /// Reads what is wanted beyond the stat line, for the rows that it is wanted for.
@@ -223,29 +269,19 @@ impl Processes {
         self.detail.begin();
         self.wanted.choose(&demand.memory, &self.known, table);
         self.detail.memory(listing, &self.wanted.rows, &mut self.known, table, self.page_bytes);
+        let now_ns = read.now_ns();
+        self.refresh_texts(now_ns);
         self.wanted.choose(&demand.status, &self.known, table);
         self.detail.status(listing, &self.wanted.rows, &mut self.known, table);
         self.wanted.choose(&demand.io, &self.known, table);
         self.detail.io(listing, &self.wanted.rows, &mut self.known, table);
         self.detail.let_go(&mut self.known);
-        let now_ns = read.now_ns();
         self.wanted.choose(&demand.proportional, &self.known, table);
         for &row in &self.wanted.rows {
             let Some(entry) = self.known.get_mut(row) else { continue };
             if now_ns.saturating_sub(entry.proportional_asked_ns) > PROPORTIONAL_STALE_NS {
                 entry.proportional_asked_ns = now_ns;
                 self.texts.ask(Job::Proportional, entry.key());
-            }
-        }
-        if let Rows::Keys(keys) = &demand.memory {
-            // The rows on show: their command lines are kept fresh.
-            for &key in keys {
-                let Some(row) = table.find(key) else { continue };
-                let Some(entry) = self.known.get_mut(row) else { continue };
-                if now_ns.saturating_sub(entry.texts_asked_ns) > TEXTS_STALE_NS {
-                    entry.texts_asked_ns = now_ns;
-                    self.texts.ask(Job::Texts, key);
-                }
             }
         }
     }
@@ -279,8 +315,9 @@ impl Source for Processes {
         listed.map_err(|e| Problem::failing(format!("cannot list processes: {e}")))?;
         self.match_pids();
         self.users.look();
+        self.release();
         self.open_many(&listing);
-        self.collect();
+        self.collect(begin_ns);
         let mut table = read.table(FamilyId::Process);
         let mut tally = Tally::default();
         self.sweep(&listing, &mut table, &mut tally, begin_ns);
@@ -290,7 +327,7 @@ impl Source for Processes {
         self.texts.wake();
         if read.demand().processes.patient {
             self.texts.finish();
-            self.collect();
+            self.collect(read.now_ns());
             for (row, entry) in self.known.iter().enumerate() {
                 if let Some(mut row) = table.row_mut(row) {
                     row.share(entry.texts.clone());
@@ -357,6 +394,7 @@ impl Known {
             texts_asked_ns: 0,
             proportional_asked_ns: 0,
             proportional: [Reading::NONE; 3],
+            proportional_taken_ns: 0,
             io_denied: false,
             owner: None,
             kernel: false,
@@ -367,9 +405,10 @@ impl Known {
     }
 
     /// Takes what a reader of texts brought back.
-    fn take(&mut self, answer: Answer) {
+    fn take(&mut self, answer: Answer, now_ns: u64) {
         if let Some(memory) = answer.proportional {
             self.proportional = memory;
+            self.proportional_taken_ns = now_ns;
         }
         let Some(found) = answer.texts else { return };
         self.user_id = found.user_id.map_or(self.user_id, Reading::from);
@@ -401,30 +440,34 @@ impl Known {
         listing: &Listing,
         descriptors: &mut Descriptors,
         buffer: &'b mut [u8],
-    ) -> Option<&'b [u8]> {
+    ) -> io::Result<&'b [u8]> {
         if let Some(file) = &self.stat {
             match super::kept::pread(file, buffer) {
-                Ok(len) if len > 0 => return buffer.get(..len),
+                Ok(len) if len > 0 => return Ok(buffer.get(..len).unwrap_or(&[])),
                 // ESRCH: it ended. The pid was listed again, so another process may have it now.
-                _ => {
-                    self.stat = None;
-                    descriptors.give_back();
-                }
+                _ => self.close(descriptors),
             }
         }
-        let file = match listing.open_at(self.pid, c"stat") {
-            Ok(file) => file,
-            Err(error) if is_out_of_descriptors(&error) => {
+        let file = listing.open_at(self.pid, c"stat").inspect_err(|error| {
+            if is_out_of_descriptors(error) {
                 descriptors.shrink();
-                return None;
             }
-            Err(_) => return None,
-        };
-        let len = super::kept::pread(&file, buffer).ok().filter(|&len| len > 0)?;
+        })?;
+        let len = super::kept::pread(&file, buffer)?;
+        if len == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         if descriptors.take() {
             self.stat = Some(file);
         }
-        buffer.get(..len)
+        Ok(buffer.get(..len).unwrap_or(&[]))
+    }
+
+    /// Lets go of the kept file, if there is one.
+    fn close(&mut self, descriptors: &mut Descriptors) {
+        if self.stat.take().is_some() {
+            descriptors.give_back();
+        }
     }
 
     /// Another process has the pid than at the last sweep.
@@ -432,7 +475,7 @@ impl Known {
         let (file, owner) = (self.stat.take(), self.owner.take());
         *self = Known { stat: file, seen: false, ..Known::unread(self.pid) };
         self.start_ticks = stat.start_ticks;
-        self.ticks = if after_start { 0 } else { stat.user_ticks + stat.system_ticks };
+        self.ticks = if after_start { 0 } else { stat.used_ticks() };
         let owner = owner.or_else(|| listing.owner(self.pid));
         self.user_id = owner.map_or(Reading::NONE, Reading::from);
         if let Some(user) = owner.and_then(|owner| users.local(owner)) {
@@ -577,13 +620,23 @@ fn hidden_by_mount(roots: &Roots) -> Option<Problem> {
         Some((before, after.split(' ').nth(2)?))
     })?;
     let level = options.split(',').find_map(|option| option.strip_prefix("hidepid="))?;
-    if matches!(level, "0" | "off") {
+    if matches!(level, "0" | "off") || (roots.is_real() && sees_others(roots)) {
         return None;
     }
     Some(
         Problem::denied(format!("/proc is mounted with hidepid={level}"))
             .hint("processes of others need root or the group of the gid= mount option"),
     )
+}
+
+/// True if the first process can be read although it is another user's, or by root: the mount then
+/// hides nothing from us.
+fn sees_others(roots: &Roots) -> bool {
+    // SAFETY: geteuid has no preconditions.
+    let own = unsafe { libc::geteuid() };
+    let first = roots.proc.join("1");
+    let others = own == 0 || std::fs::metadata(&first).is_ok_and(|facts| facts.uid() != own);
+    others && std::fs::read(first.join("stat")).is_ok()
 }
 
 /// Lines of `status` and `io`, and page tables, for the fuzzer.

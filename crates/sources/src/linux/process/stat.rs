@@ -70,6 +70,11 @@ impl<'a> Stat<'a> {
         Some(stat)
     }
 
+    /// CPU time of both kinds. A tree of files can hold numbers whose sum passes 64 bits.
+    pub fn used_ticks(&self) -> u64 {
+        self.user_ticks.saturating_add(self.system_ticks)
+    }
+
     /// True for a thread of the kernel.
     pub fn is_kernel(&self) -> bool {
         self.flags & PF_KTHREAD != 0
@@ -152,6 +157,15 @@ mod tests {
             let stat = Stat::parse(&line).expect("whole");
             assert_eq!((stat.comm, stat.parent_pid), (name.as_bytes(), 1), "{name:?}");
         }
+    }
+
+    #[test]
+    fn the_largest_times_add_up() {
+        let most = "9999999999999999999";
+        let line = String::from_utf8(line("x")).expect("text");
+        let line = line.replace(" 150 50 ", &format!(" {most} {most} "));
+        let stat = Stat::parse(line.as_bytes()).expect("whole");
+        assert_eq!(stat.used_ticks(), u64::MAX);
     }
 
     #[test]

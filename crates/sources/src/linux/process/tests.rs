@@ -231,3 +231,115 @@ fn without_descriptors_to_keep_everything_is_still_read() {
     }
     assert_eq!(source.known.iter().filter(|entry| entry.stat.is_some()).count(), 10);
 }
+
+#[test]
+fn ended_processes_give_their_descriptors_back() {
+    let tree = Tree::new("given-back");
+    let mut source = tree.source();
+    source.descriptors = Descriptors::limited(3);
+    for round in 0..10 {
+        for pid in 1..=3 {
+            tree.process(pid + 3 * round, "p", 1, u64::from(pid));
+        }
+        let (table, _, reports) = sweep(&mut source, ProcessDemand::default());
+        assert_eq!(table.len(), 3);
+        assert!(source.known.iter().all(|entry| entry.stat.is_some()), "round {round}");
+        assert!(reports.is_empty(), "{reports:?}");
+        for pid in 1..=3 {
+            let folder = tree.0.join(format!("proc/{}", pid + 3 * round));
+            fs::remove_dir_all(folder).expect("ended");
+        }
+        // One that turns to garbage gives back too.
+        let folder = tree.process(999, "p", 1, 1);
+        sweep(&mut source, ProcessDemand::default());
+        fs::write(folder.join("stat"), "garbage").expect("written");
+        sweep(&mut source, ProcessDemand::default());
+        fs::remove_dir_all(folder).expect("ended");
+        sweep(&mut source, ProcessDemand::default());
+    }
+}
+
+#[test]
+fn when_descriptors_run_out_some_are_closed() {
+    let tree = Tree::new("run-out");
+    for pid in 1..=200 {
+        tree.process(pid, "p", 1, u64::from(pid));
+    }
+    let mut source = tree.source();
+    source.descriptors = Descriptors::limited(1000);
+    sweep(&mut source, ProcessDemand::default());
+    source.descriptors.shrink();
+    source.descriptors.shrink();
+    let (table, tasks, _) = sweep(&mut source, ProcessDemand::default());
+    assert_eq!(source.known.iter().filter(|entry| entry.stat.is_some()).count(), 136);
+    assert_eq!(table.len(), 200);
+    assert_eq!(value(&tasks, 0, task::exited), Some(0));
+}
+
+#[test]
+fn old_proportional_memory_is_not_shown_for_ever() {
+    let tree = Tree::new("proportional");
+    tree.process(4, "p", 1, 40);
+    let mut source = tree.source();
+    sweep(&mut source, ProcessDemand::default());
+    let memory = [Reading::from(1_u64), Reading::from(2_u64), Reading::from(3_u64)];
+    let answer = || Answer { key: Key(4, 40), texts: None, proportional: Some(memory) };
+    let clock = TestClock::default();
+    let shown_at = |source: &mut Processes, ns| {
+        clock.0.store(ns, Ordering::Relaxed);
+        let mut demand = Demand::everything();
+        demand.processes = ProcessDemand::default();
+        let mut read = Read::new(&clock, &demand);
+        source.read(&mut read).expect("a listing");
+        let table = read.tables.iter().find(|table| table.family() == FamilyId::Process);
+        value(table.expect("given"), 0, process::proportional_bytes)
+    };
+    source.known[0].take(answer(), 1);
+    assert_eq!(shown_at(&mut source, PROPORTIONAL_GONE_NS), Some(1));
+    assert_eq!(shown_at(&mut source, PROPORTIONAL_GONE_NS + 2), None);
+    source.known[0].take(answer(), PROPORTIONAL_GONE_NS + 2);
+    assert_eq!(shown_at(&mut source, PROPORTIONAL_GONE_NS + 3), Some(1));
+}
+
+#[test]
+fn texts_of_wanted_rows_are_asked_for_again() {
+    let tree = Tree::new("texts");
+    for pid in 1..=3 {
+        tree.process(pid, "p", 1, 40);
+    }
+    let mut source = tree.source();
+    let clock = TestClock::default();
+    let asked_at = |source: &mut Processes, ns, memory| {
+        clock.0.store(ns, Ordering::Relaxed);
+        let mut demand = Demand::everything();
+        demand.processes = ProcessDemand { memory, ..ProcessDemand::default() };
+        source.read(&mut Read::new(&clock, &demand)).expect("a listing");
+        source.known.iter().map(|entry| entry.texts_asked_ns).collect::<Vec<_>>()
+    };
+    let late = TEXTS_STALE_NS + 2;
+    assert_eq!(asked_at(&mut source, 1, Rows::All), [1, 1, 1]);
+    assert_eq!(asked_at(&mut source, late - 1, Rows::All), [1, 1, 1]);
+    assert_eq!(asked_at(&mut source, late, Rows::None), [1, 1, 1]);
+    assert_eq!(asked_at(&mut source, late, Rows::Keys(vec![Key(2, 40)])), [1, late, 1]);
+    assert_eq!(asked_at(&mut source, late, Rows::All), [late, late, late]);
+}
+
+#[test]
+fn a_mount_that_hides_processes_is_told() {
+    let tree = Tree::new("hidden");
+    fs::create_dir_all(tree.0.join("proc/self")).expect("folder");
+    for (options, told) in [
+        ("rw,hidepid=2", true),
+        ("rw,hidepid=invisible", true),
+        ("rw,hidepid=0", false),
+        ("rw", false),
+    ] {
+        let line = format!("20 1 0:5 / /proc rw,nosuid shared:2 - proc proc {options}\n");
+        fs::write(tree.0.join("proc/self/mountinfo"), line).expect("written");
+        assert_eq!(hidden_by_mount(&Roots::below(&tree.0)).is_some(), told, "{options}");
+    }
+    // SAFETY: geteuid has no preconditions.
+    if unsafe { libc::geteuid() } == 0 {
+        assert!(sees_others(&Roots::real()), "nothing is hidden from root");
+    }
+}

@@ -29,6 +29,10 @@ const LONGEST: usize = 4096;
 /// How long a patient read waits for the next answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Questions that may wait: more than a machine has processes, or where all readers are stuck and
+/// nobody takes them. The newest are answered first, so the oldest are let go.
+const MOST_JOBS: usize = 1 << 17;
+
 /// Answers are handed over in batches, so that a first screen fills at once.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -108,7 +112,12 @@ impl TextReader {
 
     /// Asks for something; read once [`TextReader::wake`] is called.
     pub fn ask(&mut self, job: Job, key: Key) {
-        self.desk().jobs.push((job, key));
+        let mut desk = self.desk();
+        if desk.jobs.len() >= MOST_JOBS {
+            desk.jobs.drain(..MOST_JOBS / 2);
+        }
+        desk.jobs.push((job, key));
+        drop(desk);
         self.asked = true;
     }
 
@@ -308,6 +317,17 @@ mod tests {
         assert_eq!(shown(b""), None);
         assert_eq!(shown(b"\0\0"), None);
         assert_eq!(shown(b"a\x1b[2J\0\xff"), Some("a?[2J ?".to_owned()));
+    }
+
+    #[test]
+    fn questions_that_nobody_takes_do_not_pile_up() {
+        let mut reader = TextReader::new(&Roots::real());
+        for pid in 0..=MOST_JOBS as u64 {
+            reader.ask(Job::Texts, Key(pid, 0));
+        }
+        let desk = reader.desk();
+        assert_eq!(desk.jobs.len(), MOST_JOBS / 2 + 1);
+        assert_eq!(desk.jobs.last(), Some(&(Job::Texts, Key(MOST_JOBS as u64, 0))));
     }
 
     #[test]

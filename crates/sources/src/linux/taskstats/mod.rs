@@ -81,7 +81,9 @@ impl Source for Taskstats {
         };
         let mut table = read.table(FamilyId::Exit);
         let (groups, sequence) = (&mut self.groups, &mut self.sequence);
+        let mut misplaced = false;
         let lost = listener.drain(|bytes| {
+            misplaced |= Record::version(bytes) == Some(record::MISPLACED);
             let Some(record) = Record::parse(bytes) else { return };
             let Some(whole) = join(groups, record) else { return };
             *sequence += 1;
@@ -89,7 +91,16 @@ impl Source for Taskstats {
         });
         read.give(table, begin_ns);
         let lost = lost.map_err(|error| Problem::failing(format!("taskstats: {error}")))?;
+        if misplaced {
+            return Err(Problem::failing(
+                "this kernel's exit records (taskstats version 15) have another layout",
+            )
+            .hint("a later kernel has version 16, which is as it was before"));
+        }
         if lost > 0 {
+            // Some that ended may be among those still waited for: their numbers would be added
+            // to those of another process with the same number one day.
+            self.groups.clear();
             let problem = Problem::failing(format!("the kernel dropped exit records {lost} times"));
             read.report("exits/lost", "exits", Some(problem));
         }

@@ -6,6 +6,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 /// Room for records between two ticks: 10,000 exits of 430 bytes.
 static RECEIVE_BUFFER: libc::c_int = 4 * 1024 * 1024;
 
+/// How long an answer may take.
+static PATIENCE: libc::timeval = libc::timeval { tv_sec: 0, tv_usec: 100_000 };
+
 // linux/netlink.h, linux/genetlink.h, linux/taskstats.h
 const HEADER: usize = 16;
 const GENERIC_HEADER: usize = 4;
@@ -41,17 +44,11 @@ impl Listener {
         }
         // SAFETY: the call above just gave us this descriptor; nobody else has it.
         let socket = unsafe { OwnedFd::from_raw_fd(socket) };
-        // SAFETY: option value and its length are those of a live integer. The forced size needs
-        // CAP_NET_ADMIN, which listening needs as well; a refusal shows there.
-        unsafe {
-            libc::setsockopt(
-                socket.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_RCVBUFFORCE,
-                (&raw const RECEIVE_BUFFER).cast(),
-                size_of::<libc::c_int>() as libc::socklen_t,
-            );
-        }
+        // The forced size needs CAP_NET_ADMIN, which listening needs as well; a refusal shows
+        // there. The kernel answers within the request; what only imitates it may never do so, and
+        // must not hold the tick up.
+        set_option(&socket, libc::SO_RCVBUFFORCE, &RECEIVE_BUFFER);
+        set_option(&socket, libc::SO_RCVTIMEO, &PATIENCE);
         let mut listener = Listener { socket, family: 0, buffer: vec![0; 64 * 1024] };
         listener.family = listener.find_family()?;
         let mask = attribute(TASKSTATS_CMD_ATTR_REGISTER_CPUMASK, &terminated(cpus));
@@ -139,6 +136,16 @@ impl Listener {
             )
         };
         usize::try_from(len).map_err(|_| Error::last_os_error())
+    }
+}
+
+/// Sets an option of the socket; a kernel that refuses leaves it as it was.
+fn set_option<T>(socket: &OwnedFd, option: libc::c_int, value: &T) {
+    let length = libc::socklen_t::try_from(size_of::<T>()).unwrap_or(0);
+    // SAFETY: value and length are those of a live object.
+    unsafe {
+        let value = std::ptr::from_ref(value).cast();
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, value, length);
     }
 }
 

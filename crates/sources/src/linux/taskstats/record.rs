@@ -1,8 +1,12 @@
-//! `struct taskstats` of `linux/taskstats.h`, as far as it is used. Fields are only ever added at
-//! its end: what an older kernel does not send is missing.
+//! `struct taskstats` of `linux/taskstats.h`, as far as it is used. Fields are added at its end:
+//! what an older kernel does not send is missing. Version 15 alone (Linux 6.14) had new fields in
+//! its middle; version 16 put them at the end.
 
 /// Last task of its process; set since version 12 of the struct (Linux 5.19).
 const AGROUP: u8 = 0x20;
+
+/// The version whose fields stand elsewhere.
+pub const MISPLACED: u16 = 15;
 
 /// What one thread, or all threads of a process, used until the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,11 +28,15 @@ pub struct Record {
 }
 
 impl Record {
-    /// Takes the struct's bytes apart; `None` if they end before the I/O counters (version 3).
+    /// Takes the struct's bytes apart; `None` if they end before the I/O counters (version 3), and
+    /// for the [`MISPLACED`] version.
     pub fn parse(bytes: &[u8]) -> Option<Record> {
         let u32_at = |at: usize| Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         let u64_at = |at: usize| Some(u64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-        let version = u16::from_ne_bytes(bytes.get(..2)?.try_into().ok()?);
+        let version = Record::version(bytes)?;
+        if version == MISPLACED {
+            return None;
+        }
         let name = bytes.get(80..112)?;
         let end = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
         let pid = u32_at(128)?;
@@ -49,6 +57,11 @@ impl Record {
             read_bytes: u64_at(248)?,
             written_bytes: u64_at(256)?.saturating_sub(u64_at(264)?),
         })
+    }
+
+    /// The version of the struct.
+    pub fn version(bytes: &[u8]) -> Option<u16> {
+        Some(u16::from_ne_bytes(bytes.get(..2)?.try_into().ok()?))
     }
 
     /// The sum with a thread that ended later; name, parent and status are the later one's.
@@ -101,6 +114,8 @@ mod tests {
         assert!(!Record::parse(&bytes(13, 0)).expect("whole").last_of_group);
         let old = Record::parse(&bytes(8, 0)[..328]).expect("whole");
         assert_eq!((old.group, old.last_of_group), (42, true));
+        assert_eq!(Record::parse(&bytes(MISPLACED, AGROUP)), None);
+        assert!(Record::parse(&bytes(16, AGROUP)).is_some());
     }
 
     proptest! {
