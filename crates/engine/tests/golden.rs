@@ -36,6 +36,7 @@ fn picture(name: &str, scratch: &Scratch) -> Arc<Snapshot> {
     build(name, scratch.path(), 0).expect("a tree");
     let machine = open(None, Roots::below(scratch.path())).expect("a folder");
     let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
+    ticker.set_rules(retop_model::alert::builtin());
     ticker.tick();
     clock.0.store(STEP, Ordering::Relaxed);
     build(name, scratch.path(), STEP).expect("a tree");

@@ -40,10 +40,10 @@ family! {
     derived {
         /// Share of one CPU that retop used in the last interval.
         cpu_ratio: Ratio = |d| d.rate(cpu_seconds);
-        /// Alerts of severity warning that fire; missing if alerts are off.
+        /// Alerts that warn and fire now; missing if nothing is watched for.
         alerts_warning: Count { scraped: true, series: series("alerts_firing", "severity", "warning") } =
             |d| firing(d, Severity::Warning);
-        /// Critical alerts that fire; missing if alerts are off.
+        /// Alerts that are critical and fire now; missing if nothing is watched for.
         alerts_critical: Count { scraped: true, series: series("alerts_firing", "severity", "critical") } =
             |d| firing(d, Severity::Critical);
     }
