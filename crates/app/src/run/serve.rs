@@ -7,6 +7,7 @@ use retop_engine::export::{Limit, prometheus};
 use retop_engine::serve::{self, Server};
 use retop_engine::{Monitor, RealClock};
 
+use crate::alerts;
 use crate::run::pace::Pacer;
 use crate::run::{demand, machine, note_on_stderr};
 use crate::settings::Settings;
@@ -33,6 +34,7 @@ pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
         history_bytes: 0,
         // Processes are no series of their own.
         demand: demand(settings, Limit::Count(0)),
+        rules: alerts::rules(&settings.alerts),
     };
     let publish = move |snapshot: &Arc<_>| server.publish(Arc::clone(snapshot), None);
     let _monitor = Monitor::start(machine, clock, watch, Box::new(publish))?;
