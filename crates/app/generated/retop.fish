@@ -1,6 +1,7 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_retop_global_optspecs
     string join \n json once serve= print-config i/interval= root= source= history= subsamples= samples= processes= process-groups= series= args= f/filter= color= theme= no-mouse show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
+    string join \n json once serve= print-config i/interval= root= source= history= subsamples= samples= processes= args= f/filter= color= theme= no-mouse show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
 end
 
 function __fish_retop_needs_command
@@ -50,10 +51,10 @@ complete -c retop -n "__fish_retop_needs_command" -l power-scale -d 'What power 
 profile\t''"
 complete -c retop -n "__fish_retop_needs_command" -l avg -d 'Window of rolling averages [30s] (accepted, no effect yet)' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l alert-bw-sat-percent -d 'Memory bandwidth of the chip\'s, in percent [85] (accepted, no effect yet)' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l alert-package-power-percent -d 'Package power of the chip\'s, in percent [85] (accepted, no effect yet)' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l alert-package-power-percent -d 'Package power of the limit it is held to, in percent; no alert unless set' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l alert-throttle-freq-percent -d 'Frequency under load of the highest, in percent [90] (accepted, no effect yet)' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l alert-swap-rise-gb -d 'Growth of swap, in GiB [0.3] (accepted, no effect yet)' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l alert-sustain-samples -d 'Samples that a condition must hold for [3] (accepted, no effect yet)' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l alert-swap-rise-gb -d 'Growth of swap within five minutes, in GiB; 0 for no alert [0.3]' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l alert-sustain-samples -d 'Samples that a load must last for; 3 or 5 by the rule unless set' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
 complete -c retop -n "__fish_retop_needs_command" -l json -d 'Stream samples as JSON, one line each'
 complete -c retop -n "__fish_retop_needs_command" -l once -d 'Print one report and exit; with --json one line'
@@ -62,6 +63,7 @@ complete -c retop -n "__fish_retop_needs_command" -l no-mouse -d 'Leave the mous
 complete -c retop -n "__fish_retop_needs_command" -l show-cores -d 'Start with one row per core (accepted, no effect yet)'
 complete -c retop -n "__fish_retop_needs_command" -l no-show-cores -d 'Start without rows for cores (accepted, no effect yet)'
 complete -c retop -n "__fish_retop_needs_command" -l show-processes -d 'Start with the process table open (accepted, no effect yet)'
+complete -c retop -n "__fish_retop_needs_command" -l no-alerts -d 'Watch for nothing'
 complete -c retop -n "__fish_retop_needs_command" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_needs_command" -s V -l version -d 'Print version'
 complete -c retop -n "__fish_retop_needs_command" -f -a "doctor" -d 'Say what can be read here, what not, and what would help'

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use toml_edit::{Document, Item, Value};
 
+use crate::alerts;
 use crate::environment::Environment;
 use crate::options::{self, OPTIONS, Opt, Place};
 use crate::settings::Settings;
@@ -91,11 +92,23 @@ impl Resolved {
         })?;
         for (key, item) in document.iter() {
             let here = at(document.key(key).and_then(toml_edit::Key::span).or(item.span()));
-            let option = options::find(key).filter(|option| option.place == Place::Config);
+            if key == "alert" {
+                self.settings.alerts.rules = alerts::read(item, &at)?;
+                continue;
+            }
+            let wrong = |why: String| format!("{here}: {key}: {why}");
+            let option = options::find(key).or_else(|| opposite(key));
+            let option = option.filter(|option| option.place == Place::Config);
             let option = option.ok_or_else(|| format!("{here}: {}", unknown_key(key)))?;
-            let text = plain(item)
-                .ok_or_else(|| format!("{here}: {key}: takes a text, a number or true or false"))?;
-            self.set(option, &text, Origin::File).map_err(|why| format!("{here}: {key}: {why}"))?;
+            if item.is_array_of_tables() {
+                return Err(wrong("rules stand under [[alert]]".to_owned()));
+            }
+            let mut text = plain(item)
+                .ok_or_else(|| wrong("takes a text, a number or true or false".to_owned()))?;
+            if !option.is_called(key) {
+                text = (!value::switch(&text).map_err(wrong)?).to_string();
+            }
+            self.set(option, &text, Origin::File).map_err(wrong)?;
         }
         Ok(())
     }
@@ -142,6 +155,10 @@ impl Resolved {
             };
             let _ = writeln!(text, "{comment}{} = {}", option.long, value.trim());
         }
+        match self.settings.alerts.rules.as_slice() {
+            [] => text.push_str(alerts::EXAMPLE),
+            rules => alerts::print(rules, &mut text),
+        }
         text
     }
 }
@@ -164,6 +181,11 @@ pub fn load(environment: &Environment, file: Option<&Path>) -> Result<Resolved, 
     }
     resolved.read_variables(environment)?;
     Ok(resolved)
+}
+
+/// The switch that turns `key` off: `alerts = false` is `no-alerts = true`.
+fn opposite(key: &str) -> Option<&'static Opt> {
+    options::find(&format!("no-{key}"))
 }
 
 fn unknown_key(key: &str) -> String {
@@ -285,6 +307,7 @@ mod tests {
         let all: String = printed
             .lines()
             .filter_map(|line| line.strip_prefix("# "))
+            .filter(|line| !line.starts_with(' '))
             .filter(|line| line.contains(" = ") && !line.contains("= \"\""))
             .fold(String::new(), |all, line| all + line + "\n");
         let resolved = read(&all).expect("valid");

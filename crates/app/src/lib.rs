@@ -1,6 +1,7 @@
 //! The command line and the screen of retop.
 #![forbid(unsafe_code)]
 
+pub mod alerts;
 pub mod command;
 pub mod config;
 pub mod environment;

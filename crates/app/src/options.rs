@@ -190,6 +190,11 @@ fn text(text: &str) -> Parsed<Option<String>> {
     Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 
+/// A whole number from 1, or nothing.
+fn unless_empty(text: &str, high: u64) -> Parsed<Option<u64>> {
+    if text.is_empty() { Ok(None) } else { value::whole(text, 1, high).map(Some) }
+}
+
 fn pick<T: Copy>(text: &str, words: &[&str], values: &[T]) -> Parsed<T> {
     let place = value::choice(text, words)?;
     values.get(place).copied().ok_or_else(|| format!("'{text}' has no meaning"))
@@ -402,6 +407,9 @@ pub static OPTIONS: &[Opt] = &[
     })
     .default("30s")
     .unused(),
+    Opt::new(Group::Alert, "no-alerts", "", "Watch for nothing", |s, v| {
+        put(&mut s.alerts.off, value::switch(v))
+    }),
     Opt::new(
         Group::Alert,
         "alert-bw-sat-percent",
@@ -415,11 +423,9 @@ pub static OPTIONS: &[Opt] = &[
         Group::Alert,
         "alert-package-power-percent",
         "N",
-        "Package power of the chip's, in percent",
-        |s, v| put(&mut s.alerts.package_power_percent, value::whole(v, 1, 100)),
-    )
-    .default("85")
-    .unused(),
+        "Package power of the limit it is held to, in percent; no alert unless set",
+        |s, v| put(&mut s.alerts.package_power_percent, unless_empty(v, 100)),
+    ),
     Opt::new(
         Group::Alert,
         "alert-throttle-freq-percent",
@@ -429,21 +435,22 @@ pub static OPTIONS: &[Opt] = &[
     )
     .default("90")
     .unused(),
-    Opt::new(Group::Alert, "alert-swap-rise-gb", "N", "Growth of swap, in GiB", |s, v| {
-        put(&mut s.alerts.swap_rise_bytes, value::number(v).map(|gib| gib * GIB))
-    })
+    Opt::new(
+        Group::Alert,
+        "alert-swap-rise-gb",
+        "N",
+        "Growth of swap within five minutes, in GiB; 0 for no alert",
+        |s, v| put(&mut s.alerts.swap_rise_bytes, value::number(v).map(|gib| gib * GIB)),
+    )
     .aliases(&["alert-swap-rise-gib"])
-    .default("0.3")
-    .unused(),
+    .default("0.3"),
     Opt::new(
         Group::Alert,
         "alert-sustain-samples",
         "N",
-        "Samples that a condition must hold for",
-        |s, v| put(&mut s.alerts.sustain_samples, value::whole(v, 1, 1_000_000)),
-    )
-    .default("3")
-    .unused(),
+        "Samples that a load must last for; 3 or 5 by the rule unless set",
+        |s, v| put(&mut s.alerts.sustain_samples, unless_empty(v, 1_000_000)),
+    ),
     Opt::new(Group::Export, "format", "FORMAT", "Format of the table", |s, v| {
         put(&mut s.format, pick(v, FORMATS, &[Format::Markdown, Format::Json]))
     })

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use retop_engine::export::{Arguments, Limit};
+use retop_model::alert::UserRule;
 
 /// Everything that a user can set.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -121,16 +122,21 @@ pub enum PowerScale {
 /// When to raise an alert.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Alerts {
+    /// Nothing is watched for.
+    pub off: bool,
     /// Memory bandwidth as a share of the chip's, in percent.
     pub bandwidth_percent: u64,
-    /// Package power as a share of the chip's, in percent.
-    pub package_power_percent: u64,
+    /// Package power as a share of what the package is held to, in percent; `None` for no alert: a
+    /// machine with much to do runs at its limit, and rightly so.
+    pub package_power_percent: Option<u64>,
     /// Frequency under load as a share of the highest, in percent.
     pub throttle_frequency_percent: u64,
-    /// Growth of swap within the history shown, in bytes.
+    /// Growth of swap within five minutes, in bytes; 0 for no alert.
     pub swap_rise_bytes: f64,
-    /// Samples that a condition must hold for.
-    pub sustain_samples: u64,
+    /// Samples that a condition must hold for; `None` leaves it to each rule.
+    pub sustain_samples: Option<u64>,
+    /// Rules of the config file. Each of them is valid.
+    pub rules: Vec<UserRule>,
 }
 
 /// Format of `retop metrics`.

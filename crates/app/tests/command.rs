@@ -64,6 +64,36 @@ fn a_wrong_file_or_variable_is_told_with_its_place() {
 }
 
 #[test]
+fn a_rule_of_the_config_file_is_in_every_export() {
+    let rule = "[[alert]]\nname = \"UP\"\nexpr = \"host.uptime_seconds > 0\"\n";
+    let file = scratch("alert.toml", rule);
+    let file = file.to_str().expect("UTF-8");
+    let with = |args: &[&str]| {
+        let usual = ["--config", file, "--interval", "100ms", "--source", "sim:web-incident"];
+        outcome(&mut retop(&[&usual, args].concat()))
+    };
+    let (status, out, err) = with(&["--json", "--samples", "1"]);
+    assert_eq!((status, &*err), (Some(0), ""));
+    let line: serde_json::Value = serde_json::from_str(&out).expect("a line of JSON");
+    let rows = line["alerts"].as_array().expect("watched for");
+    let row = rows.iter().find(|row| row["alert"] == "UP").expect("fires");
+    assert_eq!((&row["firing"], &row["severity"]), (&1.into(), &"warning".into()));
+    let (_, out, _) = with(&["--once"]);
+    let line = out.lines().find(|line| line.starts_with("alerts")).expect("told");
+    assert!(line.contains("UP host ") && line.contains(" uptime, limit 0s"), "{line}");
+    let (_, out, _) = with(&["--json", "--samples", "1", "--no-alerts"]);
+    let line: serde_json::Value = serde_json::from_str(&out).expect("a line of JSON");
+    assert!(line["alerts"].is_null(), "nothing is watched for");
+
+    let wrong = scratch("wrong-alert.toml", &rule.replace("host.", "hist."));
+    let wrong = wrong.to_str().expect("UTF-8");
+    let (status, out, err) = outcome(&mut retop(&["--once", "--config", wrong]));
+    assert_eq!((status, &*out), (Some(2), ""));
+    let start = format!("retop: {wrong}:3: alert: expr: no family is called 'hist'; there are ");
+    assert!(err.starts_with(&start) && err.lines().count() == 1, "{err}");
+}
+
+#[test]
 fn the_config_file_stands_in_the_xdg_folder() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("xdg");
     std::fs::create_dir_all(folder.join("retop")).expect("writable");

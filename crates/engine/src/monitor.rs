@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use retop_model::alert::{Event, Rule};
 use retop_model::{Clock, Snapshot};
 use retop_sources::{Demand, Machine};
 
@@ -22,6 +23,8 @@ pub struct Settings {
     pub history_bytes: usize,
     /// What is read.
     pub demand: Demand,
+    /// When to raise an alert; `None` watches for nothing.
+    pub rules: Option<Vec<Rule>>,
 }
 
 /// The shortest and the longest time between two samples: below a tenth of a second the kernel's
@@ -42,6 +45,7 @@ enum Command {
 pub struct Monitor {
     newest: Arc<Mutex<Option<Arc<Snapshot>>>>,
     history: Option<Arc<Mutex<History>>>,
+    events: Arc<Mutex<Arc<[Event]>>>,
     commands: Sender<Command>,
 }
 
@@ -61,6 +65,8 @@ impl Monitor {
         let newest = Arc::new(Mutex::new(None));
         let (commands, commanded) = channel();
         let published = Arc::clone(&newest);
+        let events = Arc::new(Mutex::new(Arc::default()));
+        let told = Arc::clone(&events);
         let history = match settings.history_bytes {
             0 => None,
             bytes => History::new(bytes).ok().map(|history| Arc::new(Mutex::new(history))),
@@ -69,10 +75,14 @@ impl Monitor {
         std::thread::Builder::new().name("tick".to_owned()).spawn(move || {
             let mut ticker = Ticker::live(machine, Arc::clone(&clock));
             ticker.set_demand(settings.demand);
+            if let Some(rules) = settings.rules {
+                ticker.set_rules(rules);
+            }
             let mut pace = Pace { interval: settings.interval, due_ns: clock.monotonic_ns() };
             let mut first = Some(settings.first_interval.min(settings.interval));
             loop {
                 let snapshot = ticker.tick();
+                tell(&told, &ticker);
                 *published.lock().unwrap_or_else(PoisonError::into_inner) =
                     Some(Arc::clone(&snapshot));
                 on_sample(&snapshot);
@@ -88,7 +98,7 @@ impl Monitor {
                 }
             }
         })?;
-        Ok(Monitor { newest, history, commands })
+        Ok(Monitor { newest, history, events, commands })
     }
 
     /// The newest snapshot; `None` until the first one is there.
@@ -101,6 +111,15 @@ impl Monitor {
     #[must_use]
     pub fn history(&self) -> Option<&Arc<Mutex<History>>> {
         self.history.as_ref()
+    }
+
+    /// What fired and cleared, newest last: at most the last thousand. Never behind
+    /// [`Monitor::latest`].
+    #[must_use]
+    pub fn events(&self) -> Vec<Event> {
+        // Copied outside of the lock.
+        let events = Arc::clone(&self.events.lock().unwrap_or_else(PoisonError::into_inner));
+        events.to_vec()
     }
 
     /// Changes the time between samples from now on; kept within [`INTERVALS`].
@@ -117,6 +136,16 @@ impl Monitor {
     /// Takes a sample at once, out of turn.
     pub fn sample_now(&self) {
         let _ = self.commands.send(Command::Now);
+    }
+}
+
+/// Publishes the alerts that came and went, if the tick brought any. They are copied outside of the
+/// lock, and compared by the newest one: the oldest are forgotten.
+fn tell(told: &Mutex<Arc<[Event]>>, ticker: &Ticker) {
+    let known = Arc::clone(&told.lock().unwrap_or_else(PoisonError::into_inner));
+    if ticker.events().next_back() != known.last() {
+        let events = ticker.events().cloned().collect();
+        *told.lock().unwrap_or_else(PoisonError::into_inner) = events;
     }
 }
 
@@ -180,7 +209,63 @@ fn sleep(
 
 #[cfg(test)]
 mod tests {
+    use retop_model::alert::{EventKind, builtin};
+    use retop_model::{FamilyId, Key, family::task};
+    use retop_sources::{Pace as SourcePace, Problem, Read, Source};
+
     use super::*;
+
+    /// Too many zombies, and none from the fifth read on.
+    struct Zombies(u32);
+
+    impl Source for Zombies {
+        fn name(&self) -> &'static str {
+            "zombies"
+        }
+
+        fn feeds(&self) -> &'static [FamilyId] {
+            &[FamilyId::Task]
+        }
+
+        fn pace(&self) -> SourcePace {
+            SourcePace::Tick
+        }
+
+        fn read(&mut self, read: &mut Read<'_>) -> Result<(), Problem> {
+            self.0 += 1;
+            let begin_ns = read.now_ns();
+            let mut table = read.table(FamilyId::Task);
+            table.push(Key::ONE).set(task::zombies, if self.0 < 5 { 60 } else { 0 });
+            read.give(table, begin_ns);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn events_are_never_behind_the_snapshot() {
+        let (sender, came) = channel();
+        let machine = Machine { name: "test".to_owned(), sources: vec![Box::new(Zombies(0))] };
+        let settings = Settings {
+            interval: Duration::from_secs(3600),
+            first_interval: Duration::from_secs(3600),
+            history_bytes: 0,
+            demand: Demand::everything(),
+            rules: Some(builtin()),
+        };
+        let woken = Box::new(move |snapshot: &Arc<Snapshot>| {
+            let _ = sender.send(snapshot.rows(FamilyId::Alert).len());
+        });
+        let clock = Arc::new(crate::RealClock);
+        let monitor = Monitor::start(machine, clock, settings, woken).expect("a thread");
+        let mut seen = Vec::new();
+        for _ in 0..5 {
+            seen.push((came.recv().expect("a sample"), monitor.events().len()));
+            monitor.sample_now();
+        }
+        assert_eq!(seen, [(0, 0), (0, 0), (1, 1), (1, 1), (0, 2)]);
+        let kinds: Vec<_> = monitor.events().iter().map(|event| event.kind).collect();
+        assert_eq!(kinds, [EventKind::Fired, EventKind::Cleared]);
+    }
 
     #[test]
     fn a_late_tick_skips_and_stays_on_the_grid() {

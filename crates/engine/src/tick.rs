@@ -1,7 +1,8 @@
-//! One tick: read every source, stamp, derive.
+//! One tick: read every source, stamp, derive, judge.
 
 use std::sync::Arc;
 
+use retop_model::alert::{Alerts, Event, Rule};
 use retop_model::{Clock, FamilyId, RawSample, RawTable, Snapshot, Window, derive};
 use retop_sources::{Demand, Machine, Pace, Read};
 
@@ -24,6 +25,8 @@ pub struct Ticker {
     inline: Vec<Inline>,
     apart: Vec<Apart>,
     own: Own,
+    /// `None` if nothing is watched for.
+    alerts: Option<Alerts>,
     last: Option<Arc<Snapshot>>,
     /// Tables of earlier ticks whose memory comes back once nobody reads them.
     retired: Vec<Arc<RawTable>>,
@@ -59,6 +62,7 @@ impl Ticker {
             inline,
             apart,
             own: Own::default(),
+            alerts: None,
             last: None,
             retired: Vec::new(),
         }
@@ -67,6 +71,17 @@ impl Ticker {
     /// Changes what is read from the next tick on.
     pub fn set_demand(&mut self, demand: Demand) {
         self.demand = Arc::new(demand);
+    }
+
+    /// Watches for these from the next tick on: what fires is a table of each sample. Without rules
+    /// there is no such table.
+    pub fn set_rules(&mut self, rules: Vec<Rule>) {
+        self.alerts = Some(Alerts::new(rules));
+    }
+
+    /// What fired and cleared, oldest first.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
+        self.alerts.iter().flat_map(Alerts::events)
     }
 
     /// What the `self` family says beside its own cost.
@@ -113,7 +128,13 @@ impl Ticker {
         }
         sample.put(Arc::new(self.source_table()));
         sample.put(Arc::new(self.own.table(&*self.clock)));
-        let snapshot = Arc::new(derive(self.last.as_deref(), Arc::new(sample)));
+        let mut snapshot = derive(self.last.as_deref(), Arc::new(sample));
+        if let Some(alerts) = &mut self.alerts {
+            alerts.advance(&snapshot);
+            let table = alerts.table(&snapshot);
+            snapshot = snapshot.with_table(self.last.as_deref(), table);
+        }
+        let snapshot = Arc::new(snapshot);
         self.last = Some(Arc::clone(&snapshot));
         snapshot
     }

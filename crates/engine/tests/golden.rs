@@ -39,6 +39,7 @@ fn picture(name: &str, scratch: &Scratch) -> Arc<Snapshot> {
     let mut demand = Demand::everything();
     demand.processes.patient = true;
     ticker.set_demand(demand);
+    ticker.set_rules(retop_model::alert::builtin());
     ticker.tick();
     clock.0.store(STEP, Ordering::Relaxed);
     build(name, scratch.path(), STEP).expect("a tree");

@@ -36,22 +36,29 @@ pub fn derive(previous: Option<&Snapshot>, now: Arc<RawSample>) -> Snapshot {
     Snapshot::compare(before, now)
 }
 
-/// What `now` is to be compared with: of each family the last table that is another read. A slow
-/// source's table stands in several samples; the table before it is then still the one that the
-/// `last` moment was compared with, in `before`.
+/// What `now` is to be compared with.
 fn earlier(before: &RawSample, last: &RawSample, now: &RawSample) -> RawSample {
     let mut earlier = RawSample::new(last.stamp);
     for table in now.tables() {
-        let family = table.family();
-        let chosen = match last.table(family) {
-            Some(same) if same.window() == table.window() => before.table(family),
-            other => other,
-        };
-        if let Some(chosen) = chosen {
+        if let Some(chosen) = earlier_table(before, last, table) {
             earlier.put(Arc::clone(chosen));
         }
     }
     earlier
+}
+
+/// The last table of the family that is another read. A slow source's table stands in several
+/// samples; the table before it is then still the one that the `last` moment was compared with, in
+/// `before`.
+fn earlier_table<'a>(
+    before: &'a RawSample,
+    last: &'a RawSample,
+    now: &RawTable,
+) -> Option<&'a Arc<RawTable>> {
+    match last.table(now.family()) {
+        Some(same) if same.window() == now.window() => before.table(now.family()),
+        other => other,
+    }
 }
 
 /// Both tables are sorted by key: one walk.
@@ -85,6 +92,26 @@ impl Snapshot {
         let backwards = now.stamp.monotonic_ns <= before.stamp.monotonic_ns;
         let gap = backwards || now.stamp.slept_since(before.stamp);
         Snapshot { now, before, matches, gap }
+    }
+
+    /// The same moment with one more table, such as what was concluded from the others: what
+    /// [`derive`] would give if the sample had held it from the start, without looking at the other
+    /// tables again.
+    #[must_use]
+    pub fn with_table(mut self, previous: Option<&Snapshot>, table: RawTable) -> Snapshot {
+        let family = table.family();
+        let earlier = previous.and_then(|last| earlier_table(&last.before, &last.now, &table));
+        let earlier = earlier.cloned();
+        if let Some(matches) = self.matches.get_mut(family.index()) {
+            *matches = earlier.as_ref().map_or_else(Vec::new, |old| match_rows(old, &table));
+        }
+        let before = Arc::make_mut(&mut self.before);
+        before.take(family);
+        if let Some(earlier) = earlier {
+            before.put(earlier);
+        }
+        Arc::make_mut(&mut self.now).put(Arc::new(table));
+        self
     }
 
     /// What the moment is compared with: the stamp of the previous sample, and of each family the

@@ -8,6 +8,7 @@ use retop_engine::export::json::{JsonView, Options};
 use retop_engine::{RealClock, Ticker};
 use retop_model::{Clock, Row, Snapshot};
 
+use crate::alerts;
 use crate::run::pace::{Pacer, Wake};
 use crate::run::{Keep, demand, machine, processes};
 use crate::settings::Settings;
@@ -50,6 +51,9 @@ pub(crate) fn each(
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let mut ticker = Ticker::live(machine(settings)?, Arc::clone(&clock));
     ticker.set_demand(demand(settings, processes));
+    if let Some(rules) = alerts::rules(&settings.alerts) {
+        ticker.set_rules(rules);
+    }
     let mut pacer = Pacer::start(&*clock, settings.interval)?;
     loop {
         let snapshot = ticker.tick();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use retop_engine::{Monitor, RealClock, local_offset_seconds, send_signal};
 use retop_model::Key;
 
+use crate::alerts;
 use crate::environment::{self, Environment};
 use crate::run::{Usage, machine};
 use crate::settings::{ChartGlyph, Color, CoreView, Settings};
@@ -39,6 +40,7 @@ pub fn run(settings: &Settings, environment: &Environment) -> anyhow::Result<()>
         first_interval: FIRST_INTERVAL,
         history_bytes: settings.history_bytes,
         demand: App::new(&options).demand(),
+        rules: alerts::rules(&settings.alerts),
     };
     let clock = Arc::new(RealClock);
     let monitor = Monitor::start(machine, clock, watch, Box::new(move |_| waker.wake()))?;

@@ -10,6 +10,7 @@ use retop_engine::{Demand, Monitor, RealClock, Rows};
 use retop_model::{FamilyId, Snapshot};
 use toml_edit::Document;
 
+use crate::alerts;
 use crate::run::pace::Pacer;
 use crate::run::{Usage, demand, machine, note_on_stderr};
 use crate::settings::Settings;
@@ -36,6 +37,7 @@ pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
         // A scrape has no past.
         history_bytes: 0,
         demand: wanted(settings, groups.is_some()),
+        rules: alerts::rules(&settings.alerts),
     };
     // The monitor calls from one thread only; the lock is for the compiler.
     let groups = groups.map(Mutex::new);

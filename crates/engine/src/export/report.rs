@@ -5,10 +5,11 @@
 
 use std::fmt::{self, Display, Write};
 
+use retop_model::alert::Severity;
 use retop_model::civil::Rfc3339;
 use retop_model::family::{
-    battery, cpu, disk, filesystem, host, limit, memory, network, power, pressure, process, sensor,
-    task,
+    alert, battery, cpu, disk, filesystem, host, limit, memory, network, power, pressure, process,
+    sensor, task,
 };
 use retop_model::human::{Count, Duration, MISSING, Or, Percent, Rate, Size, Value};
 use retop_model::{FamilyId, Field, Row, Snapshot, Unit};
@@ -28,6 +29,7 @@ const ROWS: usize = 10;
 pub fn write(out: &mut dyn Write, snapshot: &Snapshot) -> fmt::Result {
     let mut page = Page { out, snapshot };
     page.machine()?;
+    page.alerts()?;
     page.processor()?;
     page.memory()?;
     page.limits()?;
@@ -64,6 +66,24 @@ impl<'a> Page<'a> {
             self.line("", model.shown())?;
         }
         Ok(())
+    }
+
+    /// What fires, critical ones first. Nothing is said where nothing does: one report is too short
+    /// for most alerts to be sure.
+    fn alerts(&mut self) -> fmt::Result {
+        let critical = |row: Row<'_>| row.shown(alert::severity) == Severity::Critical.name();
+        let mut rows: Vec<Row<'_>> = self.snapshot.rows(FamilyId::Alert).collect();
+        rows.sort_by_key(|&row| !critical(row));
+        let mut head = "alerts";
+        for &row in rows.iter().take(ROWS) {
+            let mark = if critical(row) { "! " } else { "" };
+            let text = format!("{mark}{} {}", row.shown(alert::alert), row.shown(alert::message));
+            self.line(std::mem::take(&mut head), &text)?;
+        }
+        match rows.len().saturating_sub(ROWS) {
+            0 => Ok(()),
+            more => self.line("", &format!("and {more} more")),
+        }
     }
 
     fn processor(&mut self) -> fmt::Result {
@@ -400,6 +420,31 @@ idle                                  10       bob  0.0%    10M    2.0s  running
         assert!(text.contains("measured over –"), "{text}");
         assert!(text.contains("\ncpu       – of 5 CPUs\n"), "{text}");
         assert_eq!(report(&made::play([RawSample::new(made::stamp(0))])).lines().count(), 6);
+    }
+
+    #[test]
+    fn alerts_stand_at_the_top_with_the_critical_ones_first() {
+        let sample = |count: u64| {
+            let mut sample = RawSample::new(made::stamp(0));
+            sample.put(made::table(FamilyId::Alert, 0, |t| {
+                for number in 0..count {
+                    let critical = number == count - 1;
+                    t.push(Key(number, 0))
+                        .text(alert::alert, format!("RULE-{number}"))
+                        .text(alert::severity, if critical { "critical" } else { "warning" })
+                        .text(alert::message, "61 zombies, limit 50");
+                }
+            }));
+            report(&made::play([sample]))
+        };
+        let text = sample(2);
+        let lines: Vec<&str> = text.lines().skip(2).take(2).collect();
+        assert_eq!(
+            lines,
+            ["alerts    ! RULE-1 61 zombies, limit 50", "          RULE-0 61 zombies, limit 50"]
+        );
+        assert!(sample(12).contains("\n          and 2 more\ncpu "), "{}", sample(12));
+        assert!(!sample(0).contains("alerts"));
     }
 
     #[test]

@@ -2,11 +2,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use retop_model::family::{memory, source, task};
+use retop_model::alert::{EventKind, builtin};
+use retop_model::family::{alert, memory, source, task};
 use retop_model::{Field, Key, Stamp};
 use retop_sources::{Problem, Source};
 
 use super::*;
+use crate::history::History;
 
 /// A clock that moves only when told to.
 #[derive(Default)]
@@ -253,4 +255,39 @@ fn a_slow_table_is_not_compared_across_a_gap() {
     let fresh = ticker.tick();
     assert!(!fresh.is_gap() && bytes(&fresh).is_some());
     assert_eq!(fresh.one(memory::page_in_bytes_per_second), None);
+}
+
+#[test]
+fn alerts_are_part_of_the_sample_and_of_the_history() {
+    let clock = Arc::new(TestClock::default());
+    // Ten more at each read: more than 50 from the sixth read on, for three samples at the eighth.
+    let feeds = &[FamilyId::Task];
+    let zombies = Counting { field: task::zombies, feeds, count: 0, leave: None };
+    let machine = machine(vec![Box::new(zombies)]);
+    let mut ticker = Ticker::lockstep(machine, Arc::<TestClock>::clone(&clock));
+    clock.pass(Duration::from_secs(1));
+    assert_eq!(ticker.tick().window(FamilyId::Alert), None, "nobody watches");
+    ticker.set_rules(builtin());
+    let mut history = History::new(8 << 20).expect("memory");
+    let mut live = Vec::new();
+    for _ in 0..8 {
+        clock.pass(Duration::from_secs(1));
+        let snapshot = ticker.tick();
+        history.push(&snapshot).expect("encoded");
+        live.push(snapshot);
+    }
+    let message = |snapshot: &Snapshot| {
+        let row = snapshot.row(FamilyId::Alert, 0)?;
+        Some((row.shown(alert::message).to_owned(), row.is_new(), row.key()))
+    };
+    let told: Vec<_> = live.iter().map(|snapshot| message(snapshot)).collect();
+    let fired = told.iter().flatten().map(|(text, new, _)| (text.as_str(), *new));
+    let wanted = [("70 zombies, limit 50", true), ("80 zombies, limit 50", false)];
+    assert_eq!(fired.collect::<Vec<_>>(), [wanted[0], wanted[1], ("90 zombies, limit 50", false)]);
+    for (snapshot, told) in live.iter().zip(&told) {
+        let then = history.asof_monotonic(snapshot.stamp().monotonic_ns).expect("kept");
+        assert_eq!(message(&then), *told);
+    }
+    let kinds: Vec<_> = ticker.events().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::Fired]);
 }

@@ -4,15 +4,18 @@
 //! events for the same samples.
 
 mod rule;
+mod show;
+mod trail;
 mod user;
 
 use std::collections::{HashMap, VecDeque};
 
-pub use rule::{Bound, Culprit, Rule, Severity, builtin};
+pub use rule::{Bound, Culprit, Phrase, Rule, Severity, builtin, package_power, swap_rise};
 pub use user::UserRule;
 
+use self::trail::Trail;
 use crate::family::{FamilyId, cgroup, process};
-use crate::metric::Field;
+use crate::metric::{Field, Role};
 use crate::snapshot::{Row, Snapshot};
 use crate::stamp::Stamp;
 use crate::table::Key;
@@ -37,7 +40,9 @@ pub struct Active {
     pub limit: f64,
     /// The metric.
     pub field: Field,
-    /// Who is behind it.
+    /// How it is put into words.
+    pub phrase: Phrase,
+    /// Who was behind it when it began.
     pub culprit: Option<Suspect>,
     /// The first sample of the run that made it fire.
     pub since: Stamp,
@@ -81,6 +86,8 @@ struct Watch {
     samples: u32,
     active: Option<Active>,
     seen: u64,
+    /// Where the rule asks for a rise.
+    trail: Trail,
 }
 
 /// All rules with their state.
@@ -90,17 +97,24 @@ pub struct Alerts {
     watches: HashMap<(usize, Key), Watch>,
     events: VecDeque<Event>,
     round: u64,
+    /// The moment that was judged last.
+    judged: Option<Stamp>,
 }
 
 impl Alerts {
     /// Watches for these rules.
     #[must_use]
     pub fn new(rules: Vec<Rule>) -> Alerts {
-        Alerts { rules, watches: HashMap::new(), events: VecDeque::new(), round: 0 }
+        let (watches, events) = (HashMap::new(), VecDeque::new());
+        Alerts { rules, watches, events, round: 0, judged: None }
     }
 
-    /// Takes a new moment; gives the number of events that it brought.
+    /// Takes a new moment; gives the number of events that it brought. A moment that was judged
+    /// already brings none: two samples without time between them are one.
     pub fn advance(&mut self, snapshot: &Snapshot) -> usize {
+        if self.judged.replace(snapshot.stamp()) == Some(snapshot.stamp()) {
+            return 0;
+        }
         self.round += 1;
         let round = self.round;
         let mut fresh = Vec::new();
@@ -110,8 +124,8 @@ impl Alerts {
                     continue;
                 };
                 let place = (number, row.key());
-                let beyond = rule.is_beyond(value);
-                if !beyond && !self.watches.contains_key(&place) {
+                let wanted = rule.rise_seconds.is_some() || rule.is_beyond(value);
+                if !wanted && !self.watches.contains_key(&place) {
                     continue;
                 }
                 let watch = self.watches.entry(place).or_insert_with(|| Watch {
@@ -119,14 +133,24 @@ impl Alerts {
                     samples: 0,
                     active: None,
                     seen: round,
+                    trail: Trail::default(),
                 });
                 watch.seen = round;
+                let value = match rule.rise_seconds {
+                    Some(seconds) => {
+                        // Saturates at 0 and at the end of time.
+                        let window_ns = (seconds * 1e9) as u64;
+                        watch.trail.rise(snapshot.stamp().monotonic_ns, window_ns, value)
+                    }
+                    None => value,
+                };
                 step(rule, watch, row, value, snapshot, &mut fresh);
             }
         }
         // A subject that is gone, or whose source gives nothing any more, no longer alarms; one
         // whose table merely stands still is seen again with the same value.
-        self.watches.retain(|_, watch| {
+        let rules = &self.rules;
+        self.watches.retain(|(number, _), watch| {
             if watch.seen != round
                 && let Some(active) = watch.active.take()
             {
@@ -136,7 +160,8 @@ impl Alerts {
                     alert: active,
                 });
             }
-            watch.seen == round && (watch.samples > 0 || watch.active.is_some())
+            let looks_back = rules.get(*number).is_some_and(|rule| rule.rise_seconds.is_some());
+            watch.seen == round && (watch.samples > 0 || watch.active.is_some() || looks_back)
         });
         let count = fresh.len();
         self.events.extend(fresh);
@@ -150,11 +175,19 @@ impl Alerts {
     pub fn active(&self) -> Vec<&Active> {
         let mut active: Vec<_> = self.watches.values().filter_map(|w| w.active.as_ref()).collect();
         active.sort_by(|a, b| {
-            let key = |alert: &Active| (alert.severity, alert.since.wall_ms);
-            let (a_key, b_key) = (key(a), key(b));
-            b_key.0.cmp(&a_key.0).then(a_key.1.cmp(&b_key.1)).then(a.subject.cmp(&b.subject))
+            let age = a.since.wall_ms.cmp(&b.since.wall_ms);
+            let name = || (&a.rule, &a.subject).cmp(&(&b.rule, &b.subject));
+            b.severity.cmp(&a.severity).then(age).then_with(name)
         });
         active
+    }
+
+    /// What fires now with the entity that it is about, in the order of rules and entities.
+    fn firing(&self) -> impl Iterator<Item = (Key, &Active)> {
+        let firing = self.watches.iter().filter_map(|(place, w)| Some((place, w.active.as_ref()?)));
+        let mut firing: Vec<_> = firing.collect();
+        firing.sort_by_key(|(place, _)| **place);
+        firing.into_iter().map(|((_, entity), active)| (*entity, active))
     }
 
     /// What happened, oldest first.
@@ -200,6 +233,7 @@ fn step(
                 worst: value,
                 limit: rule.limit,
                 field: rule.field,
+                phrase: rule.phrase,
                 culprit: culprit(rule, row, snapshot),
                 since: watch.first,
             };
@@ -216,15 +250,25 @@ fn held(watch: &Watch, snapshot: &Snapshot) -> f64 {
     passed as f64 / 1e9
 }
 
-/// The first label of an entity that says something.
+/// What an entity is called: its labels; the name and pid of a process; nothing for the machine.
 fn subject(row: Row<'_>) -> String {
-    let labels = row
-        .family()
-        .get()
-        .text_fields()
-        .filter(|field| field.column().role == crate::metric::Role::Label);
-    // A mount point says enough without its device.
-    labels.map(|field| row.shown(field)).find(|text| !text.is_empty()).unwrap_or("").to_owned()
+    let family = row.family().get();
+    if !family.many {
+        return String::new();
+    }
+    let fields = family.text_fields();
+    let labels = fields.clone().filter(|field| field.column().role == Role::Label);
+    let labels: Vec<&str> =
+        labels.map(|field| row.shown(field)).filter(|text| !text.is_empty()).collect();
+    match (row.family(), labels.as_slice()) {
+        // A mount point says enough without its device.
+        (FamilyId::Filesystem, [mountpoint, ..]) => (*mountpoint).to_owned(),
+        (_, [_, ..]) => labels.join(" "),
+        (_, []) => {
+            let name = fields.map(|field| row.shown(field)).find(|text| !text.is_empty());
+            format!("{} ({})", name.unwrap_or("?"), row.key().0)
+        }
+    }
 }
 
 /// The process that uses most of what the rule is about.

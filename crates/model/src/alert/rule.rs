@@ -1,7 +1,7 @@
 //! What an alert is about, and the rules that come with retop.
 
 use crate::family::{
-    cgroup, cpu, disk, filesystem, memory, pressure, process, sensor, source, task,
+    cgroup, cpu, disk, filesystem, memory, power, pressure, process, sensor, source, task,
 };
 use crate::metric::Field;
 use crate::snapshot::Row;
@@ -46,6 +46,17 @@ pub enum Culprit {
     MostWithin(Field),
 }
 
+/// How an alert is put into words, behind its subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phrase {
+    /// Value, the metric's name, limit: `250ms latency, limit 200ms`.
+    Named,
+    /// Value, these words, limit.
+    Measured(&'static str),
+    /// These words alone, where the numbers say nothing.
+    Plain(&'static str),
+}
+
 /// A condition on one metric of each entity of a family.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -61,6 +72,8 @@ pub struct Rule {
     pub limit: f64,
     /// The value at which it clears: a little on the good side, so that it does not flap.
     pub clear: f64,
+    /// Looks at the rise above the lowest value of so many seconds, and not at the value itself.
+    pub rise_seconds: Option<f64>,
     /// Samples in a row for which it must hold.
     pub sustain: u32,
     /// Seconds for which it must hold as well.
@@ -69,6 +82,8 @@ pub struct Rule {
     pub culprit: Culprit,
     /// Which entities it concerns.
     pub only: fn(Row<'_>) -> bool,
+    /// How it is put into words.
+    pub phrase: Phrase,
 }
 
 impl Rule {
@@ -80,10 +95,12 @@ impl Rule {
             bound,
             limit,
             clear,
+            rise_seconds: None,
             sustain: 3,
             hold_seconds: 0.0,
             culprit: Culprit::Nobody,
             only: |_| true,
+            phrase: Phrase::Named,
         }
     }
 
@@ -101,6 +118,14 @@ impl Rule {
 
     fn only(self, only: fn(Row<'_>) -> bool) -> Rule {
         Rule { only, ..self }
+    }
+
+    fn measured(self, words: &'static str) -> Rule {
+        Rule { phrase: Phrase::Measured(words), ..self }
+    }
+
+    fn plain(self, words: &'static str) -> Rule {
+        Rule { phrase: Phrase::Plain(words), ..self }
     }
 
     /// True for an entity that the rule is about.
@@ -153,24 +178,32 @@ pub fn builtin() -> Vec<Rule> {
             _ => |row| row.shown(pressure::resource) == "io",
         }
     };
+    let stalled = "of the time, all tasks wait";
+    let killed = "killed a process for want of memory";
     vec![
         Rule::new("PSI-CPU", pressure::some_ratio, Above, 0.8, 0.6)
             .only(resource("cpu"))
             .sustain(5)
+            .measured("of the time, some task waits")
             .culprit(by_cpu),
         Rule::new("PSI-MEM", pressure::full_ratio, Above, 0.1, 0.05)
             .only(resource("memory"))
             .critical()
+            .measured(stalled)
             .culprit(by_memory),
         Rule::new("PSI-IO", pressure::full_ratio, Above, 0.5, 0.3)
             .only(resource("io"))
             .sustain(5)
+            .measured(stalled)
             .culprit(by_io),
         Rule::new("MEM", memory::available_ratio, Below, 0.05, 0.08).critical().culprit(by_memory),
         Rule::new("SWAP", memory::swap_in_bytes_per_second, Above, 20e6, 10e6)
             .sustain(5)
             .culprit(by_memory),
-        Rule::new("OOM", memory::oom_kills_per_second, Above, 1e-9, 1e-9).critical().sustain(1),
+        Rule::new("OOM", memory::oom_kills_per_second, Above, 1e-9, 1e-9)
+            .critical()
+            .sustain(1)
+            .plain("the kernel killed a process for want of it"),
         Rule::new("DISK", filesystem::used_ratio, Above, 0.95, 0.93)
             .only(|row| row.get(filesystem::readonly) != Some(1.0))
             .sustain(1)
@@ -180,17 +213,51 @@ pub fn builtin() -> Vec<Rule> {
             .culprit(by_writes),
         Rule::new("LATENCY", disk::latency_seconds, Above, 0.2, 0.1).sustain(5).culprit(by_io),
         Rule::new("CGROUP-MEM", cgroup::memory_limit_ratio, Above, 0.9, 0.85)
+            .measured("of its memory limit")
             .culprit(Culprit::MostWithin(process::resident_bytes)),
         Rule::new("CGROUP-OOM", cgroup::oom_kills_per_second, Above, 1e-9, 1e-9)
             .critical()
-            .sustain(1),
+            .sustain(1)
+            .plain(killed),
         Rule::new("THROTTLED", cgroup::throttled_ratio, Above, 0.5, 0.25)
             .sustain(5)
             .culprit(Culprit::MostWithin(process::cpu_ratio)),
-        Rule::new("STEAL", cpu::steal_ratio, Above, 0.2, 0.1).sustain(5),
+        Rule::new("STEAL", cpu::steal_ratio, Above, 0.2, 0.1)
+            .sustain(5)
+            .measured("taken by the hypervisor"),
         Rule::new("ZOMBIES", task::zombies, Above, 50.0, 30.0),
-        Rule::new("BLOCKED", task::blocked, Above, 10.0, 5.0).sustain(5).culprit(by_io),
-        Rule::new("HOT", sensor::headroom_celsius, Below, 0.0, 5.0).critical().culprit(by_cpu),
-        Rule::new("SOURCE", source::lost, Above, 1.0, 1.0).sustain(3),
+        Rule::new("BLOCKED", task::blocked, Above, 10.0, 5.0)
+            .sustain(5)
+            .measured("blocked tasks")
+            .culprit(by_io),
+        Rule::new("HOT", sensor::headroom_celsius, Below, 0.0, 5.0)
+            .critical()
+            .measured("below the critical temperature")
+            .culprit(by_cpu),
+        Rule::new("SOURCE", source::lost, Above, 1.0, 1.0)
+            .sustain(3)
+            .plain("no longer answers, see 'retop doctor'"),
     ]
+}
+
+/// How far [`swap_rise`] looks back: a leak shows within minutes, and what swapped out an hour ago
+/// is no news.
+const RISE_SECONDS: f64 = 300.0;
+
+/// Swap that has grown by so many bytes within five minutes.
+#[must_use]
+pub fn swap_rise(bytes: f64) -> Rule {
+    let rule = Rule::new("SWAP-RISE", memory::swap_used_bytes, Bound::Above, bytes, bytes * 0.8)
+        .measured("more swap used within 5m")
+        .culprit(Culprit::Most(process::resident_bytes));
+    Rule { rise_seconds: Some(RISE_SECONDS), ..rule }
+}
+
+/// A package that draws such a share of the power that it is held to.
+#[must_use]
+pub fn package_power(share: f64) -> Rule {
+    Rule::new("PKG", power::limit_ratio, Bound::Above, share, share - 0.05)
+        .only(|row| row.shown(power::domain).starts_with("package"))
+        .measured("of its power limit")
+        .culprit(Culprit::Most(process::cpu_ratio))
 }

@@ -1,7 +1,10 @@
 use std::sync::Arc;
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::*;
-use crate::family::{filesystem, memory};
+use crate::family::{FAMILIES, alert, filesystem, memory, own, power, pressure, source, task};
 use crate::sample::RawSample;
 use crate::snapshot::derive;
 use crate::stamp::Window;
@@ -135,5 +138,252 @@ fn every_rule_clears_on_the_good_side_of_its_limit() {
             Bound::Below => rule.clear + 1.0,
         };
         assert!(rule.is_clear(good) && !rule.is_beyond(good), "{}", rule.name);
+    }
+}
+
+#[test]
+fn a_rise_is_measured_from_the_lowest_of_the_last_minutes() {
+    let mut alerts = Alerts::new(vec![swap_rise(100.0)]);
+    let mut scene = Scene::new();
+    let mut run = |used: u64| {
+        alerts.advance(&scene.step(|tables| {
+            let mut table = RawTable::new(FamilyId::Memory);
+            table
+                .push(Key::ONE)
+                .set(memory::swap_total_bytes, 10_000_u64)
+                .set(memory::swap_free_bytes, 10_000 - used);
+            tables.push(table);
+        }))
+    };
+    assert_eq!([run(5000), run(5000), run(5099), run(5100), run(5150)], [0; 5]);
+    assert_eq!(run(5200), 1, "three samples with 100 bytes more");
+    let events: usize = (0..300).map(|_| run(5200)).sum();
+    assert_eq!(events, 1, "it no longer rises");
+    let kinds: Vec<_> = alerts.events().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::Fired, EventKind::Cleared]);
+    let last = alerts.events().next_back().expect("cleared");
+    assert_eq!((last.alert.worst, last.alert.limit), (200.0, 100.0));
+}
+
+#[test]
+fn a_package_at_its_power_limit() {
+    let mut alerts = Alerts::new(vec![package_power(0.85)]);
+    let mut scene = Scene::new();
+    let mut events = 0;
+    for _ in 0..3 {
+        events += alerts.advance(&scene.step(|tables| {
+            let mut table = RawTable::new(FamilyId::Power);
+            for (number, domain) in (0..).zip(["package-0", "core"]) {
+                table
+                    .push(Key(number, 0))
+                    .text(power::domain, domain)
+                    .text(power::source, "powercap")
+                    .set(power::reading_watts, 90_000_000)
+                    .set(power::limit_watts, 100_000_000);
+            }
+            tables.push(table);
+        }));
+    }
+    assert_eq!(events, 1);
+    let mut text = String::new();
+    alerts.active()[0].describe(&mut text).expect("a string takes all");
+    assert_eq!(text, "package-0 powercap 90% of its power limit, limit 85%");
+}
+
+#[test]
+fn an_alert_is_one_readable_sentence() {
+    let suspect = Suspect { key: Key(3101, 1), pid: 3101, name: "rsync".to_owned() };
+    let words = |field, phrase, subject: &str, value, limit, culprit: Option<&Suspect>| {
+        let alert = Active {
+            rule: "X".to_owned(),
+            severity: Severity::Warning,
+            subject: subject.to_owned(),
+            value,
+            worst: value,
+            limit,
+            field,
+            phrase,
+            culprit: culprit.cloned(),
+            since: Stamp::default(),
+        };
+        let mut text = String::new();
+        alert.describe(&mut text).expect("a string takes all");
+        text
+    };
+    use Phrase::{Measured, Named, Plain};
+    let cases = [
+        (
+            words(filesystem::used_ratio, Named, "/srv", 0.96, 0.95, Some(&suspect)),
+            "/srv 96% used, limit 95%, by rsync (3101)",
+        ),
+        (
+            words(memory::available_ratio, Named, "", 0.03, 0.05, None),
+            "memory 3.0% available, limit 5.0%",
+        ),
+        (
+            words(memory::swap_in_bytes_per_second, Named, "", 3e7, 2e7, None),
+            "memory 29M/s swap in, limit 19M/s",
+        ),
+        (words(task::zombies, Named, "", 61.0, 50.0, None), "61 zombies, limit 50"),
+        (words(power::watts, Named, "core perf", 12.0, 10.0, None), "core perf 12.0W, limit 10.0W"),
+        (
+            words(pressure::full_ratio, Measured("of the time"), "io", 0.6, 0.5, Some(&suspect)),
+            "io 60% of the time, limit 50%, by rsync (3101)",
+        ),
+        (
+            words(source::lost, Plain("no longer answers"), "rapl", 1.0, 1.0, None),
+            "rapl no longer answers",
+        ),
+    ];
+    for (text, wanted) in cases {
+        assert_eq!(text, wanted);
+    }
+}
+
+#[test]
+fn what_fires_is_a_table_and_nothing_else_is() {
+    let mut alerts = Alerts::new(builtin());
+    let mut scene = Scene::new();
+    let mut table = |percent| {
+        let snapshot = scene.step(disk_at(percent));
+        alerts.advance(&snapshot);
+        let table = alerts.table(&snapshot);
+        snapshot.with_table(None, table)
+    };
+    assert_eq!(table(90).rows(FamilyId::Alert).len(), 0);
+    let first = table(96);
+    let later = table(97);
+    let row = later.rows(FamilyId::Alert).next().expect("fires");
+    assert_eq!(Some(row.key()), first.rows(FamilyId::Alert).next().map(Row::key), "the same one");
+    let texts = [alert::alert, alert::severity, alert::subject, alert::message, alert::culprit];
+    let shown = texts.map(|text| row.shown(text));
+    assert_eq!(shown, ["DISK", "warning", "/srv", "/srv 97% used, limit 95%", ""]);
+    let numbers = [alert::value, alert::worst, alert::limit, alert::since_time_seconds];
+    assert_eq!(numbers.map(|field| row.get(field)), [0.97, 0.97, 0.95, 2.0].map(Some));
+    assert_eq!((row.get(alert::firing), row.get(alert::culprit_pid)), (Some(1.0), None));
+    assert_eq!(table(50).rows(FamilyId::Alert).len(), 0);
+}
+
+#[test]
+fn a_moment_is_judged_once() {
+    let mut alerts = Alerts::new(builtin());
+    let snapshot = Scene::new().step(|tables| {
+        let mut table = RawTable::new(FamilyId::Task);
+        table.push(Key::ONE).set(task::zombies, 99);
+        tables.push(table);
+    });
+    assert_eq!([(); 9].map(|()| alerts.advance(&snapshot)), [0; 9]);
+}
+
+#[test]
+fn what_does_not_fit_is_missing_and_two_rules_of_one_name_are_one_row() {
+    let rule = |expr: &str| {
+        let user = UserRule { name: "BIG".to_owned(), expr: expr.to_owned(), ..Default::default() };
+        user.rule().expect("understood")
+    };
+    let rules =
+        ["filesystem.size_bytes > 1T", "filesystem.size_bytes > 0"].map(rule).into_iter().collect();
+    let mut alerts = Alerts::new(rules);
+    let snapshot = Scene::new().step(|tables| {
+        let mut table = RawTable::new(FamilyId::Filesystem);
+        table.push(Key(1, 0)).set(filesystem::size_bytes, 1_i64 << 50);
+        tables.push(table);
+    });
+    assert_eq!(alerts.advance(&snapshot), 2);
+    let with = snapshot.clone().with_table(None, alerts.table(&snapshot));
+    let row = with.row(FamilyId::Alert, 0).expect("fires");
+    assert_eq!((row.get(alert::value), row.get(alert::limit)), (None, Some(1.099_511_627_776e12)));
+    assert_eq!(with.rows(FamilyId::Alert).len(), 1);
+}
+
+#[test]
+fn the_number_of_alerts_is_known_only_where_they_are_watched_for() {
+    let snapshot = Scene::new().step(|tables| {
+        let mut table = RawTable::new(FamilyId::Own);
+        table.push(Key::ONE).set(own::samples, 1);
+        tables.push(table);
+        let mut table = RawTable::new(FamilyId::Task);
+        table.push(Key::ONE).set(task::zombies, 99);
+        tables.push(table);
+    });
+    assert_eq!(snapshot.one(own::alerts_warning), None);
+    let mut alerts = Alerts::new(vec![Rule { sustain: 1, ..zombies() }]);
+    alerts.advance(&snapshot);
+    let table = alerts.table(&snapshot);
+    let snapshot = snapshot.with_table(None, table);
+    let counts = [own::alerts_warning, own::alerts_critical].map(|field| snapshot.one(field));
+    assert_eq!(counts, [Some(1.0), Some(0.0)]);
+}
+
+fn zombies() -> Rule {
+    builtin().into_iter().find(|rule| rule.name == "ZOMBIES").expect("there is one")
+}
+
+/// Any table of any family, as a broken driver and a hostile process might give it.
+fn any_table() -> impl Strategy<Value = RawTable> {
+    let family = (0..FamilyId::COUNT).prop_map(|place| FAMILIES[place].id);
+    let number = prop_oneof![any::<i64>().prop_map(Some), (0..200_i64).prop_map(Some), Just(None)];
+    let row = (0..3_u64, vec(number, 24), any::<Vec<u8>>());
+    (family, vec(row, 0..4)).prop_map(|(family, rows)| {
+        let mut table = RawTable::new(family);
+        for (key, numbers, text) in rows {
+            let mut row = table.push(Key(key, 1));
+            for (field, number) in
+                family.get().fields().take(family.get().raw.len()).zip(numbers.iter().cycle())
+            {
+                row.set(field, *number);
+            }
+            for field in family.get().text_fields() {
+                row.text(field, crate::Text::new(&text));
+            }
+        }
+        table
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_table_breaks_the_rules(
+        moments in vec((vec(any_table(), 0..6), any::<u64>(), any::<i64>()), 1..8),
+    ) {
+        let mut rules = builtin();
+        rules.extend([swap_rise(0.0), package_power(0.0)]);
+        // So that every number of every family is judged, on both sides.
+        for field in FamilyId::all().flat_map(|family| family.get().fields()) {
+            for bound in [Bound::Above, Bound::Below] {
+                let name = format!("{}-{}", field.family.get().name, field.name());
+                let rise_seconds = (bound == Bound::Above).then_some(1e30);
+                rules.push(Rule { name, field, bound, rise_seconds, sustain: 1, ..zombies() });
+            }
+        }
+        let mut alerts = Alerts::new(rules);
+        let (mut last, mut balance) = (None, 0_i64);
+        for (tables, monotonic_ns, wall_ms) in moments {
+            let stamp = Stamp { wall_ms, monotonic_ns, boottime_ns: monotonic_ns };
+            let mut sample = RawSample::new(stamp);
+            for mut table in tables {
+                table.finish(Window { begin_ns: monotonic_ns, end_ns: monotonic_ns });
+                sample.put(Arc::new(table));
+            }
+            let snapshot = derive(last.as_ref(), Arc::new(sample));
+            let known = alerts.events().len();
+            let fresh = alerts.advance(&snapshot);
+            let excess = (known + fresh).saturating_sub(EVENTS);
+            prop_assert_eq!(alerts.events().len(), known + fresh - excess);
+            for event in alerts.events().rev().take(fresh) {
+                balance += if event.kind == EventKind::Fired { 1 } else { -1 };
+            }
+            if fresh <= EVENTS {
+                prop_assert_eq!(alerts.active().len() as i64, balance);
+            }
+            let snapshot = snapshot.clone().with_table(last.as_ref(), alerts.table(&snapshot));
+            prop_assert!(snapshot.rows(FamilyId::Alert).len() <= alerts.active().len());
+            for row in snapshot.rows(FamilyId::Alert) {
+                let message = row.shown(alert::message);
+                prop_assert!(!message.is_empty() && !message.chars().any(char::is_control));
+                prop_assert_eq!(row.get(alert::firing), Some(1.0));
+            }
+            last = Some(snapshot);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Rules that people write in their configuration.
 
-use super::rule::{Bound, Culprit, Rule, Severity};
+use super::rule::{Bound, Culprit, Phrase, Rule, Severity};
 use crate::family::{FAMILIES, FamilyId, process};
 use crate::metric::Field;
 use crate::unit::Unit;
@@ -37,7 +37,7 @@ impl UserRule {
             Bound::Below => clear >= limit,
         };
         if !sane {
-            return Err(format!("{}: clear must lie on the good side of the limit", self.name));
+            return Err("must lie on the good side of the limit".to_owned());
         }
         Ok(Rule {
             name: self.name.clone(),
@@ -46,10 +46,12 @@ impl UserRule {
             bound,
             limit,
             clear,
+            rise_seconds: None,
             sustain: 1,
             hold_seconds: self.for_seconds.max(0.0),
             culprit: culprit(field),
             only: |_| true,
+            phrase: Phrase::Named,
         })
     }
 }
@@ -134,7 +136,8 @@ fn value(text: &str, unit: Unit) -> Result<f64, String> {
         (Unit::Hertz, "GHz") => 1e9,
         _ => return Err(format!("'{suffix}' is no unit of this metric ({})", unit.name())),
     };
-    Ok(number * scale)
+    let base = number * scale;
+    if base.is_finite() { Ok(base) } else { Err(format!("'{text}' is beyond all numbers")) }
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ families! {
     Process process,
     Thread thread,
     Exit exit,
+    Alert alert,
     Source source,
 }
 

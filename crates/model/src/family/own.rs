@@ -1,6 +1,16 @@
 //! What retop itself costs. A guest says so.
 
-use crate::metric::{named, shared};
+use super::{FamilyId, alert};
+use crate::alert::Severity;
+use crate::metric::{named, series, shared};
+use crate::snapshot::Delta;
+
+/// Alerts that fire; missing where none are watched for.
+fn firing(d: &Delta<'_>, severity: Severity) -> Option<f64> {
+    d.snapshot().window(FamilyId::Alert)?;
+    let rows = d.snapshot().rows(FamilyId::Alert);
+    Some(rows.filter(|row| row.shown(alert::severity) == severity.name()).count() as f64)
+}
 
 family! {
     /// This program: its own cost on the machine that it watches.
@@ -30,5 +40,11 @@ family! {
     derived {
         /// Share of one CPU that retop used in the last interval.
         cpu_ratio: Ratio = |d| d.rate(cpu_seconds);
+        /// Alerts that warn and fire now; missing if nothing is watched for.
+        alerts_warning: Count { scraped: true, series: series("alerts_firing", "severity", "warning") } =
+            |d| firing(d, Severity::Warning);
+        /// Alerts that are critical and fire now; missing if nothing is watched for.
+        alerts_critical: Count { scraped: true, series: series("alerts_firing", "severity", "critical") } =
+            |d| firing(d, Severity::Critical);
     }
 }

@@ -24,5 +24,7 @@ family! {
     derived {
         /// Power over the last interval: from the energy counter, else the instrument's reading.
         watts: Watts { label: "W" } = |d| d.rate(energy_joules).or_else(|| d.now(reading_watts));
+        /// Power as a share of what the domain is held to.
+        limit_ratio: Ratio = |d| d.share(watts, limit_watts);
     }
 }

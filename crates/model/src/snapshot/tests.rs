@@ -291,6 +291,32 @@ proptest! {
     }
 
     #[test]
+    fn a_table_put_in_later_is_as_one_that_was_there_from_the_start(
+        samples in prop::collection::vec((moment(), keys(), readings()), 1..5),
+        late in 0..FamilyId::COUNT,
+    ) {
+        let late = crate::family::FAMILIES[late].id;
+        let (mut last, mut last_late): (Option<Snapshot>, Option<Snapshot>) = (None, None);
+        for ((monotonic_ns, boottime_ns, begin_ns), keys, numbers) in samples {
+            let stamp = Stamp { wall_ms: 0, monotonic_ns, boottime_ns };
+            let window = Window { begin_ns, end_ns: monotonic_ns };
+            let whole = sample(stamp, arbitrary(&keys, &numbers, window));
+            let mut part = RawSample::clone(&whole);
+            let table = part.take(late).expect("every family is there");
+            let one = derive(last.as_ref(), whole);
+            let other = derive(last_late.as_ref(), Arc::new(part))
+                .with_table(last_late.as_ref(), RawTable::clone(&table));
+            prop_assert_eq!(&one.now, &other.now);
+            prop_assert_eq!(&one.before, &other.before);
+            for (family, (one, other)) in one.matches.iter().zip(&other.matches).enumerate() {
+                prop_assert_eq!(one, other, "{}", crate::family::FAMILIES[family].name);
+            }
+            prop_assert_eq!(one.gap, other.gap);
+            (last, last_late) = (Some(one), Some(other));
+        }
+    }
+
+    #[test]
     fn rows_are_matched_by_key_alone(
         before in prop::collection::btree_map(0u64..40, 0i64..1000, 0..30),
         now in prop::collection::btree_map(0u64..40, 0i64..1000, 0..30),

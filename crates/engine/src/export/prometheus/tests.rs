@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
 
 use proptest::prelude::*;
-use retop_model::family::{disk, memory};
+use retop_model::Key;
+use retop_model::family::{alert, disk, memory};
 
 use super::*;
 use crate::export::groups::{GroupRules, Groups};
@@ -188,6 +189,40 @@ fn groups_stand_beside_the_machine() {
             assert_eq!(value(&samples, name, label), Some(expected), "{name} {label:?}");
         }
     }
+}
+
+#[test]
+fn an_alert_is_a_series_while_it_fires() {
+    let with = |severities: &[&str]| {
+        let mut sample = made::sample(1);
+        sample.put(made::table(FamilyId::Alert, 1, |t| {
+            for (key, severity) in (0..).zip(severities) {
+                t.push(Key(key, 0))
+                    .text(alert::alert, "DISK")
+                    .text(alert::severity, *severity)
+                    .text(alert::subject, "/srv")
+                    .text(alert::message, "/srv 96% used, limit 95%")
+                    .set(alert::value, 960_000)
+                    .set(alert::firing, 1);
+            }
+        }));
+        let snapshot = made::play([made::sample(0), sample]);
+        page(Format::Text, &snapshot, Options::default())
+    };
+    let lines = |text: &str| -> Vec<String> {
+        let ours = |line: &&str| line.starts_with("retop_alert");
+        text.lines().filter(ours).map(str::to_owned).collect()
+    };
+    let firing = r#"retop_alert_firing{alert="DISK",severity="warning",subject="/srv"} 1"#;
+    let counts = |warning, critical| {
+        [("warning", warning), ("critical", critical)].map(|(severity, count)| {
+            format!("retop_alerts_firing{{severity=\"{severity}\"}} {count}")
+        })
+    };
+    assert_eq!(lines(&with(&[])), counts(0, 0));
+    assert_eq!(lines(&with(&["warning"])), [&counts(1, 0)[..], &[firing.to_owned()]].concat());
+    let off = page(Format::Text, &made::small_machine(), Options::default());
+    assert!(lines(&off).is_empty(), "nobody watches");
 }
 
 #[test]

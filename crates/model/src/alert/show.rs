@@ -1,0 +1,104 @@
+//! An alert as a sentence, and all that fire as a table.
+
+use std::fmt::{self, Write};
+
+use super::{Active, Alerts, Phrase, Suspect};
+use crate::family::{FamilyId, alert};
+use crate::human::Value;
+use crate::snapshot::Snapshot;
+use crate::stamp::Window;
+use crate::table::{Key, RawTable};
+use crate::unit::Unit;
+
+impl fmt::Display for Suspect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.pid)
+    }
+}
+
+impl Active {
+    /// Appends the alert as one sentence without a full stop:
+    /// `/srv 96% used, limit 95%, by rsync (3101)`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub fn describe(&self, out: &mut impl Write) -> fmt::Result {
+        let unit = self.field.unit();
+        // A count of things names them itself: `61 zombies`.
+        if !self.subject.is_empty() {
+            write!(out, "{} ", self.subject)?;
+        } else if unit != Unit::Count {
+            write!(out, "{} ", self.field.family.get().key)?;
+        }
+        match self.phrase {
+            Phrase::Plain(words) => out.write_str(words)?,
+            Phrase::Measured(words) => self.measured(out, words)?,
+            // Its name without the unit, which the value shows: `latency_seconds` is `latency`.
+            Phrase::Named => {
+                let name = self.field.name();
+                self.measured(out, name.strip_suffix(unit.suffix()).unwrap_or(name))?;
+            }
+        }
+        match &self.culprit {
+            Some(suspect) => write!(out, ", by {suspect}"),
+            None => Ok(()),
+        }
+    }
+
+    fn measured(&self, out: &mut impl Write, words: &str) -> fmt::Result {
+        let unit = self.field.unit();
+        write!(out, "{}", Value(unit, self.value))?;
+        // A name that is nothing but its unit adds nothing: `watts`.
+        if !unit.suffix().ends_with(words) {
+            words.split('_').try_for_each(|word| write!(out, " {word}"))?;
+        }
+        write!(out, ", limit {}", Value(unit, self.limit))
+    }
+}
+
+impl Alerts {
+    /// What fires as a table of that moment, to be recorded with the sample that was judged.
+    #[must_use]
+    pub fn table(&self, snapshot: &Snapshot) -> RawTable {
+        let mut table = RawTable::new(FamilyId::Alert);
+        for (entity, active) in self.firing() {
+            let mut message = String::new();
+            // A string takes everything.
+            let _ = active.describe(&mut message);
+            let subject = (!active.subject.is_empty()).then_some(active.subject.as_str());
+            let culprit = active.culprit.as_ref();
+            table
+                .push(identity(&active.rule, entity))
+                .text(alert::alert, active.rule.as_str())
+                .text(alert::severity, active.severity.name())
+                .text_if(alert::subject, subject)
+                .text_if(alert::culprit, culprit.map(Suspect::to_string))
+                .text(alert::message, message)
+                .set(alert::value, millionths(active.value))
+                .set(alert::worst, millionths(active.worst))
+                .set(alert::limit, millionths(active.limit))
+                .set(alert::since_time_seconds, active.since.wall_ms)
+                .set(alert::culprit_pid, culprit.map(|suspect| suspect.pid))
+                .set(alert::firing, 1);
+        }
+        let ns = snapshot.stamp().monotonic_ns;
+        table.finish(Window { begin_ns: ns, end_ns: ns });
+        table
+    }
+}
+
+/// The same rule and the same entity are the same alert, in every run and in every recording.
+fn identity(rule: &str, entity: Key) -> Key {
+    let mut bytes = rule.as_bytes().to_vec();
+    bytes.extend(entity.0.to_le_bytes());
+    bytes.extend(entity.1.to_le_bytes());
+    Key::named(&bytes)
+}
+
+/// The integer of a column with that divisor. Beyond 9.2 × 10^12, such as ten terabytes, it does
+/// not fit: missing is better than wrong, and the message has it still.
+fn millionths(value: f64) -> Option<i64> {
+    let scaled = (value * 1e6).round();
+    (scaled.abs() < i64::MAX as f64).then_some(scaled as i64)
+}
