@@ -1,23 +1,13 @@
 //! The built program from outside: exit status, stdout and stderr.
 #![allow(clippy::disallowed_methods)] // these tests are about a process: they have to start it
 
+mod outside;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-/// The program with an environment of its own: no config file, no variable of the caller's.
-fn retop(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_retop"));
-    command.args(args).env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
-    command
-}
-
-/// Exit status, stdout, stderr.
-fn outcome(command: &mut Command) -> (Option<i32>, String, String) {
-    let output = command.output().expect("starts");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    (output.status.code(), text(output.stdout), text(output.stderr))
-}
+use outside::{outcome, retop};
 
 fn scratch(name: &str, text: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -192,16 +182,6 @@ fn a_number_of_samples_is_kept() {
     assert_eq!((status, out.lines().count(), &*err), (Some(0), 2, ""));
     let (status, out, _) = outcome(&mut retop(&["--once", "--json", "--interval", "0.1"]));
     assert_eq!((status, out.lines().count()), (Some(0), 1));
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_full_disk_is_a_failure() {
-    let full = std::fs::File::options().write(true).open("/dev/full").expect("there on Linux");
-    let mut command = retop(&["--json", "--interval", "0.1"]);
-    let output = command.stdout(full).stderr(Stdio::piped()).output().expect("starts");
-    assert_eq!(output.status.code(), Some(1));
-    assert!(output.stderr.starts_with(b"retop: "), "{:?}", output.stderr);
 }
 
 #[test]

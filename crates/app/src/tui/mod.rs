@@ -162,7 +162,11 @@ pub fn run(
             (_, true) => Some(rest),
             (false, false) => None,
         };
-        let woken = terminal.wait(timeout)?;
+        let woken = match terminal.wait(timeout) {
+            Ok(woken) => woken,
+            Err(error) if is_end(&error) => return Ok(()),
+            Err(error) => return Err(error),
+        };
         if woken.quit {
             return Ok(());
         }
@@ -236,10 +240,9 @@ impl Effects {
     }
 }
 
-/// The terminal is gone, or a signal came while it took no bytes: the end, and no failure.
+/// The terminal is gone: the end, and no failure.
 fn is_end(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{BrokenPipe, Interrupted, NotConnected};
+    use std::io::ErrorKind::{BrokenPipe, NotConnected};
     const EIO: i32 = 5;
-    matches!(error.kind(), BrokenPipe | Interrupted | NotConnected)
-        || error.raw_os_error() == Some(EIO)
+    matches!(error.kind(), BrokenPipe | NotConnected) || error.raw_os_error() == Some(EIO)
 }

@@ -39,6 +39,8 @@ struct Taken {
 pub struct Terminal {
     input: OwnedFd,
     output: OwnedFd,
+    /// The end of a frame that the terminal has not taken yet.
+    rest: Vec<u8>,
     raw: Termios,
     woken: UnixStream,
     waker: Waker,
@@ -149,7 +151,8 @@ impl Terminal {
         woken.set_nonblocking(true)?;
         waker.set_nonblocking(true)?;
         let signals = Signals::register(&waker)?;
-        let mut terminal = Terminal { input, output, raw, woken, waker: Waker(waker), signals };
+        let mut terminal =
+            Terminal { input, output, rest: Vec::new(), raw, woken, waker: Waker(waker), signals };
         restore_on_panic();
         let output = terminal.output.try_clone()?;
         *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = Some(Taken { output, before });
@@ -159,7 +162,16 @@ impl Terminal {
 
     fn enter(&mut self) -> io::Result<()> {
         tcsetattr(&self.input, OptionalActions::Now, &self.raw)?;
+        // Whatever was on its way belongs to a screen that is gone.
+        self.rest.clear();
         self.send(ENTER)
+    }
+
+    /// Writes what is left of a frame, as far as the terminal takes it.
+    fn flush(&mut self) -> io::Result<()> {
+        let left = write(self.output.as_fd(), &self.rest)?;
+        self.rest.drain(..self.rest.len() - left);
+        Ok(())
     }
 
     /// Something that wakes [`Terminal::wait`] from another thread.
@@ -180,21 +192,27 @@ impl Terminal {
         }
     }
 
-    /// Waits until something happens, at most `timeout`.
+    /// Waits until something happens, at most `timeout`. Meanwhile the terminal takes what is left
+    /// of a frame.
     ///
     /// # Errors
     ///
-    /// Those of `poll`, which do not happen.
+    /// Those of writing to a terminal; those of `poll` do not happen.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Woken> {
         let mut woken = Woken::default();
         let timeout = timeout.map(timespec);
-        let mut waits =
-            [PollFd::new(&self.input, PollFlags::IN), PollFd::new(&self.woken, PollFlags::IN)];
-        match poll(&mut waits, timeout.as_ref()) {
+        let mut waits = [
+            PollFd::new(&self.input, PollFlags::IN),
+            PollFd::new(&self.woken, PollFlags::IN),
+            PollFd::new(&self.output, PollFlags::OUT),
+        ];
+        let count = if self.rest.is_empty() { 2 } else { 3 };
+        match poll(&mut waits[..count], timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
         let seen = waits[0].revents();
+        self.flush()?;
         // With bytes left to read, the hang-up is found by reading to the end.
         woken.input = seen.contains(PollFlags::IN);
         let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
@@ -218,10 +236,11 @@ impl Terminal {
         }
     }
 
-    /// True if the terminal takes bytes now: a frame for one that does not is skipped.
+    /// True if the terminal has taken the last frame and takes bytes now: a frame for one that does
+    /// not is skipped.
     #[must_use]
     pub fn is_writable(&self) -> bool {
-        writable(self.output.as_fd(), &Timespec { tv_sec: 0, tv_nsec: 0 })
+        self.rest.is_empty() && writable(self.output.as_fd(), &Timespec { tv_sec: 0, tv_nsec: 0 })
     }
 
     /// Gives the terminal back, stops, and takes it again when the program goes on.
@@ -248,25 +267,31 @@ impl Terminal {
 }
 
 impl Sink for Terminal {
-    /// One `write(2)` where the terminal takes it whole. A terminal that stops in the middle of a
-    /// frame is waited for, but not past a signal that ends the program.
+    /// One `write(2)` where the terminal takes it whole. The rest of a frame for a terminal that
+    /// stops in the middle waits here, not in `write`: keys and signals are still obeyed.
     fn send(&mut self, frame: &[u8]) -> io::Result<()> {
-        let mut rest = frame;
-        while !rest.is_empty() {
-            match rustix::io::write(&self.output, rest) {
-                Ok(count) => rest = &rest[count..],
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => {
-                    writable(self.output.as_fd(), &PATIENCE);
-                    if self.signals.quit.load(Ordering::Relaxed) {
-                        return Err(io::ErrorKind::Interrupted.into());
-                    }
-                }
-                Err(error) => return Err(error.into()),
-            }
+        if !self.rest.is_empty() {
+            self.rest.extend_from_slice(frame);
+            return self.flush();
         }
+        let left = write(self.output.as_fd(), frame)?;
+        self.rest.extend_from_slice(&frame[frame.len() - left..]);
         Ok(())
     }
+}
+
+/// Writes as much as the terminal takes now and gives how many bytes are left.
+fn write(output: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match rustix::io::write(output, rest) {
+            Ok(count) => rest = &rest[count..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(rest.len())
 }
 
 impl Drop for Terminal {
