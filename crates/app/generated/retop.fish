@@ -1,7 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_retop_global_optspecs
-    string join \n json once serve= print-config i/interval= root= source= history= subsamples= samples= processes= process-groups= series= args= f/filter= color= theme= no-mouse show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
-    string join \n json once serve= print-config i/interval= root= source= history= subsamples= samples= processes= args= f/filter= color= theme= no-mouse show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
+    string join \n json once serve= print-config i/interval= root= source= history= subsamples= samples= processes= process-groups= series= args= f/filter= color= theme= no-mouse show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
 end
 
 function __fish_retop_needs_command
