@@ -119,7 +119,7 @@ fn what_is_no_request_does_no_harm() {
         // With all places taken a connection is closed without a word.
         answer.ok().filter(|answer| answer.status == 200).map(|_| ())
     });
-    outside::leaks_nothing(served.guest.pid());
+    outside::leaks_nothing(served.guest.pid(), || {});
     outside::within_a_second("a silent client holds nothing up", || {
         let mut served = Served::start();
         let _silent = TcpStream::connect(&*served.address).expect("it listens");

@@ -218,8 +218,10 @@ fn a_storm_of_forks() {
     for _ in 0..3 {
         screen.frame();
     }
-    leaks_nothing(stream.guest.pid());
-    leaks_nothing(screen.pid());
+    leaks_nothing(stream.guest.pid(), || {
+        stream.line();
+    });
+    leaks_nothing(screen.pid(), || {});
     screen.press(b"q");
     screen.ends();
     screen.restores();
@@ -381,7 +383,7 @@ fn a_storm_of_sizes() {
         let text = parser.screen().contents();
         (text.lines().count() > 20 && text.contains("PID")).then_some(())
     });
-    leaks_nothing(screen.pid());
+    leaks_nothing(screen.pid(), || {});
     screen.press(b"q");
     screen.ends();
     screen.restores();

@@ -151,8 +151,9 @@ pub fn descriptors(pid: u32) -> Vec<PathBuf> {
 }
 
 /// Waits until a process holds no descriptor of a process that is gone, and no more descriptors
-/// than one for each process and a few of its own.
-pub fn leaks_nothing(pid: u32) {
+/// than one for each process and a few of its own. `meanwhile` keeps it going: a stream that nobody
+/// reads stands still, with whatever was there at its last tick.
+pub fn leaks_nothing(pid: u32, mut meanwhile: impl FnMut()) {
     let gone = |path: &PathBuf| {
         let text = path.to_string_lossy();
         let number = text.strip_prefix("/proc/").and_then(|rest| rest.split('/').next());
@@ -160,6 +161,7 @@ pub fn leaks_nothing(pid: u32) {
         text.ends_with(" (deleted)") || number.is_some_and(|pid| state(pid).is_none())
     };
     until("descriptors of processes that are gone are closed", || {
+        meanwhile();
         let open = descriptors(pid);
         assert!(!open.is_empty(), "it is running");
         let processes = fs::read_dir("/proc").ok()?.flatten().filter(|entry| {
