@@ -200,6 +200,7 @@ impl Apart {
         let wanted = self.feeds.is_empty() || self.feeds.iter().any(|&family| demand.wants(family));
         if !wanted {
             self.tables.clear();
+            self.tally.reports.clear();
             self.tally.problem = Some(Problem {
                 state: UNASKED,
                 reason: "nobody asked for it".to_owned(),

@@ -136,7 +136,8 @@ fn used_seconds(d: &Delta<'_>) -> Option<f64> {
         return Some(used);
     }
     let since = d.before_stamp()?.boottime_ns as f64 / 1e9;
-    (d.is_new() && d.now(start_seconds)? >= since).then(|| d.now(cpu_seconds))?
+    // The kernel gives the start in whole ticks of 10 ms, rounded down.
+    (d.is_new() && d.now(start_seconds)? >= since - 0.01).then(|| d.now(cpu_seconds))?
 }
 
 /// The kernel's letter for a state.

@@ -92,6 +92,19 @@ impl Detail {
         });
     }
 
+    /// How likely the kernel is to kill the process for want of memory.
+    pub fn oom_score(
+        &mut self,
+        listing: &Listing,
+        rows: &[usize],
+        known: &mut [Known],
+        table: &mut RawTable,
+    ) {
+        self.each(listing, c"oom_score", rows, known, table, |text, _, row| {
+            row.set(process::oom_score, number(text));
+        });
+    }
+
     /// Bytes read and written. The file belongs to the process's user; others get EACCES, which is
     /// remembered.
     pub fn io(

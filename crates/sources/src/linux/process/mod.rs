@@ -273,6 +273,7 @@ impl Processes {
         self.refresh_texts(now_ns);
         self.wanted.choose(&demand.status, &self.known, table);
         self.detail.status(listing, &self.wanted.rows, &mut self.known, table);
+        self.detail.oom_score(listing, &self.wanted.rows, &mut self.known, table);
         self.wanted.choose(&demand.io, &self.known, table);
         self.detail.io(listing, &self.wanted.rows, &mut self.known, table);
         self.detail.let_go(&mut self.known);

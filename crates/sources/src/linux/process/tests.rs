@@ -155,6 +155,7 @@ fn details_are_read_for_the_rows_that_are_wanted() {
         )
         .expect("status");
     }
+    fs::write(tree.0.join("proc/21/oom_score"), "667\n").expect("oom_score");
     let rows = Rows::Keys(vec![Key(21, 50)]);
     let demand = ProcessDemand {
         memory: rows.clone(),
@@ -169,6 +170,7 @@ fn details_are_read_for_the_rows_that_are_wanted() {
     assert_eq!(value(&table, 1, process::written_bytes), Some(40));
     assert_eq!(value(&table, 1, process::swap_bytes), Some(8192));
     assert_eq!(value(&table, 1, process::voluntary_switches), Some(11));
+    assert_eq!(value(&table, 1, process::oom_score), Some(667));
     assert_eq!(value(&table, 0, process::resident_bytes), Some(100 * page), "from the stat line");
     assert_eq!(value(&table, 0, process::read_bytes), None, "nobody asked");
 }

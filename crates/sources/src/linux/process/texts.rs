@@ -134,6 +134,9 @@ impl TextReader {
         let moved = finished != self.last_finished;
         self.last_finished = finished;
         self.ticks_without = if moved || !waiting { 0 } else { self.ticks_without + 1 };
+        if moved {
+            self.stuck = 0;
+        }
         let stuck = self.ticks_without > STUCK_TICKS;
         if waiting && (self.readers == 0 || stuck) && self.readers < MOST {
             self.stuck = self.readers;
@@ -141,7 +144,8 @@ impl TextReader {
             let shared = Arc::clone(&self.shared);
             let started = std::thread::Builder::new()
                 .name("texts".to_owned())
-                .stack_size(256 * 1024)
+                // The name service runs plugins of its own (sssd, ldap) on this stack.
+                .stack_size(1024 * 1024)
                 .spawn(move || shared.serve());
             self.readers += usize::from(started.is_ok());
         }
