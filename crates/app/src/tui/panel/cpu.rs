@@ -80,7 +80,7 @@ pub(super) fn cores_and_past(app: &App, now: &Snapshot, view: CoreView, canvas: 
         |canvas: &mut Canvas<'_>| chart(canvas, &app.past().cpu, 1.0, &app.theme.util, false);
     match view {
         CoreView::Heat => {
-            let lines = (count.div_ceil(32) as u16).min(height);
+            let lines = (count.div_ceil(32) as u16).min(cores::heat_rows(count, width, height));
             // What is left above the cells belongs to the past.
             let top = if height - lines >= 3 { height - lines } else { 0 };
             past(&mut canvas.region(Rect::new(0, 0, width, top)));

@@ -137,6 +137,10 @@ fn cells(field: Field) -> u16 {
 fn cell(app: &App, row: Row<'_>, field: Field) -> (Text, Pen) {
     let (text, pen) = value(app, row, field);
     let text = match (row.get(field), field.unit()) {
+        // Numbers of things are exact as long as they fit: many are names rather than counts.
+        (Some(count), Unit::Count) if count.fract() == 0.0 && (0.0..1e4).contains(&count) => {
+            short!("{count:.0}")
+        }
         (Some(rate), Unit::BytesPerSecond) => short!("{}", Size(rate)),
         (Some(rate), Unit::PerSecond) => short!("{}", Count(rate)),
         _ => text,
@@ -285,8 +289,9 @@ pub fn missing(app: &App, now: &Snapshot, family: FamilyId, sheet: &mut Sheet<'_
         let pen = if denied { theme.warn } else { theme.dim };
         let end = canvas.width().min(width(&text));
         canvas.field(0, 0, end, &text, pen);
-        if !hint.is_empty() && end + GAP < canvas.width() {
-            canvas.field(end + GAP, 0, canvas.width() - end - GAP, hint, theme.dim);
+        // The page of retop itself has it in full.
+        if end + GAP + width(hint) <= canvas.width() {
+            canvas.text(end + GAP, 0, hint, theme.dim);
         }
     });
 }

@@ -9,12 +9,15 @@ use super::page::Places;
 use super::{cpu, fields};
 use crate::tui::app::{App, CoreView};
 use crate::tui::render::{Canvas, Rect};
+use crate::tui::widget::chart::chart;
 use crate::tui::widget::sheet::Sheet;
 
 /// The least width with a column for idle states and interrupts.
 const WIDE: u16 = 110;
 /// Its width.
 const BESIDE: u16 = 48;
+/// 64 cores, their numbers and their average.
+const CELLS: u16 = 92;
 /// Interrupt lines that are shown.
 const BUSIEST: usize = 12;
 
@@ -26,7 +29,7 @@ pub fn head_height(app: &App, now: &Snapshot, width: u16, height: u16) -> u16 {
     let count = now.rows(FamilyId::Core).len();
     let wanted = match cpu::chosen(app, count) {
         // A row of cells is 64 cores at most.
-        CoreView::Heat => (count.div_ceil(usize::from(width.clamp(32, 64))) as u16 + 4).max(8),
+        CoreView::Heat => (count.div_ceil(usize::from(width.clamp(32, 64))) as u16).max(8),
         CoreView::History => 10,
         _ => (count.div_ceil(2) as u16).clamp(6, 16),
     };
@@ -38,7 +41,13 @@ pub fn head(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let (width, height) = (canvas.width(), canvas.height());
     let picture = height.saturating_sub(1);
     let view = cpu::chosen(app, now.rows(FamilyId::Core).len());
-    cpu::cores_and_past(app, now, view, &mut canvas.region(Rect::new(0, 0, width, picture)));
+    // Cells of cores need no more than this: beside them there is room for the past.
+    let cells = if view == CoreView::Heat && width >= 2 * CELLS { CELLS } else { width };
+    cpu::cores_and_past(app, now, view, &mut canvas.region(Rect::new(0, 0, cells, picture)));
+    if cells < width {
+        let mut past = canvas.region(Rect::new(cells + 2, 0, width - cells - 2, picture));
+        chart(&mut past, &app.past().cpu, 1.0, &app.theme.util, false);
+    }
     cpu::split(app, now, &mut canvas.region(Rect::new(0, picture, width, 1)));
 }
 

@@ -54,14 +54,15 @@ fn group(app: &App, row: Row<'_>, under: bool, columns: &Columns, canvas: &mut C
     let back = under.then_some(theme.cursor);
     if under {
         canvas.fill(Rect::new(0, 0, canvas.width(), 1), theme.cursor);
+        canvas.put(0, 0, '>', theme.accent.over(back));
     }
     let path = row.shown(cgroup::cgroup).trim_end_matches('/');
     let name = path.rsplit('/').next().unwrap_or(path);
     let depth = path.bytes().filter(|&byte| byte == b'/').count().min(12) as u16;
-    let at = (depth.saturating_sub(1) * 2).min(columns.label / 2);
+    let at = 1 + (depth.saturating_sub(1) * 2).min(columns.label / 2);
     let empty = row.raw(cgroup::tasks) == Some(0);
     let pen = if empty { theme.dim } else { theme.text };
-    let room = columns.label - at;
+    let room = columns.label.saturating_sub(at);
     let name = if name.is_empty() { "/" } else { name };
     let container = row.shown(cgroup::container);
     // A container is known by its short name; its path ends in 64 digits.

@@ -110,11 +110,13 @@ fn users(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     let most = sheet.room().saturating_sub(1).clamp(8, 40);
     let resident = process::resident_bytes;
     let top = Places::top(now, FamilyId::Process, most, |row| row.get(resident));
-    let shown = [resident, process::memory_ratio, process::swap_bytes, process::pid];
-    let columns = fields::Columns::fit(now, shown, sheet.width(), (16, 20));
+    let shown = [resident, process::memory_ratio, process::swap_bytes];
+    let columns = fields::Columns::fit(now, shown, sheet.width(), (16, 26));
+    let digits = usize::from(app.table.pid_digits);
     sheet.line(|canvas| columns.head(app, canvas, "Process", "USER"));
     for row in (0..top.count()).filter_map(|at| top.row(now, FamilyId::Process, at)) {
-        let texts = (row.shown(process::name), row.shown(process::user));
+        let name = short!("{:>digits$} {}", row.key().0, row.shown(process::name));
+        let texts = (name.as_str(), row.shown(process::user));
         sheet.line(|canvas| columns.named(app, row, canvas, texts));
     }
 }

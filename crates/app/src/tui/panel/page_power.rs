@@ -65,26 +65,27 @@ fn domains(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     }
     let limited = now.rows(FamilyId::Power).any(|row| row.get(power::limit_watts).is_some());
     let heads = ["NOW", "AVG", "PEAK", "ENERGY", if limited { "LIMIT" } else { "" }];
-    let label = sheet.width().saturating_sub(heads.len() as u16 * 8).clamp(8, 28);
+    let fit = (sheet.width().saturating_sub(8) / 8).min(heads.len() as u16);
+    let label = sheet.width().saturating_sub(fit * 8).clamp(8, 28);
     let since = app.past().session.seconds();
     sheet.line(|canvas| {
         canvas.fill(Rect::new(0, 0, canvas.width(), 1), app.theme.head);
         canvas.field(0, 0, label, "Power", app.theme.sorted);
-        for (head, place) in heads.iter().zip(1..) {
+        for (head, place) in heads.iter().zip(1..=fit) {
             canvas.right(label + place * 8, 0, head, app.theme.head);
         }
         let text = short!("in {}", Duration(since.round()));
-        let at = label + heads.len() as u16 * 8 + 2;
+        let at = label + fit * 8 + 2;
         if at + width(&text) <= canvas.width() {
             canvas.text(at, 0, &text, app.theme.head);
         }
     });
     for row in now.rows(FamilyId::Power) {
-        sheet.line(|canvas| domain(app, row, label, canvas));
+        sheet.line(|canvas| domain(app, row, (label, fit), canvas));
     }
 }
 
-fn domain(app: &App, row: Row<'_>, label: u16, canvas: &mut Canvas<'_>) {
+fn domain(app: &App, row: Row<'_>, (label, fit): (u16, u16), canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     let tally = app.past().session.of(row.key());
     let watts = |watts: Option<f64>| watts.map_or(short!("{}", app.missing()), facts::watts);
@@ -102,9 +103,13 @@ fn domain(app: &App, row: Row<'_>, label: u16, canvas: &mut Canvas<'_>) {
     if name + width(source) <= label {
         canvas.text(name, 0, source, theme.dim);
     }
-    for ((text, place), pen) in
-        values.iter().zip(1..).zip([theme.accent, theme.text, theme.text, theme.text, theme.dim])
-    {
+    for ((text, place), pen) in values.iter().zip(1..=fit).zip([
+        theme.accent,
+        theme.text,
+        theme.text,
+        theme.text,
+        theme.dim,
+    ]) {
         canvas.right(label + place * 8, 0, text, pen);
     }
 }
