@@ -185,6 +185,30 @@ fn so_do_the_tree_the_filter_and_held_rows() {
 }
 
 #[test]
+fn so_does_each_page() {
+    for scene in [scene::LAPTOP, scene::SERVER, scene::HOSTILE, scene::SMALL] {
+        for size in [(80, 24), (200, 60)] {
+            let mut watch = Watch::new(scene, size);
+            for digit in ['1', '2', '3', '5', '6', '7', '9'] {
+                watch.press(Key::char(digit));
+                watch.tick();
+                for step in 0..3 {
+                    let cost = watch.tick();
+                    assert_eq!(cost.allocations, 0, "page {digit}, tick {step} at {size:?}");
+                    assert!(cost.writes <= 1, "page {digit}, tick {step} at {size:?}");
+                }
+                for code in [Code::Down, Code::PageDown, Code::Up, Code::End, Code::Home] {
+                    let cost = watch.press(Key::of(code));
+                    assert_eq!(cost.allocations, 0, "page {digit}, {code:?} at {size:?}");
+                }
+                let nothing = Cost { allocations: 0, writes: 0, bytes: 0 };
+                assert_eq!(watch.frame(), nothing, "page {digit} at {size:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_refresh_is_small() {
     // What moves: 16 cores, every chart, and the rows whose numbers change.
     for (size, most) in [((80, 24), 1_500), ((120, 40), 3_500), ((200, 60), 6_000)] {

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 
 use retop::tui::app::{App, CoreView};
 use retop::tui::input::{Code, Event, Key};
+use retop::tui::keys::Mode;
+use retop::tui::page::Page;
 use retop::tui::render::{Depth, Glyphs, Screen};
 use retop::tui::{Options, Signals, panel, theme};
 use retop_model::Snapshot;
@@ -114,6 +116,117 @@ fn screens_look_as_they_did() {
     let odd: String = text.chars().filter(|c| !c.is_ascii() && !"–·°…".contains(*c)).collect();
     assert_eq!(odd, "", "drawing characters of ASCII");
     check("ascii-120x40", &text);
+}
+
+/// The digits of the pages, and what their screens are called.
+const PAGES: [(char, &str); 7] = [
+    ('1', "cpu"),
+    ('2', "processes"),
+    ('3', "groups"),
+    ('5', "power"),
+    ('6', "memory"),
+    ('7', "traffic"),
+    ('9', "retop"),
+];
+
+#[test]
+fn pages_look_as_they_did() {
+    for (digit, name) in PAGES {
+        let mut app = watched(&scene::LAPTOP, &options());
+        type_in(&mut app, &digit.to_string());
+        for (width, height) in [(80, 24), (120, 40)] {
+            let text = shown(&mut app, width, height);
+            check(&format!("page-{name}-{width}x{height}"), &text);
+        }
+        // The same key again leads home.
+        type_in(&mut app, &digit.to_string());
+        let home = shown(&mut watched(&scene::LAPTOP, &options()), 120, 40);
+        assert_eq!(shown(&mut app, 120, 40), home, "{name}");
+    }
+    // Where something is missing, its source says why.
+    for (digit, name) in [('5', "power"), ('9', "retop")] {
+        let mut app = watched(&scene::SMALL, &options());
+        type_in(&mut app, &digit.to_string());
+        check(&format!("page-{name}-small-80x24"), &shown(&mut app, 80, 24));
+    }
+    let mut app = watched(&scene::SERVER, &options());
+    type_in(&mut app, "1");
+    check("page-cpu-server-200x60", &shown(&mut app, 200, 60));
+}
+
+#[test]
+fn no_page_panics_at_any_size_and_all_scroll_to_their_end() {
+    for (place, (_, scene)) in scene::ALL.into_iter().enumerate() {
+        let glyphs = [Glyphs::Braille, Glyphs::Block, Glyphs::Ascii][place % 3];
+        let moments = scene.run(3);
+        let mut app = App::new(&Options { glyphs, ..options() });
+        for (digit, name) in PAGES {
+            type_in(&mut app, &digit.to_string());
+            for snapshot in &moments {
+                app.update(snapshot);
+                for (width, height) in [
+                    (1, 1),
+                    (40, 8),
+                    (41, 13),
+                    (59, 16),
+                    (80, 24),
+                    (109, 31),
+                    (171, 47),
+                    (300, 100),
+                ] {
+                    drawn(&mut app, width, height);
+                }
+            }
+            for code in [Code::End, Code::PageUp, Code::Up, Code::Home, Code::PageDown, Code::Down]
+            {
+                press(&mut app, &[Key::of(code)]);
+                drawn(&mut app, 80, 12);
+            }
+            press(&mut app, &[Key::of(Code::Home)]);
+            let first = shown(&mut app, 60, 9);
+            press(&mut app, &[Key::of(Code::End)]);
+            let last = shown(&mut app, 60, 9);
+            let (_, room, lines) = app.pages.place();
+            let is_long = digit != '2' && lines > room;
+            assert!(!is_long || first != last, "{name} of {scene:?} does not scroll");
+            press(&mut app, &[Key::char('p'), Key::char('k'), Key::char('/'), Key::of(Code::Esc)]);
+            press(&mut app, &[Key::char('p')]);
+            drawn(&mut app, 80, 24);
+        }
+    }
+}
+
+#[test]
+fn a_control_group_opens_to_its_processes_and_back() {
+    let mut app = watched(&scene::LAPTOP, &options());
+    type_in(&mut app, "/worker");
+    press(&mut app, &[Key::of(Code::Enter)]);
+    type_in(&mut app, "3");
+    drawn(&mut app, 100, 30);
+    press(&mut app, &[Key::of(Code::Down), Key::of(Code::Down), Key::of(Code::Enter)]);
+    let filter = app.table.filter.as_ref().map(|filter| filter.text().to_owned());
+    assert_eq!(filter.as_deref(), Some("cgroup=/system.slice,/system.slice/*"));
+    assert!(!app.pages.page.is_sheet());
+    press(&mut app, &[Key::of(Code::Esc)]);
+    assert_eq!(app.pages.page, Page::Groups);
+    assert_eq!(app.table.filter.as_ref().map(|filter| filter.text()), Some("worker"));
+    // No signal to a process that nobody sees.
+    type_in(&mut app, "k");
+    assert_eq!(app.mode(), Mode::Live);
+    press(&mut app, &[Key::of(Code::Esc)]);
+    assert_eq!(app.pages.page, Page::Overview);
+}
+
+#[test]
+fn dear_families_are_wanted_while_their_page_is_open() {
+    use retop_model::FamilyId::{Cgroup, IdleState, Interrupt};
+    let mut app = watched(&scene::SMALL, &options());
+    for (digit, wanted) in [('1', [false, true, true]), ('3', [true, false, false])] {
+        type_in(&mut app, &digit.to_string());
+        assert_eq!([Cgroup, IdleState, Interrupt].map(|family| app.demand().wants(family)), wanted);
+        type_in(&mut app, "0");
+        assert!([Cgroup, IdleState, Interrupt].iter().all(|&family| !app.demand().wants(family)));
+    }
 }
 
 #[test]

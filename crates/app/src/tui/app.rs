@@ -16,6 +16,7 @@ use super::history::History;
 use super::input::{Code, Event, Key as Press};
 use super::keys::{self, Action, Mode};
 use super::layout::{self, Areas, Choice, Shape};
+use super::page::{Page, Pages};
 use super::panel;
 use super::render::Glyphs;
 use super::table::Table;
@@ -114,6 +115,8 @@ pub struct App {
     pub filter_error: Option<FilterError>,
     /// What was found last.
     pub search: Option<Filter>,
+    /// The page on the screen.
+    pub pages: Pages,
     /// How cores are drawn.
     pub core_view: CoreView,
     /// The layout that was chosen.
@@ -149,6 +152,7 @@ impl App {
             seen: Vec::with_capacity(512),
             filter_error: None,
             search: None,
+            pages: Pages::default(),
             core_view: options.core_view,
             choice: options.layout,
             header: true,
@@ -176,6 +180,8 @@ impl App {
 
     /// Measures the screen. Must be called before each frame.
     pub fn arrange(&mut self, width: u16, height: u16) {
+        let page = self.pages.page;
+        let choice = if page == Page::Overview { self.choice } else { Choice::Table };
         let shape = self.now.as_deref().map_or(Shape::default(), |now| Shape {
             meters: panel::meters::count(now),
             cpu: now.raw().table(FamilyId::Cpu).is_some(),
@@ -183,11 +189,21 @@ impl App {
             disk: super::history::disks(now).next().is_some(),
             network: super::history::links(now).next().is_some(),
             heat: panel::heat::is_there(now),
-            choice: self.choice,
+            choice,
+            page: page.is_sheet(),
             details: self.details.is_some(),
             header: self.header,
         });
         self.areas = layout::arrange(width, height, &shape);
+        if let Some(area) = self.areas.page {
+            let Some(now) = &self.now else { return };
+            if page == Page::Groups {
+                self.pages.sort_groups(now);
+            }
+            let (lines, room) = panel::page::measure(self, now, area);
+            self.pages.fit(lines, room);
+            return;
+        }
         let chrome = if self.areas.framed { 3 } else { 2 };
         self.table.page = usize::from(self.areas.table.height.saturating_sub(chrome)).max(1);
         if let Some(now) = &self.now {
@@ -214,7 +230,8 @@ impl App {
             Event::Pasted(c) => return self.type_in(c),
         };
         let mode = self.mode();
-        match keys::action(mode, press) {
+        let takes = |action: &Action| mode != Mode::Live || self.pages.page.takes(*action);
+        match keys::action(mode, press).filter(takes) {
             Some(action) => {
                 self.message = None;
                 Some(self.act(action, signals))
@@ -302,7 +319,7 @@ impl App {
                 _ => isize::MAX / 2,
             }),
             HelpUp | HelpDown | HelpPageUp | HelpPageDown | HelpHome | HelpEnd => {
-                let page = isize::from(self.areas.table.bottom() as i16 / 2).max(1);
+                let page = isize::from(self.areas.message.bottom() as i16 / 2).max(1);
                 self.overlay.step(match action {
                     HelpUp => -1,
                     HelpDown => 1,
@@ -372,11 +389,18 @@ impl App {
             Base => self.table.whole_machine = !self.table.whole_machine,
             SetNext => self.table.set = self.table.set.step(1),
             SetBack => self.table.set = self.table.set.step(4),
+            Details if self.pages.page == Page::Groups => self.zoom(),
             Details => {
                 let selected = self.table.selected();
                 self.details = if self.details == selected { None } else { selected };
             }
             Close => self.close(),
+            PageOverview | PageCpu | PageProcesses | PageGroups | PagePower | PageMemory
+            | PageTraffic | PageOwn => {
+                if let Some(page) = Page::of(action) {
+                    self.open_page(page);
+                }
+            }
             Tag => self.tag(),
             Untag => self.table.tagged.clear(),
             Pause => {
@@ -407,8 +431,34 @@ impl App {
     }
 
     fn close(&mut self) {
-        if self.details.take().is_none() && self.table.filter.take().is_some() {
+        if self.pages.page.is_sheet() {
+            self.open_page(Page::Overview);
+        } else if self.details.take().is_some() {
+        } else if let Some(before) = self.pages.unzoom() {
+            self.table.filter = before;
+        } else if self.table.filter.take().is_some() {
             self.say("the filter is dropped".to_owned());
+        } else if self.pages.page != Page::Overview {
+            self.open_page(Page::Overview);
+        }
+    }
+
+    /// Opens a page. What was narrowed to one control group is so no longer.
+    fn open_page(&mut self, page: Page) {
+        if let Some(before) = self.pages.unzoom() {
+            self.table.filter = before;
+        }
+        self.pages.open(page);
+        self.details = None;
+    }
+
+    /// Shows the processes of the control group under the cursor.
+    fn zoom(&mut self) {
+        let Some(now) = self.now.clone() else { return };
+        if self.pages.group_at(&now, self.pages.cursor).is_some() {
+            self.table.filter = self.pages.zoom(&now, self.table.filter.take());
+            (self.table.cursor, self.table.top) = (0, 0);
+            self.say("the processes of one group; Esc leads back".to_owned());
         }
     }
 
@@ -443,6 +493,9 @@ impl App {
 
     fn travel(&mut self, action: Action) {
         let Some(now) = self.now.clone() else { return };
+        if self.pages.page.is_sheet() {
+            return self.pages.travel(&now, action);
+        }
         let page = isize::try_from(self.table.page).unwrap_or(1);
         let table = &mut self.table;
         match action {

@@ -37,7 +37,7 @@ impl App {
                 family,
                 FamilyId::Interrupt | FamilyId::IdleState | FamilyId::Thread | FamilyId::Cgroup
             );
-            demand.want(family, !costly);
+            demand.want(family, !costly || self.pages.page.shows(family));
         }
         let mut keys: Vec<Key> = self.seen.iter().map(|&(key, _)| key).collect();
         keys.extend(self.details);

@@ -78,6 +78,8 @@ pub struct History {
     pub watts: Ring,
     /// Share of time in which a task waited for a disk.
     pub io_pressure: Ring,
+    /// What each power domain drew since the start.
+    pub session: Session,
     cores: Vec<(Key, Ring)>,
 }
 
@@ -94,6 +96,7 @@ impl Default for History {
             sent: ring(),
             watts: ring(),
             io_pressure: ring(),
+            session: Session::default(),
             cores: Vec::new(),
         }
     }
@@ -113,6 +116,7 @@ impl History {
         self.received.push(sum(received));
         self.sent.push(sum(links.map(|row| row.get(network::transmit_bytes_per_second))));
         self.watts.push(watts(now));
+        self.session.push(now);
         self.io_pressure.push(waiting(now, "io"));
         let cores = now.rows(FamilyId::Core);
         self.cores.retain(|(key, _)| now.find(FamilyId::Core, *key).is_some());
@@ -162,6 +166,76 @@ pub fn waiting(now: &Snapshot, resource: &str) -> Option<f64> {
     now.rows(FamilyId::Pressure)
         .find(|row| row.shown(pressure::resource) == resource)?
         .get(pressure::some_ratio)
+}
+
+/// What power domains drew since the start: for as long as somebody looks.
+#[derive(Clone, Debug, Default)]
+pub struct Session {
+    seconds: f64,
+    tallies: Vec<(Key, Tally)>,
+}
+
+/// What one power domain drew.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    seconds: f64,
+    joules: f64,
+    peak: f64,
+}
+
+impl Session {
+    fn push(&mut self, now: &Snapshot) {
+        // Across a sleep of the machine nobody knows what was drawn.
+        let Some(seconds) = now.interval_seconds().filter(|_| !now.is_gap()) else { return };
+        self.seconds += seconds;
+        for row in now.rows(FamilyId::Power) {
+            let Some(watts) = row.get(power::watts) else { continue };
+            let place = match self.tallies.binary_search_by_key(&row.key(), |(key, _)| *key) {
+                Ok(place) => place,
+                Err(place) => {
+                    self.tallies.insert(place, (row.key(), Tally::default()));
+                    place
+                }
+            };
+            let tally = &mut self.tallies[place].1;
+            tally.seconds += seconds;
+            tally.joules += watts * seconds;
+            tally.peak = tally.peak.max(watts);
+        }
+    }
+
+    /// How long it has lasted.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    /// What that domain drew.
+    #[must_use]
+    pub fn of(&self, key: Key) -> Option<Tally> {
+        let place = self.tallies.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        Some(self.tallies[place].1)
+    }
+}
+
+impl Tally {
+    /// Watts on average.
+    #[must_use]
+    pub fn mean(self) -> Option<f64> {
+        (self.seconds > 0.0).then(|| self.joules / self.seconds)
+    }
+
+    /// Watts at most, over one interval.
+    #[must_use]
+    pub fn peak(self) -> Option<f64> {
+        (self.seconds > 0.0).then_some(self.peak)
+    }
+
+    /// Energy.
+    #[must_use]
+    pub fn joules(self) -> Option<f64> {
+        (self.seconds > 0.0).then_some(self.joules)
+    }
 }
 
 #[cfg(test)]

@@ -67,6 +67,8 @@ pub struct Shape {
     pub heat: bool,
     /// The layout that was chosen.
     pub choice: Choice,
+    /// A page stands in the place of the table.
+    pub page: bool,
     /// The details of a process are shown.
     pub details: bool,
     /// The header is shown.
@@ -99,6 +101,8 @@ pub struct Areas {
     pub table: Rect,
     /// The table stands in a frame.
     pub framed: bool,
+    /// A page instead of the table, which then has no room.
+    pub page: Option<Rect>,
     /// Details of a process.
     pub details: Option<Rect>,
     /// The line of messages; the last line of the table where there is no room for one.
@@ -158,7 +162,10 @@ pub fn arrange(width: u16, height: u16, shape: &Shape) -> Areas {
     }
     areas.framed = boxes;
     areas.table = Rect::new(0, top, width, bottom.saturating_sub(top));
-    if shape.details {
+    if shape.page {
+        areas.page = Some(areas.table);
+        areas.table.height = 0;
+    } else if shape.details {
         place_details(&mut areas);
     }
     areas
@@ -236,7 +243,8 @@ mod tests {
 
     fn all(areas: &Areas) -> Vec<Rect> {
         let boxes = areas.boxes.iter().flatten().map(|(_, area)| *area);
-        let lone = [areas.header, areas.meters, areas.details, areas.keys, Some(areas.table)];
+        let (details, page) = (areas.details, areas.page);
+        let lone = [areas.header, areas.meters, details, page, areas.keys, Some(areas.table)];
         let message = areas.message_apart.then_some(areas.message);
         boxes.chain(lone.into_iter().flatten()).chain(message).collect()
     }
@@ -245,14 +253,24 @@ mod tests {
     fn areas_never_overlap_and_never_leave_the_screen() {
         let flags = [false, true];
         for choice in [Choice::Auto, Choice::Stack, Choice::Table] {
-            for bits in 0..128 {
+            for bits in 0..256 {
                 let bit = |n: u32| flags[(bits >> n & 1) as usize];
                 let (disk, network, heat) = (bit(0), bit(1), bit(2));
                 let (details, header) = (bit(3), bit(4));
-                let (cpu, memory) = (bit(5), bit(6));
-                let shape =
-                    Shape { meters: 9, cpu, memory, disk, network, heat, choice, details, header };
-                for width in (1..=300).step_by(if bits == 127 { 1 } else { 23 }) {
+                let (cpu, memory, page) = (bit(5), bit(6), bit(7));
+                let shape = Shape {
+                    meters: 9,
+                    cpu,
+                    memory,
+                    disk,
+                    network,
+                    heat,
+                    choice,
+                    page,
+                    details,
+                    header,
+                };
+                for width in (1..=300).step_by(if bits == 127 || bits == 255 { 1 } else { 23 }) {
                     for height in 1..=100 {
                         check(width, height, &shape);
                     }
@@ -278,7 +296,7 @@ mod tests {
             assert_eq!(cells, screen.area(), "gaps at {width}x{height} {shape:?}");
             let meters = areas.meters.map_or(0, |area| area.height);
             assert!(meters * 5 <= height * 2 + 5, "{meters} rows of meters in {height}");
-            if !shape.details {
+            if !shape.details && !shape.page {
                 assert!(areas.table.height >= 5, "table {} in {height}", areas.table.height);
             }
         }

@@ -12,6 +12,7 @@ pub mod history;
 pub mod input;
 pub mod keys;
 pub mod layout;
+pub mod page;
 pub mod panel;
 pub mod render;
 pub mod table;

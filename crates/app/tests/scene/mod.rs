@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use retop_model::family::{
-    battery, core, cpu, disk, filesystem, host, limit, memory, network, own, power, pressure,
-    process, sensor, source, task, tcp,
+    battery, cgroup, core, cpu, disk, filesystem, host, idle_state, interrupt, limit, memory,
+    network, own, power, pressure, process, sensor, source, task, tcp,
 };
 use retop_model::{FamilyId, Key, RawSample, RawTable, Snapshot, Stamp, Window, derive};
 
@@ -168,15 +168,11 @@ impl Scene {
                     .set(limit::working_set_bytes, 812 * MIB)
                     .set(limit::cpu_seconds, tick as i64 * 700_000);
             }));
-            give(one(FamilyId::Source, |row| {
-                row.text(source::source, "processes/io")
-                    .text(
-                        source::reason,
-                        "the I/O counters of other users' processes may not be read",
-                    )
-                    .set(source::state, source::DENIED);
-            }));
         }
+        give(idle_states(tick, self.cores));
+        give(interrupts(tick));
+        give(groups(tick, self.hostile));
+        give(sources(tick, self));
         sample
     }
 
@@ -391,6 +387,116 @@ fn network_table(tick: u64) -> RawTable {
             .set(network::transmit_bytes, bytes(23) / 3)
             .set(network::receive_dropped, if place == 2 { tick as i64 * 3 } else { 0 })
             .set(network::transmit_dropped, 0_i64);
+    }
+    table
+}
+
+fn idle_states(tick: u64, cores: usize) -> RawTable {
+    let mut table = RawTable::new(FamilyId::IdleState);
+    for (place, (state, share)) in [("POLL", 9), ("C1", 120), ("C6", 480)].into_iter().enumerate() {
+        table
+            .push(Key(place as u64, 0))
+            .text(idle_state::state, state)
+            .text(idle_state::description, ["CPUIDLE CORE POLL IDLE", "MWAIT 0x00", ""][place])
+            .set(idle_state::time_seconds, (tick * cores as u64 * share * 1000) as i64)
+            .set(idle_state::cpus, cores);
+    }
+    table
+}
+
+fn interrupts(tick: u64) -> RawTable {
+    let mut table = RawTable::new(FamilyId::Interrupt);
+    for (line, devices, rate) in [
+        ("LOC", "Local timer interrupts", 9_000.0),
+        ("RES", "Rescheduling interrupts", 4_100.0),
+        ("131", "eth0-TxRx-0", 2_600.0),
+        ("9", "acpi", 0.0),
+    ] {
+        table
+            .push(Key::named(line.as_bytes()))
+            .text(interrupt::interrupt, line)
+            .text(interrupt::devices, devices)
+            .set(interrupt::interrupts, grown(rate, 7, tick));
+    }
+    table
+}
+
+fn groups(tick: u64, hostile: bool) -> RawTable {
+    let mut table = RawTable::new(FamilyId::Cgroup);
+    let docker = "/system.slice/docker-7c1f0a2be9d47c1f0a2be9d47c1f0a2be9d47c1f0a2be9d4.scope";
+    let odd = "/\x1b[2J\u{202e}日本語の長い名前の制御グループ日本語の長い名前/*,(\"";
+    let all = [
+        ("/", "", 1.9, 18 * GIB, None),
+        ("/init.scope", "", 0.001, 14 * MIB, None),
+        ("/system.slice", "", 1.2, 14 * GIB, None),
+        ("/system.slice/postgresql.service", "postgresql.service", 0.18, 2 * GIB, Some(4 * GIB)),
+        ("/system.slice/ssh.service", "ssh.service", 0.0, 31 * MIB, None),
+        (docker, "7c1f0a2be9d4", 0.96, 11 * GIB, Some(16 * GIB)),
+        ("/user.slice", "", 0.7, 3 * GIB, None),
+        ("/user.slice/user-1000.slice", "", 0.7, 3 * GIB, None),
+        ("/user.slice/user-1000.slice/user@1000.service", "", 0.7, 3 * GIB, None),
+    ];
+    let hostile = hostile.then_some((odd, odd, 64.0, i64::MAX, Some(1)));
+    for (place, (path, container, share, bytes, limit)) in
+        all.into_iter().chain(hostile).enumerate()
+    {
+        let mut row = table.push(Key::named(path.as_bytes()));
+        row.text(cgroup::cgroup, path)
+            .set(cgroup::cpu_seconds, grown(share * 1e6, place, tick))
+            .set(cgroup::working_set_bytes, bytes / 4 * 3)
+            .set(cgroup::memory_bytes, bytes)
+            .set(cgroup::memory_limit_bytes, limit)
+            .set(cgroup::tasks, (bytes / (64 * MIB)).min(4_000))
+            .set(cgroup::read_bytes, grown(share * 1e6, place + 3, tick))
+            .set(cgroup::written_bytes, grown(share * 4e5, place + 5, tick))
+            .set(cgroup::io_pressure_seconds, grown(share * 9e3, place, tick));
+        if limit.is_some() {
+            row.set(cgroup::cpu_limit, 2_000_000_i64)
+                .set(cgroup::cpu_periods, tick as i64 * 10)
+                .set(cgroup::cpu_throttled_periods, tick as i64);
+        }
+        if !container.is_empty() {
+            row.text(cgroup::container, container);
+        }
+    }
+    table
+}
+
+fn sources(tick: u64, scene: &Scene) -> RawTable {
+    let mut table = RawTable::new(FamilyId::Source);
+    let mut add = |name: &str, feeds: &str, state: i64, reason: &str, hint: &str| {
+        let mut row = table.push(Key::named(name.as_bytes()));
+        row.text(source::source, name).text(source::feeds, feeds).set(source::state, state);
+        if !reason.is_empty() {
+            row.text(source::reason, reason);
+        }
+        if !hint.is_empty() {
+            row.text(source::hint, hint);
+        }
+        if state == source::WORKS {
+            row.set(source::read_seconds, 171_000_i64)
+                .set(source::read_time_seconds, tick as i64 * 171_000)
+                .set(source::reads, tick as i64 + 1)
+                .set(source::errors, 0_i64)
+                .set(source::rows, 12_i64)
+                .set(source::age_seconds, 0_i64);
+        }
+    };
+    add("processor", "cpu cores idle_states interrupts", source::WORKS, "", "");
+    add("processes", "processes threads", source::WORKS, "", "");
+    add("disks", "disks filesystems", source::WORKS, "", "");
+    add("cgroups", "cgroups", source::WORKS, "", "");
+    if !scene.sensors {
+        let reason = "/sys/class/hwmon: no such file or directory";
+        add("sensors", "sensors", source::ABSENT, reason, "");
+        add("batteries", "batteries", source::ABSENT, "/sys/class/power_supply is empty", "");
+    }
+    if scene.limited {
+        let reason = "the I/O counters of other users' processes may not be read";
+        add("processes/io", "", source::DENIED, reason, "");
+        let reason = "/sys/class/powercap/intel-rapl:0/energy_uj: permission denied";
+        let hint = "sudo setcap cap_dac_read_search+ep retop";
+        add("power", "power", source::DENIED, reason, hint);
     }
     table
 }

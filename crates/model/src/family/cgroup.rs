@@ -23,17 +23,17 @@ family! {
         /// Time in which tasks were held back by the quota.
         cpu_throttled_seconds: Counter Seconds / 1000000,
         /// CPUs' worth of time that may be used; absent without a quota.
-        cpu_limit: Gauge Count / 1000000,
+        cpu_limit: Gauge Count / 1000000 { label: "CPUS" },
         /// Share of CPU time relative to siblings.
         cpu_weight: Gauge Count { scraped: false },
         /// Memory in use, page cache included.
-        memory_bytes: Gauge Bytes,
+        memory_bytes: Gauge Bytes { label: "+CACHE" },
         /// Most memory ever in use.
-        memory_peak_bytes: Gauge Bytes { scraped: false },
+        memory_peak_bytes: Gauge Bytes { scraped: false, label: "PEAK" },
         /// Memory in use that cannot be dropped at once: without inactive file pages.
-        working_set_bytes: Gauge Bytes,
+        working_set_bytes: Gauge Bytes { label: "MEM" },
         /// Memory that may be used; absent without a limit.
-        memory_limit_bytes: Gauge Bytes,
+        memory_limit_bytes: Gauge Bytes { label: "LIMIT" },
         /// Memory above which the group is slowed down; absent without one.
         memory_high_bytes: Gauge Bytes { scraped: false },
         /// Memory that no file stands behind.
@@ -43,11 +43,11 @@ family! {
         /// Kernel memory charged to the group.
         kernel_bytes: Gauge Bytes { scraped: false },
         /// Swap in use.
-        swap_bytes: Gauge Bytes { scraped: false },
+        swap_bytes: Gauge Bytes { scraped: false, label: "SWAP" },
         /// Memory that zswap takes for the group.
         zswap_bytes: Gauge Bytes { scraped: false },
         /// Processes killed because the limit was reached.
-        oom_kills: Counter Count,
+        oom_kills: Counter Count { label: "OOM" },
         /// Times that the group was slowed for passing its high mark.
         memory_high_events: Counter Count { scraped: false },
         /// Bytes read from all devices.
@@ -59,7 +59,7 @@ family! {
         /// Writes to all devices.
         writes: Counter Count { scraped: false },
         /// Processes and threads.
-        tasks: Gauge Count,
+        tasks: Gauge Count { label: "TASKS" },
         /// Processes and threads that may exist; absent without a limit.
         tasks_limit: Gauge Count { scraped: false },
         /// Time in which a task of the group waited for a CPU.
@@ -78,7 +78,7 @@ family! {
         cpu_limit_ratio: Ratio =
             |d| Some(d.rate(cpu_seconds)? / d.now(cpu_limit).filter(|&limit| limit > 0.0)?);
         /// Share of periods in which the quota ran out.
-        throttled_ratio: Ratio = |d| d.increase_per(cpu_throttled_periods, cpu_periods);
+        throttled_ratio: Ratio { label: "THROT" } = |d| d.increase_per(cpu_throttled_periods, cpu_periods);
         /// Working set as a share of the limit.
         memory_limit_ratio: Ratio = |d| d.share(working_set_bytes, memory_limit_bytes);
         /// Bytes read per second.
@@ -88,10 +88,10 @@ family! {
         /// Processes of the group killed because its limit was reached, per second.
         oom_kills_per_second: PerSecond = |d| d.rate(oom_kills);
         /// Share of the interval in which a task waited for a CPU.
-        cpu_pressure_ratio: Ratio = |d| Some(d.rate(cpu_pressure_seconds)?.min(1.0));
+        cpu_pressure_ratio: Ratio { label: "PSIcpu" } = |d| Some(d.rate(cpu_pressure_seconds)?.min(1.0));
         /// Share of the interval in which a task waited for memory.
-        memory_pressure_ratio: Ratio = |d| Some(d.rate(memory_pressure_seconds)?.min(1.0));
+        memory_pressure_ratio: Ratio { label: "PSImem" } = |d| Some(d.rate(memory_pressure_seconds)?.min(1.0));
         /// Share of the interval in which a task waited for a disk.
-        io_pressure_ratio: Ratio = |d| Some(d.rate(io_pressure_seconds)?.min(1.0));
+        io_pressure_ratio: Ratio { label: "PSIio" } = |d| Some(d.rate(io_pressure_seconds)?.min(1.0));
     }
 }

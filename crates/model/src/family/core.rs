@@ -33,19 +33,19 @@ family! {
         /// Time of guests, at any priority.
         guest_seconds: Counter Seconds / 1000000 { series: series("core_seconds", "mode", "guest") },
         /// Present clock as the driver reports it.
-        frequency_hertz: Gauge Hertz,
+        frequency_hertz: Gauge Hertz { label: "CLOCK" },
         /// Lowest clock that the governor may choose.
         frequency_minimum_hertz: Gauge Hertz { scraped: false },
         /// Highest clock that the processor reaches.
-        frequency_maximum_hertz: Gauge Hertz { scraped: false },
+        frequency_maximum_hertz: Gauge Hertz { scraped: false, label: "MAX" },
         /// Number of the socket.
-        package: Gauge Count { scraped: false },
+        package: Gauge Count { scraped: false, label: "PKG" },
         /// Number of the physical core within its socket; siblings share it.
-        core_id: Gauge Count { scraped: false },
+        core_id: Gauge Count { scraped: false, label: "CORE" },
         /// Kind of the core on hybrid processors.
-        kind: State ["performance", "efficiency", "low power"] Count { scraped: false },
+        kind: State ["performance", "efficiency", "low power"] Count { scraped: false, label: "KIND" },
         /// NUMA node that the CPU belongs to.
-        node: Gauge Count { scraped: false },
+        node: Gauge Count { scraped: false, label: "NODE" },
         /// 1 for a CPU that is online, 0 for one that is present and switched off.
         online: Gauge Count { scraped: false },
     }
@@ -54,13 +54,13 @@ family! {
         utilization_ratio: Ratio { label: "CPU%" } =
             |d| Some(1.0 - ratio(d, &[idle_seconds, iowait_seconds])?);
         /// Share of the time in user programs, at any priority.
-        user_ratio: Ratio = |d| ratio(d, &[user_seconds, nice_seconds]);
+        user_ratio: Ratio { label: "USER" } = |d| ratio(d, &[user_seconds, nice_seconds]);
         /// Share of the time in the kernel, interrupts included.
-        system_ratio: Ratio = |d| ratio(d, &[system_seconds, irq_seconds, softirq_seconds]);
+        system_ratio: Ratio { label: "SYS" } = |d| ratio(d, &[system_seconds, irq_seconds, softirq_seconds]);
         /// Share of the time idle with a task waiting for a disk.
-        iowait_ratio: Ratio = |d| ratio(d, &[iowait_seconds]);
+        iowait_ratio: Ratio { label: "IOW" } = |d| ratio(d, &[iowait_seconds]);
         /// Share of the time given to somebody else by the hypervisor.
-        steal_ratio: Ratio = |d| ratio(d, &[steal_seconds]);
+        steal_ratio: Ratio { label: "STEAL" } = |d| ratio(d, &[steal_seconds]);
     }
 }
 

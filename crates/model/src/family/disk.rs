@@ -35,11 +35,11 @@ family! {
         /// Time of requests in flight, each counted: the queue's integral.
         io_time_weighted_seconds: Counter Seconds / 1000 { scraped: false },
         /// Requests in flight at the moment of the read.
-        io_in_progress: Gauge Count,
+        io_in_progress: Gauge Count { label: "NOW" },
         /// Size of the device.
-        size_bytes: Gauge Bytes { scraped: false },
+        size_bytes: Gauge Bytes { scraped: false, label: "SIZE" },
         /// Whole disk, partition, or a device made of others.
-        kind: State ["disk", "partition", "dm", "md", "loop", "zram"] Count { scraped: false },
+        kind: State ["disk", "partition", "dm", "md", "loop", "zram"] Count { scraped: false, label: "KIND" },
         /// 1 for spinning platters, 0 for flash.
         rotational: Gauge Count { scraped: false },
     }
@@ -49,15 +49,15 @@ family! {
         /// Bytes written per second.
         written_bytes_per_second: BytesPerSecond { label: "WR/s" } = |d| d.rate(written_bytes);
         /// Reads per second.
-        reads_per_second: PerSecond = |d| d.rate(reads_completed);
+        reads_per_second: PerSecond { label: "R/s" } = |d| d.rate(reads_completed);
         /// Writes per second.
-        writes_per_second: PerSecond = |d| d.rate(writes_completed);
+        writes_per_second: PerSecond { label: "W/s" } = |d| d.rate(writes_completed);
         /// Share of the interval with a request in flight; says little of devices that serve many at once.
         utilization_ratio: Ratio { label: "BUSY" } = |d| Some(d.rate(io_time_seconds)?.min(1.0));
         /// Mean time of a read.
-        read_latency_seconds: Seconds = |d| d.increase_per(read_time_seconds, reads_completed);
+        read_latency_seconds: Seconds { label: "RLAT" } = |d| d.increase_per(read_time_seconds, reads_completed);
         /// Mean time of a write.
-        write_latency_seconds: Seconds = |d| d.increase_per(write_time_seconds, writes_completed);
+        write_latency_seconds: Seconds { label: "WLAT" } = |d| d.increase_per(write_time_seconds, writes_completed);
         /// Mean time of a request of either kind: iostat's await.
         latency_seconds: Seconds { label: "AWAIT" } = |d| {
             let requests = d.increase(reads_completed)? + d.increase(writes_completed)?;

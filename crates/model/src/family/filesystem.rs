@@ -13,11 +13,11 @@ family! {
     }
     raw {
         /// Size of the file system.
-        size_bytes: Gauge Bytes,
+        size_bytes: Gauge Bytes { label: "SIZE" },
         /// Space free, the part reserved for root included.
         free_bytes: Gauge Bytes,
         /// Space that ordinary users can still fill.
-        avail_bytes: Gauge Bytes,
+        avail_bytes: Gauge Bytes { label: "AVAIL" },
         /// File nodes that exist or could.
         inodes: Gauge Count,
         /// File nodes that are free.
@@ -27,20 +27,20 @@ family! {
     }
     derived {
         /// Space in use.
-        used_bytes: Bytes = |d| Some(d.now(size_bytes)? - d.now(free_bytes)?);
+        used_bytes: Bytes { label: "USED" } = |d| Some(d.now(size_bytes)? - d.now(free_bytes)?);
         /// Space in use as a share of what ordinary users can reach: df's number.
-        used_ratio: Ratio = |d| {
+        used_ratio: Ratio { label: "USE%" } = |d| {
             let used = d.now(used_bytes)?;
             let reachable = used + d.now(avail_bytes)?;
             (reachable > 0.0).then(|| used / reachable)
         };
         /// File nodes in use as a share of all.
-        inodes_used_ratio: Ratio = |d| {
+        inodes_used_ratio: Ratio { label: "INODE%" } = |d| {
             let all = d.now(inodes).filter(|&all| all > 0.0)?;
             Some(1.0 - d.now(inodes_free)? / all)
         };
         /// Bytes by which the free space shrank per second; negative where it grew.
-        fill_bytes_per_second: BytesPerSecond =
+        fill_bytes_per_second: BytesPerSecond { label: "FILL/s" } =
             |d| Some((0.0 - d.change(avail_bytes)?) / d.elapsed_seconds()?);
     }
 }

@@ -19,7 +19,7 @@ family! {
     }
     derived {
         /// Share of all CPU time spent in the state.
-        time_ratio: Ratio = |d| {
+        time_ratio: Ratio { label: "TIME" } = |d| {
             let cpus_there = d.now(cpus).filter(|&n| n > 0.0)?;
             Some((d.rate(time_seconds)? / cpus_there).clamp(0.0, 1.0))
         };

@@ -17,6 +17,6 @@ family! {
     }
     derived {
         /// Interrupts per second.
-        interrupts_per_second: PerSecond = |d| d.rate(interrupts);
+        interrupts_per_second: PerSecond { label: "INT/s" } = |d| d.rate(interrupts);
     }
 }

@@ -29,9 +29,9 @@ family! {
         /// Multicast packets received.
         receive_multicast: Counter Count { scraped: false },
         /// Speed that the link was negotiated at.
-        speed_bytes_per_second: Gauge BytesPerSecond,
+        speed_bytes_per_second: Gauge BytesPerSecond { label: "SPEED" },
         /// State of the link.
-        link: State ["up", "down", "dormant", "unknown"] Count { scraped: false },
+        link: State ["up", "down", "dormant", "unknown"] Count { scraped: false, label: "LINK" },
         /// 1 for the loopback interface.
         loopback: Gauge Count { scraped: false },
         /// Longest packet.
@@ -39,21 +39,21 @@ family! {
     }
     derived {
         /// Bytes received per second.
-        receive_bytes_per_second: BytesPerSecond = |d| d.rate(receive_bytes);
+        receive_bytes_per_second: BytesPerSecond { label: "RX/s" } = |d| d.rate(receive_bytes);
         /// Bytes sent per second.
-        transmit_bytes_per_second: BytesPerSecond = |d| d.rate(transmit_bytes);
+        transmit_bytes_per_second: BytesPerSecond { label: "TX/s" } = |d| d.rate(transmit_bytes);
         /// Packets received per second.
-        receive_packets_per_second: PerSecond = |d| d.rate(receive_packets);
+        receive_packets_per_second: PerSecond { label: "RXP/s" } = |d| d.rate(receive_packets);
         /// Packets sent per second.
-        transmit_packets_per_second: PerSecond = |d| d.rate(transmit_packets);
+        transmit_packets_per_second: PerSecond { label: "TXP/s" } = |d| d.rate(transmit_packets);
         /// Packets dropped per second, both ways.
-        dropped_per_second: PerSecond =
+        dropped_per_second: PerSecond { label: "DROP/s" } =
             |d| Some(d.rate(receive_dropped)? + d.rate(transmit_dropped)?);
         /// Packets with errors per second, both ways.
-        errors_per_second: PerSecond =
+        errors_per_second: PerSecond { label: "ERR/s" } =
             |d| Some(d.rate(receive_errors)? + d.rate(transmit_errors)?);
         /// The busier direction as a share of the link's speed.
-        utilization_ratio: Ratio = |d| {
+        utilization_ratio: Ratio { label: "BUSY" } = |d| {
             let busier = d.rate(receive_bytes)?.max(d.rate(transmit_bytes)?);
             Some(busier / d.now(speed_bytes_per_second).filter(|&speed| speed > 0.0)?)
         };

@@ -13,23 +13,23 @@ family! {
     }
     raw {
         /// Temperature.
-        temperature_celsius: Gauge Celsius / 1000 { series: named("temperature_celsius") },
+        temperature_celsius: Gauge Celsius / 1000 { series: named("temperature_celsius"), label: "NOW" },
         /// Temperature above which the driver calls the part hot.
-        high_celsius: Gauge Celsius / 1000 { series: series("temperature_limit_celsius", "limit", "high") },
+        high_celsius: Gauge Celsius / 1000 { series: series("temperature_limit_celsius", "limit", "high"), label: "HIGH" },
         /// Temperature at which the part is in danger.
-        critical_celsius: Gauge Celsius / 1000 { series: series("temperature_limit_celsius", "limit", "critical") },
+        critical_celsius: Gauge Celsius / 1000 { series: series("temperature_limit_celsius", "limit", "critical"), label: "CRIT" },
         /// Speed of a fan.
-        fan_rpm: Gauge Rpm { series: named("fan_speed_rpm") },
+        fan_rpm: Gauge Rpm { series: named("fan_speed_rpm"), label: "SPEED" },
         /// Voltage.
-        voltage_volts: Gauge Volts / 1000 { series: named("voltage_volts") },
+        voltage_volts: Gauge Volts / 1000 { series: named("voltage_volts"), label: "VOLTS" },
         /// Current.
-        current_amperes: Gauge Amperes / 1000 { series: named("current_amperes") },
+        current_amperes: Gauge Amperes / 1000 { series: named("current_amperes"), label: "AMPERES" },
         /// 1 if the driver itself raises an alarm.
         alarm: Gauge Count,
     }
     derived {
         /// Degrees left to the critical temperature.
-        headroom_celsius: Celsius =
+        headroom_celsius: Celsius { label: "LEFT" } =
             |d| Some(d.now(critical_celsius)? - d.now(temperature_celsius)?);
     }
 }

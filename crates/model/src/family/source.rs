@@ -30,19 +30,19 @@ family! {
     }
     raw {
         /// How it stands with the source.
-        state: State ["works", "absent", "denied", "asleep", "failing", "slow", "unasked"] Count { scraped: false },
+        state: State ["works", "absent", "denied", "asleep", "failing", "slow", "unasked"] Count { scraped: false, label: "STATE" },
         /// Duration of the last read.
-        read_seconds: Gauge Seconds / 1000000000,
+        read_seconds: Gauge Seconds / 1000000000 { label: "READ" },
         /// Time spent on reading since the start.
         read_time_seconds: Counter Seconds / 1000000000,
         /// Reads since the start.
-        reads: Counter Count { scraped: false },
+        reads: Counter Count { scraped: false, label: "READS" },
         /// Reads that failed since the start.
-        errors: Counter Count,
+        errors: Counter Count { label: "ERR" },
         /// Time since the last good read.
-        age_seconds: Gauge Seconds / 1000 { scraped: false },
+        age_seconds: Gauge Seconds / 1000 { scraped: false, label: "AGE" },
         /// Rows that the last read gave.
-        rows: Gauge Count { scraped: false },
+        rows: Gauge Count { scraped: false, label: "ROWS" },
     }
     derived {
         /// 1 if the source worked before and now fails or does not answer.
@@ -58,6 +58,6 @@ family! {
             _ => Some(0.0),
         };
         /// Share of the last interval spent on reading.
-        read_ratio: Ratio = |d| d.rate(read_time_seconds);
+        read_ratio: Ratio { label: "COST" } = |d| d.rate(read_time_seconds);
     }
 }

@@ -98,6 +98,12 @@ fn per_row(cores: usize, width: u16, height: u16) -> u16 {
     })
 }
 
+/// Rows that the heat view takes of that area.
+#[must_use]
+pub fn heat_rows(cores: usize, width: u16, height: u16) -> u16 {
+    (cores.div_ceil(usize::from(per_row(cores, width, height))) as u16).min(height)
+}
+
 /// One cell for each core, rows with their average and maximum.
 pub fn heat(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;

@@ -21,10 +21,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         (Some(mean), Some(peak)) => short!("avg {:.0} · pk {:.0}", mean * 100.0, peak * 100.0),
         _ => Text::new(),
     };
-    let chosen = match app.core_view {
-        CoreView::Auto => cores::automatic(count),
-        view => view,
-    };
+    let chosen = chosen(app, count);
     let mut below = short!("v:");
     for view in &CoreView::ALL[1..] {
         let (open, close) = if *view == chosen { ("[", "]") } else { ("", "") };
@@ -48,7 +45,15 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     cores_and_past(app, now, chosen, &mut body);
 }
 
-fn title(app: &App, now: &Snapshot) -> Text {
+/// The view of that many cores.
+pub(super) fn chosen(app: &App, count: usize) -> CoreView {
+    match app.core_view {
+        CoreView::Auto => cores::automatic(count),
+        view => view,
+    }
+}
+
+pub(super) fn title(app: &App, now: &Snapshot) -> Text {
     let mut title = match now.one(cpu::utilization_ratio) {
         Some(share) => whole_percent(share),
         None => short!("{}", app.missing()),
@@ -68,14 +73,14 @@ fn title(app: &App, now: &Snapshot) -> Text {
     title
 }
 
-fn cores_and_past(app: &App, now: &Snapshot, view: CoreView, canvas: &mut Canvas<'_>) {
+pub(super) fn cores_and_past(app: &App, now: &Snapshot, view: CoreView, canvas: &mut Canvas<'_>) {
     let (width, height) = (canvas.width(), canvas.height());
     let count = now.rows(FamilyId::Core).len();
     let past =
         |canvas: &mut Canvas<'_>| chart(canvas, &app.past().cpu, 1.0, &app.theme.util, false);
     match view {
         CoreView::Heat => {
-            let lines = (count.div_ceil(32) as u16).min(height);
+            let lines = (count.div_ceil(32) as u16).min(cores::heat_rows(count, width, height));
             // What is left above the cells belongs to the past.
             let top = if height - lines >= 3 { height - lines } else { 0 };
             past(&mut canvas.region(Rect::new(0, 0, width, top)));
@@ -103,7 +108,7 @@ fn cores_and_past(app: &App, now: &Snapshot, view: CoreView, canvas: &mut Canvas
 }
 
 /// Where the time went.
-fn split(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
+pub(super) fn split(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let mut x = 0;
     for (name, field) in [
         ("user", cpu::user_ratio),

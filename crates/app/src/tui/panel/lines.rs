@@ -9,7 +9,8 @@ use crate::tui::app::App;
 use crate::tui::dialog::Overlay;
 use crate::tui::edit::Editor;
 use crate::tui::input::Code;
-use crate::tui::keys::BINDINGS;
+use crate::tui::keys::{Action, BINDINGS, Mode};
+use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Rect, width};
 
 /// What is being typed, else what there is to tell, else how retop itself does. Where the line has
@@ -123,8 +124,16 @@ pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
     let mut x = 1;
     let mode = app.mode();
     let wide = end >= 100;
+    if mode == Mode::Live && app.pages.page.is_sheet() {
+        x = tabs(app, canvas, x) + 1;
+    }
     for binding in BINDINGS.iter().filter(|binding| binding.mode == mode) {
+        if mode == Mode::Live && !app.pages.page.takes(binding.action) {
+            continue;
+        }
         let (Some(key), Some(name)) = (binding.keys.first(), binding.short) else { continue };
+        let opens = app.pages.page == Page::Groups && binding.action == Action::Details;
+        let name = if opens { "Open" } else { name };
         // F1Help reads well, pPause does not.
         let glued = !wide && matches!(key.code, Code::F(_));
         let key = short!("{key}");
@@ -136,4 +145,21 @@ pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
         x = canvas.text(x, 0, &key, theme.key) + gap;
         x = canvas.text(x, 0, name, theme.key_text) + 1 + u16::from(wide);
     }
+}
+
+/// The pages with their keys, the one on the screen marked.
+fn tabs(app: &App, canvas: &mut Canvas<'_>, x: u16) -> u16 {
+    let theme = &app.theme;
+    let mut x = x;
+    for page in Page::ALL {
+        let name = page.name();
+        if x + 2 + width(name) > canvas.width() {
+            break;
+        }
+        let here = page == app.pages.page;
+        x = canvas.put(x, 0, page.key(), theme.key);
+        x = canvas.put(x, 0, ' ', theme.key_text);
+        x = canvas.text(x, 0, name, if here { theme.title } else { theme.key_text }) + 1;
+    }
+    x
 }

@@ -91,7 +91,7 @@ const NUMBERS: [(&str, retop_model::Field); 12] = [
 ];
 
 /// Used and cache side by side in one bar.
-fn used_and_cache(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
+pub(super) fn used_and_cache(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     let room = canvas.width().saturating_sub(10);
     let share = now.one(memory::used_ratio);

@@ -6,6 +6,7 @@ pub mod details;
 pub mod dialog;
 pub mod disk;
 pub mod facts;
+pub mod fields;
 pub mod header;
 pub mod heat;
 pub mod help;
@@ -13,6 +14,13 @@ pub mod lines;
 pub mod memory;
 pub mod meters;
 pub mod network;
+pub mod page;
+mod page_cpu;
+mod page_groups;
+mod page_memory;
+mod page_own;
+mod page_power;
+mod page_traffic;
 pub mod table;
 
 use super::app::App;
@@ -47,13 +55,17 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
                 Panel::Heat => heat::draw(app, now, &mut canvas),
             }
         }
-        table::draw(app, now, &mut canvas.region(areas.table));
+        if let Some(area) = areas.page {
+            page::draw(app, now, &mut canvas.region(area));
+        } else {
+            table::draw(app, now, &mut canvas.region(areas.table));
+        }
         if let (Some(area), Some(key)) = (areas.details, app.details) {
             details::draw(app, now, key, &mut canvas.region(area));
         }
     } else {
         let text = "waiting for the first sample";
-        canvas.region(areas.table).text(1, 0, text, app.theme.dim);
+        canvas.region(areas.page.unwrap_or(areas.table)).text(1, 0, text, app.theme.dim);
     }
     lines::message(app, &mut canvas.region(areas.message));
     if let Some(area) = areas.keys {

@@ -4,4 +4,5 @@ pub mod chart;
 pub mod frame;
 pub mod gauge;
 pub mod scrollbar;
+pub mod sheet;
 pub mod spark;

@@ -1,0 +1,365 @@
+//! Pages: the whole screen for one part of the machine, each behind a digit.
+
+use retop_model::family::cgroup;
+use retop_model::{FamilyId, Key, Row, Snapshot};
+
+use super::filter::Filter;
+use super::keys::Action;
+
+/// What the screen shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Page {
+    /// Everything in brief, above the table.
+    #[default]
+    Overview,
+    /// The processor.
+    Cpu,
+    /// The table alone.
+    Processes,
+    /// Control groups and containers.
+    Groups,
+    /// Power, temperatures, fans, batteries.
+    Power,
+    /// Memory and swap.
+    Memory,
+    /// Disks, file systems, network interfaces.
+    Traffic,
+    /// The sources, and what retop itself costs.
+    Own,
+}
+
+impl Page {
+    /// Every page, in the order of the keys.
+    pub const ALL: [Page; 8] = [
+        Page::Overview,
+        Page::Cpu,
+        Page::Processes,
+        Page::Groups,
+        Page::Power,
+        Page::Memory,
+        Page::Traffic,
+        Page::Own,
+    ];
+
+    /// The key that opens it, as frames and tabs show it.
+    #[must_use]
+    pub fn key(self) -> char {
+        match self {
+            Page::Overview => '0',
+            Page::Cpu => '1',
+            Page::Processes => '2',
+            Page::Groups => '3',
+            Page::Power => '5',
+            Page::Memory => '6',
+            Page::Traffic => '7',
+            Page::Own => '9',
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Page::Overview => "Overview",
+            Page::Cpu => "CPU",
+            Page::Processes => "Processes",
+            Page::Groups => "Groups",
+            Page::Power => "Power",
+            Page::Memory => "Memory",
+            Page::Traffic => "Traffic",
+            Page::Own => "retop",
+        }
+    }
+
+    /// The page that an action opens.
+    #[must_use]
+    pub fn of(action: Action) -> Option<Page> {
+        Some(match action {
+            Action::PageOverview => Page::Overview,
+            Action::PageCpu => Page::Cpu,
+            Action::PageProcesses => Page::Processes,
+            Action::PageGroups => Page::Groups,
+            Action::PagePower => Page::Power,
+            Action::PageMemory => Page::Memory,
+            Action::PageTraffic => Page::Traffic,
+            Action::PageOwn => Page::Own,
+            _ => return None,
+        })
+    }
+
+    /// True if it stands in the place of the table of processes.
+    #[must_use]
+    pub fn is_sheet(self) -> bool {
+        !matches!(self, Page::Overview | Page::Processes)
+    }
+
+    /// True if it alone shows that family: dear ones are read only while it is open.
+    #[must_use]
+    pub fn shows(self, family: FamilyId) -> bool {
+        match self {
+            Page::Cpu => matches!(family, FamilyId::IdleState | FamilyId::Interrupt),
+            Page::Groups => family == FamilyId::Cgroup,
+            _ => false,
+        }
+    }
+
+    /// True if the action makes sense here. What would change the table of processes does not where
+    /// nobody sees it: a signal to a row out of sight would be a trap.
+    #[must_use]
+    pub fn takes(self, action: Action) -> bool {
+        use Action::*;
+        if !self.is_sheet() || Page::of(action).is_some() {
+            return true;
+        }
+        match action {
+            Details => self == Page::Groups,
+            CoreView => self == Page::Cpu,
+            Find | FindNext | Filter | Tree | SortMenu | SortLeft | SortRight | SortCpu
+            | SortMemory | SortTime | SortPid | SortNext | SortInvert | Signal | Tag | Untag
+            | Follow | Hold | Kernel | Command | Base | SetNext | SetBack | FoldAll | Layout
+            | Left | Right => false,
+            _ => true,
+        }
+    }
+}
+
+/// Where somebody stands in the pages.
+#[derive(Debug, Default)]
+pub struct Pages {
+    /// The page on the screen.
+    pub page: Page,
+    /// Its first line on the screen.
+    pub top: usize,
+    /// The line under the cursor, on the page that has one.
+    pub cursor: usize,
+    /// Lines of the page, as of the last layout.
+    lines: usize,
+    /// Lines of the screen for them.
+    room: usize,
+    /// Control groups by path: a group stands above its children.
+    order: Vec<u32>,
+    /// The group under the cursor.
+    selected: Option<Key>,
+    /// The processes of one group are shown; the filter in force before.
+    zoomed: Option<Option<Filter>>,
+}
+
+impl Pages {
+    /// Opens a page; the same one again leads home.
+    pub fn open(&mut self, page: Page) {
+        self.page = if page == self.page { Page::Overview } else { page };
+        (self.top, self.cursor, self.selected) = (0, 0, None);
+        self.zoomed = None;
+    }
+
+    /// Takes over what the layout found: the lines of the page, and the room for them.
+    pub fn fit(&mut self, lines: usize, room: usize) {
+        (self.lines, self.room) = (lines, room.max(1));
+        if self.page == Page::Groups {
+            self.cursor = self.cursor.min(self.order.len().saturating_sub(1));
+            self.top = self.top.min(self.cursor).max((self.cursor + 1).saturating_sub(self.room));
+        }
+        self.top = self.top.min(lines.saturating_sub(self.room));
+    }
+
+    /// First line, lines on the screen, lines of the page.
+    #[must_use]
+    pub fn place(&self) -> (usize, usize, usize) {
+        (self.top, self.room.min(self.lines), self.lines)
+    }
+
+    /// Moves the cursor, or the page where it has none.
+    pub fn travel(&mut self, now: &Snapshot, action: Action) {
+        let page = isize::try_from(self.room).unwrap_or(1);
+        let by = match action {
+            Action::Up | Action::ScrollUp => -1,
+            Action::Down | Action::ScrollDown => 1,
+            Action::PageUp => -page,
+            Action::PageDown => page,
+            Action::Home => isize::MIN / 2,
+            Action::End => isize::MAX / 2,
+            _ => return,
+        };
+        let scrolls = matches!(action, Action::ScrollUp | Action::ScrollDown);
+        if self.page == Page::Groups && !scrolls {
+            let last = self.order.len().saturating_sub(1);
+            self.cursor = self.cursor.saturating_add_signed(by).min(last);
+            self.selected = self.group_at(now, self.cursor).map(Row::key);
+            return;
+        }
+        let last = self.lines.saturating_sub(self.room);
+        self.top = self.top.saturating_add_signed(by).min(last);
+        if self.page == Page::Groups {
+            self.cursor = self.cursor.clamp(self.top, self.top + self.room - 1);
+            self.selected = self.group_at(now, self.cursor).map(Row::key);
+        }
+    }
+
+    /// Puts the control groups in order; the cursor stays with its group. The order keeps its
+    /// memory: a steady frame allocates nothing.
+    pub fn sort_groups(&mut self, now: &Snapshot) {
+        let count = u32::try_from(now.rows(FamilyId::Cgroup).len()).unwrap_or(u32::MAX);
+        self.order.clear();
+        self.order.extend(0..count);
+        let path = |row: &u32| {
+            let row = now.row(FamilyId::Cgroup, *row as usize);
+            row.map_or("", |row| row.shown(cgroup::cgroup))
+        };
+        // A slash comes before everything else, so that children follow their parent at once.
+        let rank = |byte: u8| if byte == b'/' { 0 } else { byte };
+        self.order.sort_unstable_by(|a, b| {
+            let (a, b) = (path(a).trim_end_matches('/'), path(b).trim_end_matches('/'));
+            a.bytes().map(rank).cmp(b.bytes().map(rank))
+        });
+        if let Some(key) = self.selected
+            && let Some(row) = now.find(FamilyId::Cgroup, key)
+            && let Some(line) = self.order.iter().position(|&at| at as usize == row.index())
+        {
+            self.cursor = line;
+        }
+        self.selected = self.group_at(now, self.cursor).map(Row::key);
+    }
+
+    /// The control group on that line.
+    #[must_use]
+    pub fn group_at<'a>(&self, now: &'a Snapshot, line: usize) -> Option<Row<'a>> {
+        now.row(FamilyId::Cgroup, *self.order.get(line)? as usize)
+    }
+
+    /// Control groups there are.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Goes to the processes of the group under the cursor: gives their filter, and remembers the
+    /// one before.
+    pub fn zoom(&mut self, now: &Snapshot, before: Option<Filter>) -> Option<Filter> {
+        let row = self.group_at(now, self.cursor)?;
+        let filter = match row.shown(cgroup::cgroup).trim_end_matches('/') {
+            "" => None,
+            path => Filter::parse(&members(path)).ok().flatten(),
+        };
+        self.page = Page::Processes;
+        self.zoomed = Some(before);
+        filter
+    }
+
+    /// Goes back to the groups, if that is where the processes on the screen came from: gives the
+    /// filter that was in force before.
+    pub fn unzoom(&mut self) -> Option<Option<Filter>> {
+        let before = self.zoomed.take()?;
+        self.page = Page::Groups;
+        Some(before)
+    }
+}
+
+/// A filter for the processes of a group and of the groups below it.
+fn members(path: &str) -> String {
+    let mut word = String::new();
+    for c in path.chars() {
+        if c.is_whitespace() || "\\*,()&|\"".contains(c) {
+            word.push('\\');
+        }
+        word.push(c);
+    }
+    // `/name/i` would be an expression between slashes.
+    if word.ends_with("/i") {
+        word.insert(0, '\\');
+    }
+    format!("cgroup={word},{word}/*")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use retop_model::family::process;
+    use retop_model::{RawSample, RawTable, Stamp, derive};
+    use std::sync::Arc;
+
+    fn groups(paths: &[&str]) -> Snapshot {
+        let mut table = RawTable::new(FamilyId::Cgroup);
+        for path in paths {
+            table.push(Key::named(path.as_bytes())).text(cgroup::cgroup, *path);
+        }
+        table.finish(retop_model::Window { begin_ns: 0, end_ns: 1 });
+        let mut sample = RawSample::new(Stamp::default());
+        sample.put(Arc::new(table));
+        derive(None, Arc::new(sample))
+    }
+
+    fn process_in(path: &str) -> Snapshot {
+        let mut table = RawTable::new(FamilyId::Process);
+        table.push(Key(1, 1)).text(process::cgroup, path);
+        table.finish(retop_model::Window { begin_ns: 0, end_ns: 1 });
+        let mut sample = RawSample::new(Stamp::default());
+        sample.put(Arc::new(table));
+        derive(None, Arc::new(sample))
+    }
+
+    #[test]
+    fn children_follow_their_parent() {
+        let now =
+            groups(&["/b", "/a-b", "/a/c", "/", "/a", "/a.slice", "/a/c/d", "/a.slice/x", ""]);
+        let mut pages = Pages::default();
+        pages.sort_groups(&now);
+        let paths: Vec<&str> = (0..pages.groups())
+            .filter_map(|line| pages.group_at(&now, line))
+            .map(|row| row.shown(cgroup::cgroup))
+            .collect();
+        assert_eq!(&paths[2..], ["/a", "/a/c", "/a/c/d", "/a-b", "/a.slice", "/a.slice/x", "/b"]);
+    }
+
+    #[test]
+    fn the_cursor_stays_with_its_group() {
+        let mut pages = Pages { page: Page::Groups, ..Pages::default() };
+        let now = groups(&["/a", "/b"]);
+        pages.sort_groups(&now);
+        pages.travel(&now, Action::End);
+        assert_eq!(pages.cursor, 1);
+        let now = groups(&["/0", "/a", "/b", "/c"]);
+        pages.sort_groups(&now);
+        assert_eq!(pages.cursor, 2);
+        let now = groups(&["/0"]);
+        pages.sort_groups(&now);
+        pages.fit(1, 10);
+        assert_eq!((pages.cursor, pages.top), (0, 0));
+    }
+
+    #[test]
+    fn every_page_has_a_key_of_its_own_and_leads_home() {
+        for (place, page) in Page::ALL.into_iter().enumerate() {
+            assert!(Page::ALL[place + 1..].iter().all(|other| other.key() != page.key()));
+            let action = super::super::keys::action(
+                super::super::keys::Mode::Live,
+                super::super::input::Key::char(page.key()),
+            );
+            assert_eq!(action.and_then(Page::of), Some(page));
+            let mut pages = Pages::default();
+            pages.open(page);
+            assert_eq!(pages.page, page);
+            pages.open(page);
+            assert_eq!(pages.page, Page::Overview);
+            assert!(page.takes(Action::Quit) && page.takes(Action::Close), "{page:?}");
+            assert!(!page.is_sheet() || !page.takes(Action::Signal), "{page:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_group_has_its_own_processes(
+            path in "(/[a-zA-Z0-9 .,:*()&|\"\\\\@_-]{1,12}){1,4}", child in "[a-z*,]{1,9}"
+        ) {
+            let filter = Filter::parse(&members(&path)).expect("a filter").expect("not empty");
+            let is_in = |path: &str| {
+                let now = process_in(path);
+                now.row(FamilyId::Process, 0).is_some_and(|row| filter.matches(row))
+            };
+            prop_assert!(is_in(&path));
+            let (below, beside) = (format!("{path}/{child}"), format!("{path}-x"));
+            prop_assert!(is_in(&below) && !is_in(&beside));
+            prop_assert!(!is_in("/somewhere else"));
+        }
+    }
+}
