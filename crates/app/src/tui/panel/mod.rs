@@ -13,6 +13,7 @@ pub mod lines;
 pub mod memory;
 pub mod meters;
 pub mod network;
+pub mod scrubber;
 pub mod table;
 
 use super::app::App;
@@ -56,6 +57,9 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
         canvas.region(areas.table).text(1, 0, text, app.theme.dim);
     }
     lines::message(app, &mut canvas.region(areas.message));
+    if let (Some(area), Some(rewind)) = (areas.scrubber, app.rewind.as_deref()) {
+        scrubber::draw(app, rewind, &mut canvas.region(area));
+    }
     if let Some(area) = areas.keys {
         lines::keys(app, &mut canvas.region(area));
     }
