@@ -10,9 +10,10 @@ use retop::tui::app::App;
 use retop::tui::input::{Code, Event, Key};
 use retop::tui::render::{Depth, Glyphs, Screen};
 use retop::tui::{Options, Signals, panel};
+use retop_engine::RealClock;
 use retop_engine::history::History;
 use retop_model::family::{cpu, process};
-use retop_model::{FamilyId, Snapshot};
+use retop_model::{Clock, FamilyId, Snapshot};
 use scene::Scene;
 
 /// Sends to those alone who live.
@@ -294,6 +295,44 @@ fn the_oldest_samples_go_and_the_screen_stays() {
     app.event(Event::Key(LEFT), &nobody);
     let first = history.lock().expect("no reader failed").first().expect("samples");
     assert_eq!(app.now.as_ref().expect("a moment").stamp(), first.max_of(oldest));
+}
+
+/// Run with `cargo test -p retop --release --test rewind -- --ignored --nocapture`.
+#[test]
+#[ignore = "prints measurements"]
+fn what_a_jump_takes() {
+    let crowd = Scene { processes: 2_000, burst: Some(700), ..scene::LAPTOP };
+    let moments = crowd.run(1_000);
+    let history = Arc::new(Mutex::new(History::new(64 << 20).expect("an encoder")));
+    for near in [true, false] {
+        let mut app = App::new(&Options::default());
+        app.record = Some(Arc::clone(&history));
+        for (place, moment) in moments.iter().enumerate() {
+            // Far: the screen's own rings hold none of it, as if it had been opened late.
+            if near || place + 1 == moments.len() {
+                app.update(moment);
+            }
+            if near {
+                history.lock().expect("no reader failed").push(moment).expect("encoded");
+            }
+        }
+        app.arrange(120, 40);
+        let keys = ["r", "[", "Home", "PgDn", "]", "Left", "Left", ",", ".", "Home", "End"];
+        for key in keys {
+            let press = match key {
+                "Home" => Key::of(Code::Home),
+                "End" => Key::of(Code::End),
+                "PgDn" => Key::of(Code::PageDown),
+                "Left" => LEFT,
+                key => Key::char(key.chars().next().expect("a character")),
+            };
+            let begin = RealClock.monotonic_ns();
+            app.event(Event::Key(press), &Living(Vec::new()));
+            app.arrange(120, 40);
+            let spent = RealClock.monotonic_ns() - begin;
+            println!("near {near}: {key:>5} {:6.2} ms", spent as f64 / 1e6);
+        }
+    }
 }
 
 trait Later {

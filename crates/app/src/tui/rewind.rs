@@ -307,9 +307,11 @@ impl App {
         drop(history);
         match nearest {
             Some((_, (number, Some(spike)))) => {
-                let before = view.moment(spike.before);
+                // By the same cursor: both lie in the samples that it has inflated once.
+                rewind.cursor.refresh(view);
+                let before = rewind.cursor.seek(spike.before).then(|| rewind.cursor.snapshot());
                 self.go(number);
-                self.blame(&spike, before.as_ref());
+                self.blame(&spike, before.flatten().as_ref());
             }
             Some((_, (number, None))) => {
                 self.go(number);
