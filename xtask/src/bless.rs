@@ -32,15 +32,18 @@ pub fn run() -> Result<()> {
     write(&root().join("docs/metrics.md"), retop::run::metrics::markdown()?.as_bytes())?;
     let readme = root().join("README.md");
     let page = std::fs::read_to_string(&readme)?;
-    let page = between(&page, "keys", &keys()).context("README.md: no markers for the keys")?;
+    let page =
+        between(&page, "keys", &keys(Mode::Live)).context("README.md: no markers for the keys")?;
+    let page = between(&page, "rewind keys", &keys(Mode::Rewind))
+        .context("README.md: no markers for the keys of the past")?;
     write(&readme, page.as_bytes())?;
     must(cargo().args(["test", "--workspace", "--quiet"]).env("BLESS", "1"))
 }
 
-/// The keys of the screen at home, as a table.
-fn keys() -> String {
+/// The keys of a part of the screen, as a table.
+fn keys(mode: Mode) -> String {
     let mut text = String::from("| key | does |\n|---|---|\n");
-    for binding in BINDINGS.iter().filter(|binding| binding.mode == Mode::Live) {
+    for binding in BINDINGS.iter().filter(|binding| binding.mode == mode) {
         let keys: Vec<String> = binding
             .keys
             .iter()
@@ -85,7 +88,9 @@ mod tests {
 
     #[test]
     fn every_key_has_a_row() {
-        let rows = keys().lines().count() - 2;
-        assert_eq!(rows, BINDINGS.iter().filter(|b| b.mode == Mode::Live).count());
+        for mode in [Mode::Live, Mode::Rewind] {
+            let rows = keys(mode).lines().count() - 2;
+            assert_eq!(rows, BINDINGS.iter().filter(|b| b.mode == mode).count());
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use retop::tui::render::{Depth, Glyphs};
 use retop::tui::terminal::Terminal;
 use retop::tui::{Feed, Options, Signals, run};
+use retop_engine::history::History;
 use retop_engine::{Demand, RealClock};
 use retop_model::{Key, Snapshot, derive};
 
@@ -20,11 +21,14 @@ impl Signals for NoSignals {
     }
 }
 
-struct Player(Arc<Mutex<Option<Arc<Snapshot>>>>);
+struct Player(Arc<Mutex<Option<Arc<Snapshot>>>>, Arc<Mutex<History>>);
 
 impl Feed for Player {
     fn latest(&self) -> Option<Arc<Snapshot>> {
         self.0.lock().expect("the player does not panic").clone()
+    }
+    fn history(&self) -> Option<Arc<Mutex<History>>> {
+        Some(Arc::clone(&self.1))
     }
     fn set_interval(&self, _: Duration) {}
     fn set_demand(&self, _: Demand) {}
@@ -35,16 +39,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let name = arguments.next().unwrap_or_else(|| "laptop".to_owned());
     let theme = arguments.next().unwrap_or_else(|| "ink".to_owned());
     let known = scene::ALL.iter().find(|(known, _)| *known == name);
-    let scene = known.ok_or("no such scene")?.1;
+    // Something to look back at.
+    let scene = scene::Scene { burst: Some(80), ..known.ok_or("no such scene")?.1 };
     let mut terminal = Terminal::open()?;
     let waker = terminal.waker()?;
     let newest = Arc::new(Mutex::new(None));
-    let player = Player(Arc::clone(&newest));
+    let history = Arc::new(Mutex::new(History::new(64 << 20)?));
+    let player = Player(Arc::clone(&newest), Arc::clone(&history));
     std::thread::spawn(move || {
         let mut last: Option<Arc<Snapshot>> = None;
         for tick in 0.. {
             let now = Arc::new(derive(last.as_deref(), Arc::new(scene.sample(tick))));
             *newest.lock().expect("the screen does not panic") = Some(Arc::clone(&now));
+            // One that cannot be kept is missing from the past, and from nothing else.
+            let _ = history.lock().expect("the screen does not panic").push(&now);
             last = Some(now);
             waker.wake();
             // Two minutes at once, so that the charts are full.

@@ -4,12 +4,13 @@ mod scene;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use retop::tui::app::App;
 use retop::tui::input::{Code, Event, Key};
 use retop::tui::render::{Depth, Screen, Sink};
 use retop::tui::{Options, Signals, panel};
+use retop_engine::history::History;
 use retop_model::Snapshot;
 
 /// Counts the allocations of each thread.
@@ -180,6 +181,39 @@ fn so_do_the_tree_the_filter_and_held_rows() {
         watch.tick();
         for step in 0..5 {
             assert_eq!(watch.tick().allocations, 0, "tick {step} after {keys:?}");
+        }
+    }
+}
+
+/// In the past a step decodes; whatever else happens there costs what it costs live.
+#[test]
+fn the_past_stands_still_for_nothing() {
+    for size in SIZES {
+        let mut watch = Watch::new(scene::LAPTOP, size);
+        let history = Arc::new(Mutex::new(History::new(16 << 20).expect("an encoder")));
+        watch.app.record = Some(Arc::clone(&history));
+        let keep = |watch: &Watch| {
+            let newest = watch.app.newest.as_ref().expect("a moment");
+            history.lock().expect("no reader failed").push(newest).expect("encoded");
+        };
+        for _ in 0..20 {
+            watch.tick();
+            keep(&watch);
+        }
+        for key in [Key::char('r'), Key::char(','), Key::of(Code::Left)] {
+            assert!(watch.press(key).writes <= 1, "{key} at {size:?}");
+        }
+        let nothing = Cost { allocations: 0, writes: 0, bytes: 0 };
+        assert_eq!(watch.frame(), nothing, "{size:?}");
+        for step in 0..4 {
+            let cost = watch.tick();
+            keep(&watch);
+            // The scrubber's values come out of the history in two lists.
+            assert!(cost.allocations <= 2 && cost.writes == 1, "tick {step} at {size:?}: {cost:?}");
+            assert!(cost.bytes <= 1_000, "tick {step} at {size:?}: {cost:?}");
+        }
+        for code in [Code::Down, Code::Up, Code::Down] {
+            assert_eq!(watch.press(Key::of(code)).allocations, 0, "{code:?} at {size:?}");
         }
     }
 }

@@ -50,6 +50,9 @@ impl Feed for Player {
     fn latest(&self) -> Option<Arc<Snapshot>> {
         self.newest.lock().expect("whole").clone()
     }
+    fn history(&self) -> Option<Arc<Mutex<retop_engine::history::History>>> {
+        None
+    }
     fn set_interval(&self, _: Duration) {}
     fn set_demand(&self, demand: Demand) {
         *self.demand.lock().expect("whole") = Some(demand);

@@ -1,13 +1,13 @@
 //! What the screen shows and what keys change. Knows no terminal: events go in, effects come out.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use retop_model::family::process;
 use retop_model::filter::FilterError;
 use retop_model::human::Size;
 use retop_model::metric::Slot;
-use retop_model::{FamilyId, Field, Key, Row, Snapshot};
+use retop_model::{FamilyId, Field, Key, Row, Snapshot, Stamp};
 
 use super::dialog::{Overlay, SIGNALS, SignalDialog};
 use super::edit::Editor;
@@ -19,6 +19,7 @@ use super::layout::{self, Areas, Choice, Shape};
 use super::page::{Page, Pages};
 use super::panel;
 use super::render::Glyphs;
+use super::rewind::Rewind;
 use super::table::Table;
 use super::table::column::{Col, Form};
 use super::theme::Theme;
@@ -101,8 +102,12 @@ pub struct App {
     pub paused: bool,
     /// The past of a few numbers.
     pub history: History,
-    /// The past as it was when the screen was made to stand still.
-    frozen: Option<Box<History>>,
+    /// The samples of the past, whole, if any are kept.
+    pub record: Option<Arc<Mutex<retop_engine::history::History>>>,
+    /// The past is shown, and which.
+    pub rewind: Option<Box<Rewind>>,
+    /// Moments that somebody wants to find again, oldest first.
+    pub bookmarks: Vec<Stamp>,
     /// The processes.
     pub table: Table,
     /// What lies on top.
@@ -145,7 +150,9 @@ impl App {
             newest: None,
             paused: false,
             history: History::default(),
-            frozen: None,
+            record: None,
+            rewind: None,
+            bookmarks: Vec::new(),
             table,
             overlay: Overlay::None,
             details: None,
@@ -165,14 +172,16 @@ impl App {
     pub fn update(&mut self, snapshot: &Arc<Snapshot>) {
         self.history.push(snapshot);
         self.newest = Some(Arc::clone(snapshot));
-        if !self.paused {
+        if self.rewind.is_some() {
+            self.pass();
+        } else if !self.paused {
             self.now = Some(Arc::clone(snapshot));
             self.sort();
         }
     }
 
     /// Puts the table in order again.
-    fn sort(&mut self) {
+    pub(super) fn sort(&mut self) {
         if let Some(now) = &self.now {
             self.table.update(now, self.overlay.holds_rows());
         }
@@ -193,6 +202,7 @@ impl App {
             page: page.is_sheet(),
             details: self.details.is_some(),
             header: self.header,
+            rewind: self.rewind.is_some(),
         });
         self.areas = layout::arrange(width, height, &shape);
         if let Some(area) = self.areas.page {
@@ -209,13 +219,18 @@ impl App {
         if let Some(now) = &self.now {
             self.table.clamp(now);
         }
-        self.note_seen();
+        if self.rewind.is_some() {
+            self.scrub();
+        } else {
+            self.note_seen();
+        }
     }
 
     /// Where keys go.
     #[must_use]
     pub fn mode(&self) -> Mode {
         match self.overlay {
+            Overlay::None if self.rewind.is_some() => Mode::Rewind,
             Overlay::None => Mode::Live,
             Overlay::Sort(_) | Overlay::Signal(_) => Mode::Menu,
             Overlay::Filter(..) | Overlay::Find(..) => Mode::Line,
@@ -291,7 +306,7 @@ impl App {
         }
     }
 
-    fn say(&mut self, text: String) {
+    pub(super) fn say(&mut self, text: String) {
         self.message = Some(Message { text, wrong: false });
     }
 
@@ -332,6 +347,9 @@ impl App {
             MenuClose | HelpClose => self.overlay = Overlay::None,
             LineAccept | LineDrop | LineBackspace | LineDelete | LineWord | LineClear
             | LineLeft | LineRight | LineHome | LineEnd | LineNext | LineBack => self.edit(action),
+            Rewind | Mark | Back | Forward | BackTen | ForwardTen | BackScreen | ForwardScreen
+            | SpikeBack | SpikeNext | EventBack | EventNext | MarkHere | Play | ZoomIn
+            | ZoomOut | Oldest | Leave => self.turn(action),
             action => self.change(action),
         }
         Effect::Draw
@@ -405,10 +423,11 @@ impl App {
             Untag => self.table.tagged.clear(),
             Pause => {
                 self.paused = !self.paused;
-                self.frozen = self.paused.then(|| Box::new(self.history.clone()));
                 if !self.paused {
                     self.now.clone_from(&self.newest);
                 }
+                let shown = self.now.as_ref().filter(|_| self.paused);
+                self.history.end_at(shown.map(|now| now.stamp().monotonic_ns));
             }
             CoreView => {
                 let all = self::CoreView::ALL;
@@ -609,7 +628,7 @@ impl App {
     /// The past as the screen shows it: it stands still with the rest.
     #[must_use]
     pub fn past(&self) -> &History {
-        self.frozen.as_deref().unwrap_or(&self.history)
+        self.rewind.as_ref().and_then(|rewind| rewind.far()).unwrap_or(&self.history)
     }
 
     /// Bytes per second, without the unit.

@@ -1,13 +1,20 @@
-//! The last minutes of a few numbers, for charts. The engine's history will stand behind this.
+//! The last two hours of a few numbers, for charts: what a chart of the past or of now is drawn from
+//! without decoding a sample.
+
+use std::collections::VecDeque;
 
 use retop_model::family::{core, cpu, disk, memory, network, power, pressure};
 use retop_model::snapshot::sum;
 use retop_model::{FamilyId, Key, Snapshot};
 
-/// Samples kept of each number: a chart of 250 cells shows 500.
+/// Samples that a chart shows at most: one of 250 cells shows 500.
 pub const LENGTH: usize = 512;
-/// Samples kept of each core.
-const CORE_LENGTH: usize = 32;
+/// Samples kept of each number: two hours at one a second, in 29 KB.
+const KEPT: usize = 7_200;
+/// Samples kept of all cores together, in 1 MiB: two hours of 36 cores, 8 minutes of 512.
+const CORES_KEPT: usize = 1 << 18;
+/// Samples kept of a core at least: the longest line beside one shows fewer.
+const CORE_LEAST: usize = 32;
 
 /// The last values of one number, the newest last. A missing value is a gap.
 #[derive(Clone, Debug)]
@@ -15,13 +22,15 @@ pub struct Ring {
     values: Box<[f32]>,
     next: usize,
     len: usize,
+    /// Newest values that are passed over, while the screen shows the past.
+    skipped: usize,
 }
 
 impl Ring {
     /// Room for that many values.
     #[must_use]
     pub fn new(length: usize) -> Ring {
-        Ring { values: vec![f32::NAN; length.max(1)].into(), next: 0, len: 0 }
+        Ring { values: vec![f32::NAN; length.max(1)].into(), next: 0, len: 0, skipped: 0 }
     }
 
     /// Adds a value; the oldest gives way.
@@ -31,9 +40,15 @@ impl Ring {
         self.len = (self.len + 1).min(self.values.len());
     }
 
-    /// The value that many samples ago; NaN where there is none.
+    /// Forgets all values.
+    pub fn clear(&mut self) {
+        (self.next, self.len) = (0, 0);
+    }
+
+    /// The value that many samples before the moment shown; NaN where there is none.
     #[must_use]
     pub fn ago(&self, samples: usize) -> f32 {
+        let samples = samples.saturating_add(self.skipped);
         if samples >= self.len {
             return f32::NAN;
         }
@@ -41,17 +56,19 @@ impl Ring {
         self.values[(self.next + length - 1 - samples) % length]
     }
 
-    /// The largest of the last values.
+    /// The largest of the last values, of [`LENGTH`] at most.
     #[must_use]
     pub fn peak(&self, samples: usize) -> Option<f64> {
-        let known = (0..samples.min(self.len)).map(|ago| self.ago(ago)).filter(|v| !v.is_nan());
+        let known =
+            (0..samples.min(self.len).min(LENGTH)).map(|ago| self.ago(ago)).filter(|v| !v.is_nan());
         known.reduce(f32::max).map(f64::from)
     }
 
-    /// The mean of the last values.
+    /// The mean of the last values, of [`LENGTH`] at most.
     #[must_use]
     pub fn mean(&self, samples: usize) -> Option<f64> {
-        let known = (0..samples.min(self.len)).map(|ago| self.ago(ago)).filter(|v| !v.is_nan());
+        let known =
+            (0..samples.min(self.len).min(LENGTH)).map(|ago| self.ago(ago)).filter(|v| !v.is_nan());
         let (sum, count) = known.fold((0.0, 0), |(s, n), v| (s + f64::from(v), n + 1));
         (count > 0).then(|| sum / f64::from(count))
     }
@@ -81,11 +98,24 @@ pub struct History {
     /// What each power domain drew since the start.
     pub session: Session,
     cores: Vec<(Key, Ring)>,
+    /// When each sample was taken, by the monotonic clock.
+    moments: VecDeque<u64>,
+    /// The moment shown, if it is not the newest.
+    end_ns: Option<u64>,
+    kept: usize,
 }
 
 impl Default for History {
     fn default() -> Self {
-        let ring = || Ring::new(LENGTH);
+        History::with_length(KEPT)
+    }
+}
+
+impl History {
+    /// Room for that many samples.
+    #[must_use]
+    pub fn with_length(kept: usize) -> History {
+        let ring = || Ring::new(kept);
         History {
             cpu: ring(),
             memory: ring(),
@@ -98,11 +128,12 @@ impl Default for History {
             io_pressure: ring(),
             session: Session::default(),
             cores: Vec::new(),
+            moments: VecDeque::with_capacity(kept),
+            end_ns: None,
+            kept,
         }
     }
-}
 
-impl History {
     /// Takes a new moment.
     pub fn push(&mut self, now: &Snapshot) {
         self.cpu.push(now.one(cpu::utilization_ratio));
@@ -119,17 +150,59 @@ impl History {
         self.session.push(now);
         self.io_pressure.push(waiting(now, "io"));
         let cores = now.rows(FamilyId::Core);
+        let kept = (CORES_KEPT / cores.len().max(1)).max(CORE_LEAST).min(self.kept);
         self.cores.retain(|(key, _)| now.find(FamilyId::Core, *key).is_some());
         for row in cores {
             let place = match self.cores.binary_search_by_key(&row.key(), |(key, _)| *key) {
                 Ok(place) => place,
                 Err(place) => {
-                    self.cores.insert(place, (row.key(), Ring::new(CORE_LENGTH)));
+                    self.cores.insert(place, (row.key(), Ring::new(kept)));
                     place
                 }
             };
             self.cores[place].1.push(row.get(core::utilization_ratio));
         }
+        if self.moments.len() == self.kept {
+            self.moments.pop_front();
+        }
+        self.moments.push_back(now.stamp().monotonic_ns);
+        if self.end_ns.is_some() {
+            self.skip();
+        }
+    }
+
+    /// Lets everything end at that moment of the monotonic clock; `None` lets it end at the newest
+    /// again. What comes meanwhile is kept and not shown.
+    pub fn end_at(&mut self, moment_ns: Option<u64>) {
+        self.end_ns = moment_ns;
+        self.skip();
+    }
+
+    fn skip(&mut self) {
+        let end_ns = self.end_ns.unwrap_or(u64::MAX);
+        let shown = self.moments.partition_point(|&moment_ns| moment_ns <= end_ns);
+        let skipped = self.moments.len() - shown;
+        let rings = [
+            &mut self.cpu,
+            &mut self.memory,
+            &mut self.swap,
+            &mut self.read,
+            &mut self.written,
+            &mut self.received,
+            &mut self.sent,
+            &mut self.watts,
+            &mut self.io_pressure,
+        ];
+        let cores = self.cores.iter_mut().map(|(_, ring)| ring);
+        for ring in rings.into_iter().chain(cores) {
+            ring.skipped = skipped;
+        }
+    }
+
+    /// True if the sample of that very moment is here.
+    #[must_use]
+    pub fn holds(&self, moment_ns: u64) -> bool {
+        self.moments.binary_search(&moment_ns).is_ok()
     }
 
     /// The past of one core.

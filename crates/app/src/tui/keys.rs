@@ -9,6 +9,8 @@ use super::input::{Code, Key};
 pub enum Mode {
     /// The table of processes, at home.
     Live,
+    /// The same in the past; what is not bound there is bound as live.
+    Rewind,
     /// A list to choose from.
     Menu,
     /// A line to type into.
@@ -109,6 +111,9 @@ actions! {
         PageMemory "page.memory" [c('6')] "Memory, swap, pressure, and who uses most",
         PageTraffic "page.traffic" [c('7')] "Disks, file systems, network",
         PageOwn "page.retop" [c('9')] "What retop reads, what it cannot, why, and what it costs itself",
+        Quit "quit" [f(10), c('q'), Key::ctrl('c')] "Quit" => "Quit",
+        Rewind "view.rewind" [c('r')] "Look back: the whole screen as it was" => "Rewind",
+        Mark "view.mark" [c('b')] "Set or drop a bookmark at this moment",
         Pause "view.pause" [c('p'), c('Z')] "Stand still; sampling goes on" => "Pause",
         CoreView "view.cores" [c('v')] "Cores: by size, gauges, history, both, heat",
         Layout "view.layout" [c('L')] "Layout: by size, stacked, table only",
@@ -126,7 +131,24 @@ actions! {
         Right "scroll.right" [k(Right)] "Scroll commands to their end",
         Redraw "redraw" [Key::ctrl('l')] "Draw the screen anew",
         Suspend "suspend" [Key::ctrl('z')] "Stop the program; `fg` goes on",
-        Quit "quit" [f(10), c('q'), Key::ctrl('c')] "Quit" => "Quit",
+    }
+    Rewind {
+        Back "rewind.back" [k(Left)] "A sample back" => "Back",
+        Forward "rewind.forward" [k(Right)] "A sample forward" => "On",
+        SpikeBack "rewind.spike_back" [c('[')] "To the spike before, and to who caused it" => "Spike",
+        SpikeNext "rewind.spike_next" [c(']')] "To the next spike" => "Next",
+        BackTen "rewind.back_ten" [Key::shift(Left), c(',')] "Ten samples back",
+        ForwardTen "rewind.forward_ten" [Key::shift(Right), c('.')] "Ten samples forward",
+        BackScreen "rewind.back_screen" [k(PageUp)] "A screen of time back",
+        ForwardScreen "rewind.forward_screen" [k(PageDown)] "A screen of time forward",
+        EventBack "rewind.event_back" [c('{')] "To the spike or bookmark before",
+        EventNext "rewind.event_next" [c('}')] "To the next spike or bookmark",
+        MarkHere "rewind.mark" [c('b')] "Set or drop a bookmark here" => "Mark",
+        Play "rewind.play" [c(' '), c('p'), c('Z')] "Play a sample per interval, or stop" => "Play",
+        ZoomIn "rewind.zoom_in" [c('+')] "Less time on the screen" => "Zoom",
+        ZoomOut "rewind.zoom_out" [c('-')] "More time on the screen",
+        Oldest "rewind.oldest" [k(Home)] "To the oldest sample" => "Oldest",
+        Leave "rewind.leave" [k(End), c('r'), k(Esc)] "Back to what is now" => "Live",
     }
     Menu {
         MenuUp "menu.up" [k(Up), c('k')] "Up" => "Up",
@@ -165,9 +187,15 @@ actions! {
 /// What a key does there. A capital that nothing is bound to is tried as a small letter: Caps Lock.
 #[must_use]
 pub fn action(mode: Mode, key: Key) -> Option<Action> {
+    let bound_in = |mode: Mode, key: Key| {
+        let mut here = BINDINGS.iter().filter(|binding| binding.mode == mode);
+        here.find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
+    };
     let bound = |key: Key| {
-        let here = BINDINGS.iter().filter(|binding| binding.mode == mode);
-        here.into_iter().find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
+        bound_in(mode, key).or_else(|| match mode {
+            Mode::Rewind => bound_in(Mode::Live, key),
+            _ => None,
+        })
     };
     bound(key).or_else(|| match key.code {
         Code::Char(capital) if capital.is_uppercase() && mode != Mode::Line => {
@@ -207,8 +235,23 @@ mod tests {
     }
 
     #[test]
+    fn the_past_has_its_own_keys_and_those_of_the_table() {
+        for (key, past) in [
+            (Key::of(Left), Action::Back),
+            (Key::char(' '), Action::Play),
+            (Key::char('p'), Action::Play),
+            (Key::of(Up), Action::Up),
+            (Key::char('k'), Action::Signal),
+            (Key::char('B'), Action::MarkHere),
+        ] {
+            assert_eq!(action(Mode::Rewind, key), Some(past), "{key}");
+        }
+        assert_eq!(action(Mode::Live, Key::char('[')), None);
+    }
+
+    #[test]
     fn every_mode_can_be_left() {
-        for mode in [Mode::Live, Mode::Menu, Mode::Line, Mode::Help] {
+        for mode in [Mode::Live, Mode::Rewind, Mode::Menu, Mode::Line, Mode::Help] {
             assert!(action(mode, Key::ctrl('c')).is_some(), "{mode:?}");
             assert!(action(mode, Key::of(Code::Esc)).is_some(), "{mode:?}");
         }

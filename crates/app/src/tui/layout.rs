@@ -73,6 +73,8 @@ pub struct Shape {
     pub details: bool,
     /// The header is shown.
     pub header: bool,
+    /// The past is shown.
+    pub rewind: bool,
 }
 
 /// The smallest screen that shows anything.
@@ -109,6 +111,8 @@ pub struct Areas {
     pub message: Rect,
     /// The message line stands by itself.
     pub message_apart: bool,
+    /// The past over time, above the key line.
+    pub scrubber: Option<Rect>,
     /// The key line.
     pub keys: Option<Rect>,
 }
@@ -122,13 +126,24 @@ pub fn arrange(width: u16, height: u16, shape: &Shape) -> Areas {
         return areas;
     }
     let (mut top, mut bottom) = (0, height);
-    if shape.header {
+    // Without its header the past could be taken for now.
+    if shape.header || shape.rewind {
         areas.header = Some(Rect::new(0, 0, width, 1));
         top = 1;
     }
     if height >= 24 && width >= 60 {
         bottom -= 1;
         areas.keys = Some(Rect::new(0, bottom, width, 1));
+    }
+    if shape.rewind {
+        // A small screen shows the axis alone; the header says the rest.
+        let rows = match height {
+            0..10 => 0,
+            10..16 => 1,
+            _ => 3,
+        };
+        bottom -= rows;
+        areas.scrubber = (rows > 0).then(|| Rect::new(0, bottom, width, rows));
     }
     if height >= 20 {
         bottom -= 1;
@@ -244,20 +259,21 @@ mod tests {
     fn all(areas: &Areas) -> Vec<Rect> {
         let boxes = areas.boxes.iter().flatten().map(|(_, area)| *area);
         let (details, page) = (areas.details, areas.page);
-        let lone = [areas.header, areas.meters, details, page, areas.keys, Some(areas.table)];
+        let lone = [areas.header, areas.meters, details, page, areas.keys, areas.scrubber];
+        let lone = lone.into_iter().chain([Some(areas.table)]);
         let message = areas.message_apart.then_some(areas.message);
-        boxes.chain(lone.into_iter().flatten()).chain(message).collect()
+        boxes.chain(lone.flatten()).chain(message).collect()
     }
 
     #[test]
     fn areas_never_overlap_and_never_leave_the_screen() {
         let flags = [false, true];
         for choice in [Choice::Auto, Choice::Stack, Choice::Table] {
-            for bits in 0..256 {
+            for bits in 0..512 {
                 let bit = |n: u32| flags[(bits >> n & 1) as usize];
                 let (disk, network, heat) = (bit(0), bit(1), bit(2));
                 let (details, header) = (bit(3), bit(4));
-                let (cpu, memory, page) = (bit(5), bit(6), bit(7));
+                let (cpu, memory, page, rewind) = (bit(5), bit(6), bit(7), bit(8));
                 let shape = Shape {
                     meters: 9,
                     cpu,
@@ -269,8 +285,9 @@ mod tests {
                     page,
                     details,
                     header,
+                    rewind,
                 };
-                for width in (1..=300).step_by(if bits == 127 || bits == 255 { 1 } else { 23 }) {
+                for width in (1..=300).step_by(if bits % 128 == 127 { 1 } else { 23 }) {
                     for height in 1..=100 {
                         check(width, height, &shape);
                     }

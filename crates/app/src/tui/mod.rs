@@ -15,15 +15,17 @@ pub mod layout;
 pub mod page;
 pub mod panel;
 pub mod render;
+pub mod rewind;
 pub mod table;
 pub mod terminal;
 pub mod theme;
 pub mod units;
 pub mod widget;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use retop_engine::history::History;
 use retop_engine::{Demand, Monitor};
 use retop_model::{Clock, Key, Snapshot};
 
@@ -37,6 +39,8 @@ use self::terminal::Terminal;
 pub trait Feed {
     /// The newest snapshot; `None` until the first one is there.
     fn latest(&self) -> Option<Arc<Snapshot>>;
+    /// The samples of the past, if any are kept.
+    fn history(&self) -> Option<Arc<Mutex<History>>>;
     /// Changes the time between samples.
     fn set_interval(&self, interval: Duration);
     /// Changes what is read.
@@ -46,6 +50,10 @@ pub trait Feed {
 impl Feed for Monitor {
     fn latest(&self) -> Option<Arc<Snapshot>> {
         Monitor::latest(self)
+    }
+
+    fn history(&self) -> Option<Arc<Mutex<History>>> {
+        Monitor::history(self).cloned()
     }
 
     fn set_interval(&self, interval: Duration) {
@@ -126,6 +134,7 @@ pub fn run(
     clock: &dyn Clock,
 ) -> std::io::Result<()> {
     let mut app = App::new(options);
+    app.record = feed.history();
     let (width, height) = terminal.size();
     let mut screen = Screen::new(width, height, options.synchronised);
     let mut decoder = Decoder::default();

@@ -25,6 +25,10 @@ pub struct Theme {
     pub live: Pen,
     /// The mark of data that stands still.
     pub past: Pen,
+    /// Frames while the past is shown.
+    pub past_border: Pen,
+    /// The past is shown: frames are double.
+    pub rewound: bool,
     /// The row under the cursor; its background alone counts, if it has one.
     pub cursor: Pen,
     /// A tagged row.
@@ -149,6 +153,8 @@ impl Theme {
             header: text,
             live: pen(palette.ok).bold(),
             past: pen(palette.warn).bold(),
+            past_border: pen(palette.warn),
+            rewound: false,
             cursor: text.on(back(palette.cursor)),
             tag: pen(palette.warn).bold(),
             head,
@@ -201,6 +207,7 @@ impl Theme {
             accent: pen(6),
             live: pen(2).bold(),
             past: pen(3).bold(),
+            past_border: pen(3),
             tag: pen(3).bold(),
             ok: pen(2),
             warn: pen(3),
@@ -234,6 +241,8 @@ impl Theme {
             header: plain,
             live: plain.bold(),
             past: reverse,
+            past_border: plain,
+            rewound: false,
             cursor: reverse,
             tag: plain.bold(),
             head: reverse,

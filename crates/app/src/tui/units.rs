@@ -1,5 +1,6 @@
 //! The few forms of numbers that only the screen has; the others are in [`retop_model::human`].
 
+use retop_model::civil::Rfc3339;
 use retop_model::human::{Duration, MISSING};
 
 use crate::short;
@@ -60,6 +61,19 @@ pub fn time_of_day(wall_ms: i64, offset_seconds: i32) -> Text {
     short!("{:02}:{:02}:{:02}", day / 3600, day / 60 % 60, day % 60)
 }
 
+/// The day, `2026-11-20`, that many seconds east of Greenwich.
+#[must_use]
+pub fn date(wall_ms: i64, offset_seconds: i32) -> Text {
+    let stamp = short!("{}", Rfc3339(wall_ms.saturating_add(i64::from(offset_seconds) * 1000)));
+    short!("{}", stamp.split('T').next().unwrap_or(""))
+}
+
+/// A distance in time: `0s`, `2m13s`, `3h04m`.
+#[must_use]
+pub fn ago(distance_ms: i64) -> Text {
+    short!("{}", Duration(distance_ms.max(0) as f64 / 1000.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +91,10 @@ mod tests {
             (time_of_day(50_601_000, 0), "14:03:21"),
             (time_of_day(-1000, 0), "23:59:59"),
             (time_of_day(0, 3600), "01:00:00"),
+            (date(1_795_183_401_000, 0), "2026-11-20"),
+            (date(0, -1), "1969-12-31"),
+            (ago(133_000), "2m13s"),
+            (ago(-5), "0s"),
         ];
         for (got, want) in cases {
             assert_eq!(got.as_str(), *want);

@@ -24,10 +24,19 @@ pub struct Scene {
     pub limited: bool,
     /// Only processes are there; every other family is missing.
     pub bare: bool,
+    /// A compiler takes nearly every core for three seconds from then on.
+    pub burst: Option<u64>,
 }
 
-pub const LAPTOP: Scene =
-    Scene { cores: 16, processes: 412, hostile: false, sensors: true, limited: false, bare: false };
+pub const LAPTOP: Scene = Scene {
+    cores: 16,
+    processes: 412,
+    hostile: false,
+    sensors: true,
+    limited: false,
+    bare: false,
+    burst: None,
+};
 pub const SMALL: Scene = Scene { cores: 2, processes: 40, sensors: false, limited: true, ..LAPTOP };
 pub const DESK: Scene = Scene { cores: 20, processes: 300, ..LAPTOP };
 pub const SERVER: Scene = Scene { cores: 256, processes: 1000, ..LAPTOP };
@@ -191,7 +200,10 @@ impl Scene {
     /// Seconds that a core was busy.
     fn busy(&self, core: usize, tick: u64) -> f64 {
         let middle = [0.78, 0.55, 0.4, 0.12, 0.08, 0.3, 0.15, 0.05, 0.62, 0.03][core % 10];
-        swung(middle, core, tick)
+        let plain = |tick| swung(middle, core, tick);
+        let Some(from) = self.burst else { return plain(tick) };
+        let within = tick.clamp(from, from + 3) - from;
+        plain(tick.min(from)) + 0.98 * within as f64 + plain(tick.max(from + 3)) - plain(from + 3)
     }
 
     fn cpu(&self, tick: u64) -> RawTable {
@@ -267,6 +279,22 @@ impl Scene {
                 row.set(process::read_bytes, grown(rate, 3, tick))
                     .set(process::written_bytes, grown(rate * 3.5 + 1024.0, 4, tick));
             }
+        }
+        if let Some(from) = self.burst.filter(|from| (*from..=*from + 3).contains(&tick)) {
+            let mut row = table.push(Key(14391, 100 + 14391));
+            row.set(process::pid, 14391_i64)
+                .set(process::parent_pid, 14447_i64)
+                .set(process::start_seconds, (UP_SECONDS + from) as i64 * 1_000_000)
+                .set(process::state, 0_i64)
+                .set(process::user_seconds, (tick - from) as i64 * 6_120_000)
+                .set(process::system_seconds, 0_i64)
+                .set(process::resident_bytes, 2900 * MIB)
+                .set(process::threads, 16_i64)
+                .set(process::nice, 0_i64)
+                .set(process::kernel, false)
+                .text(process::name, "cc1plus")
+                .text(process::user, "alice")
+                .text(process::command, "/usr/lib/gcc/cc1plus -quiet big.cpp");
         }
         for extra in KNOWN.len()..self.processes {
             let pid = 40_000 + extra as u64 * 3;

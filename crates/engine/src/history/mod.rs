@@ -31,6 +31,7 @@ mod interval;
 mod ring;
 mod schema;
 mod series;
+mod spike;
 mod varint;
 mod view;
 mod zstd;
@@ -39,6 +40,7 @@ pub use codec::{Decoder, Encoder, FrameKind, KEY_INTERVAL};
 pub use ring::History;
 pub use schema::{ColumnSchema, FamilySchema, Kind, Schema};
 pub use series::{Band, Series, WATCH_LIMIT};
+pub use spike::{Channel, Spike, Spikes, culprit};
 pub use varint::CodecError;
 pub use view::{Cursor, View};
 

@@ -7,6 +7,7 @@ use retop_model::{Snapshot, Stamp};
 use super::chunk::Chunk;
 use super::codec::{Encoder, FrameKind};
 use super::series::Series;
+use super::spike::Spikes;
 use super::varint::CodecError;
 use super::view::View;
 
@@ -27,6 +28,7 @@ pub struct History {
     sealed_bytes: usize,
     pushed: u64,
     series: Series,
+    spikes: Spikes,
 }
 
 impl History {
@@ -45,6 +47,7 @@ impl History {
             sealed_bytes: 0,
             pushed: 0,
             series: Series::new(cap_bytes / 4),
+            spikes: Spikes::default(),
         })
     }
 
@@ -68,9 +71,11 @@ impl History {
         if let Some(open) = self.view.chunks.back_mut() {
             // Copies the chunk if a reader holds it: once per view, not per sample.
             Arc::make_mut(open).push(stamp, &self.payload);
+            self.spikes.push(self.pushed, moment);
             self.pushed += 1;
         }
         self.evict();
+        self.spikes.forget(self.view.numbers().start);
         Ok(())
     }
 
@@ -105,6 +110,7 @@ impl History {
         self.encoder.memory()
             + self.payload.capacity()
             + self.series.memory()
+            + self.spikes.memory()
             + self.view.chunks.capacity() * size_of::<Arc<Chunk>>()
     }
 
@@ -167,6 +173,12 @@ impl History {
     #[must_use]
     pub fn series(&self) -> &Series {
         &self.series
+    }
+
+    /// Where something went up, in the samples that are kept.
+    #[must_use]
+    pub fn spikes(&self) -> &Spikes {
+        &self.spikes
     }
 
     /// The rings, to watch more of them.

@@ -1,8 +1,8 @@
 //! Dialogs on top of the screen.
 
-use retop_model::FamilyId;
 use retop_model::family::process;
 use retop_model::human::{Duration, Or};
+use retop_model::{FamilyId, Key};
 
 use crate::short;
 use crate::tui::app::App;
@@ -87,17 +87,25 @@ fn target(app: &App, dialog: &SignalDialog, canvas: &mut Canvas<'_>) {
     let newest = app.newest.as_deref();
     let (&[key], Some(now)) = (dialog.targets.as_slice(), newest) else {
         canvas.text(0, 0, "each of them gets it", theme.text);
+        if let (Some(_), Some(now)) = (&app.rewind, newest) {
+            let runs = |key: &&Key| now.find(FamilyId::Process, **key).is_some();
+            let (running, all) = (dialog.targets.iter().filter(runs).count(), dialog.targets.len());
+            canvas.text(0, 1, &short!("{running} of {all} still running now"), theme.dim);
+        }
         return;
     };
     match now.find(FamilyId::Process, key) {
         Some(row) => {
             let age = Or(row.get(process::age_seconds).map(Duration));
-            let text = short!("user {}  age {age}", row.shown(process::user));
+            let mut text = short!("user {}  age {age}", row.shown(process::user));
+            if app.rewind.is_some() {
+                text.push("  still running now");
+            }
             canvas.field(0, 0, canvas.width(), &text, theme.text);
             canvas.field(0, 1, canvas.width(), row.shown(process::command), theme.dim);
         }
         None => {
-            canvas.text(0, 0, "this process has ended", theme.warn);
+            canvas.text(0, 0, "it has ended", theme.warn);
         }
     }
 }

@@ -3,11 +3,14 @@
 use retop_model::family::{host, limit, task};
 use retop_model::human::{Count, Duration, Or};
 
+use ratatui_core::style::Modifier;
+
 use super::facts;
 use crate::short;
 use crate::tui::app::App;
-use crate::tui::render::{Canvas, Glyphs, Pen, width};
-use crate::tui::units::{Text, interval, time_of_day};
+use crate::tui::render::{Canvas, Glyphs, Pen, Rect, width};
+use crate::tui::rewind::Rewind;
+use crate::tui::units::{Text, ago, date, interval, time_of_day};
 
 /// One fact of the header; the smallest number leaves first.
 struct Item {
@@ -18,6 +21,9 @@ struct Item {
 
 /// Draws the header into one line.
 pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
+    if let Some(rewind) = app.rewind.as_deref() {
+        return past(app, rewind, canvas);
+    }
     let theme = &app.theme;
     let ascii = canvas.glyphs() == Glyphs::Ascii;
     let mut x = canvas.text(1, 0, "retop", theme.accent.bold());
@@ -68,6 +74,48 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
     let mut at = start;
     for item in items.iter().flatten() {
         at = canvas.text(at, 0, &item.text, item.pen) + 2;
+    }
+}
+
+/// The header of the past: another colour and other words, so that it is never taken for now.
+fn past(app: &App, rewind: &Rewind, canvas: &mut Canvas<'_>) {
+    let pen = app.theme.past.with(Modifier::REVERSED);
+    let (Some(now), Some(newest)) = (app.now.as_deref(), app.newest.as_deref()) else { return };
+    let (shown_ms, newest_ms) = (now.stamp().wall_ms, newest.stamp().wall_ms);
+    let time = |wall_ms: i64| {
+        let offset = (app.offset_seconds)(wall_ms.div_euclid(1000));
+        (date(wall_ms, offset), time_of_day(wall_ms, offset))
+    };
+    let ascii = canvas.glyphs() == Glyphs::Ascii;
+    let (back, minus) = if ascii { ("<<", "-") } else { ("◀◀", "−") };
+    let state = match (rewind.playing, ascii) {
+        (true, true) => "> PLAYING",
+        (true, false) => "▶ PLAYING",
+        (false, true) => "\" PAUSED",
+        (false, false) => "⏸ PAUSED",
+    };
+    let (day, clock) = time(shown_ms);
+    let host = now.one_text(host::name).map_or("", |name| name.shown());
+    let parts = [
+        (short!("retop {host}"), 3),
+        (short!("{back} REWIND {minus}{}", &*ago(newest_ms - shown_ms)), 9),
+        (short!("{}", &*day), 2),
+        (short!("{}", &*clock), 8),
+        (short!("(live is {}, +{} samples)", &*time(newest_ms).1, rewind.behind), 1),
+        (short!("{state}"), 4),
+    ];
+    let room = canvas.width();
+    canvas.fill(Rect::new(0, 0, room, 1), pen);
+    // The least of them leaves first.
+    let least = (0..10).find(|&least| {
+        let stays = parts.iter().filter(|(_, rank)| *rank > least);
+        stays.map(|(text, _)| width(text) + 2).sum::<u16>() <= room
+    });
+    let mut x = 1;
+    for (text, rank) in &parts {
+        if *rank > least.unwrap_or(8) {
+            x = canvas.text(x, 0, text, pen) + 2;
+        }
     }
 }
 

@@ -19,11 +19,11 @@ const SIGNS: [(&str, &str); 6] = [
     ("*", "a tagged process"),
 ];
 
-const fn live() -> usize {
+const fn count(mode: Mode) -> usize {
     let mut count = 0;
     let mut place = 0;
     while place < BINDINGS.len() {
-        if matches!(BINDINGS[place].mode, Mode::Live) {
+        if BINDINGS[place].mode as u8 == mode as u8 {
             count += 1;
         }
         place += 1;
@@ -31,8 +31,11 @@ const fn live() -> usize {
     count
 }
 
+const LIVE: usize = count(Mode::Live);
+const REWIND: usize = count(Mode::Rewind);
+
 /// Lines of the help.
-pub const LINES: usize = live() + COLUMNS.len() + SIGNS.len() + 5;
+pub const LINES: usize = LIVE + REWIND + COLUMNS.len() + SIGNS.len() + 7;
 
 /// One line: a heading, a key and its meaning, or nothing.
 fn line(number: usize) -> (Text, &'static str, bool) {
@@ -40,27 +43,31 @@ fn line(number: usize) -> (Text, &'static str, bool) {
     if number == 0 {
         return heading("Keys");
     }
-    let mut bindings = BINDINGS.iter().filter(|binding| binding.mode == Mode::Live);
-    if let Some(place) = take_from(number, 1, live()) {
-        let Some(binding) = bindings.nth(place) else { return heading("") };
-        let mut keys = Text::new();
-        for key in binding.keys {
-            let gap = if keys.is_empty() { "" } else { " " };
-            keys.push(gap).push(&short!("{key}"));
-        }
-        return (keys, binding.help, false);
+    if let Some(place) = take_from(number, 1, LIVE) {
+        return binding(Mode::Live, place);
     }
-    if number == live() + 1 {
+    let rewind = LIVE + 1;
+    if number == rewind {
         return (Text::new(), "", false);
     }
-    if number == live() + 2 {
+    if number == rewind + 1 {
+        return heading("Keys while looking back; those of the table work as ever");
+    }
+    if let Some(place) = take_from(number, rewind + 2, REWIND) {
+        return binding(Mode::Rewind, place);
+    }
+    let signs = rewind + 2 + REWIND;
+    if number == signs {
+        return (Text::new(), "", false);
+    }
+    if number == signs + 1 {
         return heading("Signs");
     }
-    if let Some(place) = take_from(number, live() + 3, SIGNS.len()) {
+    if let Some(place) = take_from(number, signs + 2, SIGNS.len()) {
         let (sign, help) = SIGNS[place];
         return (short!("{sign}"), help, false);
     }
-    let columns = live() + 3 + SIGNS.len();
+    let columns = signs + 2 + SIGNS.len();
     if number == columns {
         return (Text::new(), "", false);
     }
@@ -71,6 +78,19 @@ fn line(number: usize) -> (Text, &'static str, bool) {
         Some(place) => (short!("{}", COLUMNS[place].head), COLUMNS[place].help, false),
         None => (Text::new(), "", false),
     }
+}
+
+/// The keys of an action and what they do.
+fn binding(mode: Mode, place: usize) -> (Text, &'static str, bool) {
+    let Some(binding) = BINDINGS.iter().filter(|binding| binding.mode == mode).nth(place) else {
+        return (Text::new(), "", false);
+    };
+    let mut keys = Text::new();
+    for key in binding.keys {
+        let gap = if keys.is_empty() { "" } else { " " };
+        keys.push(gap).push(&short!("{key}"));
+    }
+    (keys, binding.help, false)
 }
 
 fn take_from(number: usize, first: usize, count: usize) -> Option<usize> {
@@ -116,8 +136,8 @@ mod tests {
     fn every_line_has_something_to_say() {
         let lines: Vec<_> = (0..LINES).map(line).collect();
         let empty = lines.iter().filter(|(key, text, _)| key.is_empty() && text.is_empty());
-        assert_eq!(empty.count(), 2, "one between each two parts");
-        for binding in BINDINGS.iter().filter(|binding| binding.mode == Mode::Live) {
+        assert_eq!(empty.count(), 3, "one between each two parts");
+        for binding in BINDINGS.iter().filter(|b| matches!(b.mode, Mode::Live | Mode::Rewind)) {
             assert!(lines.iter().any(|(_, text, _)| *text == binding.help), "{}", binding.id);
         }
         assert_eq!(lines[LINES - 1].0.as_str(), "COMMAND");

@@ -21,6 +21,7 @@ mod page_memory;
 mod page_own;
 mod page_power;
 mod page_traffic;
+pub mod scrubber;
 pub mod table;
 
 use super::app::App;
@@ -68,6 +69,9 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
         canvas.region(areas.page.unwrap_or(areas.table)).text(1, 0, text, app.theme.dim);
     }
     lines::message(app, &mut canvas.region(areas.message));
+    if let (Some(area), Some(rewind)) = (areas.scrubber, app.rewind.as_deref()) {
+        scrubber::draw(app, rewind, &mut canvas.region(area));
+    }
     if let Some(area) = areas.keys {
         lines::keys(app, &mut canvas.region(area));
     }

@@ -26,24 +26,27 @@ pub fn frame<'c>(canvas: &'c mut Canvas<'_>, edges: &Edges<'_>, theme: &Theme) -
     if w < 2 || h < 2 {
         return canvas.region(Rect::new(0, 0, 0, 0));
     }
-    let [corner, corners @ ..] = match canvas.glyphs() {
-        Glyphs::Braille => ['╭', '╮', '╰', '╯', '─', '│'],
-        Glyphs::Block => ['┌', '┐', '└', '┘', '─', '│'],
-        Glyphs::Ascii => ['+', '+', '+', '+', '-', '|'],
+    let [corner, corners @ ..] = match (theme.rewound, canvas.glyphs()) {
+        (false, Glyphs::Braille) => ['╭', '╮', '╰', '╯', '─', '│'],
+        (false, Glyphs::Block) => ['┌', '┐', '└', '┘', '─', '│'],
+        (false, Glyphs::Ascii) => ['+', '+', '+', '+', '-', '|'],
+        (true, Glyphs::Braille | Glyphs::Block) => ['╔', '╗', '╚', '╝', '═', '║'],
+        (true, Glyphs::Ascii) => ['+', '+', '+', '+', '=', '|'],
     };
+    let border = if theme.rewound { theme.past_border } else { theme.border };
     let [top_right, bottom_left, bottom_right, line, side] = corners;
     for x in 1..w - 1 {
-        canvas.put(x, 0, line, theme.border);
-        canvas.put(x, h - 1, line, theme.border);
+        canvas.put(x, 0, line, border);
+        canvas.put(x, h - 1, line, border);
     }
     for y in 1..h - 1 {
-        canvas.put(0, y, side, theme.border);
-        canvas.put(w - 1, y, side, theme.border);
+        canvas.put(0, y, side, border);
+        canvas.put(w - 1, y, side, border);
     }
-    canvas.put(0, 0, corner, theme.border);
-    canvas.put(w - 1, 0, top_right, theme.border);
-    canvas.put(0, h - 1, bottom_left, theme.border);
-    canvas.put(w - 1, h - 1, bottom_right, theme.border);
+    canvas.put(0, 0, corner, border);
+    canvas.put(w - 1, 0, top_right, border);
+    canvas.put(0, h - 1, bottom_left, border);
+    canvas.put(w - 1, h - 1, bottom_right, border);
 
     let mut inner = canvas.region(Rect::new(2, 0, w.saturating_sub(4), h));
     let room = inner.width();

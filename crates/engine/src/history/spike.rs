@@ -1,0 +1,259 @@
+//! Finds the moments that somebody who looks back wants to see first.
+//!
+//! A value is a spike if it lies above the median of the 60 before it by six times their median
+//! absolute deviation and by no less than a step worth looking at. Median and deviation bear a
+//! third of outliers without moving, so that a spike does not hide the next one. What stays high is
+//! one spike, at its highest value, until the 60 values before have become like it.
+
+use std::collections::VecDeque;
+
+use retop_model::family::{cpu, disk, memory, network, pressure, process};
+use retop_model::snapshot::sum;
+use retop_model::{FamilyId, Field, Key, Snapshot, Stamp};
+
+/// Values that one is compared with.
+const BEFORE: usize = 60;
+/// Fewer than this say nothing about what is usual.
+const FEWEST: usize = 12;
+/// Median absolute deviations above the median.
+const DEVIATIONS: f32 = 6.0;
+/// Spikes that are closer than this are one.
+const APART_NS: u64 = 5_000_000_000;
+/// The oldest beyond this many are forgotten.
+const MOST: usize = 512;
+
+/// What a spike is a spike of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// Share of all CPU time.
+    Cpu,
+    /// Share of memory in use.
+    Memory,
+    /// Share of time in which a task waited for a disk.
+    Io,
+    /// Bytes per second from and to all disks.
+    Disk,
+    /// Bytes per second from and to the network, loopback left out.
+    Network,
+}
+
+impl Channel {
+    /// Every channel, the one that explains most first.
+    pub const ALL: [Channel; 5] =
+        [Channel::Cpu, Channel::Memory, Channel::Io, Channel::Disk, Channel::Network];
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Channel::Cpu => "cpu",
+            Channel::Memory => "memory",
+            Channel::Io => "io pressure",
+            Channel::Disk => "disk",
+            Channel::Network => "network",
+        }
+    }
+
+    /// True for shares of a whole; the others are bytes per second.
+    #[must_use]
+    pub fn is_share(self) -> bool {
+        matches!(self, Channel::Cpu | Channel::Memory | Channel::Io)
+    }
+
+    /// The number of a process that moves it; none is known for the network.
+    #[must_use]
+    pub fn of_process(self) -> Option<Field> {
+        match self {
+            Channel::Cpu => Some(process::cpu_ratio),
+            Channel::Memory => Some(process::resident_bytes),
+            Channel::Io | Channel::Disk => Some(process::io_bytes_per_second),
+            Channel::Network => None,
+        }
+    }
+
+    /// The least rise: 15 points of a share; of a rate, a tenth of the highest seen, and not less
+    /// than what any disk or link does beside other work.
+    fn least(self, highest: f32) -> f32 {
+        match self {
+            Channel::Cpu | Channel::Memory | Channel::Io => 0.15,
+            Channel::Disk => (highest / 10.0).max(8e6),
+            Channel::Network => (highest / 10.0).max(1e6),
+        }
+    }
+
+    fn value(self, now: &Snapshot) -> Option<f64> {
+        match self {
+            Channel::Cpu => now.one(cpu::utilization_ratio),
+            Channel::Memory => now.one(memory::used_ratio),
+            Channel::Io => now
+                .rows(FamilyId::Pressure)
+                .find(|row| row.shown(pressure::resource) == "io")?
+                .get(pressure::some_ratio),
+            Channel::Disk => {
+                // Whole disks: what is made of them would count twice.
+                let whole = |kind: Option<&str>| kind.is_none_or(|kind| kind == "disk");
+                let disks = now.rows(FamilyId::Disk).filter(|row| whole(row.state(disk::kind)));
+                let fields = [disk::read_bytes_per_second, disk::written_bytes_per_second];
+                sum(disks.flat_map(|row| fields.map(|field| row.get(field))))
+            }
+            Channel::Network => {
+                let links = now.rows(FamilyId::Network);
+                let links = links.filter(|row| row.get(network::loopback) != Some(1.0));
+                let fields =
+                    [network::receive_bytes_per_second, network::transmit_bytes_per_second];
+                sum(links.flat_map(|row| fields.map(|field| row.get(field))))
+            }
+        }
+    }
+}
+
+/// A value far above what was usual.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spike {
+    /// Of what.
+    pub channel: Channel,
+    /// The sample with the highest value.
+    pub number: u64,
+    /// When that sample was taken.
+    pub stamp: Stamp,
+    /// The last sample before it that was no spike.
+    pub before: u64,
+    /// The highest value, a share or bytes per second.
+    pub value: f32,
+    /// The median before it.
+    pub usual: f32,
+}
+
+/// The spikes of all samples that are kept.
+#[derive(Debug)]
+pub struct Spikes {
+    usual: [Usual; Channel::ALL.len()],
+    found: VecDeque<Spike>,
+}
+
+impl Default for Spikes {
+    fn default() -> Self {
+        Spikes { usual: [const { Usual::new() }; Channel::ALL.len()], found: VecDeque::new() }
+    }
+}
+
+impl Spikes {
+    /// Looks at the newest sample.
+    pub fn push(&mut self, number: u64, moment: &Snapshot) {
+        let stamp = moment.stamp();
+        for (usual, channel) in self.usual.iter_mut().zip(Channel::ALL) {
+            let Some(value) = channel.value(moment) else { continue };
+            let value = value as f32;
+            if let Some(median) = usual.judge(channel, number, stamp.boottime_ns, value) {
+                let spike =
+                    Spike { channel, number, stamp, before: usual.calm, value, usual: median };
+                let last = self.found.iter_mut().rfind(|spike| spike.channel == channel);
+                match last.filter(|_| usual.goes_on) {
+                    Some(last) if last.value < value => {
+                        *last = Spike { before: last.before, usual: last.usual, ..spike };
+                    }
+                    Some(_) => {}
+                    None => self.found.push_back(spike),
+                }
+            }
+        }
+        while self.found.len() > MOST {
+            self.found.pop_front();
+        }
+    }
+
+    /// Forgets what came before that sample.
+    pub fn forget(&mut self, first: u64) {
+        while self.found.front().is_some_and(|spike| spike.number < first) {
+            self.found.pop_front();
+        }
+    }
+
+    /// Those found, in the order in which they began. The last of a channel may still grow.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Spike> + ExactSizeIterator {
+        self.found.iter()
+    }
+
+    /// Bytes that they take.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.found.capacity() * size_of::<Spike>()
+    }
+}
+
+/// What is usual of one channel.
+#[derive(Debug)]
+struct Usual {
+    values: [f32; BEFORE],
+    next: usize,
+    len: usize,
+    highest: f32,
+    /// The last sample below the limit.
+    calm: u64,
+    /// When the last spike was last above the limit.
+    high_ns: Option<u64>,
+    /// The sample judged last belongs to the spike before it.
+    goes_on: bool,
+}
+
+impl Usual {
+    const fn new() -> Usual {
+        Usual {
+            values: [0.0; BEFORE],
+            next: 0,
+            len: 0,
+            highest: 0.0,
+            calm: 0,
+            high_ns: None,
+            goes_on: false,
+        }
+    }
+
+    /// The median before it, if the value is a spike's.
+    fn judge(&mut self, channel: Channel, number: u64, at_ns: u64, value: f32) -> Option<f32> {
+        let before = self.values;
+        let median = middle(before, self.len);
+        let deviations = before.map(|value| (value - median).abs());
+        let rise = DEVIATIONS * middle(deviations, self.len);
+        let rise = rise.max(channel.least(self.highest));
+        let high = self.len >= FEWEST && value > median + rise;
+        self.values[self.next] = value;
+        self.next = (self.next + 1) % BEFORE;
+        self.len = (self.len + 1).min(BEFORE);
+        self.highest = self.highest.max(value);
+        if !high {
+            self.calm = number;
+            return None;
+        }
+        self.goes_on = self.high_ns.is_some_and(|last| at_ns.saturating_sub(last) < APART_NS);
+        self.high_ns = Some(at_ns);
+        Some(median)
+    }
+}
+
+/// The median of the first `len`; of an even number the upper one, which finds less.
+fn middle(mut values: [f32; BEFORE], len: usize) -> f32 {
+    let values = &mut values[..len];
+    if values.is_empty() {
+        return 0.0;
+    }
+    *values.select_nth_unstable_by(len / 2, f32::total_cmp).1
+}
+
+/// The process whose number rose most from one moment to another, and by how much, in base units.
+/// One that was not there before rose from nothing.
+#[must_use]
+pub fn culprit(channel: Channel, before: &Snapshot, at: &Snapshot) -> Option<(Key, f64)> {
+    let field = channel.of_process()?;
+    let rise = |key: Key, value: f64| {
+        let was = before.find(FamilyId::Process, key).and_then(|row| row.get(field));
+        value - was.unwrap_or(0.0)
+    };
+    at.rows(FamilyId::Process)
+        .filter_map(|row| Some((row.key(), rise(row.key(), row.get(field)?))))
+        .filter(|&(_, rise)| rise > 0.0)
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+#[cfg(test)]
+mod tests;
