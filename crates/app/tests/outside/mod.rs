@@ -150,8 +150,11 @@ pub fn descriptors(pid: u32) -> Vec<PathBuf> {
     folder.flatten().filter_map(|entry| fs::read_link(entry.path()).ok()).collect()
 }
 
+/// Two seconds are twenty ticks of the trials, and two of the slowest.
+const MANY_TICKS: Duration = Duration::from_secs(2);
+
 /// Waits until a process holds no descriptor of a process that is gone, and no more descriptors
-/// than one for each process and a few of its own. `meanwhile` keeps it going: a stream that nobody
+/// than one for each process, two for each row on show and a few of its own. `meanwhile` keeps it going: a stream that nobody
 /// reads stands still, with whatever was there at its last tick.
 pub fn leaks_nothing(pid: u32, mut meanwhile: impl FnMut()) {
     let gone = |path: &PathBuf| {
@@ -160,6 +163,9 @@ pub fn leaks_nothing(pid: u32, mut meanwhile: impl FnMut()) {
         let number = number.and_then(|number| number.parse().ok());
         text.ends_with(" (deleted)") || number.is_some_and(|pid| state(pid).is_none())
     };
+    // A machine where processes come and go all the time always has some that went since the last
+    // tick: a leak is what is still open many ticks later.
+    let mut before: Option<(Instant, Vec<PathBuf>)> = None;
     until("descriptors of processes that are gone are closed", || {
         meanwhile();
         let open = descriptors(pid);
@@ -167,6 +173,23 @@ pub fn leaks_nothing(pid: u32, mut meanwhile: impl FnMut()) {
         let processes = fs::read_dir("/proc").ok()?.flatten().filter(|entry| {
             entry.file_name().to_str().is_some_and(|name| name.parse::<u32>().is_ok())
         });
-        (!open.iter().any(gone) && open.len() <= processes.count() + 64).then_some(())
+        let few = open.len() <= processes.count() + 2 * 64 + 64;
+        let stale: Vec<PathBuf> = open.into_iter().filter(gone).collect();
+        match &before {
+            Some((began, earlier)) if began.elapsed() >= MANY_TICKS => {
+                let closed = !stale.iter().any(|path| earlier.contains(path));
+                let done = closed && few;
+                if !done {
+                    println!("{} stale descriptors, few: {few}: {stale:?}", stale.len());
+                    before = Some((Instant::now(), stale));
+                }
+                done.then_some(())
+            }
+            Some(_) => None,
+            None => {
+                before = Some((Instant::now(), stale));
+                None
+            }
+        }
     });
 }

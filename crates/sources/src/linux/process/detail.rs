@@ -19,9 +19,9 @@ pub struct Detail {
     kept: Vec<u32>,
 }
 
-/// A screen shows fewer rows than this. Who wants more opens and closes for each: descriptors are
+/// A screen shows about as many rows. Who wants more opens and closes for each: descriptors are
 /// for the stat lines.
-const KEPT_ROWS: usize = 256;
+const KEPT_ROWS: usize = 64;
 
 impl Detail {
     /// Begins the reads of a tick.
