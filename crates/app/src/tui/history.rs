@@ -7,7 +7,7 @@ use retop_model::{FamilyId, Key, Snapshot};
 /// Samples kept of each number: a chart of 250 cells shows 500.
 pub const LENGTH: usize = 512;
 /// Samples kept of each core.
-const CORE_LENGTH: usize = 32;
+const CORE_LENGTH: usize = 48;
 
 /// The last values of one number, the newest last. A missing value is a gap.
 #[derive(Clone, Debug)]
@@ -15,13 +15,14 @@ pub struct Ring {
     values: Box<[f32]>,
     next: usize,
     len: usize,
+    pushed: usize,
 }
 
 impl Ring {
     /// Room for that many values.
     #[must_use]
     pub fn new(length: usize) -> Ring {
-        Ring { values: vec![f32::NAN; length.max(1)].into(), next: 0, len: 0 }
+        Ring { values: vec![f32::NAN; length.max(1)].into(), next: 0, len: 0, pushed: 0 }
     }
 
     /// Adds a value; the oldest gives way.
@@ -29,6 +30,17 @@ impl Ring {
         self.values[self.next] = value.map_or(f32::NAN, |value| value as f32);
         self.next = (self.next + 1) % self.values.len();
         self.len = (self.len + 1).min(self.values.len());
+        self.pushed = self.pushed.wrapping_add(1);
+    }
+
+    /// The two samples of a cell that many cells back, older and newer. Cells begin at every other
+    /// sample, whenever they are drawn: a chart moves with every second sample only, and between
+    /// them nothing changes but the newest cell, whose second half is still to come.
+    #[must_use]
+    pub fn pair(&self, cell: usize) -> (f32, f32) {
+        let open = self.pushed % 2;
+        let newer = (cell * 2).checked_sub(open).map_or(f32::NAN, |ago| self.ago(ago));
+        (self.ago(cell * 2 + 1 - open), newer)
     }
 
     /// The value that many samples ago; NaN where there is none.
@@ -255,5 +267,20 @@ mod tests {
         assert_eq!(ring.peak(9), Some(4.0));
         assert_eq!(ring.mean(9), Some(3.5));
         assert_eq!(Ring::new(2).peak(2), None);
+    }
+
+    #[test]
+    fn cells_keep_their_samples_while_they_move() {
+        let mut ring = Ring::new(8);
+        let mut seen: Vec<Vec<(f32, f32)>> = Vec::new();
+        for value in [1.0, 2.0, 3.0, 4.0, 5.0] {
+            ring.push(Some(value));
+            let pairs = (0..3).map(|cell| ring.pair(cell));
+            seen.push(pairs.filter(|pair| !pair.0.is_nan()).collect());
+        }
+        assert!(seen[2][0].0 == 3.0 && seen[2][0].1.is_nan());
+        assert_eq!(seen[2][1..], [(1.0, 2.0)]);
+        assert_eq!(seen[3], [(3.0, 4.0), (1.0, 2.0)]);
+        assert_eq!(seen[4][1..], seen[3]);
     }
 }
