@@ -171,3 +171,21 @@ fn no_cell_moves_its_neighbour() {
         }
     }
 }
+
+#[test]
+fn equals_stay_in_the_order_that_they_are_in() {
+    let mut order = Order::default();
+    let busy = |pid: u64| snapshot(&[1, 2, 3, 4].map(|n| (n, 0, i64::from(n == pid) * 50)));
+    let idle = snapshot(&[1, 2, 3, 4].map(|n| (n, 0, 0)));
+    for (now, wanted) in [
+        (&idle, [1, 2, 3, 4]),
+        (&busy(3), [3, 1, 2, 4]),
+        // What looks the same does not move, not even back to its number.
+        (&idle, [3, 1, 2, 4]),
+        (&busy(2), [2, 3, 1, 4]),
+        (&idle, [2, 3, 1, 4]),
+    ] {
+        order.update(now, &WISH);
+        assert_eq!(pids(now, &order), wanted);
+    }
+}

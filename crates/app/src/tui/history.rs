@@ -14,7 +14,7 @@ const KEPT: usize = 7_200;
 /// Samples kept of all cores together, in 1 MiB: two hours of 36 cores, 8 minutes of 512.
 const CORES_KEPT: usize = 1 << 18;
 /// Samples kept of a core at least: the longest line beside one shows fewer.
-const CORE_LEAST: usize = 32;
+const CORE_LEAST: usize = 48;
 
 /// The last values of one number, the newest last. A missing value is a gap.
 #[derive(Clone, Debug)]
@@ -24,13 +24,16 @@ pub struct Ring {
     len: usize,
     /// Newest values that are passed over, while the screen shows the past.
     skipped: usize,
+    /// Values pushed since the start.
+    pushed: usize,
 }
 
 impl Ring {
     /// Room for that many values.
     #[must_use]
     pub fn new(length: usize) -> Ring {
-        Ring { values: vec![f32::NAN; length.max(1)].into(), next: 0, len: 0, skipped: 0 }
+        let values = vec![f32::NAN; length.max(1)].into();
+        Ring { values, next: 0, len: 0, skipped: 0, pushed: 0 }
     }
 
     /// Adds a value; the oldest gives way.
@@ -38,6 +41,17 @@ impl Ring {
         self.values[self.next] = value.map_or(f32::NAN, |value| value as f32);
         self.next = (self.next + 1) % self.values.len();
         self.len = (self.len + 1).min(self.values.len());
+        self.pushed = self.pushed.wrapping_add(1);
+    }
+
+    /// The two samples of a cell that many cells back, older and newer. Cells begin at every other
+    /// sample, whenever they are drawn: a chart moves with every second sample only, and between
+    /// them nothing changes but the newest cell, whose second half is still to come.
+    #[must_use]
+    pub fn pair(&self, cell: usize) -> (f32, f32) {
+        let open = self.pushed.wrapping_sub(self.skipped) % 2;
+        let newer = (cell * 2).checked_sub(open).map_or(f32::NAN, |ago| self.ago(ago));
+        (self.ago(cell * 2 + 1 - open), newer)
     }
 
     /// Forgets all values.
@@ -328,5 +342,20 @@ mod tests {
         assert_eq!(ring.peak(9), Some(4.0));
         assert_eq!(ring.mean(9), Some(3.5));
         assert_eq!(Ring::new(2).peak(2), None);
+    }
+
+    #[test]
+    fn cells_keep_their_samples_while_they_move() {
+        let mut ring = Ring::new(8);
+        let mut seen: Vec<Vec<(f32, f32)>> = Vec::new();
+        for value in [1.0, 2.0, 3.0, 4.0, 5.0] {
+            ring.push(Some(value));
+            let pairs = (0..3).map(|cell| ring.pair(cell));
+            seen.push(pairs.filter(|pair| !pair.0.is_nan()).collect());
+        }
+        assert!(seen[2][0].0 == 3.0 && seen[2][0].1.is_nan());
+        assert_eq!(seen[2][1..], [(1.0, 2.0)]);
+        assert_eq!(seen[3], [(3.0, 4.0), (1.0, 2.0)]);
+        assert_eq!(seen[4][1..], seen[3]);
     }
 }

@@ -136,6 +136,9 @@ fn cells(field: Field) -> u16 {
 /// A value in a column, whose head says what is by the second, and its look.
 fn cell(app: &App, row: Row<'_>, field: Field) -> (Text, Pen) {
     let (text, pen) = value(app, row, field);
+    if field.states().is_some() {
+        return (text, pen);
+    }
     let text = match (row.get(field), field.unit()) {
         // Numbers of things are exact as long as they fit: many are names rather than counts.
         (Some(count), Unit::Count) if count.fract() == 0.0 && (0.0..1e4).contains(&count) => {

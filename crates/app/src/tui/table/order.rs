@@ -65,6 +65,8 @@ pub struct Order {
     stack: Vec<Line>,
     /// The order so far, by key: rows that are held stay at their rank.
     ranks: Vec<(Key, u32)>,
+    /// The rank of each row in the order so far.
+    last: Vec<u32>,
 }
 
 /// No parent among the rows.
@@ -92,10 +94,14 @@ impl Order {
             if wish.hold {
                 self.index.sort_unstable_by_key(|&row| (rank(ranks, now, row), row));
             } else {
+                self.last.clear();
+                merge_ranks(ranks, now, &mut self.last);
+                let places = &self.last;
                 self.index.sort_unstable_by(|&a, &b| {
-                    let last = |row: u32| kernel[row as usize];
-                    // Rows are in order of their keys, so that equals do not dance.
-                    let equals = || last(a).cmp(&last(b)).then(a.cmp(&b));
+                    let last = |row: u32| (kernel[row as usize], places[row as usize], row);
+                    // Equals stay in the order that they are in. By number instead, each row that
+                    // falls back among thousands of idle ones would move all the rows between.
+                    let equals = || last(a).cmp(&last(b));
                     compare(now, wish, values, a, b).then_with(equals)
                 });
             }
@@ -239,6 +245,16 @@ impl Order {
     }
 }
 
+/// The rank of every row in the order so far: both are in order of their keys. New rows come last.
+fn merge_ranks(ranks: &[(Key, u32)], now: &Snapshot, places: &mut Vec<u32>) {
+    let table = now.raw().table(FamilyId::Process);
+    let mut ranks = ranks.iter().peekable();
+    places.extend(table.map_or(&[][..], |table| table.keys()).iter().map(|key| {
+        while ranks.next_if(|(known, _)| known < key).is_some() {}
+        ranks.next_if(|(known, _)| known == key).map_or(u32::MAX, |&(_, rank)| rank)
+    }));
+}
+
 /// New rows come last.
 fn rank(ranks: &[(Key, u32)], now: &Snapshot, row: u32) -> u32 {
     let key = now.row(FamilyId::Process, row as usize).map(Row::key).unwrap_or_default();
@@ -249,11 +265,12 @@ fn rank(ranks: &[(Key, u32)], now: &Snapshot, row: u32) -> u32 {
 fn value(row: Row<'_>, form: Form) -> f64 {
     let value = match form {
         Form::Number(field)
-        | Form::Percent(field)
         | Form::Size(field)
         | Form::Count(field)
         | Form::Time(field)
         | Form::Span(field) => row.get(field),
+        // Sorted by what is shown: what looks the same stays where it is.
+        Form::Percent(field) => row.get(field).map(|share| (share * 1e3).round()),
         Form::State => row.get(process::state),
         Form::Text(_) | Form::Command => None,
     };

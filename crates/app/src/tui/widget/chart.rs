@@ -25,8 +25,8 @@ pub fn chart(
     if full.is_nan() || full <= 0.0 {
         return;
     }
-    let level = |samples: usize, steps: u16| -> u16 {
-        let value = f64::from(ring.ago(samples));
+    let level = |value: f32, steps: u16| -> u16 {
+        let value = f64::from(value);
         if value.is_nan() || value <= 0.0 {
             return 0;
         }
@@ -41,9 +41,10 @@ pub fn chart(
     for x in 0..width {
         let back = usize::from(width - 1 - x);
         let (older, newer) = if braille {
-            (level(back * 2 + 1, height * parts), level(back * 2, height * parts))
+            let (older, newer) = ring.pair(back);
+            (level(older, height * parts), level(newer, height * parts))
         } else {
-            let level = level(back, height * parts);
+            let level = level(ring.ago(back), height * parts);
             (level, level)
         };
         let share = f64::from(older.max(newer)) / f64::from(height * parts);
@@ -109,6 +110,10 @@ mod tests {
 
     fn drawn(glyphs: Glyphs, values: &[f64], width: u16, height: u16, hang: bool) -> String {
         let mut ring = Ring::new(64);
+        // An even number of samples fills its cells.
+        if values.len() % 2 == 1 {
+            ring.push(None);
+        }
         for &value in values {
             ring.push(Some(value));
         }

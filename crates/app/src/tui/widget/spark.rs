@@ -1,4 +1,4 @@
-//! One row of the past, a cell a sample.
+//! One row of the past, a cell for two samples.
 
 use ratatui_core::style::Color;
 
@@ -6,7 +6,7 @@ use crate::tui::history::Ring;
 use crate::tui::render::{Canvas, Glyphs};
 use crate::tui::theme::on_ramp;
 
-/// Draws shares in `room` cells, the newest at the right.
+/// Draws shares in `room` cells, the newest at the right: of each two samples the larger.
 pub fn spark(
     canvas: &mut Canvas<'_>,
     (x, y): (u16, u16),
@@ -15,7 +15,8 @@ pub fn spark(
     ramp: &[Color; 32],
 ) {
     for cell in 0..room {
-        let value = f64::from(ring.ago(usize::from(room - 1 - cell)));
+        let (older, newer) = ring.pair(usize::from(room - 1 - cell));
+        let value = f64::from(older.max(newer));
         if !value.is_nan() {
             canvas.put(x + cell, y, level(canvas.glyphs(), value), on_ramp(ramp, value));
         }
