@@ -322,7 +322,8 @@ fn the_oldest_samples_go_and_the_screen_stays() {
     assert_eq!(app.now.as_ref().expect("a moment").stamp(), first.max_of(oldest));
 }
 
-/// Run with `cargo test -p retop --release --test rewind -- --ignored --nocapture`.
+/// Run with `cargo test -p retop --release --test rewind -- --ignored --nocapture`. Every process
+/// changes in every sample here, so that this is the worst that 2,000 can do.
 #[test]
 #[ignore = "prints measurements"]
 fn what_a_jump_takes() {

@@ -25,6 +25,8 @@ const APART_NS: u64 = 5_000_000_000;
 const MOST: usize = 512;
 /// Samples before the highest that are asked who was behind it.
 const ASKED: u64 = 3;
+/// One rise is clearly more than another from this factor on.
+const CLEARLY: f64 = 1.25;
 
 /// What a spike is a spike of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -248,14 +250,20 @@ fn middle(mut values: [f32; BEFORE], len: usize) -> f32 {
 /// One that was not there before rose from nothing.
 fn culprit(channel: Channel, before: &Snapshot, at: &Snapshot) -> Option<(Key, f64)> {
     let field = channel.of_process()?;
-    let rise = |key: Key, value: f64| {
-        let was = before.find(FamilyId::Process, key).and_then(|row| row.get(field));
-        value - was.unwrap_or(0.0)
-    };
-    at.rows(FamilyId::Process)
-        .filter_map(|row| Some((row.key(), rise(row.key(), row.get(field)?))))
-        .filter(|&(_, rise)| rise > 0.0)
-        .max_by(|a, b| a.1.total_cmp(&b.1))
+    let mut most = None;
+    for row in at.rows(FamilyId::Process) {
+        let Some(value) = row.get(field) else { continue };
+        let least = most.map_or(0.0, |(_, rise)| rise);
+        // Nobody rises by more than to what they are, so that few are looked up.
+        if value > least {
+            let was = before.find(FamilyId::Process, row.key()).and_then(|row| row.get(field));
+            let rise = value - was.unwrap_or(0.0);
+            if rise > least {
+                most = Some((row.key(), rise));
+            }
+        }
+    }
+    most
 }
 
 /// Who is behind a spike, and the sample that shows it best.
@@ -273,37 +281,24 @@ pub struct Blame {
 /// samples are gone.
 ///
 /// The highest sample may be the one in whose interval the process ended: what it used is in the
-/// machine's time and the process is in no table. So where nobody there explains half of the rise,
-/// the samples just before it are asked too.
+/// machine's time and the process is in no table. So the samples just before it are asked too, in
+/// the order in which they decode fastest.
 #[must_use]
 pub fn blame(cursor: &mut Cursor, spike: &Spike) -> Option<Blame> {
+    spike.channel.of_process()?;
     let before = cursor.seek(spike.before).then(|| cursor.snapshot())??;
     let mut best: Option<Blame> = None;
     let first = (spike.before + 1).max(spike.number.saturating_sub(ASKED));
-    for number in (first..=spike.number).rev() {
+    for number in first..=spike.number {
         let at = cursor.seek(number).then(|| cursor.snapshot())??;
-        if let Some((key, rise)) = culprit(spike.channel, &before, &at) {
-            // The highest sample is shown unless another says clearly more.
-            if best.is_none_or(|best| rise > best.rise * 1.25) {
-                best = Some(Blame { number, key, rise });
-            }
-            if explains(spike, rise, &at) {
-                break;
-            }
+        // The higher sample is shown unless an earlier one says clearly more.
+        if let Some((key, rise)) = culprit(spike.channel, &before, &at)
+            && best.is_none_or(|best| rise * CLEARLY >= best.rise)
+        {
+            best = Some(Blame { number, key, rise });
         }
     }
     best
-}
-
-/// True if the rise of one process is half of the machine's, or cannot be compared with it.
-fn explains(spike: &Spike, rise: f64, at: &Snapshot) -> bool {
-    let half = f64::from(spike.value - spike.usual) / 2.0;
-    match spike.channel {
-        Channel::Cpu => rise >= half * at.one(cpu::logical).unwrap_or(1.0),
-        Channel::Memory => rise >= half * at.one(memory::total_bytes).unwrap_or(0.0),
-        Channel::Disk => rise >= half,
-        Channel::Io | Channel::Network => true,
-    }
 }
 
 #[cfg(test)]
