@@ -25,8 +25,9 @@ impl Signals for Living {
     }
 }
 
-/// A laptop on which, 133 seconds before the newest sample, a compiler ran for three.
-const BURST: Scene = Scene { burst: Some(265), ..scene::LAPTOP };
+/// A laptop on which, 133 seconds before the newest sample, a compiler ran for three. In the last of
+/// them, the busiest, it has ended.
+const BURST: Scene = Scene { burst: Some(264), ..scene::LAPTOP };
 const MOMENTS: u64 = 400;
 
 fn moments() -> &'static [Arc<Snapshot>] {
@@ -129,9 +130,11 @@ fn two_keys_find_a_spike_of_two_minutes_ago_and_who_was_behind_it() {
     let selected = watch.app.table.selected().expect("the cursor stands on it");
     let row = now.find(FamilyId::Process, selected).expect("a row");
     assert_eq!(row.shown(process::name), "cc1plus");
-    assert!((266..=268).contains(&watch.at()), "{}", watch.at());
+    assert_eq!(watch.at(), 266, "the last sample that shows it");
     let screen = watch.shown(120, 40);
     assert!(screen.contains("REWIND −2m13s") && screen.contains("cc1plus -quiet"), "{screen}");
+    watch.type_in("]");
+    assert_eq!((watch.at(), watch.said()), (266, "no later spike"), "not the same one again");
 }
 
 #[test]
@@ -159,6 +162,28 @@ fn the_whole_screen_is_as_it_was() {
             assert_eq!(row.get(process::cpu_ratio), twin.get(process::cpu_ratio));
         }
     }
+}
+
+/// The screen's own rings reach back to its first sample, and two hours at most.
+#[test]
+fn where_the_screen_kept_nothing_charts_come_from_the_history() {
+    let mut watch = watch();
+    let mut late = App::new(&Options::default());
+    late.record = watch.app.record.take();
+    late.update(&moments()[399]);
+    watch.app = late;
+    watch.type_in("r[");
+    let at = watch.at();
+    for ago in 0..20 {
+        let share = moments()[at - ago].one(cpu::utilization_ratio).expect("a share") as f32;
+        assert_eq!(watch.app.past().cpu.ago(ago), share, "{ago} samples ago");
+    }
+    assert!(watch.app.past().cpu.ago(20).is_nan(), "no more than a step back decodes");
+    let core = watch.app.now.as_ref().expect("a moment").rows(FamilyId::Core).next();
+    let core = core.expect("a core").key();
+    assert!(watch.app.past().core(core).is_some_and(|ring| ring.ago(19) > 0.0));
+    watch.press(&[Key::of(Code::End)]);
+    assert!(watch.app.past().cpu.ago(1).is_nan());
 }
 
 #[test]
@@ -297,7 +322,8 @@ fn the_oldest_samples_go_and_the_screen_stays() {
     assert_eq!(app.now.as_ref().expect("a moment").stamp(), first.max_of(oldest));
 }
 
-/// Run with `cargo test -p retop --release --test rewind -- --ignored --nocapture`.
+/// Run with `cargo test -p retop --release --test rewind -- --ignored --nocapture`. Every process
+/// changes in every sample here, so that this is the worst that 2,000 can do.
 #[test]
 #[ignore = "prints measurements"]
 fn what_a_jump_takes() {

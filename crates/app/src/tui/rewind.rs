@@ -5,10 +5,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use retop_engine::history::{Channel, Cursor, History as Record, Spike, View, culprit};
+use retop_engine::history::{Blame, Channel, Cursor, History as Record, Spike, View, blame};
 use retop_model::family::{cpu, process};
 use retop_model::human::Size;
-use retop_model::{FamilyId, Key, Snapshot, Stamp};
+use retop_model::{FamilyId, Key, Stamp};
 
 use super::app::App;
 use super::history::{History, Ring};
@@ -46,6 +46,8 @@ pub struct Rewind {
     /// The moment moves on with each new sample.
     pub playing: bool,
     zoom: usize,
+    /// The sample shown for a spike, and the spike's own, which may be a later one.
+    landed: Option<(u64, u64)>,
     far: Option<Box<History>>,
     /// CPU time over the scrubber's window, a value per half cell in braille, else per cell.
     pub cpu: Ring,
@@ -99,6 +101,7 @@ impl Rewind {
             behind: 0,
             playing: false,
             zoom: 1,
+            landed: None,
             far: None,
             cpu: Ring::new(usize::from(WIDEST) * 2),
             marks: Vec::with_capacity(64),
@@ -287,7 +290,8 @@ impl App {
     /// To the nearest spike, or whatever else happened, before or after the moment shown.
     fn seek_event(&mut self, back: bool, any: bool) {
         let (Some(rewind), Some(record)) = (&mut self.rewind, &self.record) else { return };
-        let at = rewind.cursor.number();
+        let shown = rewind.cursor.number();
+        let at = rewind.landed.filter(|landed| landed.0 == shown).map_or(shown, |landed| landed.1);
         let history = locked(record);
         let view = history.view();
         let spikes = history.spikes().iter().map(|&spike| (spike.number, Some(spike)));
@@ -307,11 +311,13 @@ impl App {
         drop(history);
         match nearest {
             Some((_, (number, Some(spike)))) => {
-                // By the same cursor: both lie in the samples that it has inflated once.
+                // By the same cursor: these samples lie where it has inflated them once.
                 rewind.cursor.refresh(view);
-                let before = rewind.cursor.seek(spike.before).then(|| rewind.cursor.snapshot());
-                self.go(number);
-                self.blame(&spike, before.flatten().as_ref());
+                let behind = blame(&mut rewind.cursor, &spike);
+                let best = behind.map_or(number, |behind| behind.number);
+                rewind.landed = Some((best, number));
+                self.go(best);
+                self.tell(&spike, behind);
             }
             Some((_, (number, None))) => {
                 self.go(number);
@@ -326,7 +332,7 @@ impl App {
     }
 
     /// Says what went up and who rose most, and puts the cursor there.
-    fn blame(&mut self, spike: &Spike, before: Option<&Snapshot>) {
+    fn tell(&mut self, spike: &Spike, behind: Option<Blame>) {
         let Some(now) = self.now.clone() else { return };
         let value = f64::from(spike.value);
         let value = match spike.channel.is_share() {
@@ -334,8 +340,7 @@ impl App {
             false => short!("{}/s", Size(value)),
         };
         let mut text = format!("spike: {} {}", spike.channel.name(), &*value);
-        let found = before.and_then(|before| culprit(spike.channel, before, &now));
-        if let Some((key, rise)) = found
+        if let Some(Blame { key, rise, .. }) = behind
             && let Some(row) = now.find(FamilyId::Process, key)
         {
             let rise = match spike.channel {

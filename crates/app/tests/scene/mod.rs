@@ -202,8 +202,10 @@ impl Scene {
         let middle = [0.78, 0.55, 0.4, 0.12, 0.08, 0.3, 0.15, 0.05, 0.62, 0.03][core % 10];
         let plain = |tick| swung(middle, core, tick);
         let Some(from) = self.burst else { return plain(tick) };
-        let within = tick.clamp(from, from + 3) - from;
-        plain(tick.min(from)) + 0.98 * within as f64 + plain(tick.max(from + 3)) - plain(from + 3)
+        // 96, 97, 98 %: it is the last second that is the highest.
+        let within = (tick.clamp(from, from + 3) - from) as f64;
+        let busy = 0.955 * within + 0.005 * within * within;
+        plain(tick.min(from)) + busy + plain(tick.max(from + 3)) - plain(from + 3)
     }
 
     fn cpu(&self, tick: u64) -> RawTable {
@@ -280,7 +282,7 @@ impl Scene {
                     .set(process::written_bytes, grown(rate * 3.5 + 1024.0, 4, tick));
             }
         }
-        if let Some(from) = self.burst.filter(|from| (*from..=*from + 3).contains(&tick)) {
+        if let Some(from) = self.burst.filter(|from| (*from..*from + 3).contains(&tick)) {
             let mut row = table.push(Key(14391, 100 + 14391));
             row.set(process::pid, 14391_i64)
                 .set(process::parent_pid, 14447_i64)

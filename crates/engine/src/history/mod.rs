@@ -40,7 +40,7 @@ pub use codec::{Decoder, Encoder, FrameKind, KEY_INTERVAL};
 pub use ring::History;
 pub use schema::{ColumnSchema, FamilySchema, Kind, Schema};
 pub use series::{Band, Series, WATCH_LIMIT};
-pub use spike::{Channel, Spike, Spikes, culprit};
+pub use spike::{Blame, Channel, Spike, Spikes, blame};
 pub use varint::CodecError;
 pub use view::{Cursor, View};
 

@@ -11,6 +11,8 @@ use retop_model::family::{cpu, disk, memory, network, pressure, process};
 use retop_model::snapshot::sum;
 use retop_model::{FamilyId, Field, Key, Snapshot, Stamp};
 
+use super::view::Cursor;
+
 /// Values that one is compared with.
 const BEFORE: usize = 60;
 /// Fewer than this say nothing about what is usual.
@@ -21,6 +23,10 @@ const DEVIATIONS: f32 = 6.0;
 const APART_NS: u64 = 5_000_000_000;
 /// The oldest beyond this many are forgotten.
 const MOST: usize = 512;
+/// Samples before the highest that are asked who was behind it.
+const ASKED: u64 = 3;
+/// One rise is clearly more than another from this factor on.
+const CLEARLY: f64 = 1.25;
 
 /// What a spike is a spike of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,17 +248,57 @@ fn middle(mut values: [f32; BEFORE], len: usize) -> f32 {
 
 /// The process whose number rose most from one moment to another, and by how much, in base units.
 /// One that was not there before rose from nothing.
-#[must_use]
-pub fn culprit(channel: Channel, before: &Snapshot, at: &Snapshot) -> Option<(Key, f64)> {
+fn culprit(channel: Channel, before: &Snapshot, at: &Snapshot) -> Option<(Key, f64)> {
     let field = channel.of_process()?;
-    let rise = |key: Key, value: f64| {
-        let was = before.find(FamilyId::Process, key).and_then(|row| row.get(field));
-        value - was.unwrap_or(0.0)
-    };
-    at.rows(FamilyId::Process)
-        .filter_map(|row| Some((row.key(), rise(row.key(), row.get(field)?))))
-        .filter(|&(_, rise)| rise > 0.0)
-        .max_by(|a, b| a.1.total_cmp(&b.1))
+    let mut most = None;
+    for row in at.rows(FamilyId::Process) {
+        let Some(value) = row.get(field) else { continue };
+        let least = most.map_or(0.0, |(_, rise)| rise);
+        // Nobody rises by more than to what they are, so that few are looked up.
+        if value > least {
+            let was = before.find(FamilyId::Process, row.key()).and_then(|row| row.get(field));
+            let rise = value - was.unwrap_or(0.0);
+            if rise > least {
+                most = Some((row.key(), rise));
+            }
+        }
+    }
+    most
+}
+
+/// Who is behind a spike, and the sample that shows it best.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Blame {
+    /// The sample.
+    pub number: u64,
+    /// The process.
+    pub key: Key,
+    /// By how much its number rose since before the spike, in base units.
+    pub rise: f64,
+}
+
+/// Finds who is behind a spike; the cursor is left anywhere near it. `None` if nobody rose, or the
+/// samples are gone.
+///
+/// The highest sample may be the one in whose interval the process ended: what it used is in the
+/// machine's time and the process is in no table. So the samples just before it are asked too, in
+/// the order in which they decode fastest.
+#[must_use]
+pub fn blame(cursor: &mut Cursor, spike: &Spike) -> Option<Blame> {
+    spike.channel.of_process()?;
+    let before = cursor.seek(spike.before).then(|| cursor.snapshot())??;
+    let mut best: Option<Blame> = None;
+    let first = (spike.before + 1).max(spike.number.saturating_sub(ASKED));
+    for number in first..=spike.number {
+        let at = cursor.seek(number).then(|| cursor.snapshot())??;
+        // The higher sample is shown unless an earlier one says clearly more.
+        if let Some((key, rise)) = culprit(spike.channel, &before, &at)
+            && best.is_none_or(|best| rise * CLEARLY >= best.rise)
+        {
+            best = Some(Blame { number, key, rise });
+        }
+    }
+    best
 }
 
 #[cfg(test)]
