@@ -64,6 +64,12 @@ family! {
             let time = d.increase(read_time_seconds)? + d.increase(write_time_seconds)?;
             (requests > 0.0).then(|| time / requests)
         };
+        /// Mean size of a request of either kind: iostat's areq-sz.
+        request_bytes: Bytes { label: "AREQ" } = |d| {
+            let requests = d.increase(reads_completed)? + d.increase(writes_completed)?;
+            let bytes = d.increase(read_bytes)? + d.increase(written_bytes)?;
+            (requests > 0.0).then(|| bytes / requests)
+        };
         /// Mean number of requests in flight.
         queue_length: Count { label: "QUEUE" } = |d| d.rate(io_time_weighted_seconds);
     }
