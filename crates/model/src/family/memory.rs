@@ -37,6 +37,8 @@ family! {
         kernel_stack_bytes: Gauge Bytes { scraped: false },
         /// Memory that may not be swapped.
         locked_bytes: Gauge Bytes { scraped: false },
+        /// Memory that cannot be reclaimed: locked, or of a file system that holds it.
+        unevictable_bytes: Gauge Bytes { scraped: false },
         /// Memory promised to programs.
         committed_bytes: Gauge Bytes { scraped: false },
         /// What may be promised at most under strict overcommit.

@@ -139,6 +139,7 @@ fn field_of_meminfo(key: &[u8]) -> Option<Field> {
         b"PageTables" => memory::page_tables_bytes,
         b"KernelStack" => memory::kernel_stack_bytes,
         b"Mlocked" => memory::locked_bytes,
+        b"Unevictable" => memory::unevictable_bytes,
         b"Committed_AS" => memory::committed_bytes,
         b"CommitLimit" => memory::commit_limit_bytes,
         b"AnonHugePages" => memory::anonymous_huge_bytes,
