@@ -547,3 +547,23 @@ fn settings_that_cannot_be_read() {
     assert!(err.starts_with("retop: unknown option '--no-such-option'"), "{err}");
     assert_eq!(err.lines().count(), 1);
 }
+
+#[test]
+fn a_full_pipe_holds_up_no_signal() {
+    let mut child = retop(&["--json", "--processes", "all", "--interval", "100ms"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("starts");
+    // Nobody reads: the pipe fills, and the writer waits in the kernel.
+    let pid = child.id();
+    until("the writer waits for a reader", || {
+        let call = fs::read_to_string(format!("/proc/{pid}/wchan")).ok()?;
+        call.contains("pipe").then_some(())
+    });
+    let began = Instant::now();
+    let target = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(target, rustix::process::Signal::TERM).expect("ours");
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(0));
+    assert!(began.elapsed() < LONG, "{:?}", began.elapsed());
+}

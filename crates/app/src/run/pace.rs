@@ -38,6 +38,7 @@ impl Pacer {
         for signal in [SIGINT, SIGTERM] {
             signal_hook::low_level::pipe::register(signal, handler.try_clone()?)?;
         }
+        end_anyway()?;
         Ok(Pacer { grid: Grid::new(clock.monotonic_ns(), interval), signals })
     }
 
@@ -100,6 +101,24 @@ impl Pacer {
     fn ended(&mut self) -> bool {
         matches!(self.signals.read(&mut [0; 16]), Ok(1..))
     }
+}
+
+/// Ends the program half a second after a signal, should it still be there: a write to a pipe that
+/// is full and that nobody empties goes on for ever, and no wait is reached.
+fn end_anyway() -> std::io::Result<()> {
+    const GRACE: Duration = Duration::from_millis(500);
+    let (mut asked, handler) = UnixStream::pair()?;
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::low_level::pipe::register(signal, handler.try_clone()?)?;
+    }
+    let wait = move || {
+        if matches!(asked.read(&mut [0]), Ok(1..)) {
+            std::thread::sleep(GRACE);
+            std::process::exit(0);
+        }
+    };
+    std::thread::Builder::new().name("end".to_owned()).stack_size(64 * 1024).spawn(wait)?;
+    Ok(())
 }
 
 /// The grid of due times.
