@@ -66,6 +66,10 @@ impl App {
         if shows_shares || self.details.is_some() {
             demand.processes.proportional = rows(false);
         }
+        if let Some(key) = self.details {
+            demand.want(FamilyId::Thread, true);
+            demand.processes.threads.push(key);
+        }
         demand.processes.texts = true;
         demand
     }

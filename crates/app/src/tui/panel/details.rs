@@ -1,6 +1,6 @@
 //! Everything about one process.
 
-use retop_model::family::{memory, process};
+use retop_model::family::{memory, process, thread};
 use retop_model::human::{Duration, MISSING, Or, Percent, Size};
 use retop_model::{FamilyId, Key, Row, Snapshot};
 
@@ -38,7 +38,40 @@ pub fn draw(app: &App, now: &Snapshot, key: Key, canvas: &mut Canvas<'_>) {
         }
     }
     y += u16::from(h > y + 8);
-    numbers(app, now, row, inner, y);
+    let y = numbers(app, now, row, inner, y);
+    threads(app, now, key, inner, y + 1);
+}
+
+/// The threads of the process, those that use most CPU first, as far as there is room.
+fn threads(app: &App, now: &Snapshot, key: Key, canvas: &mut Canvas<'_>, top: u16) {
+    let (w, h) = (canvas.width(), canvas.height());
+    let theme = &app.theme;
+    if top + 1 >= h {
+        return;
+    }
+    // Picked one after the other, each below the one before: a list to sort would be allocated.
+    let share = |row: Row<'_>| row.get(thread::cpu_ratio).unwrap_or(-1.0);
+    let below = |a: (f64, usize), b: (f64, usize)| a.0 < b.0 || (a.0 == b.0 && a.1 > b.1);
+    let mut last = (f64::INFINITY, 0);
+    for y in top..h {
+        let mine = now
+            .rows(FamilyId::Thread)
+            .filter(|row| row.raw(thread::pid).is_some_and(|pid| u64::try_from(pid) == Ok(key.0)));
+        let mut next: Option<(f64, usize, Row<'_>)> = None;
+        for row in mine {
+            let place = (share(row), row.index());
+            if below(place, last) && next.is_none_or(|(cpu, index, _)| below((cpu, index), place)) {
+                next = Some((place.0, place.1, row));
+            }
+        }
+        let Some((cpu, index, row)) = next else { return };
+        last = (cpu, index);
+        let tid = short!("{}", row.key().0);
+        canvas.field(0, y, w.min(9), &tid, theme.dim);
+        let cpu = short!("{:>6}", Or(row.get(thread::cpu_ratio).map(Percent)));
+        canvas.field(9, y, w.saturating_sub(9).min(7), &cpu, theme.text);
+        canvas.field(17, y, w.saturating_sub(17), row.shown(thread::name), theme.text);
+    }
 }
 
 fn identity(app: &App, row: Row<'_>, canvas: &mut Canvas<'_>) -> u16 {
@@ -78,8 +111,8 @@ fn wrapped(app: &App, canvas: &mut Canvas<'_>, y: u16, text: &str) -> u16 {
     y
 }
 
-/// Pairs of facts in as many columns as fit.
-fn numbers(app: &App, now: &Snapshot, row: Row<'_>, canvas: &mut Canvas<'_>, top: u16) {
+/// Pairs of facts in as many columns as fit; gives the line below the last.
+fn numbers(app: &App, now: &Snapshot, row: Row<'_>, canvas: &mut Canvas<'_>, top: u16) -> u16 {
     let theme = &app.theme;
     let size = |field| row.get(field).map(|bytes| short!("{}", Size(bytes)));
     let rate = |field| row.get(field).map(|bytes| short!("{}/s", Size(bytes)));
@@ -131,4 +164,5 @@ fn numbers(app: &App, now: &Snapshot, row: Row<'_>, canvas: &mut Canvas<'_>, top
         };
         canvas.field(x + 10, y, each.saturating_sub(11), text, pen);
     }
+    top + u16::try_from(facts.len()).unwrap_or(0).div_ceil(columns)
 }
