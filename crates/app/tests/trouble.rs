@@ -330,6 +330,11 @@ fn signals_without_a_terminal() {
         // SIGHUP keeps its meaning: it ends the program unless nohup was there before.
         for (signal, code) in [(Signal::TERM, Some(0)), (Signal::INT, Some(0)), (Signal::HUP, None)]
         {
+            // Under nohup the signal is ignored, by these tests and by what they start.
+            if signal == Signal::HUP && signals("SigIgn:", std::process::id()) & 1 != 0 {
+                println!("left out: SIGHUP is ignored here");
+                continue;
+            }
             within_a_second(&format!("{args:?} {signal:?}"), || {
                 let args = [args, &["--interval", "24h"]].concat();
                 let mut command = retop(&args);
@@ -346,11 +351,16 @@ fn signals_without_a_terminal() {
 
 /// Whether SIGTERM and SIGINT are caught.
 fn listens(pid: u32) -> Option<()> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
-    let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
+    let caught = signals("SigCgt:", pid);
     let bit = |signal: Signal| 1 << (signal.as_raw() - 1);
     (caught & bit(Signal::TERM) != 0 && caught & bit(Signal::INT) != 0).then_some(())
+}
+
+/// A set of signals of a process, a bit each; none if it is gone.
+fn signals(set: &str, pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let digits = status.lines().find_map(|line| line.strip_prefix(set)).unwrap_or_default();
+    u64::from_str_radix(digits.trim(), 16).unwrap_or(0)
 }
 
 #[test]
