@@ -95,7 +95,7 @@ impl Snapshot {
     }
 
     /// The same moment with one more table, such as what was concluded from the others: what
-    /// [`derive`] would give if the sample had held it from the start, without looking at the other
+    /// [`derive()`] would give if the sample had held it from the start, without looking at the other
     /// tables again.
     #[must_use]
     pub fn with_table(mut self, previous: Option<&Snapshot>, table: RawTable) -> Snapshot {
