@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::hierarchy::unescape;
 use super::parse::{self, Fields};
 
 /// A mount.
@@ -138,23 +139,6 @@ pub(crate) fn file_systems(mountinfo: &[u8]) -> Vec<Mount> {
     });
     chosen.dedup_by(|other, first| (other.number, &other.fstype) == (first.number, &first.fstype));
     chosen
-}
-
-/// Blanks and backslashes are written as three octal digits: `\040`.
-fn unescape(field: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((&first, tail)) = rest.split_first() {
-        rest = tail;
-        match tail {
-            [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..] if first == b'\\' => {
-                plain.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
-                rest = after;
-            }
-            _ => plain.push(first),
-        }
-    }
-    plain
 }
 
 #[cfg(test)]
