@@ -12,6 +12,7 @@ use retop_model::{FamilyId, Key, RawTable, RowMut, Text};
 
 use super::container;
 use super::hierarchy::{self, Hierarchy};
+use super::pressure::Stalls;
 use super::sysfs;
 use crate::roots::Roots;
 use crate::source::{Pace, Problem, Read, Source};
@@ -284,9 +285,7 @@ fn pressure(files: &mut Files<'_>, row: &mut RowMut<'_>) {
 
 /// The microseconds of `some … total=N`.
 fn some_total(text: &str) -> Option<i64> {
-    let line = text.lines().find(|line| line.starts_with("some "))?;
-    let total = line.split_ascii_whitespace().find_map(|field| field.strip_prefix("total="))?;
-    total.parse().ok().filter(|&total| total >= 0)
+    i64::try_from(Stalls::parse(text.as_bytes()).some.total?).ok()
 }
 
 /// A group's requests to all disks.

@@ -325,7 +325,7 @@ impl Source for Processes {
         self.started = true;
         let swept_ns = read.now_ns();
         self.details(&listing, &mut table, read);
-        self.texts.wake();
+        self.texts.wake(swept_ns);
         if read.demand().processes.patient {
             self.texts.finish();
             self.collect(read.now_ns());

@@ -17,8 +17,12 @@ use crate::linux::{container, users::Users};
 use crate::roots::Roots;
 use crate::source::Problem;
 
-/// A reader that has not finished one file after this many ticks is taken for stuck.
+/// A reader that has not finished one file for this many ticks is taken for stuck, if
+/// [`STUCK_NS`] have gone by as well: ticks may follow each other closely.
 const STUCK_TICKS: u64 = 2;
+
+/// On a machine with more to do than cores a thread may wait a while for its turn.
+const STUCK_NS: u64 = 250_000_000;
 
 /// Readers at most: as many processes may be stuck before no new command line is read.
 const MOST: usize = 5;
@@ -89,6 +93,8 @@ pub struct TextReader {
     stuck: usize,
     last_finished: u64,
     ticks_without: u64,
+    /// When the readers were last seen to move, or to have nothing to do.
+    moved_ns: u64,
     asked: bool,
 }
 
@@ -106,6 +112,7 @@ impl TextReader {
             stuck: 0,
             last_finished: 0,
             ticks_without: 0,
+            moved_ns: 0,
             asked: false,
         }
     }
@@ -127,20 +134,25 @@ impl TextReader {
         answers.into_iter().for_each(&mut take);
     }
 
-    /// Lets the readers begin, and replaces one that is stuck.
-    pub fn wake(&mut self) {
+    /// Lets the readers begin, and replaces one that is stuck. Wants the time of the tick.
+    pub fn wake(&mut self, now_ns: u64) {
         let waiting = !self.desk().jobs.is_empty();
         let finished = self.shared.finished.load(Ordering::Relaxed);
         let moved = finished != self.last_finished;
         self.last_finished = finished;
-        self.ticks_without = if moved || !waiting { 0 } else { self.ticks_without + 1 };
+        if moved || !waiting {
+            (self.ticks_without, self.moved_ns) = (0, now_ns);
+        } else {
+            self.ticks_without += 1;
+        }
         if moved {
             self.stuck = 0;
         }
-        let stuck = self.ticks_without > STUCK_TICKS;
+        let still_ns = now_ns.saturating_sub(self.moved_ns);
+        let stuck = self.ticks_without > STUCK_TICKS && still_ns > STUCK_NS;
         if waiting && (self.readers == 0 || stuck) && self.readers < MOST {
             self.stuck = self.readers;
-            self.ticks_without = 0;
+            (self.ticks_without, self.moved_ns) = (0, now_ns);
             let shared = Arc::clone(&self.shared);
             let started = std::thread::Builder::new()
                 .name("texts".to_owned())
