@@ -10,6 +10,12 @@ use crate::{cargo, must, root};
 
 /// Makes all of it anew.
 pub fn run() -> Result<()> {
+    pages()?;
+    must(cargo().args(["test", "--workspace", "--quiet"]).env("BLESS", "1"))
+}
+
+/// What needs no test to be run: metrics, man page, completions, keys.
+pub fn pages() -> Result<()> {
     let generated = root().join("crates/app/generated");
     let mut command = retop::command::command();
     command.build();
@@ -36,8 +42,7 @@ pub fn run() -> Result<()> {
         between(&page, "keys", &keys(Mode::Live)).context("README.md: no markers for the keys")?;
     let page = between(&page, "rewind keys", &keys(Mode::Rewind))
         .context("README.md: no markers for the keys of the past")?;
-    write(&readme, page.as_bytes())?;
-    must(cargo().args(["test", "--workspace", "--quiet"]).env("BLESS", "1"))
+    write(&readme, page.as_bytes())
 }
 
 /// The keys of a part of the screen, as a table.

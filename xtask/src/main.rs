@@ -19,6 +19,7 @@ use anyhow::{Context, Result, bail};
 
 const USAGE: &str = "\
 cargo xtask bless                    make docs/metrics.md, man page, completions and golden files anew
+cargo xtask bless --pages            the same without the golden files, which takes seconds
 cargo xtask check-layers             which crate may use which, and what only sources may hold
 cargo xtask size                     size of the release binary
 cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--binary FILE] [--write]
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match args.as_slice() {
         ["bless"] => bless::run(),
+        ["bless", "--pages"] => bless::pages(),
         ["check-layers"] => layers::run(),
         ["size"] => size(),
         #[cfg(target_os = "linux")]
