@@ -365,8 +365,7 @@ pub static OPTIONS: &[Opt] = &[
     Opt::new(Group::Screen, "no-mouse", "", "Leave the mouse to the terminal", |s, v| {
         put(&mut s.screen.mouse, value::switch(v).map(|off| !off))
     })
-    .default("false")
-    .unused(),
+    .default("false"),
     Opt::new(
         Group::Screen,
         "keys",

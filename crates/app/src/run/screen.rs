@@ -33,7 +33,7 @@ pub fn run(settings: &Settings, environment: &Environment) -> anyhow::Result<()>
     let machine = machine(settings)?;
     let options = options(settings, &environment.terminal)?;
     let live = settings.source.is_none() && settings.root == std::path::Path::new("/");
-    let mut terminal = Terminal::open()?;
+    let mut terminal = Terminal::open(settings.screen.mouse)?;
     let waker = terminal.waker()?;
     let watch = retop_engine::Settings {
         interval: settings.interval,

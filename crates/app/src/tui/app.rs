@@ -19,7 +19,7 @@ use super::keys::{Action, Mode};
 use super::layout::{self, Areas, Choice, Shape};
 use super::page::{Page, Pages};
 use super::panel;
-use super::render::Glyphs;
+use super::render::{Glyphs, Rect};
 use super::rewind::Rewind;
 use super::table::Table;
 use super::table::column::{Col, Form};
@@ -74,6 +74,8 @@ pub enum Effect {
     Redraw,
     /// Tell the engine how often to sample.
     Interval(Duration),
+    /// The mouse is to be followed while its button is held, or no longer.
+    Drag(bool),
 }
 
 /// A line for the person, until the next key.
@@ -133,6 +135,8 @@ pub struct App {
     pub keys: Keymap,
     /// The first letter of a key of two, until the second comes.
     pub prefix: Option<char>,
+    /// The scrubber, while the mouse holds it.
+    pub(super) dragged: Option<Rect>,
     /// Something to tell.
     pub message: Option<Message>,
     /// Where everything stands, as of the last layout.
@@ -170,6 +174,7 @@ impl App {
             header: true,
             keys: options.keys.clone(),
             prefix: None,
+            dragged: None,
             message: None,
             areas: Areas::default(),
         }
@@ -250,6 +255,8 @@ impl App {
         let press = match event {
             Event::Key(press) => press,
             Event::Pasted(c) => return self.type_in(c),
+            // Only who drew the screen knows what lies where.
+            Event::Mouse(_) => return None,
         };
         let mode = self.mode();
         let press = match (self.prefix.take(), press) {
@@ -258,14 +265,12 @@ impl App {
             }
             _ => press,
         };
-        let takes = |action: &Action| mode != Mode::Live || self.pages.page.takes(*action);
-        match self.keys.action(mode, press).filter(takes) {
+        match self.keys.action(mode, press).filter(|action| self.takes(*action)) {
             Some(action) => {
-                self.message = None;
-                let effect = self.act(action, signals);
+                let effect = self.perform(action, signals);
                 match press.code {
                     Code::Char(digit) if action == Action::FindPid => self.type_in(digit),
-                    _ => Some(effect),
+                    _ => effect,
                 }
             }
             None if self.keys.is_prefix(mode, press) => {
@@ -286,6 +291,20 @@ impl App {
                 _ => None,
             },
         }
+    }
+
+    /// What would change the table does not where nobody sees it.
+    fn takes(&self, action: Action) -> bool {
+        self.mode() != Mode::Live || self.pages.page.takes(action)
+    }
+
+    /// Does what a key, a button or a line of the palette asks for.
+    pub(super) fn perform(&mut self, action: Action, signals: &dyn Signals) -> Option<Effect> {
+        if !self.takes(action) {
+            return None;
+        }
+        self.message = None;
+        Some(self.act(action, signals))
     }
 
     fn type_in(&mut self, c: char) -> Option<Effect> {
@@ -529,7 +548,7 @@ impl App {
         self.travel(Action::Down);
     }
 
-    fn sort_by(&mut self, col: Col) {
+    pub(super) fn sort_by(&mut self, col: Col) {
         // A second time turns it round.
         let first = self.table.sort != col;
         self.table.descending = if first { col.largest_first() } else { !self.table.descending };

@@ -85,6 +85,16 @@ impl Overlay {
         }
     }
 
+    /// Puts the cursor of a list on a line; true if it was there already.
+    pub fn point(&mut self, line: usize) -> Option<bool> {
+        let at = match self {
+            Overlay::Sort(at) => at,
+            Overlay::Signal(dialog) => &mut dialog.at,
+            _ => return None,
+        };
+        Some(std::mem::replace(at, line) == line)
+    }
+
     /// Moves the cursor of a list; its end is minded when it is drawn or taken.
     pub fn step(&mut self, by: isize) {
         let (at, last) = match self {

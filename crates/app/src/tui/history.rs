@@ -54,6 +54,14 @@ impl Ring {
         (self.ago(cell * 2 + 1 - open), newer)
     }
 
+    /// The newest sample of a cell that many cells back, as [`Ring::pair`] has it: so many samples
+    /// ago.
+    #[must_use]
+    pub fn newest_in(&self, cell: usize) -> usize {
+        let open = self.pushed.wrapping_sub(self.skipped) % 2;
+        (cell * 2).saturating_sub(open)
+    }
+
     /// Forgets all values.
     pub fn clear(&mut self) {
         (self.next, self.len) = (0, 0);
@@ -211,6 +219,13 @@ impl History {
         for ring in rings.into_iter().chain(cores) {
             ring.skipped = skipped;
         }
+    }
+
+    /// The moment of that many samples before the one shown.
+    #[must_use]
+    pub fn moment_ago(&self, samples: usize) -> Option<u64> {
+        let back = samples.checked_add(self.cpu.skipped)?;
+        self.moments.get(self.moments.len().checked_sub(back + 1)?).copied()
     }
 
     /// True if the sample of that very moment is here.

@@ -13,6 +13,7 @@ pub mod input;
 pub mod keymap;
 pub mod keys;
 pub mod layout;
+pub mod mouse;
 pub mod page;
 pub mod panel;
 pub mod preset;
@@ -205,7 +206,11 @@ pub fn run(
         }
         let mut effects = Effects::default();
         let mut take = |event: Event| {
-            if let Some(effect) = app.event(event, signals) {
+            let effect = match event {
+                Event::Mouse(mouse) => app.mouse(mouse, screen.spots(), signals),
+                event => app.event(event, signals),
+            };
+            if let Some(effect) = effect {
                 effects.note(effect);
             }
         };
@@ -222,6 +227,9 @@ pub fn run(
         }
         if effects.quit {
             return Ok(());
+        }
+        if let Some(on) = effects.drag {
+            terminal.follow_mouse(on)?;
         }
         if effects.suspend {
             terminal.suspend()?;
@@ -241,6 +249,7 @@ struct Effects {
     suspend: bool,
     quit: bool,
     interval: Option<Duration>,
+    drag: Option<bool>,
 }
 
 impl Effects {
@@ -251,6 +260,7 @@ impl Effects {
             Effect::Redraw => self.redraw = true,
             Effect::Suspend => self.suspend = true,
             Effect::Quit => self.quit = true,
+            Effect::Drag(on) => self.drag = Some(on),
             Effect::Interval(interval) => self.interval = Some(interval),
         }
     }

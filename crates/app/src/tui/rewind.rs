@@ -74,6 +74,12 @@ pub struct Window {
 }
 
 impl Window {
+    /// A moment in the middle of that cell.
+    #[must_use]
+    pub fn moment(&self, cell: u16) -> i64 {
+        self.from_ms.saturating_add(self.cell_ms.saturating_mul(i64::from(cell)) + self.cell_ms / 2)
+    }
+
     /// The cell of that moment, if it is on the scrubber.
     #[must_use]
     pub fn cell(&self, wall_ms: i64) -> Option<u16> {
@@ -268,6 +274,30 @@ impl App {
         }
         self.now = Some(Arc::new(moment));
         self.sort();
+    }
+
+    /// Shows that moment of the monotonic clock, or the nearest before it that is kept.
+    pub fn look_at(&mut self, moment_ns: u64) {
+        if self.rewind.is_none() {
+            self.enter();
+        }
+        let Some(record) = &self.record else { return };
+        let view = locked(record).view();
+        if let Some(number) = view.number_at_monotonic(moment_ns).or_else(|| oldest(&view)) {
+            self.go(number);
+        }
+    }
+
+    /// The same by the wall clock.
+    pub fn look_at_wall(&mut self, wall_ms: i64) {
+        if self.rewind.is_none() {
+            self.enter();
+        }
+        let Some(record) = &self.record else { return };
+        let view = locked(record).view();
+        if let Some(number) = view.number_at(wall_ms).or_else(|| oldest(&view)) {
+            self.go(number);
+        }
     }
 
     fn step(&mut self, samples: i64) {

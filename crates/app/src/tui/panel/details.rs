@@ -7,6 +7,8 @@ use retop_model::{FamilyId, Key, Row, Snapshot};
 use super::facts;
 use crate::short;
 use crate::tui::app::App;
+use crate::tui::keys::Action;
+use crate::tui::mouse::Spot;
 use crate::tui::render::{Canvas, Rect, width};
 use crate::tui::units::{self, Text};
 use crate::tui::widget::frame::{Edges, frame};
@@ -18,7 +20,8 @@ pub fn draw(app: &App, now: &Snapshot, key: Key, canvas: &mut Canvas<'_>) {
     let name = row.map_or("", |row| row.shown(process::name));
     let title = short!("{} {name}", key.0);
     let below_right = "Enter/Esc close";
-    let edges = Edges { name: &title, below_right, ..Edges::default() };
+    let below_right_spot = Some(Spot::Do(Action::Details));
+    let edges = Edges { name: &title, below_right, below_right_spot, ..Edges::default() };
     let inner = &mut frame(canvas, &edges, theme);
     let Some(row) = row else {
         inner.text(1, 0, "this process has ended", theme.warn);

@@ -7,6 +7,8 @@ use retop_model::{FamilyId, Key};
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::dialog::{SIGNAL_HELP, SIGNALS, SignalDialog};
+use crate::tui::keys::Action;
+use crate::tui::mouse::Spot;
 use crate::tui::render::{Canvas, Rect};
 use crate::tui::widget::frame::{Edges, frame};
 
@@ -16,6 +18,15 @@ pub fn middle(canvas: &Canvas<'_>, width: u16, height: u16) -> Rect {
     let (w, h) = (canvas.width(), canvas.height());
     let (width, height) = (width.min(w), height.min(h));
     Rect::new((w - width) / 2, (h - height) / 2, width, height)
+}
+
+/// An area of that size in the middle that lies above the rest: what is below it cannot be clicked.
+#[must_use]
+pub fn above<'c>(canvas: &'c mut Canvas<'_>, width: u16, height: u16) -> Canvas<'c> {
+    let area = middle(canvas, width, height);
+    canvas.spot(Rect::new(0, 0, canvas.width(), canvas.height()), Spot::Behind);
+    canvas.spot(area, Spot::Cover);
+    canvas.region(area)
 }
 
 /// The part of a list that is shown, so that the line under the cursor is.
@@ -28,13 +39,15 @@ pub fn sort(app: &App, at: usize, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     let columns = app.table.set.columns();
     let at = at.min(columns.len().saturating_sub(1));
-    let area = middle(canvas, 64, columns.len() as u16 + 2);
-    let mut canvas = canvas.region(area);
+    let mut canvas = above(canvas, 64, columns.len() as u16 + 2);
+    let area = Rect::new(0, 0, canvas.width(), canvas.height());
     canvas.fill(Rect::new(0, 0, area.width, area.height), theme.text);
     let edges = Edges {
         name: "Sort by",
         below: "Enter takes it",
         below_right: "Esc leaves",
+        below_spot: Some(Spot::Do(Action::MenuAccept)),
+        below_right_spot: Some(Spot::Do(Action::MenuClose)),
         ..Edges::default()
     };
     let mut inner = frame(&mut canvas, &edges, theme);
@@ -42,7 +55,9 @@ pub fn sort(app: &App, at: usize, canvas: &mut Canvas<'_>) {
     let first = first_shown(at, h);
     for (&col, y) in columns[first.min(columns.len())..].iter().zip(0..h) {
         let column = col.get();
-        let back = (first + usize::from(y) == at).then_some(theme.cursor);
+        let line = first + usize::from(y);
+        let back = (line == at).then_some(theme.cursor);
+        inner.spot(Rect::new(0, y, w, 1), Spot::Choice(line));
         inner.fill(Rect::new(0, y, w, 1), theme.text.over(back));
         let mark = if col == app.table.sort { '*' } else { ' ' };
         inner.put(1, y, mark, theme.accent.over(back));
@@ -54,14 +69,16 @@ pub fn sort(app: &App, at: usize, canvas: &mut Canvas<'_>) {
 /// Choosing a signal, and the last look at who gets it.
 pub fn signal(app: &App, dialog: &SignalDialog, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
-    let area = middle(canvas, 58, SIGNALS.len() as u16 + 5);
-    let mut canvas = canvas.region(area);
+    let mut canvas = above(canvas, 58, SIGNALS.len() as u16 + 5);
+    let area = Rect::new(0, 0, canvas.width(), canvas.height());
     canvas.fill(Rect::new(0, 0, area.width, area.height), theme.text);
     let edges = Edges {
         name: "Signal",
         now: &dialog.title,
         below: "Enter sends it",
         below_right: "Esc leaves",
+        below_spot: Some(Spot::Do(Action::MenuAccept)),
+        below_right_spot: Some(Spot::Do(Action::MenuClose)),
         ..Edges::default()
     };
     let mut inner = frame(&mut canvas, &edges, theme);
@@ -73,6 +90,7 @@ pub fn signal(app: &App, dialog: &SignalDialog, canvas: &mut Canvas<'_>) {
     for (place, y) in (first..SIGNALS.len()).zip(top..h) {
         let (number, name) = SIGNALS[place];
         let back = (place == dialog.at).then_some(theme.cursor);
+        inner.spot(Rect::new(0, y, w, 1), Spot::Choice(place));
         inner.fill(Rect::new(0, y, w, 1), theme.text.over(back));
         let mark = if place == dialog.at { '>' } else { ' ' };
         inner.put(1, y, mark, theme.accent.over(back));

@@ -10,6 +10,7 @@ use crate::tui::dialog::Overlay;
 use crate::tui::edit::Editor;
 use crate::tui::input::Code;
 use crate::tui::keys::{Action, Mode};
+use crate::tui::mouse::Spot;
 use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Rect, width};
 
@@ -151,6 +152,7 @@ pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
         if x + room > end {
             break;
         }
+        canvas.spot(Rect::new(x, 0, room, 1), Spot::Do(binding.action));
         x = canvas.text(x, 0, &key, theme.key) + gap;
         x = canvas.text(x, 0, name, theme.key_text) + 1 + u16::from(wide);
     }
@@ -166,6 +168,7 @@ fn tabs(app: &App, canvas: &mut Canvas<'_>, x: u16) -> u16 {
             break;
         }
         let here = page == app.pages.page;
+        canvas.spot(Rect::new(x, 0, 2 + width(name), 1), Spot::Page(page));
         x = canvas.put(x, 0, page.key(), theme.key);
         x = canvas.put(x, 0, ' ', theme.key_text);
         x = canvas.text(x, 0, name, if here { theme.title } else { theme.key_text }) + 1;

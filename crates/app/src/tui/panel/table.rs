@@ -6,6 +6,8 @@ use retop_model::{FamilyId, Row, Snapshot};
 
 use crate::short;
 use crate::tui::app::App;
+use crate::tui::keys::Action;
+use crate::tui::mouse::Spot;
 use crate::tui::render::{Canvas, Glyphs, Pen, Rect, width};
 use crate::tui::table::column::{self, Col, Form, Placed, Set};
 use crate::tui::table::order::Line;
@@ -26,10 +28,13 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         None => short!("filter: none"),
     };
     let mut sets = Text::new();
-    for set in Set::ALL {
+    let mut spots = [(0, 0, Spot::Cover); Set::ALL.len() + 2];
+    for (spot, set) in spots[2..].iter_mut().zip(Set::ALL) {
         let (open, close) = if set == app.table.set { ("[", "]") } else { ("", "") };
         let gap = if sets.is_empty() { "" } else { " " };
+        let first = width(&sets) + width(gap);
         sets.push(gap).push(open).push(set.name()).push(close);
+        *spot = (first, width(&sets) - first, Spot::Set(set));
     }
     let arrow = arrow(canvas.glyphs(), app.table.descending);
     let sorted = short!("sort {}{arrow}", app.table.sort.get().head);
@@ -40,13 +45,23 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         } else {
             short!("{} of {}", status.shown, status.all)
         };
+        let right = short!("{} · {form} · {}", &*sorted, &*sets);
+        for (first, ..) in &mut spots[2..] {
+            *first += width(&right) - width(&sets);
+        }
+        let (sort, list) = (width(&sorted), width(form));
+        spots[0] = (0, sort, Spot::Do(Action::SortMenu));
+        spots[1] = (sort + 3, list, Spot::Do(Action::Tree));
         let edges = Edges {
             key: Some('2'),
             name: "Processes",
             now: &title,
-            right: &short!("{} · {form} · {}", &*sorted, &*sets),
+            right: &right,
+            right_spots: &spots,
             below: &filter,
+            below_spot: Some(Spot::Do(Action::Filter)),
             below_right: &place,
+            ..Edges::default()
         };
         rows(app, now, &mut frame(canvas, &edges, &app.theme));
         bar(app, canvas, 2, 3);
@@ -56,10 +71,24 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     rows(app, now, &mut canvas.region(Rect::new(0, 0, w - 1, h - 1)));
     bar(app, canvas, 1, 2);
     let mut x = canvas.text(1, h - 1, &place, app.theme.text) + 2;
-    for text in [&sorted, &short!("{form}"), &filter, &sets] {
-        if x + width(text) <= w {
-            x = canvas.text(x, h - 1, text, app.theme.dim) + 2;
+    for (text, action) in [
+        (&sorted, Some(Action::SortMenu)),
+        (&short!("{form}"), Some(Action::Tree)),
+        (&filter, Some(Action::Filter)),
+        (&sets, None),
+    ] {
+        if x + width(text) > w {
+            continue;
         }
+        match action {
+            Some(action) => canvas.spot(Rect::new(x, h - 1, width(text), 1), Spot::Do(action)),
+            None => {
+                for &(first, cells, spot) in &spots[2..] {
+                    canvas.spot(Rect::new(x + first, h - 1, cells, 1), spot);
+                }
+            }
+        }
+        x = canvas.text(x, h - 1, text, app.theme.dim) + 2;
     }
 }
 
@@ -85,6 +114,7 @@ fn rows(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
             break;
         }
         let under = table.top + place == table.cursor;
+        canvas.spot(Rect::new(0, y, w, 1), Spot::Process(row.key()));
         one(app, row, line, under, placed, &mut canvas.region(Rect::new(0, y, w, 1)));
     }
 }
@@ -112,6 +142,7 @@ fn heads(app: &App, placed: &[Option<Placed>], canvas: &mut Canvas<'_>) {
             Col::Cpu if app.table.whole_machine => "CPU%a",
             _ => column.head,
         };
+        canvas.spot(Rect::new(placed.x, 0, placed.width + 1, 1), Spot::Head(placed.col));
         // The mark takes a cell of the column where its name leaves one, else the blank after it.
         let mark = u16::from(sorted && width(name) < placed.width);
         let end = if is_left(column.form) {

@@ -7,6 +7,7 @@ use ratatui_core::layout::Rect;
 
 use super::canvas::{Canvas, Glyphs};
 use super::encoder::Encoder;
+use crate::tui::mouse::Spots;
 
 /// Where the bytes of a frame go: a terminal, or a test.
 pub trait Sink {
@@ -31,6 +32,7 @@ pub struct Screen {
     shown: Buffer,
     next: Buffer,
     encoder: Encoder,
+    spots: Spots,
     /// Nothing is known of what the terminal shows.
     stale: bool,
 }
@@ -41,7 +43,8 @@ impl Screen {
     pub fn new(width: u16, height: u16, synchronised: bool) -> Screen {
         let area = Rect::new(0, 0, width, height);
         let (shown, next) = (Buffer::empty(area), Buffer::empty(area));
-        Screen { shown, next, encoder: Encoder::new(synchronised), stale: true }
+        let encoder = Encoder::new(synchronised);
+        Screen { shown, next, encoder, spots: Spots::default(), stale: true }
     }
 
     /// The size in cells.
@@ -76,7 +79,8 @@ impl Screen {
         paint: impl FnOnce(&mut Canvas<'_>),
     ) -> io::Result<usize> {
         self.next.reset();
-        paint(&mut Canvas::new(&mut self.next, glyphs));
+        self.spots.clear();
+        paint(&mut Canvas::new(&mut self.next, glyphs).with_spots(&mut self.spots));
         let stale = std::mem::replace(&mut self.stale, false);
         if stale {
             self.shown.reset();
@@ -91,6 +95,12 @@ impl Screen {
             self.stale = true;
         }
         sent.map(|()| self.encoder.bytes.len())
+    }
+
+    /// What can be clicked on the frame that the terminal shows.
+    #[must_use]
+    pub fn spots(&self) -> &Spots {
+        &self.spots
     }
 
     /// The frame that the terminal shows.

@@ -3,7 +3,8 @@
 use ratatui_core::style::Color;
 
 use crate::tui::history::Ring;
-use crate::tui::render::{Canvas, Glyphs};
+use crate::tui::mouse::Spot;
+use crate::tui::render::{Canvas, Glyphs, Rect};
 use crate::tui::theme::on_ramp;
 
 /// Dots of the left and the right column of a cell, from the bottom up.
@@ -34,6 +35,7 @@ pub fn chart(
         ((value / full * f64::from(steps)).round().min(f64::from(steps)) as u16).max(1)
     };
     let braille = canvas.glyphs() == Glyphs::Braille;
+    canvas.spot(Rect::new(0, 0, width, height), Spot::Chart { pairs: braille });
     let parts = match canvas.glyphs() {
         Glyphs::Braille | Glyphs::Ascii => 4,
         Glyphs::Block => 8,
@@ -105,7 +107,6 @@ pub fn scale(peak: Option<f64>, least: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::render::Rect;
     use ratatui_core::buffer::Buffer;
 
     fn drawn(glyphs: Glyphs, values: &[f64], width: u16, height: u16, hang: bool) -> String {
