@@ -7,6 +7,7 @@ pub mod serve;
 
 mod clock;
 pub mod history;
+pub mod recording;
 mod lane;
 mod monitor;
 mod own;

@@ -47,6 +47,16 @@ impl Date {
             day: small(day),
         }
     }
+
+    /// The days from 1970-01-01 to the date; the inverse of [`Date::from_days`].
+    #[must_use]
+    pub fn to_days(self) -> i64 {
+        let (year, month) = (self.year - i64::from(self.month <= 2), i64::from(self.month));
+        let (era, year) = (year.div_euclid(400), year.rem_euclid(400));
+        let march_month = (month + 9) % 12;
+        let day_of_year = (153 * march_month + 2) / 5 + i64::from(self.day) - 1;
+        era * 146_097 + year * 365 + year / 4 - year / 100 + day_of_year - 719_468
+    }
 }
 
 impl Display for Rfc3339 {
@@ -104,6 +114,7 @@ mod tests {
                 Date { year: today.year + 1, month: 1, day: 1 }
             };
             prop_assert_eq!(tomorrow, expected);
+            prop_assert_eq!(today.to_days(), days);
         }
     }
 }
