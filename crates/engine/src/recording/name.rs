@@ -76,7 +76,8 @@ fn time(text: &str) -> Option<i64> {
     };
     let seconds = i64::from(hour * 3_600 + minute * 60 + second);
     let valid = hour < 24 && minute < 60 && second < 60;
-    valid.then_some((date.to_days() * 86_400 + seconds) * 1_000 + i64::from(number(14, 17)?))
+    let days = date.days().filter(|_| valid)?;
+    Some((days * 86_400 + seconds) * 1_000 + i64::from(number(14, 17)?))
 }
 
 #[cfg(test)]
