@@ -1,7 +1,7 @@
 //! What happened, in words and numbers: alerts, sources that came and went, spikes, gaps.
 
 use retop_model::family::{alert, source};
-use retop_model::{FamilyId, Key, Snapshot};
+use retop_model::{FamilyId, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::history::{Channel, Spike};
@@ -202,9 +202,4 @@ fn gap(last: &Snapshot, now: &Snapshot, interval_ms: u64) -> Option<Event> {
     let why = if slept { "the machine slept" } else { "no samples were taken" };
     let message = format!("{why}: nothing is known of {seconds:.0} s");
     Some(Event { value: Some(seconds), ..Event::new(after.wall_ms, EventKind::Gap, message) })
-}
-
-/// The key of a source's row, so that one can be looked for by name.
-pub(super) fn source_key(name: &str) -> Key {
-    Key::named(name.as_bytes())
 }

@@ -300,6 +300,11 @@ impl Scan {
         Ok(Some(Found { offset, head, payload, sound: head.fits(payload) }))
     }
 
+    /// Where it stopped, if that is before the end.
+    pub fn unread(&self) -> Option<u64> {
+        (self.at < self.end).then_some(self.at)
+    }
+
     fn place(&self) -> usize {
         usize::try_from(self.at - self.window_at).unwrap_or(usize::MAX)
     }

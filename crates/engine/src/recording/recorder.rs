@@ -4,9 +4,9 @@ use std::fmt::{self, Display, Formatter};
 use std::io;
 use std::time::Duration;
 
-use retop_model::family::host;
+use retop_model::family::{host, source};
 use retop_model::human::Size;
-use retop_model::{Snapshot, Stamp};
+use retop_model::{Key, RawTable, Snapshot, Stamp};
 
 use crate::export::Arguments;
 use crate::history::{Channel, Encoder, FrameKind, Schema, Spikes};
@@ -119,6 +119,25 @@ pub struct State {
     pub bytes: u64,
     /// Samples that could not be written.
     pub lost: u64,
+}
+
+/// The name under which a recorder stands among the sources.
+const SOURCE: &str = "recording";
+
+impl State {
+    /// Adds a row to a table of sources: it works, or it is paused and why.
+    pub(crate) fn write(&self, table: &mut RawTable) {
+        let state = if self.paused.is_some() { source::FAILING } else { source::WORKS };
+        let mut row = table.push(Key::named(SOURCE.as_bytes()));
+        row.text(source::source, SOURCE)
+            .set(source::state, state)
+            .set(source::reads, self.frames + self.lost)
+            .set(source::errors, self.lost);
+        if let Some(why) = &self.paused {
+            row.text(source::reason, format!("recording paused: {why}"));
+            row.text(source::hint, "it goes on by itself once there is room");
+        }
+    }
 }
 
 /// Writes moments into the segments of a folder.

@@ -376,7 +376,10 @@ struct Frames<'a> {
 
 struct Open {
     segment: Arc<Segment>,
+    /// Of the key interval before `next_key`: damage in one says nothing of where the next begins,
+    /// and the index does.
     scan: Scan,
+    next_key: usize,
     decoder: Option<(u64, Decoder)>,
     stamps: Stamps,
     /// The frames since the last key frame can be decoded.
@@ -420,16 +423,13 @@ impl<'a> Frames<'a> {
     fn enter(&self, segment: Arc<Segment>) -> Result<Option<Open>, RecordingError> {
         let index = &segment.index;
         let before = |key: &&super::index::KeyEntry| key.first.wall_ms <= self.from_ms;
-        let key = index.keys.iter().rev().find(before).or(index.keys.first());
-        let last = index.keys.last();
-        let (Some(key), Some(last)) = (key, last) else { return Ok(None) };
         if index.keys.iter().all(|key| key.last.wall_ms < self.from_ms) {
             return Ok(None);
         }
-        // Damage at the end lies behind the last frame that is known to be whole.
-        let scan = segment.scan(key.offset, last.end)?;
+        let next_key = index.keys.iter().rposition(|key| before(&key)).unwrap_or(0);
+        let scan = segment.scan(0, 0)?;
         let (decoder, stamps) = (None, Stamps::default());
-        Ok(Some(Open { segment, scan, decoder, stamps, whole: true }))
+        Ok(Some(Open { segment, scan, next_key, decoder, stamps, whole: false }))
     }
 
     fn moment(&self) -> Option<Snapshot> {
@@ -447,24 +447,33 @@ impl Open {
         let path = &self.segment.path;
         loop {
             let found = self.scan.next().map_err(|error| RecordingError::io(path, &error))?;
-            let Some(found) = found else { return Ok(None) };
+            let Some(found) = found else {
+                if let Some(offset) = self.scan.unread()
+                    && std::mem::replace(&mut self.whole, false)
+                {
+                    return Err(damaged(path, offset));
+                }
+                let keys = &self.segment.index.keys;
+                let Some(key) = keys.get(self.next_key) else { return Ok(None) };
+                self.scan = self.segment.scan(key.offset, key.end)?;
+                self.next_key += 1;
+                self.whole = true;
+                continue;
+            };
             let offset = found.offset;
             if !found.sound {
-                let first = std::mem::replace(&mut self.whole, false);
-                if first {
-                    let what = "the record is damaged; samples up to the next key frame are lost";
-                    return Err(RecordingError::at(path, offset, what));
+                if std::mem::replace(&mut self.whole, false) {
+                    return Err(damaged(path, offset));
                 }
                 continue;
             }
             let kind = match found.head.kind {
-                record::KEY => FrameKind::Key,
+                record::KEY if self.whole => FrameKind::Key,
                 record::DELTA if self.whole => FrameKind::Delta,
                 _ => continue,
             };
             let key = kind == FrameKind::Key;
             if key {
-                self.whole = true;
                 let after = self.segment.index.schemas.partition_point(|&schema| schema < offset);
                 if self.decoder.as_ref().is_none_or(|(known, _)| *known != after as u64) {
                     let mapping = self.segment.mapping(offset)?;
@@ -488,4 +497,9 @@ impl Open {
             }
         }
     }
+}
+
+fn damaged(path: &Path, offset: u64) -> RecordingError {
+    let what = "the record is damaged; samples up to the next key frame are lost";
+    RecordingError::at(path, offset, what)
 }
