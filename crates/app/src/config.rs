@@ -2,11 +2,12 @@
 //! a variable over `config.toml`.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, Item, Value};
 
 use crate::alerts;
+use crate::columns;
 use crate::environment::Environment;
 use crate::options::{self, OPTIONS, Opt, Place};
 use crate::settings::Settings;
@@ -31,6 +32,8 @@ pub enum Origin {
 pub struct Resolved {
     /// The settings.
     pub settings: Settings,
+    /// The config file, there or not; what is kept for the next time goes there.
+    pub file: Option<PathBuf>,
     given: Vec<(String, Origin)>,
 }
 
@@ -96,6 +99,10 @@ impl Resolved {
                 self.settings.alerts.rules = alerts::read(item, &at)?;
                 continue;
             }
+            if key == "columns" {
+                self.settings.screen.columns = columns::read(item, &at)?;
+                continue;
+            }
             let wrong = |why: String| format!("{here}: {key}: {why}");
             let option = options::find(key).or_else(|| opposite(key));
             let option = option.filter(|option| option.place == Place::Config);
@@ -155,6 +162,7 @@ impl Resolved {
             };
             let _ = writeln!(text, "{comment}{} = {}", option.long, value.trim());
         }
+        columns::print(&self.settings.screen.columns, &mut text);
         match self.settings.alerts.rules.as_slice() {
             [] => text.push_str(alerts::EXAMPLE),
             rules => alerts::print(rules, &mut text),
@@ -172,7 +180,9 @@ impl Resolved {
 pub fn load(environment: &Environment, file: Option<&Path>) -> Result<Resolved, String> {
     let mut resolved = Resolved::defaults();
     let usual = environment.config_folder.as_ref().map(|folder| folder.join("config.toml"));
-    if let Some(path) = file.or(usual.as_deref()) {
+    resolved.file = file.map(Path::to_owned).or(usual);
+    if let Some(path) = resolved.file.clone() {
+        let path = path.as_path();
         match std::fs::read_to_string(path) {
             Ok(text) => resolved.read_file(&path.display().to_string(), &text)?,
             Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => {}

@@ -7,6 +7,8 @@ use std::time::Duration;
 use retop_engine::export::{Arguments, Limit};
 use retop_model::alert::UserRule;
 
+use crate::tui::table::set::Set;
+
 /// Everything that a user can set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
@@ -55,6 +57,8 @@ pub struct Screen {
     pub theme: Option<String>,
     /// Whether mouse reports are asked for.
     pub mouse: bool,
+    /// Sets of columns of the config file.
+    pub columns: Vec<Set>,
     /// One row per core.
     pub show_cores: Option<bool>,
     /// How cores are drawn.

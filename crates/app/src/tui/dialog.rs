@@ -2,6 +2,7 @@
 
 use retop_model::Key;
 
+use super::chooser::Chooser;
 use super::edit::Editor;
 use super::filter::Filter;
 
@@ -15,8 +16,10 @@ pub enum Overlay {
     Filter(Editor, Option<Filter>),
     /// What is looked for, and the line where it began.
     Find(Editor, usize),
-    /// The column to sort by.
+    /// The column to sort by: the line under the cursor.
     Sort(usize),
+    /// The columns of the set on the screen.
+    Columns(Chooser),
     /// The signal to send.
     Signal(SignalDialog),
     /// The help, scrolled.
@@ -74,7 +77,7 @@ impl Overlay {
     /// Rows must not move below a dialog; they may below help and a filter being typed.
     #[must_use]
     pub fn holds_rows(&self) -> bool {
-        matches!(self, Overlay::Signal(_) | Overlay::Sort(_))
+        matches!(self, Overlay::Signal(_) | Overlay::Sort(_) | Overlay::Columns(_))
     }
 
     /// The line being typed.
@@ -85,14 +88,18 @@ impl Overlay {
         }
     }
 
-    /// Moves the cursor of a list; its end is minded when it is drawn or taken.
-    pub fn step(&mut self, by: isize) {
-        let (at, last) = match self {
-            Overlay::Sort(at) => (at, super::table::column::MOST - 1),
-            Overlay::Signal(dialog) => (&mut dialog.at, SIGNALS.len() - 1),
-            Overlay::Help(at) => (at, super::panel::help::LINES),
+    /// Moves the cursor of a list, which has so many lines if it is one of the table's.
+    pub fn step(&mut self, by: isize, lines: usize) {
+        let (at, lines) = match self {
+            Overlay::Sort(at) => (at, lines),
+            Overlay::Columns(chooser) => {
+                let lines = chooser.lines.len();
+                (&mut chooser.at, lines)
+            }
+            Overlay::Signal(dialog) => (&mut dialog.at, SIGNALS.len()),
+            Overlay::Help(at) => (at, super::panel::help::lines()),
             _ => return,
         };
-        *at = at.saturating_add_signed(by).min(last);
+        *at = at.saturating_add_signed(by).min(lines.saturating_sub(1));
     }
 }

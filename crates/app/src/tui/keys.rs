@@ -17,6 +17,8 @@ pub enum Mode {
     Line,
     /// The help screen.
     Help,
+    /// The columns of a set; what is not bound there is bound as in a menu.
+    Columns,
 }
 
 macro_rules! actions {
@@ -100,6 +102,7 @@ actions! {
         Base "table.base" [c('%')] "Count CPU% of one core, or of the whole machine",
         SetNext "columns.next" [k(Tab)] "Next set of columns",
         SetBack "columns.back" [k(BackTab)] "Previous set of columns",
+        Columns "columns.choose" [c('o')] "Choose the columns of the set and their order",
         More "interval.longer" [c('+')] "List: longer between samples. Tree: unfold",
         Less "interval.shorter" [c('-')] "List: shorter between samples. Tree: fold",
         FoldAll "tree.fold_all" [c('*')] "Fold or unfold the whole tree",
@@ -150,6 +153,12 @@ actions! {
         Oldest "rewind.oldest" [k(Home)] "To the oldest sample" => "Oldest",
         Leave "rewind.leave" [k(End), c('r'), k(Esc)] "Back to what is now" => "Live",
     }
+    Columns {
+        ColumnShow "columns.show" [c(' ')] "Show or hide the column" => "Show/hide",
+        ColumnLeft "columns.left" [c('<'), Key::shift(Up), f(7)] "Move it to the left" => "Left",
+        ColumnRight "columns.right" [c('>'), Key::shift(Down), f(8)] "Move it to the right" => "Right",
+        ColumnSave "columns.save" [c('s')] "Take them and keep them in config.toml" => "Save",
+    }
     Menu {
         MenuUp "menu.up" [k(Up), c('k')] "Up" => "Up",
         MenuDown "menu.down" [k(Down), c('j')] "Down" => "Down",
@@ -194,6 +203,7 @@ pub fn action(mode: Mode, key: Key) -> Option<Action> {
     let bound = |key: Key| {
         bound_in(mode, key).or_else(|| match mode {
             Mode::Rewind => bound_in(Mode::Live, key),
+            Mode::Columns => bound_in(Mode::Menu, key),
             _ => None,
         })
     };
@@ -251,7 +261,7 @@ mod tests {
 
     #[test]
     fn every_mode_can_be_left() {
-        for mode in [Mode::Live, Mode::Rewind, Mode::Menu, Mode::Line, Mode::Help] {
+        for mode in [Mode::Live, Mode::Rewind, Mode::Menu, Mode::Columns, Mode::Line, Mode::Help] {
             assert!(action(mode, Key::ctrl('c')).is_some(), "{mode:?}");
             assert!(action(mode, Key::of(Code::Esc)).is_some(), "{mode:?}");
         }

@@ -127,7 +127,8 @@ pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
     if mode == Mode::Live && app.pages.page.is_sheet() {
         x = tabs(app, canvas, x) + 1;
     }
-    for binding in BINDINGS.iter().filter(|binding| binding.mode == mode) {
+    let is_here = |of: Mode| of == mode || mode == Mode::Columns && of == Mode::Menu;
+    for binding in BINDINGS.iter().filter(|binding| is_here(binding.mode)) {
         if mode == Mode::Live && !app.pages.page.takes(binding.action) {
             continue;
         }

@@ -77,6 +77,7 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
     }
     match &app.overlay {
         Overlay::Sort(at) => dialog::sort(app, *at, canvas),
+        Overlay::Columns(chooser) => dialog::columns(app, chooser, canvas),
         Overlay::Signal(signal) => dialog::signal(app, signal, canvas),
         Overlay::Help(at) => help::draw(app, *at, canvas),
         Overlay::None | Overlay::Filter(..) | Overlay::Find(..) => {}
