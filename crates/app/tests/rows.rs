@@ -198,3 +198,43 @@ fn equals_stay_in_the_order_that_they_are_in() {
         assert_eq!(pids(now, &order), wanted);
     }
 }
+
+#[test]
+fn among_equals_the_column_sorted_by_before_decides_then_the_order_so_far() {
+    const MIB: i64 = 1 << 20;
+    let moment = |memory: &[i64]| {
+        let mut table = RawTable::new(FamilyId::Process);
+        for (pid, &bytes) in (1_u64..).zip(memory) {
+            let mut row = table.push(Key(pid, 1));
+            row.set(process::pid, pid).set(process::threads, pid as i64 % 2);
+            if bytes >= 0 {
+                row.set(process::resident_bytes, bytes);
+            }
+        }
+        table.finish(Window { begin_ns: 1, end_ns: 2 });
+        let mut sample = RawSample::new(Stamp::default());
+        sample.put(Arc::new(table));
+        derive(None, Arc::new(sample))
+    };
+    let mut order = Order::default();
+    // Nobody has a rate: memory decides. What is missing comes last, of equals the first.
+    let now = moment(&[5 * MIB, 90 * MIB, -1, 5 * MIB, 7 * MIB]);
+    order.update(&now, &WISH);
+    assert_eq!(pids(&now, &order), [2, 5, 1, 4, 3]);
+    // A few pages more move nobody; a tenth more does.
+    let now = moment(&[5 * MIB, 90 * MIB, -1, 5 * MIB + 4096, 7 * MIB]);
+    order.update(&now, &WISH);
+    assert_eq!(pids(&now, &order), [2, 5, 1, 4, 3]);
+    let now = moment(&[5 * MIB, 90 * MIB, -1, 6 * MIB, 7 * MIB]);
+    order.update(&now, &WISH);
+    assert_eq!(pids(&now, &order), [2, 5, 4, 1, 3]);
+    // Turning the first column round leaves the second as it is.
+    let threads = Col::Number(process::threads);
+    order.update(&now, &Wish { sort: threads, descending: false, ..WISH });
+    assert_eq!(pids(&now, &order), [2, 4, 5, 1, 3]);
+    let mut table = retop::tui::table::Table::default();
+    table.sort_by(Col::PID);
+    assert_eq!((table.sort, table.then, table.descending), (Col::PID, Col::CPU, false));
+    table.sort_by(Col::PID);
+    assert_eq!((table.sort, table.then, table.descending), (Col::PID, Col::CPU, true));
+}
