@@ -32,8 +32,7 @@ fn write(scratch: &Scratch, second: u64) {
     build("hybrid-laptop", scratch.path(), second).expect("a tree");
     let counter = (RANGE - 1 + WATTS * 1_000_000 * second) % RANGE;
     let zone = "sys/devices/virtual/powercap/intel-rapl/intel-rapl:0";
-    let values =
-        [("energy_uj", counter.to_string()), ("max_energy_range_uj", RANGE.to_string())];
+    let values = [("energy_uj", counter.to_string()), ("max_energy_range_uj", RANGE.to_string())];
     for (name, value) in values {
         scratch.tree().file(&format!("{zone}/{name}"), &value).expect("written");
     }

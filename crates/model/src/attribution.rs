@@ -132,9 +132,10 @@ impl Attribution {
                 Some(&account) => account,
                 None => {
                     let start = reading(process::start_seconds);
-                    let is_born = self.shared_us.zip(start).is_some_and(|(shared, start)| {
-                        start >= shared.saturating_sub(TICK_US)
-                    });
+                    let is_born = self
+                        .shared_us
+                        .zip(start)
+                        .is_some_and(|(shared, start)| start >= shared.saturating_sub(TICK_US));
                     let cpu_us = if is_born { 0 } else { cpu_us };
                     Account { key, cpu_us, ..Account::default() }
                 }
@@ -172,9 +173,9 @@ impl Attribution {
             self.names = Some(basis.names(power));
         }
         let window = self.window.replace(power.window());
-        let modes = sample.table(FamilyId::Cpu).map(|table| {
-            cpu::MODES.map(|field| reading(table, 0, field).unwrap_or(0))
-        });
+        let modes = sample
+            .table(FamilyId::Cpu)
+            .map(|table| cpu::MODES.map(|field| reading(table, 0, field).unwrap_or(0)));
         let earlier = std::mem::replace(&mut self.modes, modes);
         let seconds = power.window().seconds_since(window?)?;
         let (mut whole, mut idle) = (0.0, 0.0);

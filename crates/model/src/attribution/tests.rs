@@ -41,8 +41,7 @@ fn power_table(second: u64, rows: &[(&str, &str, Option<i64>)]) -> RawTable {
 fn advance(attribution: &mut Attribution, moment: &Moment<'_>) -> (RawTable, Option<RawTable>) {
     let Moment { second, .. } = *moment;
     let now = second * SECOND;
-    let mut sample =
-        RawSample::new(Stamp { wall_ms: 0, monotonic_ns: now, boottime_ns: now });
+    let mut sample = RawSample::new(Stamp { wall_ms: 0, monotonic_ns: now, boottime_ns: now });
     sample.put(Arc::new(power_table(second, moment.power)));
     let mut table = RawTable::new(FamilyId::Cpu);
     table
@@ -109,15 +108,12 @@ fn energy_goes_to_cpu_time_and_to_being_idle() {
 #[test]
 fn a_read_that_stands_in_two_samples_is_shared_out_once() {
     let mut attribution = Attribution::default();
-    let moment = |second, energy: &'static [_], busy_us, processes: &'static [(u64, u64, i64)]| Moment {
-        second,
-        power: energy,
-        idle_us: 0,
-        busy_us,
-        processes,
+    let moment = |second, energy: &'static [_], busy_us, processes: &'static [(u64, u64, i64)]| {
+        Moment { second, power: energy, idle_us: 0, busy_us, processes }
     };
     advance(&mut attribution, &moment(10, &[("package-0", "powercap", Some(0))], 0, &[(1, 0, 0)]));
-    let second = moment(11, &[("package-0", "powercap", Some(5_000_000))], 1_000_000, &[(1, 0, 1_000_000)]);
+    let second =
+        moment(11, &[("package-0", "powercap", Some(5_000_000))], 1_000_000, &[(1, 0, 1_000_000)]);
     let (table, _) = advance(&mut attribution, &second);
     assert_eq!(of(&table, 1, process::watts), Some(5_000_000));
     // The tick after it: the power lane has not answered again, and its old table stands.
@@ -133,7 +129,8 @@ fn a_read_that_stands_in_two_samples_is_shared_out_once() {
     attribution.advance(&sample, &mut processes, false);
     assert_eq!(of(&processes, 1, process::watts), Some(5_000_000), "what it was is what is known");
     assert_eq!(of(&processes, 1, process::energy_joules), Some(5_000_000));
-    let third = moment(12, &[("package-0", "powercap", Some(9_000_000))], 2_000_000, &[(1, 0, 2_000_000)]);
+    let third =
+        moment(12, &[("package-0", "powercap", Some(9_000_000))], 2_000_000, &[(1, 0, 2_000_000)]);
     let (table, _) = advance(&mut attribution, &third);
     assert_eq!(of(&table, 1, process::energy_joules), Some(9_000_000), "all of the second");
 }
@@ -143,13 +140,25 @@ fn the_best_instrument_is_shared_out() {
     let some = Some(1);
     for (rows, domain, method) in [
         (
-            &[("battery", "battery", some), ("package-0", "powercap", some), ("package-1", "powercap", some)][..],
+            &[
+                ("battery", "battery", some),
+                ("package-0", "powercap", some),
+                ("package-1", "powercap", some),
+            ][..],
             "package-0, package-1",
             "counted",
         ),
-        (&[("package-0", "powercap", None), ("zenergy Esocket0", "hwmon", some)], "zenergy Esocket0", "counted"),
+        (
+            &[("package-0", "powercap", None), ("zenergy Esocket0", "hwmon", some)],
+            "zenergy Esocket0",
+            "counted",
+        ),
         (&[("psys", "powercap", some), ("battery", "battery", some)], "psys", "counted"),
-        (&[("battery", "battery", some), ("package-0 core", "powercap", some)], "battery", "integrated"),
+        (
+            &[("battery", "battery", some), ("package-0 core", "powercap", some)],
+            "battery",
+            "integrated",
+        ),
     ] {
         let moment = Moment { second: 1, power: rows, idle_us: 0, busy_us: 0, processes: &[] };
         let (_, energy) = advance(&mut Attribution::default(), &moment);
@@ -167,12 +176,8 @@ fn the_best_instrument_is_shared_out() {
 #[test]
 fn after_a_sleep_nothing_is_shared_out() {
     let mut attribution = Attribution::default();
-    let moment = |second, energy: &'static [_], busy_us, processes: &'static [(u64, u64, i64)]| Moment {
-        second,
-        power: energy,
-        idle_us: 0,
-        busy_us,
-        processes,
+    let moment = |second, energy: &'static [_], busy_us, processes: &'static [(u64, u64, i64)]| {
+        Moment { second, power: energy, idle_us: 0, busy_us, processes }
     };
     advance(&mut attribution, &moment(10, &[("package-0", "powercap", Some(0))], 0, &[(1, 0, 0)]));
     let now = 11 * SECOND;

@@ -78,7 +78,11 @@ impl Power {
 
     /// Adds RAPL's domains. Those that may not be read stand without numbers. Tells of the first
     /// that may not be, and of the first whose counter told nothing.
-    fn rapl(&mut self, now_ns: u64, table: &mut RawTable) -> (Result<(), Problem>, Option<Problem>) {
+    fn rapl(
+        &mut self,
+        now_ns: u64,
+        table: &mut RawTable,
+    ) -> (Result<(), Problem>, Option<Problem>) {
         let mut result = Ok(());
         let mut silent = None;
         let (mut packages, mut platform) = (0_i64, None);

@@ -250,7 +250,9 @@ fn counters_are_kept_up_with_while_nobody_asks() {
     trial.at(0);
     assert_eq!(trial.source.pulse(), Some(PULSE));
     // 8 kJ in each half minute; the counter goes round once.
-    for (step, energy) in (1..=20).zip((1..).map(|step: u64| 262_143_000_000 + step * 8_000_000_000)) {
+    for (step, energy) in
+        (1..=20).zip((1..).map(|step: u64| 262_143_000_000 + step * 8_000_000_000))
+    {
         zone(tree, "intel-rapl:0", "package-0", &(energy % 262_143_328_850).to_string());
         trial.source.keep_up((1_000 + step * 30) * 1_000_000_000);
     }
