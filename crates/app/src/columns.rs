@@ -12,7 +12,7 @@ use crate::tui::table::set::{self, Set};
 /// What a config file without sets of its own shows of them.
 const EXAMPLE: &str = "
 # Sets of columns, as many as you like. One with the name of a set that comes with retop (main, io,
-# mem, time, ctr) takes its place. Any metric of a process is a column: the names of the filter,
+# mem, time, power, ctr) takes its place. Any metric of a process is a column: the names of the filter,
 # those of `retop metrics`, headings. With @150 it is shown where the table has 150 cells. The
 # command is always the last one.
 #   [columns]

@@ -72,6 +72,8 @@ pub struct Column {
     pub series: Option<Series>,
     /// False keeps it out of the scrape: high cardinality, or of no use as a series.
     pub scraped: bool,
+    /// True if the value is a model's answer and not a reading; shown with `~`.
+    pub estimated: bool,
     /// Whether the values of several entities add up to one of them all; see [`Field::adds`].
     pub adds: Option<bool>,
 }
@@ -126,6 +128,7 @@ impl Column {
             label: "",
             series: None,
             scraped: true,
+            estimated: false,
             adds: None,
         }
     }
@@ -282,10 +285,8 @@ impl Field {
     #[must_use]
     pub fn is_estimated(self) -> bool {
         match self.slot {
-            Slot::Raw(_) => false,
-            Slot::Derived(i) => {
-                self.family.get().derived.get(usize::from(i)).is_some_and(|f| f.estimated)
-            }
+            Slot::Raw(i) => self.family.get().raw[usize::from(i)].estimated,
+            Slot::Derived(i) => self.family.get().derived[usize::from(i)].estimated,
         }
     }
 

@@ -107,6 +107,8 @@ fn heads(app: &App, placed: &[Option<Placed>], canvas: &mut Canvas<'_>) {
             Col::CPU if app.table.whole_machine => "CPU%a",
             col => col.head(),
         };
+        let estimate = placed.col.is_estimated().then(|| short!("{name}~"));
+        let name = estimate.as_deref().unwrap_or(name);
         // The mark takes a cell of the column where its name leaves one, else the blank after it.
         let mark = u16::from(sorted && width(name) < placed.width);
         let end = if placed.col.is_left() {

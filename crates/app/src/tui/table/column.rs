@@ -73,6 +73,7 @@ const SEATS: &[(Col, Option<u16>, u8)] = &[
     (Col::Number(process::written_bytes), None, 2),
     (Col::Number(process::threads), None, 5),
     (Col::TIME, None, 4),
+    (Col::Number(process::watts), None, 9),
     (Col::Text(process::container), Some(14), 1),
     (Col::Text(process::cgroup), Some(28), 2),
 ];
@@ -142,6 +143,12 @@ impl Col {
         }
     }
 
+    /// True if its values are a model's answer: its heading says so with `~`.
+    #[must_use]
+    pub fn is_estimated(self) -> bool {
+        matches!(self, Col::Number(field) if field.is_estimated())
+    }
+
     /// What it says, in a sentence without a full stop.
     #[must_use]
     pub fn help(self) -> &'static str {
@@ -185,12 +192,14 @@ impl Col {
             Form::Count(_) => 4,
             Form::Number(_) | Form::Percent(_) | Form::Size(_) => 5,
             Form::Span(_) => 6,
-            Form::Value(_) => 7,
+            Form::Value(_) => 6,
             Form::Time(_) => 8,
             Form::Text(_) | Form::Command => 12,
         };
         let seat = SEATS.iter().find(|(col, ..)| *col == self);
-        seat.and_then(|(_, cells, _)| *cells).unwrap_or(cells).max(width(self.head()))
+        seat.and_then(|(_, cells, _)| *cells)
+            .unwrap_or(cells)
+            .max(width(self.head()) + u16::from(self.is_estimated()))
     }
 
     fn leaves(self) -> u8 {
@@ -294,7 +303,8 @@ mod tests {
             assert_eq!(Col::named(col.name()), Some(col), "{}", col.name());
             assert_eq!(Col::named(&col.name().to_uppercase()), Some(col), "{}", col.name());
             assert!(!col.head().is_empty() && !col.help().is_empty(), "{}", col.name());
-            assert!(width(col.head()) <= col.width(5), "{}", col.head());
+            let head = width(col.head()) + u16::from(col.is_estimated());
+            assert!(head <= col.width(5), "{}", col.head());
         }
         for (name, wanted) in [
             ("RES", Some(Col::RESIDENT)),

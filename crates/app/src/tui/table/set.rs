@@ -25,7 +25,7 @@ pub struct Set {
 }
 
 /// The sets that come with retop, written as `config.toml` has them.
-const BUILTIN: [(&str, &str); 5] = [
+const BUILTIN: [(&str, &str); 6] = [
     (
         "Main",
         "pid user state nice@150 cpu mem rss shared_bytes@170 vsz@190 rd wr thr time@100 age@180 \
@@ -46,6 +46,7 @@ const BUILTIN: [(&str, &str); 5] = [
         "pid ppid user state prio nice cpu user_ratio system_ratio time age thr \
          switches_per_second last_cpu cmd",
     ),
+    ("Power", "pid user state cpu watts energy_joules user_ratio system_ratio time age cmd"),
     ("Ctr", "pid user state cpu mem rss rd wr ctr cgroup cmd"),
 ];
 
@@ -197,7 +198,10 @@ mod tests {
             all(&[Set::read("io", ["cpu"]).expect("valid"), Set::read("x", []).expect("valid")]);
         let names: Vec<(&str, usize)> =
             sets.iter().map(|set| (set.name.as_str(), set.seats.len())).collect();
-        assert_eq!(names[1..], [("IO", 2), ("Mem", 15), ("Time", 15), ("Ctr", 11), ("x", 1)]);
+        assert_eq!(
+            names[1..],
+            [("IO", 2), ("Mem", 15), ("Time", 15), ("Power", 11), ("Ctr", 11), ("x", 1)]
+        );
     }
 
     #[test]
