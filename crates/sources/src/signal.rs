@@ -40,9 +40,7 @@ impl From<std::io::Error> for SignalError {
 
 /// Sends a signal to the process with this key (pid and start time) on this very machine.
 ///
-/// The order is what makes it safe: a pidfd is opened first and holds on to whatever process has
-/// the number *then*; only if that one's start time is the key's is the signal sent, through the
-/// pidfd. A number that changes hands in between cannot be hit.
+/// It goes through a pidfd: a number that changes hands in between cannot be hit.
 ///
 /// # Errors
 ///
@@ -53,32 +51,7 @@ pub fn send_signal(key: Key, signal: i32) -> Result<(), SignalError> {
 
 #[cfg(target_os = "linux")]
 fn send(key: Key, signal: i32) -> Result<(), SignalError> {
-    use std::io::Error;
-    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-
-    let pid = i32::try_from(key.0).map_err(|_| SignalError::Gone)?;
-    // SAFETY: pidfd_open takes integers only.
-    let file = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    if file < 0 {
-        return Err(Error::last_os_error().into());
-    }
-    let file = i32::try_from(file).map_err(|_| SignalError::Gone)?;
-    // SAFETY: the call above just gave us this descriptor; nobody else has it.
-    let file = unsafe { OwnedFd::from_raw_fd(file) };
-    if crate::linux::start_ticks(pid)? != key.1 {
-        return Err(SignalError::Gone);
-    }
-    // SAFETY: the descriptor is open; a null siginfo asks for the kernel's default.
-    let status = unsafe {
-        libc::syscall(
-            libc::SYS_pidfd_send_signal,
-            file.as_raw_fd(),
-            signal,
-            std::ptr::null::<libc::siginfo_t>(),
-            0,
-        )
-    };
-    if status == 0 { Ok(()) } else { Err(Error::last_os_error().into()) }
+    Ok(crate::linux::Pinned::open(key)?.send(signal)?)
 }
 
 #[cfg(not(target_os = "linux"))]
