@@ -17,7 +17,7 @@ pub use monitor::{INTERVALS, Monitor, OnSample, Settings};
 pub use own::Own;
 pub use retop_sources::{
     Affinity, CpuSet, Demand, IO_LEVELS, IoPriority, Machine, MachineError, ProcessDemand, Roots,
-    Rows, ScheduleError, SignalError, affinity, io_priority, local_offset_seconds, open,
-    send_signal, set_affinity, set_io_priority, step_nice,
+    Rows, ScheduleError, SignalError, SignalName, affinity, io_priority, local_offset_seconds,
+    open, send_signal, set_affinity, set_io_priority, signals, step_nice,
 };
 pub use tick::Ticker;

@@ -25,7 +25,7 @@ pub use schedule::{
     Affinity, CpuSet, IO_LEVELS, IoPriority, ScheduleError, affinity, io_priority, set_affinity,
     set_io_priority, step_nice,
 };
-pub use signal::{SignalError, send_signal};
+pub use signal::{SignalError, SignalName, send_signal, signals};
 pub use sim::names as simulations;
 pub use source::{Pace, Problem, Read, Report, Source};
 

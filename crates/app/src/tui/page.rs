@@ -115,9 +115,9 @@ impl Page {
             Details => self == Page::Groups,
             CoreView => self == Page::Cpu,
             Find | FindNext | Filter | Tree | SortMenu | SortLeft | SortRight | SortCpu
-            | SortMemory | SortTime | SortPid | SortNext | SortInvert | Signal | Tag | Untag
-            | Follow | Hold | Kernel | Command | Base | SetNext | SetBack | FoldAll | Layout
-            | Left | Right => false,
+            | SortMemory | SortTime | SortPid | SortNext | SortInvert | Signal | NiceLower
+            | NiceHigher | IoPriority | Affinity | Tag | Untag | Follow | Hold | Kernel
+            | Command | Base | SetNext | SetBack | FoldAll | Layout | Left | Right => false,
             _ => true,
         }
     }
