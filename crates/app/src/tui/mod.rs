@@ -11,10 +11,12 @@ pub mod edit;
 pub mod filter;
 pub mod history;
 pub mod input;
+pub mod keymap;
 pub mod keys;
 pub mod layout;
 pub mod page;
 pub mod panel;
+pub mod preset;
 pub mod render;
 pub mod rewind;
 pub mod table;
@@ -33,6 +35,7 @@ use retop_model::{Clock, Snapshot};
 use self::app::{App, CoreView, Effect};
 pub use self::control::{Control, Targets};
 use self::input::{Decoder, Event};
+use self::keymap::Keymap;
 use self::layout::Choice;
 use self::render::{Depth, Glyphs, Screen};
 use self::terminal::Terminal;
@@ -86,6 +89,8 @@ pub struct Options {
     pub core_view: CoreView,
     /// The layout.
     pub layout: Choice,
+    /// The keys.
+    pub keys: Keymap,
     /// Seconds east of Greenwich at a moment in seconds since 1970.
     pub offset_seconds: fn(i64) -> i32,
 }
@@ -101,6 +106,7 @@ impl Default for Options {
             filter: None,
             core_view: CoreView::Auto,
             layout: Choice::Auto,
+            keys: Keymap::default(),
             offset_seconds: |_| 0,
         }
     }
