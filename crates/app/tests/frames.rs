@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use retop::tui::app::App;
 use retop::tui::input::{Code, Event, Key};
 use retop::tui::render::{Depth, Screen, Sink};
-use retop::tui::{Options, Signals, panel};
+use retop::tui::{Control, Options, panel};
 use retop_engine::history::History;
 use retop_model::Snapshot;
 
@@ -61,7 +61,7 @@ impl Sink for Meter {
 
 struct Deaf;
 
-impl Signals for Deaf {
+impl Control for Deaf {
     fn send(&self, _: retop_model::Key, _: i32) -> Result<(), String> {
         Ok(())
     }
