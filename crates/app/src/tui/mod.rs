@@ -7,6 +7,7 @@ pub mod app;
 mod demand;
 pub mod dialog;
 pub mod edit;
+pub mod events;
 pub mod filter;
 pub mod history;
 pub mod input;
