@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use retop::tui::app::App;
 use retop::tui::input::{Code, Event, Key};
 use retop::tui::render::{Depth, Screen, Sink};
-use retop::tui::{Options, Signals, panel};
+use retop::tui::{Control, Options, panel};
 use retop_engine::history::History;
 use retop_model::Snapshot;
 
@@ -61,7 +61,7 @@ impl Sink for Meter {
 
 struct Deaf;
 
-impl Signals for Deaf {
+impl Control for Deaf {
     fn send(&self, _: retop_model::Key, _: i32) -> Result<(), String> {
         Ok(())
     }
@@ -250,7 +250,7 @@ fn the_page_of_events_rests_between_events() {
             let mut watch = Watch::new(scene, size);
             let history = Arc::new(Mutex::new(History::new(16 << 20).expect("an encoder")));
             watch.app.record = Some(Arc::clone(&history));
-            let mut tick = |watch: &mut Watch| {
+            let tick = |watch: &mut Watch| {
                 let cost = watch.tick();
                 let newest = watch.app.newest.as_ref().expect("a moment");
                 history.lock().expect("no reader failed").push(newest).expect("encoded");
