@@ -352,7 +352,9 @@ mod tests {
     fn help_names_every_option_and_says_what_has_no_effect() {
         let args = ["retop", "--help"].map(OsString::from);
         let Parsed::Text(help) = parse(args, &Environment::default()) else { panic!("no help") };
-        for option in OPTIONS.iter().filter(|option| option.scope == Scope::All || option.scope.is_main()) {
+        for option in
+            OPTIONS.iter().filter(|option| option.scope == Scope::All || option.scope.is_main())
+        {
             assert!(help.contains(&format!("--{}", option.long)), "{}", option.long);
         }
         let unused = OPTIONS.iter().filter(|option| !option.used).count();

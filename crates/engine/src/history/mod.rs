@@ -29,6 +29,7 @@ mod decode;
 mod encode;
 mod interval;
 mod log;
+mod past;
 mod ring;
 pub(crate) mod schema;
 mod series;
@@ -39,6 +40,7 @@ mod zstd;
 
 pub use codec::{Decoder, Encoder, FrameKind, KEY_INTERVAL};
 pub use log::{Entry, Log, Told, What};
+pub use past::Past;
 pub use ring::History;
 pub use schema::{ColumnSchema, FamilySchema, Kind, Schema};
 pub use series::{Band, Buckets, Series, WATCH_LIMIT};

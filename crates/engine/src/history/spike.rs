@@ -146,6 +146,12 @@ impl Default for Spikes {
 }
 
 impl Spikes {
+    /// Those that were found earlier.
+    pub(crate) fn restored(found: Vec<Spike>) -> Spikes {
+        let excess = found.len().saturating_sub(MOST);
+        Spikes { found: found.into_iter().skip(excess).collect(), ..Spikes::default() }
+    }
+
     /// Looks at the newest sample.
     pub fn push(&mut self, number: u64, moment: &Snapshot) {
         let stamp = moment.stamp();
