@@ -10,6 +10,7 @@ pub mod run;
 pub mod settings;
 pub mod tui;
 pub mod value;
+pub mod when;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

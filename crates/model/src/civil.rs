@@ -47,6 +47,19 @@ impl Date {
             day: small(day),
         }
     }
+
+    /// Days from 1970-01-01 to the date; `None` if no calendar has it, such as 31 April.
+    #[must_use]
+    pub fn days(self) -> Option<i64> {
+        let (month, day) = (i64::from(self.month), i64::from(self.day));
+        let march_month = (month + 9) % 12;
+        let year = self.year.checked_sub(i64::from(month <= 2))?;
+        let (era, year) = (year.div_euclid(400), year.rem_euclid(400));
+        let day_of_year = (153 * march_month + 2) / 5 + day - 1;
+        let days = 365 * year + year / 4 - year / 100 + day_of_year;
+        let days = era.checked_mul(146_097)?.checked_add(days)?.checked_sub(719_468)?;
+        (Date::from_days(days) == self).then_some(days)
+    }
 }
 
 impl Display for Rfc3339 {
@@ -104,6 +117,14 @@ mod tests {
                 Date { year: today.year + 1, month: 1, day: 1 }
             };
             prop_assert_eq!(tomorrow, expected);
+            prop_assert_eq!((today.days(), tomorrow.days()), (Some(days), Some(days + 1)));
+        }
+
+        #[test]
+        fn a_date_of_no_calendar_is_none(year: i64, month: u8, day: u8) {
+            if let Some(days) = (Date { year, month, day }).days() {
+                prop_assert_eq!(Date::from_days(days), Date { year, month, day });
+            }
         }
     }
 }

@@ -9,12 +9,13 @@ use retop_model::human::Size;
 use retop_model::metric::Slot;
 use retop_model::{FamilyId, Field, Key, Row, Snapshot, Stamp};
 
-use super::dialog::{Overlay, SIGNALS, SignalDialog};
+use super::dialog::Overlay;
 use super::edit::Editor;
 use super::filter::Filter;
 use super::history::History;
 use super::input::{Code, Event, Key as Press};
-use super::keys::{self, Action, Mode};
+use super::keymap::Keymap;
+use super::keys::{Action, Mode};
 use super::layout::{self, Areas, Choice, Shape};
 use super::page::{Page, Pages};
 use super::panel;
@@ -23,7 +24,7 @@ use super::rewind::Rewind;
 use super::table::Table;
 use super::table::column::{Col, Form};
 use super::theme::Theme;
-use super::{Options, Signals};
+use super::{Control, Options};
 use crate::short;
 
 /// How cores are drawn.
@@ -128,6 +129,10 @@ pub struct App {
     pub choice: Choice,
     /// The header is shown.
     pub header: bool,
+    /// Which keys do what.
+    pub keys: Keymap,
+    /// The first letter of a key of two, until the second comes.
+    pub prefix: Option<char>,
     /// Something to tell.
     pub message: Option<Message>,
     /// Where everything stands, as of the last layout.
@@ -163,6 +168,8 @@ impl App {
             core_view: options.core_view,
             choice: options.layout,
             header: true,
+            keys: options.keys.clone(),
+            prefix: None,
             message: None,
             areas: Areas::default(),
         }
@@ -232,30 +239,55 @@ impl App {
         match self.overlay {
             Overlay::None if self.rewind.is_some() => Mode::Rewind,
             Overlay::None => Mode::Live,
-            Overlay::Sort(_) | Overlay::Signal(_) => Mode::Menu,
+            Overlay::Sort(_) | Overlay::Signal(_) | Overlay::Io(_) => Mode::Menu,
+            Overlay::Cpus(_) => Mode::Checks,
             Overlay::Filter(..) | Overlay::Find(..) => Mode::Line,
             Overlay::Help(_) => Mode::Help,
         }
     }
 
     /// Takes an event; `None` if it changed nothing.
-    pub fn event(&mut self, event: Event, signals: &dyn Signals) -> Option<Effect> {
+    pub fn event(&mut self, event: Event, control: &dyn Control) -> Option<Effect> {
         let press = match event {
             Event::Key(press) => press,
             Event::Pasted(c) => return self.type_in(c),
         };
         let mode = self.mode();
+        let press = match (self.prefix.take(), press) {
+            (Some(first), Press { code: Code::Char(c), ctrl: false, alt: false, .. }) => {
+                Press::of(Code::Pair(first, c))
+            }
+            _ => press,
+        };
         let takes = |action: &Action| mode != Mode::Live || self.pages.page.takes(*action);
-        match keys::action(mode, press).filter(takes) {
+        match self.keys.action(mode, press).filter(takes) {
             Some(action) => {
                 self.message = None;
-                Some(self.act(action, signals))
+                let effect = self.act(action, control);
+                match press.code {
+                    Code::Char(digit) if action == Action::FindPid => self.type_in(digit),
+                    _ => Some(effect),
+                }
             }
+            None if self.keys.is_prefix(mode, press) => {
+                self.message = None;
+                if let Code::Char(first) = press.code {
+                    self.prefix = Some(first);
+                }
+                Some(Effect::Draw)
+            }
+            // The second letter meant nothing: what waits for it no longer does.
+            None if matches!(press.code, Code::Pair(..)) => Some(Effect::Draw),
             None => match press {
                 Press { code: Code::Char(c), ctrl: false, alt: false, .. }
                     if mode == Mode::Line =>
                 {
                     self.type_in(c)
+                }
+                Press { code: Code::Char(c), ctrl: false, alt: false, .. }
+                    if self.overlay.digit(c) =>
+                {
+                    Some(Effect::Draw)
                 }
                 _ => None,
             },
@@ -301,8 +333,12 @@ impl App {
         let cursor = self.table.cursor;
         let from = if back { cursor + count - 1 } else { cursor + 1 } % count;
         if !self.go_to_match(from, back) {
-            let what = self.search.as_ref().map_or("nothing to find: press F3", |_| "no match");
-            self.say(what.to_owned());
+            let text = match (&self.search, self.keys.keys(Action::Find).first()) {
+                (None, Some(key)) => format!("nothing to find yet: press {key}"),
+                (None, None) => "nothing to find yet".to_owned(),
+                (Some(_), _) => "no match".to_owned(),
+            };
+            self.say(text);
         }
     }
 
@@ -310,7 +346,7 @@ impl App {
         self.message = Some(Message { text, wrong: false });
     }
 
-    fn act(&mut self, action: Action, signals: &dyn Signals) -> Effect {
+    fn act(&mut self, action: Action, control: &dyn Control) -> Effect {
         use Action::*;
         match action {
             Quit => return Effect::Quit,
@@ -322,17 +358,27 @@ impl App {
                 self.say(format!("a sample each {}", &*super::units::interval(self.interval)));
                 return Effect::Interval(self.interval);
             }
-            Signal => self.open_signals(),
-            MenuAccept => self.accept(signals),
+            Signal | NiceLower | NiceHigher | IoPriority | Affinity => {
+                self.control(action, control);
+            }
+            MenuAccept | CheckAccept => self.accept(control),
             Up | Down | PageUp | PageDown | Home | End | ScrollUp | ScrollDown | Left | Right => {
                 self.travel(action);
             }
-            MenuUp | MenuDown | MenuPageUp | MenuPageDown => self.overlay.step(match action {
-                MenuUp => -1,
-                MenuDown => 1,
-                MenuPageUp => isize::MIN / 2,
+            MenuUp | MenuDown | MenuPageUp | MenuPageDown | CheckUp | CheckDown | CheckPageUp
+            | CheckPageDown => self.overlay.step(match action {
+                MenuUp | CheckUp => -1,
+                MenuDown | CheckDown => 1,
+                MenuPageUp | CheckPageUp => isize::MIN / 2,
                 _ => isize::MAX / 2,
             }),
+            CheckLeft => self.overlay.step_beside(-1),
+            CheckRight => self.overlay.step_beside(1),
+            CheckToggle | CheckAll => {
+                if let Overlay::Cpus(dialog) = &mut self.overlay {
+                    if action == CheckAll { dialog.toggle_all() } else { dialog.toggle() }
+                }
+            }
             HelpUp | HelpDown | HelpPageUp | HelpPageDown | HelpHome | HelpEnd => {
                 let page = isize::from(self.areas.message.bottom() as i16 / 2).max(1);
                 self.overlay.step(match action {
@@ -344,7 +390,7 @@ impl App {
                     _ => isize::MAX / 2,
                 });
             }
-            MenuClose | HelpClose => self.overlay = Overlay::None,
+            MenuClose | CheckClose | HelpClose => self.overlay = Overlay::None,
             LineAccept | LineDrop | LineBackspace | LineDelete | LineWord | LineClear
             | LineLeft | LineRight | LineHome | LineEnd | LineNext | LineBack => self.edit(action),
             Rewind | Mark | Back | Forward | BackTen | ForwardTen | BackScreen | ForwardScreen
@@ -365,8 +411,11 @@ impl App {
                 let before = self.table.filter.clone();
                 self.overlay = Overlay::Filter(Editor::new(text), before);
             }
-            Find => self.overlay = Overlay::Find(Editor::new(""), self.table.cursor),
+            Find | FindPid => {
+                self.overlay = Overlay::Find(Editor::new(""), self.table.cursor);
+            }
             FindNext => self.find_next(false),
+            FindBack => self.find_next(true),
             SortMenu => {
                 let columns = self.table.set.columns();
                 let at = columns.iter().position(|&col| col == self.table.sort).unwrap_or(0);
@@ -399,8 +448,12 @@ impl App {
             }
             Hold => {
                 self.table.hold = !self.table.hold;
-                let on = self.table.hold;
-                self.say(if on { "rows are held; f lets them go" } else { "rows move" }.to_owned());
+                let text = match (self.table.hold, self.keys.keys(Hold).first()) {
+                    (true, Some(key)) => format!("rows are held; {key} lets them go"),
+                    (true, None) => "rows are held".to_owned(),
+                    (false, _) => "rows move".to_owned(),
+                };
+                self.say(text);
             }
             Kernel => self.table.kernel = !self.table.kernel,
             Command => self.table.full_commands = !self.table.full_commands,
@@ -575,52 +628,14 @@ impl App {
         self.sort();
     }
 
-    fn open_signals(&mut self) {
-        let Some(now) = &self.now else { return };
-        let tagged = !self.table.tagged.is_empty();
-        let targets = if tagged {
-            self.table.tagged.clone()
-        } else {
-            self.table.selected().into_iter().collect()
-        };
-        let name = |key: &Key| {
-            let row = now.find(FamilyId::Process, *key);
-            row.map_or_else(String::new, |row| row.shown(process::name).to_owned())
-        };
-        let Some(first) = targets.first() else { return };
-        let title = if targets.len() == 1 {
-            format!("{} {}", first.0, name(first))
-        } else {
-            format!("{} tagged processes", targets.len())
-        };
-        self.overlay = Overlay::Signal(SignalDialog::new(targets, title));
-    }
-
-    fn accept(&mut self, signals: &dyn Signals) {
+    fn accept(&mut self, control: &dyn Control) {
         match std::mem::replace(&mut self.overlay, Overlay::None) {
             Overlay::Sort(at) => {
                 if let Some(&col) = self.table.set.columns().get(at) {
                     self.sort_by(col);
                 }
             }
-            Overlay::Signal(dialog) => {
-                let (number, name) = SIGNALS[dialog.at.min(SIGNALS.len() - 1)];
-                let mut failed = None;
-                for &key in &dialog.targets {
-                    if let Err(reason) = signals.send(key, number) {
-                        failed = Some(format!("{}: {reason}", key.0));
-                    }
-                }
-                self.message = Some(match failed {
-                    Some(text) => Message { text, wrong: true },
-                    None => Message {
-                        text: format!("SIG{name} sent to {}", dialog.title),
-                        wrong: false,
-                    },
-                });
-                self.table.tagged.clear();
-            }
-            _ => {}
+            overlay => self.accept_control(&overlay, control),
         }
         self.sort();
     }

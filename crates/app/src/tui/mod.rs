@@ -4,16 +4,19 @@
 //! changed. Everything it needs of the world is an argument.
 
 pub mod app;
+mod control;
 mod demand;
 pub mod dialog;
 pub mod edit;
 pub mod filter;
 pub mod history;
 pub mod input;
+pub mod keymap;
 pub mod keys;
 pub mod layout;
 pub mod page;
 pub mod panel;
+pub mod preset;
 pub mod render;
 pub mod rewind;
 pub mod table;
@@ -27,10 +30,12 @@ use std::time::Duration;
 
 use retop_engine::history::History;
 use retop_engine::{Demand, Monitor};
-use retop_model::{Clock, Key, Snapshot};
+use retop_model::{Clock, Snapshot};
 
 use self::app::{App, CoreView, Effect};
+pub use self::control::{Control, Targets};
 use self::input::{Decoder, Event};
+use self::keymap::Keymap;
 use self::layout::Choice;
 use self::render::{Depth, Glyphs, Screen};
 use self::terminal::Terminal;
@@ -65,16 +70,6 @@ impl Feed for Monitor {
     }
 }
 
-/// Who sends signals.
-pub trait Signals {
-    /// Sends a signal to that very process, never to another that took over its number.
-    ///
-    /// # Errors
-    ///
-    /// Why it was not sent, for people.
-    fn send(&self, key: Key, signal: i32) -> Result<(), String>;
-}
-
 /// How the screen begins.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -94,6 +89,8 @@ pub struct Options {
     pub core_view: CoreView,
     /// The layout.
     pub layout: Choice,
+    /// The keys.
+    pub keys: Keymap,
     /// Seconds east of Greenwich at a moment in seconds since 1970.
     pub offset_seconds: fn(i64) -> i32,
 }
@@ -109,6 +106,7 @@ impl Default for Options {
             filter: None,
             core_view: CoreView::Auto,
             layout: Choice::Auto,
+            keys: Keymap::default(),
             offset_seconds: |_| 0,
         }
     }
@@ -130,7 +128,7 @@ pub fn run(
     terminal: &mut Terminal,
     feed: &impl Feed,
     options: &Options,
-    signals: &dyn Signals,
+    control: &dyn Control,
     clock: &dyn Clock,
 ) -> std::io::Result<()> {
     let mut app = App::new(options);
@@ -199,7 +197,7 @@ pub fn run(
         }
         let mut effects = Effects::default();
         let mut take = |event: Event| {
-            if let Some(effect) = app.event(event, signals) {
+            if let Some(effect) = app.event(event, control) {
                 effects.note(effect);
             }
         };
