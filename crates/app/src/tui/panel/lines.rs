@@ -142,7 +142,8 @@ pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
     if mode == Mode::Live && app.pages.page.is_sheet() {
         x = tabs(app, canvas, x) + 1;
     }
-    for (binding, keys) in app.keys.mode(mode) {
+    let more = app.keys.mode(Mode::Menu).filter(|_| mode.base() == Some(Mode::Menu));
+    for (binding, keys) in app.keys.mode(mode).chain(more) {
         if mode == Mode::Live && !app.pages.page.takes(binding.action) {
             continue;
         }
