@@ -21,10 +21,10 @@ pub struct Event {
     pub wall_ms: i64,
     /// What kind of thing.
     pub kind: EventKind,
-    /// The sample that shows it, counted from the first of its segment; `None` if that is in
-    /// another one.
+    /// The sample that shows it, counted from the first of its segment; below 0 if it is one of an
+    /// earlier segment, `None` if it was never written.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub frame: Option<u64>,
+    pub frame: Option<i64>,
     /// When, by the monotonic clock.
     pub monotonic_ns: u64,
     /// When, by the clock that runs on during sleep.

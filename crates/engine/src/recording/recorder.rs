@@ -164,7 +164,7 @@ pub struct Recorder {
     log: Log,
     /// Samples so far, those that were lost too.
     pushed: u64,
-    /// Number and place in the segment of the newest samples in it.
+    /// Number and place among those written of the newest samples.
     places: VecDeque<(u64, u64)>,
     begun: bool,
     /// What happened and is not written yet, with the number of the sample that shows it.
@@ -352,7 +352,7 @@ impl Recorder {
             return Err(io::Error::other("a sample larger than 64 MiB"));
         }
         segment.frame(kind, moment, stamps, &self.buffer)?;
-        self.places.push_back((self.pushed - 1, segment.frames() - 1));
+        self.places.push_back((self.pushed - 1, self.state.frames));
         if self.places.len() > PLACES {
             self.places.pop_front();
         }
@@ -364,12 +364,15 @@ impl Recorder {
     fn write_events(&mut self, kind: FrameKind) -> io::Result<()> {
         let Some(segment) = &mut self.segment else { return Ok(()) };
         let before = segment.bytes;
+        // The present sample is the segment's newest, and has been counted.
+        let first = self.state.frames.saturating_sub(segment.frames());
         let alarm = self.pending.iter().any(|(_, event)| event.kind == EventKind::AlertFired);
         let mut written = 0;
         let mut result = Ok(());
         for (number, event) in &mut self.pending {
             let place = self.places.iter().rev().find(|(known, _)| known == number);
-            event.frame = place.map(|(_, frame)| *frame);
+            let from = |written: u64| i64::try_from(written).unwrap_or(i64::MAX);
+            event.frame = place.map(|(_, place)| from(*place) - from(first));
             result = segment.event(event);
             if result.is_err() {
                 break;
@@ -444,7 +447,6 @@ impl Recorder {
         }
         self.notes.push(Note::Opened(name.to_string()));
         self.segment = Some(segment);
-        self.places.clear();
         Ok(())
     }
 

@@ -88,16 +88,16 @@ impl Replay {
     fn tell(&mut self) {
         let (mut entries, mut spikes): (Vec<Entry>, Vec<Spike>) = (Vec::new(), Vec::new());
         let mut last_ms: Option<i64> = None;
+        let numbers = self.view.numbers();
         for (first, segment) in self.recording.numbered() {
             let began = segment.index.first();
             let apart_ms = last_ms.zip(began).map(|(last, now)| now.wall_ms.saturating_sub(last));
             last_ms = segment.index.last().map(|stamp| stamp.wall_ms);
-            let frames = segment.index.frames();
             for event in segment.index.events.iter().filter_map(|&entry| segment.event(entry)) {
-                let number = match event.frame {
-                    Some(frame) if frame < frames => first + frame,
-                    _ => self.view.number_at(event.wall_ms).unwrap_or(first),
-                };
+                let place = event.frame.and_then(|frame| first.checked_add_signed(frame));
+                let place = place.filter(|place| numbers.contains(place));
+                let at_its_time = || self.view.number_at(event.wall_ms).unwrap_or(first);
+                let number = place.unwrap_or_else(at_its_time);
                 match event.kind {
                     EventKind::Spike => spikes.extend(event.spike(number)),
                     // Nobody recorded before it.
