@@ -11,16 +11,17 @@ use retop::tui::input::{Code, Event, Key, Mouse, MouseKind};
 use retop::tui::keys::Mode;
 use retop::tui::page::Page;
 use retop::tui::render::{Depth, Screen};
-use retop::tui::table::column::{Col, Set};
-use retop::tui::{Options, Signals, panel};
+use retop::tui::table::column::Col;
+use retop::tui::{Control, Options, panel};
 use retop_engine::history::History;
 use retop_model::Snapshot;
+use retop_model::family::process;
 
 /// Remembers who got which signal.
 #[derive(Default)]
 struct Heard(Mutex<Vec<(u64, i32)>>);
 
-impl Signals for Heard {
+impl Control for Heard {
     fn send(&self, key: retop_model::Key, signal: i32) -> Result<(), String> {
         self.0.lock().expect("whole").push((key.0, signal));
         Ok(())
@@ -146,13 +147,16 @@ fn a_head_sorts_and_then_turns_round() {
     for size in SIZES {
         let mut watch = Watch::new(size);
         watch.head("RES");
-        assert_eq!((watch.app.table.sort, watch.app.table.descending), (Col::Resident, true));
+        assert_eq!((watch.app.table.sort, watch.app.table.descending), (Col::RESIDENT, true));
         watch.head("RES");
-        assert_eq!((watch.app.table.sort, watch.app.table.descending), (Col::Resident, false));
+        assert_eq!((watch.app.table.sort, watch.app.table.descending), (Col::RESIDENT, false));
         watch.head("USER");
-        assert_eq!((watch.app.table.sort, watch.app.table.descending), (Col::User, false));
+        assert_eq!(
+            (watch.app.table.sort, watch.app.table.descending),
+            (Col::Text(process::user), false)
+        );
         watch.click("Mem Time");
-        assert_eq!(watch.app.table.set, Set::Memory, "{size:?}");
+        assert_eq!(watch.app.table.shown_set().name, "Mem", "{size:?}");
     }
 }
 
@@ -189,7 +193,10 @@ fn dialogs_are_answered_and_left() {
         watch.click("USER     user");
         assert_eq!(watch.app.mode(), Mode::Menu, "the first click only points");
         watch.click("USER     user");
-        assert_eq!((watch.app.mode(), watch.app.table.sort), (Mode::Live, Col::User));
+        assert_eq!(
+            (watch.app.mode(), watch.app.table.sort),
+            (Mode::Live, Col::Text(process::user))
+        );
         watch.press(Key::f(6));
         watch.mouse(MouseKind::Press, (0, 0));
         assert_eq!(watch.app.mode(), Mode::Live, "a click beside it leaves");

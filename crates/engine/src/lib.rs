@@ -10,13 +10,15 @@ pub mod history;
 mod lane;
 mod monitor;
 mod own;
+pub mod recording;
 mod tick;
 
 pub use clock::RealClock;
 pub use monitor::{INTERVALS, Monitor, OnSample, Settings};
 pub use own::Own;
 pub use retop_sources::{
-    Demand, Machine, MachineError, ProcessDemand, Roots, Rows, SignalError, local_offset_seconds,
-    open, send_signal,
+    Affinity, CpuSet, Demand, IO_LEVELS, IoPriority, Machine, MachineError, ProcessDemand, Roots,
+    Rows, ScheduleError, SignalError, SignalName, affinity, io_priority, local_offset_seconds,
+    open, send_signal, set_affinity, set_io_priority, signals, step_nice,
 };
 pub use tick::Ticker;

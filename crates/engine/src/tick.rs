@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use retop_model::alert::{Alerts, Event, Rule};
+use retop_model::attribution::Attribution;
 use retop_model::{Clock, FamilyId, RawSample, RawTable, Snapshot, Window, derive};
 use retop_sources::{Demand, Machine, Pace, Read};
 
 use crate::lane::{Apart, Inline, Tally};
 use crate::own::Own;
+use crate::recording;
 
 /// How long a tick waits for the sources that read beside it. Most answer within a millisecond, so
 /// that everything on a screen is of one moment; one that hangs costs this once, and is not waited
@@ -25,6 +27,9 @@ pub struct Ticker {
     inline: Vec<Inline>,
     apart: Vec<Apart>,
     own: Own,
+    /// How it stands with a recorder, if there is one.
+    recorder: Option<recording::State>,
+    attribution: Attribution,
     /// `None` if nothing is watched for.
     alerts: Option<Alerts>,
     last: Option<Arc<Snapshot>>,
@@ -62,6 +67,8 @@ impl Ticker {
             inline,
             apart,
             own: Own::default(),
+            recorder: None,
+            attribution: Attribution::default(),
             alerts: None,
             last: None,
             retired: Vec::new(),
@@ -82,6 +89,11 @@ impl Ticker {
     /// What fired and cleared, oldest first.
     pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
         self.alerts.iter().flat_map(Alerts::events)
+    }
+
+    /// How it stands with whoever records the samples: a row among the sources of the next one.
+    pub fn set_recorder(&mut self, state: Option<&recording::State>) {
+        self.recorder = state.cloned();
     }
 
     /// What the `self` family says beside its own cost.
@@ -111,13 +123,14 @@ impl Ticker {
         for lane in &mut self.inline {
             lane.read(&mut read);
         }
+        let mut processes = None;
         for table in read.tables.drain(..) {
-            let table = Arc::new(table);
-            self.retired.push(Arc::clone(&table));
-            sample.put(table);
+            match table.family() {
+                // Not whole yet: what each has drawn follows from what the lanes read.
+                FamilyId::Process => processes = Some(table),
+                _ => put(&mut self.retired, &mut sample, table),
+            }
         }
-        let excess = self.retired.len().saturating_sub(RETIRED);
-        self.retired.drain(..excess);
 
         let deadline_ns = self.clock.monotonic_ns() + GRACE_NS;
         for lane in &mut self.apart {
@@ -126,6 +139,15 @@ impl Ticker {
                 sample.put(Arc::clone(table));
             }
         }
+        if let Some(mut table) = processes {
+            let energy = self.attribution.advance(&sample, &mut table, slept);
+            if let Some(energy) = energy {
+                sample.put(Arc::new(energy));
+            }
+            put(&mut self.retired, &mut sample, table);
+        }
+        let excess = self.retired.len().saturating_sub(RETIRED);
+        self.retired.drain(..excess);
         sample.put(Arc::new(self.source_table()));
         sample.put(Arc::new(self.own.table(&*self.clock)));
         let mut snapshot = derive(self.last.as_deref(), Arc::new(sample));
@@ -147,9 +169,19 @@ impl Ticker {
         for tally in tallies.chain(self.apart.iter().map(Apart::tally)) {
             Tally::write(tally, now_ns, &mut table);
         }
+        if let Some(state) = &self.recorder {
+            state.write(&mut table);
+        }
         table.finish(Window { begin_ns: now_ns, end_ns: now_ns });
         table
     }
+}
+
+/// Puts a table into the sample, and remembers it for its memory.
+fn put(retired: &mut Vec<Arc<RawTable>>, sample: &mut RawSample, table: RawTable) {
+    let table = Arc::new(table);
+    retired.push(Arc::clone(&table));
+    sample.put(table);
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use super::keys::{Action, Mode};
 use super::page::Page;
 use super::render::Rect;
 use super::rewind::{LEFT, RIGHT};
-use super::table::column::{Col, Set};
-use super::{Signals, history};
+use super::table::column::Col;
+use super::{Control, history};
 
 /// Rows that a notch of the wheel moves.
 const NOTCH: isize = 3;
@@ -34,7 +34,7 @@ pub enum Spot {
     /// Sorts by that column; again turns the order round.
     Head(Col),
     /// Shows those columns.
-    Set(Set),
+    Set(usize),
     /// Puts the cursor of a list there; again takes it.
     Choice(usize),
     /// Goes to the moment that was drawn there. The newest sample stands at the right edge, two in a
@@ -87,12 +87,12 @@ impl Spots {
 impl App {
     /// Takes what the mouse did; `None` if that changed nothing. `spots` are those of the screen
     /// that the person saw.
-    pub fn mouse(&mut self, mouse: Mouse, spots: &Spots, signals: &dyn Signals) -> Option<Effect> {
+    pub fn mouse(&mut self, mouse: Mouse, spots: &Spots, control: &dyn Control) -> Option<Effect> {
         match mouse.kind {
             MouseKind::Wheel { up } => self.wheel(if up { -NOTCH } else { NOTCH }),
             MouseKind::Press => {
                 let (area, spot) = spots.at(mouse.x, mouse.y)?;
-                self.click(area, spot, mouse.x, signals)
+                self.click(area, spot, mouse.x, control)
             }
             MouseKind::Drag => {
                 let area = self.dragged?;
@@ -107,7 +107,9 @@ impl App {
 
     fn wheel(&mut self, rows: isize) -> Option<Effect> {
         match self.mode() {
-            Mode::Menu | Mode::Help => self.overlay.step(rows),
+            Mode::Menu | Mode::Columns | Mode::Checks | Mode::Help => {
+                self.overlay.step(rows, self.table.shown_set().seats.len());
+            }
             _ if self.pages.page.is_sheet() => {
                 let action = if rows < 0 { Action::ScrollUp } else { Action::ScrollDown };
                 let now = self.now.clone()?;
@@ -123,10 +125,10 @@ impl App {
         Some(Effect::Draw)
     }
 
-    fn click(&mut self, area: Rect, spot: Spot, x: u16, signals: &dyn Signals) -> Option<Effect> {
+    fn click(&mut self, area: Rect, spot: Spot, x: u16, control: &dyn Control) -> Option<Effect> {
         // What was typed is kept, as Enter keeps it: the click is about something else.
         if self.mode() == Mode::Line && !matches!(spot, Spot::Do(_)) {
-            self.perform(Action::LineAccept, signals);
+            self.perform(Action::LineAccept, control);
         }
         let mode = self.mode();
         let on_screen = matches!(mode, Mode::Live | Mode::Rewind);
@@ -134,32 +136,39 @@ impl App {
             // A second click may come before the screen is drawn that the first one asked for.
             Spot::Do(action) => {
                 let of = action.binding().mode;
-                if of != mode && !(of == Mode::Live && on_screen) {
+                if of != mode && mode.base() != Some(of) {
                     return None;
                 }
-                return self.perform(action, signals);
+                return self.perform(action, control);
             }
             Spot::Choice(at) => {
                 let again = self.overlay.point(at)?;
-                // A signal is never sent by a click on a line: its button is on the edge.
-                if again && !matches!(self.overlay, Overlay::Signal(_)) {
-                    return self.perform(Action::MenuAccept, signals);
+                let action = match self.overlay {
+                    Overlay::Sort(_) | Overlay::Io(_) => Action::MenuAccept,
+                    Overlay::Columns(_) => Action::ColumnShow,
+                    Overlay::Cpus(_) => Action::CheckToggle,
+                    // A signal is never sent by a click on a line: its button is on the edge.
+                    _ => return Some(Effect::Draw),
+                };
+                if again {
+                    return self.perform(action, control);
                 }
             }
             Spot::Behind => {
                 return match mode {
-                    Mode::Menu => self.perform(Action::MenuClose, signals),
-                    Mode::Help => self.perform(Action::HelpClose, signals),
+                    Mode::Menu | Mode::Columns => self.perform(Action::MenuClose, control),
+                    Mode::Checks => self.perform(Action::CheckClose, control),
+                    Mode::Help => self.perform(Action::HelpClose, control),
                     _ => None,
                 };
             }
             Spot::Cover => return None,
             _ if !on_screen => return None,
-            Spot::Page(page) => return self.perform(page.action(), signals),
+            Spot::Page(page) => return self.perform(page.action(), control),
             Spot::Process(key) => {
                 let now = self.now.clone()?;
                 if self.table.selected() == Some(key) {
-                    return self.perform(Action::Details, signals);
+                    return self.perform(Action::Details, control);
                 }
                 self.table.select(&now, key);
                 if self.details.is_some() {
@@ -169,13 +178,13 @@ impl App {
             Spot::Line(line) => {
                 let now = self.now.clone()?;
                 if self.pages.cursor == line {
-                    return self.perform(Action::Details, signals);
+                    return self.perform(Action::Details, control);
                 }
                 self.pages.point(&now, line);
             }
             Spot::Head(col) => self.sort_by(col),
-            Spot::Set(set) => {
-                self.table.set = set;
+            Spot::Set(place) => {
+                self.table.set = place.min(self.table.sets.len().saturating_sub(1));
                 self.sort();
             }
             Spot::Chart { pairs } => {

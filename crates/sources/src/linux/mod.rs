@@ -19,14 +19,17 @@ mod limit;
 mod memory;
 mod mounts;
 mod network;
+mod nvml;
 #[cfg(test)]
 mod on_machines;
 mod page;
 mod parse;
+mod pinned;
 mod power;
 mod pressure;
 mod process;
 mod processor;
+pub(crate) mod schedule;
 mod sock_diag;
 mod sysfs;
 mod taskstats;
@@ -41,6 +44,7 @@ mod virtualization;
 
 pub use fuzz::PARSERS;
 pub(crate) use page::page_bytes;
+pub(crate) use pinned::Pinned;
 
 use crate::roots::Roots;
 use crate::source::Source;
@@ -63,6 +67,7 @@ pub fn sources(roots: &Roots) -> Vec<Box<dyn Source>> {
         Box::new(hwmon::Hwmon::new(roots)),
         Box::new(power::Power::new(roots)),
         Box::new(battery::Battery::new(roots)),
+        Box::new(nvml::Nvml::new(roots)),
         Box::new(cgroup::Cgroups::new(roots)),
         Box::new(limit::Limits::new(roots)),
     ]
