@@ -190,9 +190,9 @@ fn dialogs_are_answered_and_left() {
     for size in SIZES {
         let mut watch = Watch::new(size);
         watch.press(Key::f(6));
-        watch.click("USER     user");
+        watch.click("USER     User");
         assert_eq!(watch.app.mode(), Mode::Menu, "the first click only points");
-        watch.click("USER     user");
+        watch.click("USER     User");
         assert_eq!(
             (watch.app.mode(), watch.app.table.sort),
             (Mode::Live, Col::Text(process::user))
