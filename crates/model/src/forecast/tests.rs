@@ -189,30 +189,37 @@ fn suite(kind: Kind, hertz: f64, count: u64) -> (f64, Vec<f64>, usize) {
     (false_alarm, leads, outside)
 }
 
-#[test]
-fn what_never_fills_up_never_alarms_and_what_does_is_told_a_minute_before() {
+/// Plays every kind at a rate, prints how it went, and complains of what must not be.
+fn table(hertz: f64) {
     println!("kind         Hz  false alarm s  least lead s  median lead s  outside the band");
     let mut faults = Vec::new();
-    for hertz in [1.0, 5.0] {
-        for kind in KINDS {
-            let (false_alarm, mut leads, outside) = suite(kind, hertz, 201);
-            leads.sort_by(f64::total_cmp);
-            let least = leads.first().copied();
-            let median = leads.get(leads.len() / 2).copied();
-            let shown =
-                |seconds: Option<f64>| seconds.map_or("–".to_owned(), |s| format!("{s:.0}"));
-            println!(
-                "{:<12} {hertz:>2} {false_alarm:>14.0} {:>13} {:>14} {outside:>17}",
-                format!("{kind:?}"),
-                shown(least),
-                shown(median)
-            );
-            if false_alarm > 0.0 || least.is_some_and(|least| least < 55.0) {
-                faults.push((kind, hertz, false_alarm, least));
-            }
+    for kind in KINDS {
+        let (false_alarm, mut leads, outside) = suite(kind, hertz, 201);
+        leads.sort_by(f64::total_cmp);
+        let least = leads.first().copied();
+        let median = leads.get(leads.len() / 2).copied();
+        let shown = |seconds: Option<f64>| seconds.map_or("–".to_owned(), |s| format!("{s:.0}"));
+        println!(
+            "{:<12} {hertz:>2} {false_alarm:>14.0} {:>13} {:>14} {outside:>17}",
+            format!("{kind:?}"),
+            shown(least),
+            shown(median)
+        );
+        if false_alarm > 0.0 || least.is_some_and(|least| least < 55.0) {
+            faults.push((kind, false_alarm, least));
         }
     }
     assert!(faults.is_empty(), "{faults:?}");
+}
+
+#[test]
+fn at_one_sample_a_second_no_wolf_is_cried_and_a_leak_is_told_a_minute_before() {
+    table(1.0);
+}
+
+#[test]
+fn at_five_samples_a_second_too() {
+    table(5.0);
 }
 
 #[test]
