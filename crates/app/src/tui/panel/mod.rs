@@ -1,5 +1,6 @@
 //! The parts of the screen.
 
+pub mod cell;
 pub mod cores;
 pub mod cpu;
 pub mod details;
