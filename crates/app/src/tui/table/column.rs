@@ -313,7 +313,7 @@ mod tests {
             ("cpu%", Some(Col::CPU)),
             ("resident_bytes", Some(Col::RESIDENT)),
             ("command", Some(Col::COMMAND)),
-            ("vram", None),
+            ("xyzzy", None),
             ("", None),
         ] {
             assert_eq!(Col::named(name), wanted, "{name}");
