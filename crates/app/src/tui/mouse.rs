@@ -3,8 +3,6 @@
 //! Whoever draws something that can be clicked says so while drawing it, on the same canvas, so that
 //! what is clicked is what is seen: [`Canvas::spot`](super::render::Canvas::spot).
 
-use retop_model::Key;
-
 use super::app::{App, Effect};
 use super::dialog::Overlay;
 use super::input::{Mouse, MouseKind};
@@ -12,6 +10,7 @@ use super::keys::{Action, Mode};
 use super::page::Page;
 use super::render::Rect;
 use super::rewind::{LEFT, RIGHT};
+use super::table::Who;
 use super::table::column::Col;
 use super::{Control, history};
 
@@ -27,8 +26,8 @@ pub enum Spot {
     Do(Action),
     /// Opens that page, as its digit does.
     Page(Page),
-    /// Puts the cursor on that process; again shows its details.
-    Process(Key),
+    /// Puts the cursor on that line of the table; again opens it.
+    Row(Who),
     /// Puts the cursor on that line of a page; again opens it.
     Line(usize),
     /// Sorts by that column; again turns the order round.
@@ -165,14 +164,13 @@ impl App {
             Spot::Cover => return None,
             _ if !on_screen => return None,
             Spot::Page(page) => return self.perform(page.action(), control),
-            Spot::Process(key) => {
+            Spot::Row(who) => {
                 let now = self.now.clone()?;
-                if self.table.selected() == Some(key) {
+                if self.table.point(&now, who) {
                     return self.perform(Action::Details, control);
                 }
-                self.table.select(&now, key);
                 if self.details.is_some() {
-                    self.details = Some(key);
+                    self.details = self.table.selected();
                 }
             }
             Spot::Line(line) => {
