@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_retop_global_optspecs
-    string join \n json once serve= print-config i/interval= root= source= history= subsamples= samples= processes= process-groups= series= args= f/filter= color= theme= no-mouse keys= show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
+    string join \n json once serve= print-config i/interval= root= source= history= subsamples= samples= processes= process-groups= series= args= f/filter= color= color-depth= theme= no-mouse keys= show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
 end
 
 function __fish_retop_needs_command
@@ -39,7 +39,13 @@ redacted\t''
 full\t''"
 complete -c retop -n "__fish_retop_needs_command" -s f -l filter -d 'Only these processes: words, a regex, or cpu>10 && user=bob' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l color -d 'auto, always, never; 0 to 8: the terminal\'s own colours [auto]' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l theme -d 'Colours of the screen; picked by the terminal if not set' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l color-depth -d 'Colours that the terminal has: auto, mono, 8, 16, 256, truecolor [auto]' -r -f -a "auto\t''
+mono\t''
+8\t''
+16\t''
+256\t''
+truecolor\t''"
+complete -c retop -n "__fish_retop_needs_command" -l theme -d 'Colours of the screen: ink, paper, nord, cb-dark or a file of one\'s own, NAME.toml' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l keys -d 'Whose keys; [keys] in the file binds more: default, htop, actop, vim [default]' -r -f -a "default\t''
 htop\t''
 actop\t''
@@ -48,8 +54,9 @@ complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are
 gauge\t''
 history\t''
 both\t''"
-complete -c retop -n "__fish_retop_needs_command" -l chart-glyph -d 'What charts are drawn with: dots, block [dots]' -r -f -a "dots\t''
-block\t''"
+complete -c retop -n "__fish_retop_needs_command" -l chart-glyph -d 'What charts are drawn with: dots, block, ascii [dots]' -r -f -a "dots\t''
+block\t''
+ascii\t''"
 complete -c retop -n "__fish_retop_needs_command" -l power-scale -d 'What power bars are relative to: auto, profile [profile] (accepted, no effect yet)' -r -f -a "auto\t''
 profile\t''"
 complete -c retop -n "__fish_retop_needs_command" -l avg -d 'Window of rolling averages [30s] (accepted, no effect yet)' -r -f

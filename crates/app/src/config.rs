@@ -270,7 +270,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-fn line(text: &str, offset: usize) -> usize {
+pub(crate) fn line(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }
 

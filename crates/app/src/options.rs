@@ -7,6 +7,7 @@ use retop_engine::export::{Arguments, Limit, prometheus};
 
 use crate::settings::{ChartGlyph, Color, CoreView, Format, PowerScale, Settings};
 use crate::tui::preset::Preset;
+use crate::tui::render::Depth;
 use crate::value::{self, Parsed};
 
 /// One option.
@@ -239,7 +240,8 @@ const SERIES: &[&str] = &["cores", "cgroups", "idle-states", "interrupts", "sour
 const COLORS: &[&str] = &["auto", "always", "never"];
 const ARGUMENTS: &[&str] = &["none", "redacted", "full"];
 const CORE_VIEWS: &[&str] = &["auto", "gauge", "history", "both"];
-const GLYPHS: &[&str] = &["dots", "block"];
+const DEPTHS: &[&str] = &["auto", "mono", "8", "16", "256", "truecolor"];
+const GLYPHS: &[&str] = &["dots", "block", "ascii"];
 const POWER_SCALES: &[&str] = &["auto", "profile"];
 const FORMATS: &[&str] = &["md", "json"];
 const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
@@ -355,11 +357,18 @@ pub static OPTIONS: &[Opt] = &[
         |s, v| put(&mut s.screen.color, color(v)),
     )
     .default("auto"),
+    Opt::new(Group::Screen, "color-depth", "N", "Colours that the terminal has", |s, v| {
+        let depths = [Depth::Mono, Depth::Eight, Depth::Sixteen, Depth::Indexed, Depth::True];
+        let values = [None].into_iter().chain(depths.map(Some)).collect::<Vec<_>>();
+        put(&mut s.screen.color_depth, pick(v, DEPTHS, &values))
+    })
+    .choices(DEPTHS)
+    .default("auto"),
     Opt::new(
         Group::Screen,
         "theme",
         "NAME",
-        "Colours of the screen; picked by the terminal if not set",
+        "Colours of the screen: ink, paper, nord, cb-dark or a file of one's own, NAME.toml",
         |s, v| put(&mut s.screen.theme, text(v)),
     ),
     Opt::new(Group::Screen, "no-mouse", "", "Leave the mouse to the terminal", |s, v| {
@@ -400,7 +409,7 @@ pub static OPTIONS: &[Opt] = &[
     })
     .unused(),
     Opt::new(Group::Screen, "chart-glyph", "GLYPH", "What charts are drawn with", |s, v| {
-        let values = [ChartGlyph::Dots, ChartGlyph::Block];
+        let values = [ChartGlyph::Dots, ChartGlyph::Block, ChartGlyph::Ascii];
         put(&mut s.screen.chart_glyph, pick(v, GLYPHS, &values))
     })
     .choices(GLYPHS)

@@ -7,6 +7,8 @@ use std::time::Duration;
 use retop_engine::export::{Arguments, Limit};
 use retop_model::alert::UserRule;
 
+use crate::tui::render::Depth;
+
 use crate::tui::keymap::{Bound, Keymap};
 use crate::tui::preset::Preset;
 
@@ -54,6 +56,8 @@ pub struct Settings {
 pub struct Screen {
     /// When to use colour.
     pub color: Color,
+    /// Colours of the terminal; `None` asks the environment.
+    pub color_depth: Option<Depth>,
     /// Name of the theme; `None` picks by the terminal.
     pub theme: Option<String>,
     /// Whether mouse reports are asked for.
@@ -125,6 +129,8 @@ pub enum ChartGlyph {
     Dots,
     /// Blocks in eighths, for fonts without braille.
     Block,
+    /// Seven bits, for fonts without either.
+    Ascii,
 }
 
 /// What power bars are relative to.

@@ -3,6 +3,7 @@
 pub mod doctor;
 pub mod generated;
 pub mod json;
+mod looks;
 pub mod metrics;
 pub mod once;
 pub mod pace;

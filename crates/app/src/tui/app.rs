@@ -19,11 +19,11 @@ use super::keys::{Action, Mode};
 use super::layout::{self, Areas, Choice, Shape};
 use super::page::{Page, Pages};
 use super::panel;
-use super::render::Glyphs;
+use super::render::{Depth, Glyphs};
 use super::rewind::Rewind;
 use super::table::Table;
 use super::table::column::{Col, Form};
-use super::theme::Theme;
+use super::theme::{Catalogue, Theme};
 use super::{Control, Options};
 use crate::short;
 
@@ -89,6 +89,10 @@ pub struct Message {
 pub struct App {
     /// How it looks.
     pub theme: Theme,
+    /// How else it could look.
+    pub themes: Catalogue,
+    /// Colours that the terminal has.
+    pub depth: Depth,
     /// What it is drawn with.
     pub glyphs: Glyphs,
     /// Seconds east of Greenwich at a moment in seconds since 1970.
@@ -147,7 +151,12 @@ impl App {
         // The command line has refused what is no filter.
         table.filter = options.filter.as_deref().and_then(|text| Filter::parse(text).ok()?);
         App {
-            theme: Theme::new(&options.theme, options.depth),
+            theme: options
+                .themes
+                .theme(&options.theme, options.depth)
+                .unwrap_or_else(|_| options.themes.first(options.depth)),
+            themes: options.themes.clone(),
+            depth: options.depth,
             glyphs: options.glyphs,
             offset_seconds: options.offset_seconds,
             interval: options.interval,
@@ -173,6 +182,17 @@ impl App {
             message: None,
             areas: Areas::default(),
         }
+    }
+
+    /// Takes another theme, of [`Catalogue::names`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Catalogue::theme`]; the theme stays as it was.
+    pub fn set_theme(&mut self, name: &str) -> Result<(), String> {
+        let theme = self.themes.theme(name, self.depth)?;
+        self.theme = Theme { rewound: self.theme.rewound, ..theme };
+        Ok(())
     }
 
     /// Takes a new moment. While paused it goes into the past without being shown.

@@ -73,8 +73,10 @@ impl Feed for Monitor {
 /// How the screen begins.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Name of the theme, one of [`theme::NAMES`].
+    /// Name of the theme.
     pub theme: String,
+    /// The themes there are.
+    pub themes: theme::Catalogue,
     /// Colours that the terminal has.
     pub depth: Depth,
     /// Drawing characters that it has.
@@ -99,6 +101,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             theme: "ink".to_owned(),
+            themes: theme::Catalogue::default(),
             depth: Depth::Indexed,
             glyphs: Glyphs::Braille,
             synchronised: true,

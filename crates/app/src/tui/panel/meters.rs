@@ -9,7 +9,7 @@ use crate::short;
 use crate::tui::app::{App, CoreView};
 use crate::tui::history::{disks, links, waiting, watts};
 use crate::tui::render::{Canvas, Glyphs, Rect};
-use crate::tui::theme::on_ramp;
+use crate::tui::theme::{Ramp, on_ramp};
 use crate::tui::units::whole_percent;
 use crate::tui::widget::chart::chart;
 use crate::tui::widget::gauge::gauge;
@@ -215,7 +215,7 @@ fn bar(
     canvas: &mut Canvas<'_>,
     name: &str,
     share: Option<f64>,
-    ramp: &[ratatui_core::style::Color; 32],
+    ramp: &Ramp,
     text: &str,
 ) {
     let theme = &app.theme;

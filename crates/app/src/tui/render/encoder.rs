@@ -55,6 +55,7 @@ struct Group {
     pen: Pen,
     first: usize,
     count: usize,
+    done: bool,
 }
 
 impl Encoder {
@@ -96,7 +97,8 @@ impl Encoder {
         }
         self.group();
         let mut cursor = Cursor::new(now.area.width);
-        for place in 0..self.groups.len() {
+        while let Some(place) = self.nearest_group(&cursor) {
+            self.groups[place].done = true;
             let Group { first, count, .. } = self.groups[place];
             for done in 0..count {
                 if count <= NEAREST {
@@ -161,7 +163,7 @@ impl Encoder {
                     group.pen == run.pen || (run.blank && same_blank(group.pen, run.pen))
                 });
                 latest = found.unwrap_or_else(|| {
-                    self.groups.push(Group { pen: run.pen, first: 0, count: 0 });
+                    self.groups.push(Group { pen: run.pen, first: 0, count: 0, done: false });
                     self.groups.len() - 1
                 });
             }
@@ -179,6 +181,20 @@ impl Encoder {
             run.group = found.unwrap_or(0) as u16;
         }
         self.runs.sort_unstable_by_key(|run| (run.group, run.y, run.x));
+    }
+
+    /// The style to go on with: the one that begins nearest and has the most in common.
+    fn nearest_group(&self, cursor: &Cursor) -> Option<usize> {
+        let left = self.groups.iter().enumerate().filter(|(_, group)| !group.done);
+        if self.runs.len() > NEAREST * 4 {
+            return left.map(|(place, _)| place).next();
+        }
+        let cost = |group: &Group| {
+            let runs = &self.runs[group.first..group.first + group.count];
+            let way = runs.iter().map(|run| cursor.cost(run.x, run.y)).min();
+            way.unwrap_or(0) + cost_of(self.pen, group.pen)
+        };
+        left.min_by_key(|(_, group)| cost(group)).map(|(place, _)| place)
     }
 
     fn write(&mut self, place: usize, now: &Buffer, cursor: &mut Cursor) {
@@ -247,6 +263,17 @@ impl Encoder {
         super::cursor::sequence(&mut self.bytes, codes.as_slice(), b'm');
         self.pen = pen;
     }
+}
+
+/// About how many bytes it takes to change the style.
+fn cost_of(from: Pen, to: Pen) -> u16 {
+    let colour = |from: Color, to: Color| match to {
+        _ if from == to => 0,
+        Color::Rgb(..) => 17,
+        Color::Indexed(16..) => 9,
+        _ => 3,
+    };
+    colour(from.fg, to.fg) + colour(from.bg, to.bg) + u16::from(from.modifier != to.modifier) * 3
 }
 
 fn pen_of(cell: &Cell) -> Pen {

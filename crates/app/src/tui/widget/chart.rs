@@ -1,10 +1,8 @@
 //! A filled chart: two samples and four levels a cell in braille, one and eight in blocks.
 
-use ratatui_core::style::Color;
-
 use crate::tui::history::Ring;
 use crate::tui::render::{Canvas, Glyphs};
-use crate::tui::theme::on_ramp;
+use crate::tui::theme::Ramp;
 
 /// Dots of the left and the right column of a cell, from the bottom up.
 const LEFT: [u8; 5] = [0, 0x40, 0x44, 0x46, 0x47];
@@ -14,13 +12,7 @@ const LINES: [char; 5] = [' ', '.', ':', '+', '#'];
 
 /// Fills the canvas with the past of a number, the newest at the right edge. `full` is the value of
 /// the whole height. `upside_down` hangs the chart from the top.
-pub fn chart(
-    canvas: &mut Canvas<'_>,
-    ring: &Ring,
-    full: f64,
-    ramp: &[Color; 32],
-    upside_down: bool,
-) {
+pub fn chart(canvas: &mut Canvas<'_>, ring: &Ring, full: f64, ramp: &Ramp, upside_down: bool) {
     let (width, height) = (canvas.width(), canvas.height());
     if full.is_nan() || full <= 0.0 {
         return;
@@ -69,7 +61,7 @@ pub fn chart(
             let y = if upside_down { up } else { height - 1 - up };
             // A tall chart is coloured by height; a flat one has no height to speak of.
             let heat = if height < 3 { share } else { f64::from(up + 1) / f64::from(height) };
-            canvas.put(x, y, c, on_ramp(ramp, heat));
+            canvas.put(x, y, c, ramp.bar(heat));
         }
     }
 }
@@ -107,6 +99,7 @@ mod tests {
     use super::*;
     use crate::tui::render::Rect;
     use ratatui_core::buffer::Buffer;
+    use ratatui_core::style::Color;
 
     fn drawn(glyphs: Glyphs, values: &[f64], width: u16, height: u16, hang: bool) -> String {
         let mut ring = Ring::new(64);
@@ -118,7 +111,7 @@ mod tests {
             ring.push(Some(value));
         }
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
-        chart(&mut Canvas::new(&mut buffer, glyphs), &ring, 1.0, &[Color::Reset; 32], hang);
+        chart(&mut Canvas::new(&mut buffer, glyphs), &ring, 1.0, &Ramp::flat(Color::Reset), hang);
         let rows = buffer.content.chunks(usize::from(width));
         let rows: Vec<String> = rows.map(|row| row.iter().map(|c| c.symbol()).collect()).collect();
         rows.join("\n")
