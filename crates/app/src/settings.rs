@@ -11,6 +11,7 @@ use crate::tui::render::Depth;
 
 use crate::tui::keymap::{Bound, Keymap};
 use crate::tui::preset::Preset;
+use crate::tui::table::set::Set;
 
 /// Everything that a user can set.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,6 +67,8 @@ pub struct Screen {
     pub preset: Preset,
     /// What the config file binds instead.
     pub bound: Vec<Bound>,
+    /// Sets of columns of the config file.
+    pub columns: Vec<Set>,
     /// One row per core.
     pub show_cores: Option<bool>,
     /// How cores are drawn.

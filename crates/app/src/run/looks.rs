@@ -4,6 +4,7 @@ use std::path::Path;
 
 use retop_engine::local_offset_seconds;
 
+use crate::config::Resolved;
 use crate::environment::{Environment, Terminal};
 use crate::run::Usage;
 use crate::settings::{ChartGlyph, Color, CoreView, Screen, Settings};
@@ -17,7 +18,8 @@ use crate::tui::{self, Options};
 /// # Errors
 ///
 /// A theme that is not there or whose file is wrong, a key that is bound to nothing.
-pub fn options(settings: &Settings, environment: &Environment) -> anyhow::Result<Options> {
+pub fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result<Options> {
+    let settings = &resolved.settings;
     let (screen, terminal) = (&settings.screen, &environment.terminal);
     let themes = match &environment.config_folder {
         Some(folder) => Catalogue::read(&folder.join("themes")),
@@ -41,6 +43,8 @@ pub fn options(settings: &Settings, environment: &Environment) -> anyhow::Result
             CoreView::History => tui::app::CoreView::History,
             CoreView::Both => tui::app::CoreView::Both,
         },
+        columns: screen.columns.clone(),
+        config_file: resolved.file.clone(),
         keys: screen.keys().map_err(Usage)?,
         offset_seconds: local_offset_seconds,
         ..Options::default()

@@ -10,9 +10,9 @@ use retop_engine::{
 use retop_model::Key;
 
 use crate::alerts;
+use crate::config::Resolved;
 use crate::environment::Environment;
 use crate::run::{Usage, looks, machine};
-use crate::settings::Settings;
 use crate::tui::app::App;
 use crate::tui::terminal::Terminal;
 use crate::tui::{self, Control};
@@ -25,14 +25,15 @@ pub(super) const FIRST_INTERVAL: Duration = Duration::from_millis(250);
 /// # Errors
 ///
 /// If there is no terminal, or the machine cannot be opened.
-pub fn run(settings: &Settings, environment: &Environment) -> anyhow::Result<()> {
+pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()> {
+    let settings = &resolved.settings;
     if !environment.stdout_is_terminal || !environment.stdin_is_terminal {
         let what = if environment.stdout_is_terminal { "stdin" } else { "stdout" };
         let next = "use --json for a stream, --once for a report or --serve PORT for metrics";
         return Err(Usage(format!("{what} is no terminal; {next}")).into());
     }
     let machine = machine(settings)?;
-    let options = looks::options(settings, environment)?;
+    let options = looks::options(resolved, environment)?;
     let mut terminal = Terminal::open()?;
     let waker = terminal.waker()?;
     let watch = retop_engine::Settings {
