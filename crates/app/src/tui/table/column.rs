@@ -311,7 +311,7 @@ mod tests {
             ("cpu%", Some(Col::CPU)),
             ("resident_bytes", Some(Col::RESIDENT)),
             ("command", Some(Col::COMMAND)),
-            ("vram", None),
+            ("vrum", None),
             ("", None),
         ] {
             assert_eq!(Col::named(name), wanted, "{name}");
