@@ -7,6 +7,7 @@ mod looks;
 pub mod metrics;
 pub mod once;
 pub mod pace;
+pub mod record;
 pub mod screen;
 pub mod serve;
 
