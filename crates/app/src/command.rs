@@ -174,7 +174,7 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
     for option in OPTIONS {
         let from = match option.scope {
             // `retop --interval 5s record` and `retop record --interval 5s` are the same.
-            Scope::With(_) if given(own, option.long) => own,
+            Scope::With(_) if own.try_contains_id(option.long).unwrap_or(false) => own,
             Scope::Main | Scope::With(_) => matches,
             Scope::All | Scope::Only(_) => own,
         };
@@ -195,11 +195,6 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
         _ => {}
     }
     Ok((task, resolved))
-}
-
-/// True if the command knows the option and it was given to it.
-fn given(matches: &ArgMatches, option: &str) -> bool {
-    matches!(matches.try_contains_id(option), Ok(true)) && matches.value_source(option).is_some()
 }
 
 /// Flags that mean nothing without another one are refused: nobody gives them for nothing.
