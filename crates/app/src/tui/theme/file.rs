@@ -1,10 +1,12 @@
 //! A theme of one's own: a TOML file in the folder `themes` beside `config.toml`.
 //!
-//!     base = "nord"             # what is not named here
-//!     accent = "#88c0d0"
-//!     util = ["#8fbcbb", "#a3be8c", "#ebcb8b", "#d08770", "#bf616a"]
-//!     background = "#2e3440"
-//!     paint = true              # and not only stand on it
+//! ```toml
+//! base = "nord"             # what is not named here
+//! accent = "#88c0d0"
+//! util = ["#8fbcbb", "#a3be8c", "#ebcb8b", "#d08770", "#bf616a"]
+//! background = "#2e3440"
+//! paint = true              # and not only stand on it
+//! ```
 
 use std::ops::Range;
 
