@@ -29,6 +29,8 @@ pub struct Settings {
     pub json: bool,
     /// One report, then exit.
     pub once: bool,
+    /// Lines of text instead of a screen.
+    pub plain: bool,
     /// Where to listen for scrapes.
     pub serve: Option<SocketAddr>,
     /// Write the config file that the present settings amount to.
@@ -80,6 +82,8 @@ pub struct Screen {
     pub color_depth: Option<Depth>,
     /// Name of the theme; `None` picks by the terminal.
     pub theme: Option<String>,
+    /// The terminal's cursor stands on the selected row.
+    pub accessible: bool,
     /// Whether mouse reports are asked for.
     pub mouse: bool,
     /// Whose keys are in force.

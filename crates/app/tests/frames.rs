@@ -104,7 +104,9 @@ impl Watch {
 
     fn tick(&mut self) -> Cost {
         let snapshot = self.moments.next().expect("moments enough");
-        self.cost(|app| app.update(&snapshot))
+        self.cost(|app| {
+            app.update(&snapshot);
+        })
     }
 
     fn press(&mut self, key: Key) -> Cost {

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use retop_engine::local_offset_seconds;
+use retop_engine::{INTERVALS, local_offset_seconds};
 
 use crate::config::Resolved;
 use crate::environment::{Environment, Terminal};
 use crate::run::Usage;
-use crate::settings::{ChartGlyph, Color, CoreView, Screen, Settings};
+use crate::settings::{ChartGlyph, Color, CoreView, PowerScale, Screen, Settings};
 use crate::tui::render::colour::Hints;
 use crate::tui::render::{Depth, Glyphs};
 use crate::tui::theme::Catalogue;
@@ -38,6 +38,8 @@ pub fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result
         interval: settings.interval,
         filter: settings.filter.clone(),
         core_view: match screen.core_view {
+            CoreView::Auto if screen.show_cores == Some(true) => tui::app::CoreView::Both,
+            CoreView::Auto if screen.show_cores == Some(false) => tui::app::CoreView::History,
             CoreView::Auto => tui::app::CoreView::Auto,
             CoreView::Gauge => tui::app::CoreView::Gauge,
             CoreView::History => tui::app::CoreView::History,
@@ -45,6 +47,10 @@ pub fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result
         },
         columns: screen.columns.clone(),
         config_file: resolved.file.clone(),
+        accessible: screen.accessible,
+        average: screen.average,
+        power_limit: screen.power_scale == PowerScale::Profile,
+        subsamples: subsamples(settings)?,
         keys: screen.keys().map_err(Usage)?,
         offset_seconds: local_offset_seconds,
         ..Options::default()
@@ -55,6 +61,17 @@ pub fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result
 #[must_use]
 pub fn is_live(settings: &Settings) -> bool {
     settings.source.is_none() && settings.root == Path::new("/")
+}
+
+/// Samples in an interval; none of them may be too short to be measured.
+fn subsamples(settings: &Settings) -> anyhow::Result<u32> {
+    let count = u32::try_from(settings.screen.subsamples).unwrap_or(u32::MAX).max(1);
+    let least = *INTERVALS.start();
+    if count > 1 && settings.interval / count < least {
+        let text = "--subsamples: so many in an interval are too close; at most one in 100ms";
+        return Err(Usage(text.to_owned()).into());
+    }
+    Ok(count)
 }
 
 fn depth(screen: &Screen, terminal: &Terminal) -> Depth {

@@ -29,7 +29,7 @@ pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()>
     let settings = &resolved.settings;
     if !environment.stdout_is_terminal || !environment.stdin_is_terminal {
         let what = if environment.stdout_is_terminal { "stdin" } else { "stdout" };
-        let next = "use --json for a stream, --once for a report or --serve PORT for metrics";
+        let next = "use --plain for lines of text, --json for a stream or --once for a report";
         return Err(Usage(format!("{what} is no terminal; {next}")).into());
     }
     let machine = machine(settings)?;
@@ -37,7 +37,7 @@ pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()>
     let mut terminal = Terminal::open()?;
     let waker = terminal.waker()?;
     let watch = retop_engine::Settings {
-        interval: settings.interval,
+        interval: settings.interval / options.subsamples,
         first_interval: FIRST_INTERVAL,
         history_bytes: settings.history_bytes,
         demand: App::new(&options).demand(),

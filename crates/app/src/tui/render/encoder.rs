@@ -15,6 +15,9 @@ pub const SYNC_BEGIN: &[u8] = b"\x1b[?2026h";
 /// The end mark; also written when the program ends in the middle of a frame.
 pub const SYNC_END: &[u8] = b"\x1b[?2026l";
 
+/// Lets the cursor be seen; it is hidden else, and shown again when the program ends.
+const SHOW_CURSOR: &[u8] = b"\x1b[?25h";
+
 /// Unchanged cells in a row up to this many are written again: a cursor movement is no shorter.
 const REWRITE: u16 = 3;
 /// Blanks from this many on are erased instead of written: `ESC [ 99 X`, and a movement after it.
@@ -35,6 +38,10 @@ pub struct Encoder {
     groups: Vec<Group>,
     /// Changed cells of each row.
     changed: Vec<u16>,
+    /// Where the terminal's cursor shall stand after the frame, if it is to be seen: screen readers
+    /// read what is there.
+    pub park: Option<(u16, u16)>,
+    parked: Option<(u16, u16)>,
 }
 
 /// Cells side by side that are written in one go.
@@ -69,6 +76,8 @@ impl Encoder {
             runs: Vec::with_capacity(4 << 10),
             groups: Vec::with_capacity(256),
             changed: Vec::with_capacity(128),
+            park: None,
+            parked: None,
         }
     }
 
@@ -78,7 +87,10 @@ impl Encoder {
         self.bytes.clear();
         self.pen = Pen::default();
         self.cut(before, now);
-        if self.runs.is_empty() && !clear {
+        if clear {
+            self.parked = None;
+        }
+        if self.runs.is_empty() && !clear && self.park.is_none_or(|_| self.park == self.parked) {
             return;
         }
         if self.synchronised {
@@ -87,6 +99,9 @@ impl Encoder {
         if clear {
             // The style goes first: clearing paints with the present background.
             self.bytes.extend_from_slice(b"\x1b[m\x1b[H\x1b[2J");
+            if self.park.is_some() {
+                self.bytes.extend_from_slice(SHOW_CURSOR);
+            }
         } else {
             for _ in 0..SHIFTS {
                 let Some(shift) = Shift::find(before, now, &self.changed) else { break };
@@ -114,6 +129,10 @@ impl Encoder {
         }
         if self.pen != Pen::default() {
             self.bytes.extend_from_slice(b"\x1b[m");
+        }
+        if let Some((x, y)) = self.park {
+            cursor.go(x, y, &mut self.bytes);
+            self.parked = self.park;
         }
         if self.synchronised {
             self.bytes.extend_from_slice(SYNC_END);

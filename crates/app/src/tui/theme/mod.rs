@@ -85,12 +85,13 @@ pub struct Theme {
 pub struct Ramp {
     bars: [Color; 32],
     text: [Color; 32],
+    none: Pen,
 }
 
 impl Ramp {
     /// One colour for bars, and the ordinary one for numbers.
     pub(crate) const fn flat(colour: Color) -> Ramp {
-        Ramp { bars: [colour; 32], text: [Color::Reset; 32] }
+        Ramp { bars: [colour; 32], text: [Color::Reset; 32], none: Pen::new(Color::Reset).dim() }
     }
 
     /// Three colours.
@@ -102,7 +103,13 @@ impl Ramp {
                 _ => high,
             })
         });
-        Ramp { bars: steps, text: steps }
+        Ramp { bars: steps, text: steps, none: Pen::new(Color::Reset).dim() }
+    }
+
+    /// The look of what is not known.
+    #[must_use]
+    pub fn none(&self) -> Pen {
+        self.none
     }
 
     /// The colour of bars and charts at that share.

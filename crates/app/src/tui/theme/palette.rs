@@ -82,6 +82,7 @@ impl Palette {
         let steps = colour::ramp(stops);
         let readable = |step| colour::readable(step, self.background, READABLE);
         Ramp {
+            none: Pen::new(depth.quantise(colour::rgb(self.faint))),
             bars: steps.map(|step| depth.quantise_step(step)),
             text: steps.map(|step| {
                 let (exact, near) = (readable(step), depth.quantise_step(readable(step)));

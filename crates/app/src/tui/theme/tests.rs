@@ -145,7 +145,7 @@ fn a_number_is_a_colour_of_the_terminal() {
         ("0", Depth::Mono, Color::Reset),
     ] {
         let theme = Catalogue::default().theme(number, depth).expect("a number");
-        assert_eq!(theme.util, Ramp { bars: [wanted; 32], text: [Color::Reset; 32] });
+        assert_eq!(theme.util, Ramp::flat(wanted));
     }
     assert!(Catalogue::default().theme("9", Depth::True).is_err());
 }

@@ -32,13 +32,14 @@ pub fn chart(canvas: &mut Canvas<'_>, ring: &Ring, full: f64, ramp: &Ramp, upsid
     };
     for x in 0..width {
         let back = usize::from(width - 1 - x);
-        let (older, newer) = if braille {
-            let (older, newer) = ring.pair(back);
-            (level(older, height * parts), level(newer, height * parts))
-        } else {
-            let level = level(ring.ago(back), height * parts);
-            (level, level)
-        };
+        let (older, newer) =
+            if braille { ring.pair(back) } else { (ring.ago(back), ring.ago(back)) };
+        let unknown = older.is_nan() && newer.is_nan();
+        let (older, newer) = (level(older, height * parts), level(newer, height * parts));
+        // Not known is not zero; where nothing was seen yet there is at least a ground to stand on.
+        if unknown && !upside_down && canvas.glyphs() != Glyphs::Ascii && height > 0 {
+            canvas.put(x, height - 1, '·', ramp.none());
+        }
         let share = f64::from(older.max(newer)) / f64::from(height * parts);
         for up in 0..height {
             let in_cell = |level: u16| usize::from(level.saturating_sub(up * parts).min(parts));
@@ -121,7 +122,8 @@ mod tests {
     fn the_newest_stands_at_the_right() {
         assert_eq!(drawn(Glyphs::Braille, &[0.0, 0.25, 0.5, 0.75, 1.0], 3, 1, false), " ⣠⣾");
         assert_eq!(drawn(Glyphs::Braille, &[0.0, 0.25, 0.5, 0.75, 1.0], 3, 1, true), " ⠙⢿");
-        assert_eq!(drawn(Glyphs::Block, &[0.5, 1.0], 3, 1, false), " ▄█");
+        assert_eq!(drawn(Glyphs::Block, &[0.5, 1.0], 3, 1, false), "·▄█");
+        assert_eq!(drawn(Glyphs::Block, &[f64::NAN, 0.0, 1.0], 4, 1, false), "·· █");
         assert_eq!(drawn(Glyphs::Ascii, &[0.001, 0.5, 1.0], 3, 1, false), ".:#");
         assert_eq!(drawn(Glyphs::Braille, &[f64::NAN, 9.0], 1, 2, false), "⢸\n⢸");
     }
