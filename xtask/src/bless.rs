@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap_complete::Shell;
-use retop::tui::keys::{BINDINGS, Mode};
+use retop::tui::keys::{BINDINGS, Binding, Mode};
 
 use crate::{cargo, must, root};
 
@@ -34,6 +34,7 @@ pub fn pages() -> Result<()> {
     // No version in the page: a release would then change a file that nobody touched.
     let manual = clap_mangen::Man::new(command).source("retop").manual("User Commands");
     manual.render(&mut page)?;
+    page.extend_from_slice(manual_keys().as_bytes());
     write(&generated.join("retop.1"), &page)?;
     write(&root().join("docs/metrics.md"), retop::run::metrics::markdown()?.as_bytes())?;
     let readme = root().join("README.md");
@@ -45,10 +46,37 @@ pub fn pages() -> Result<()> {
     write(&readme, page.as_bytes())
 }
 
+/// The keys of the screen for the man page, with the names that `[keys]` knows their actions by.
+fn manual_keys() -> String {
+    let mut text = String::from(
+        ".SH KEYS\nWhat keys do on the screen. In brackets stands the name of the action, which a table \\fB[keys]\\fR\n\
+         of config.toml binds to other keys.\n",
+    );
+    let plain = |text: &str| text.replace('\\', "\\e").replace('-', "\\-");
+    for (mode, heading) in [
+        (Mode::Live, "The table and the pages"),
+        (Mode::Rewind, "Looking back"),
+        (Mode::Menu, "Lists"),
+        (Mode::Line, "Lines of text"),
+        (Mode::Help, "Help"),
+    ] {
+        text += &format!(".SS {heading}\n");
+        for binding in BINDINGS.iter().filter(|binding| binding.mode == mode) {
+            let keys: Vec<String> =
+                binding.keys.iter().map(|key| plain(&key.to_string())).collect();
+            let keys = if keys.is_empty() { "no key".to_owned() } else { keys.join(" ") };
+            text +=
+                &format!(".TP\n\\fB{keys}\\fR\n{} [{}]\n", plain(binding.help), plain(binding.id));
+        }
+    }
+    text
+}
+
 /// The keys of a part of the screen, as a table.
 fn keys(mode: Mode) -> String {
     let mut text = String::from("| key | does |\n|---|---|\n");
-    for binding in BINDINGS.iter().filter(|binding| binding.mode == mode) {
+    let bound = |binding: &&Binding| binding.mode == mode && !binding.keys.is_empty();
+    for binding in BINDINGS.iter().filter(bound) {
         let keys: Vec<String> = binding
             .keys
             .iter()
@@ -95,7 +123,8 @@ mod tests {
     fn every_key_has_a_row() {
         for mode in [Mode::Live, Mode::Rewind] {
             let rows = keys(mode).lines().count() - 2;
-            assert_eq!(rows, BINDINGS.iter().filter(|b| b.mode == mode).count());
+            let bound = |b: &&Binding| b.mode == mode && !b.keys.is_empty();
+            assert_eq!(rows, BINDINGS.iter().filter(bound).count());
         }
     }
 }

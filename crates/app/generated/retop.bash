@@ -35,7 +35,7 @@ _retop() {
 
     case "${cmd}" in
         retop)
-            opts="-i -f -h -V --json --once --serve --print-config --interval --root --source --history --subsamples --samples --processes --process-groups --series --args --filter --color --theme --no-mouse --show-cores --no-show-cores --core-view --show-processes --chart-glyph --power-scale --avg --no-alerts --alert-bw-sat-percent --alert-package-power-percent --alert-throttle-freq-percent --alert-swap-rise-gb --alert-sustain-samples --config --help --version doctor metrics completions man"
+            opts="-i -f -h -V --json --once --serve --print-config --interval --root --source --history --subsamples --samples --processes --process-groups --series --args --filter --color --theme --no-mouse --keys --show-cores --no-show-cores --core-view --show-processes --chart-glyph --power-scale --avg --no-alerts --alert-bw-sat-percent --alert-package-power-percent --alert-throttle-freq-percent --alert-swap-rise-gb --alert-sustain-samples --config --help --version doctor metrics completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -148,6 +148,13 @@ _retop() {
                     ;;
                 --theme)
                     COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --keys)
+                    COMPREPLY=($(compgen -W "default htop actop vim" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

@@ -34,6 +34,7 @@ set edit:completion:arg-completer[retop] = {|@words|
             cand --filter 'Only these processes: words, a regex, or cpu>10 && user=bob'
             cand --color 'auto, always, never; 0 to 8: the terminal''s own colours [auto]'
             cand --theme 'Colours of the screen; picked by the terminal if not set'
+            cand --keys 'Whose keys; [keys] in the file binds more: default, htop, actop, vim [default]'
             cand --core-view 'How cores are drawn: auto, gauge, history, both [auto]'
             cand --chart-glyph 'What charts are drawn with: dots, block [dots]'
             cand --power-scale 'What power bars are relative to: auto, profile [profile] (accepted, no effect yet)'

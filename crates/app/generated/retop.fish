@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_retop_global_optspecs
-    string join \n json once serve= print-config i/interval= root= source= history= subsamples= samples= processes= process-groups= series= args= f/filter= color= theme= no-mouse show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
+    string join \n json once serve= print-config i/interval= root= source= history= subsamples= samples= processes= process-groups= series= args= f/filter= color= theme= no-mouse keys= show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
 end
 
 function __fish_retop_needs_command
@@ -40,6 +40,10 @@ full\t''"
 complete -c retop -n "__fish_retop_needs_command" -s f -l filter -d 'Only these processes: words, a regex, or cpu>10 && user=bob' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l color -d 'auto, always, never; 0 to 8: the terminal\'s own colours [auto]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l theme -d 'Colours of the screen; picked by the terminal if not set' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l keys -d 'Whose keys; [keys] in the file binds more: default, htop, actop, vim [default]' -r -f -a "default\t''
+htop\t''
+actop\t''
+vim\t''"
 complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are drawn: auto, gauge, history, both [auto]' -r -f -a "auto\t''
 gauge\t''
 history\t''

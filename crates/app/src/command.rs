@@ -195,6 +195,7 @@ fn consistent(resolved: &Resolved) -> Result<(), String> {
             return Err(format!("--{long} is for the stream: retop --json --{long} {value}"));
         }
     }
+    settings.screen.keys()?;
     if settings.source.is_some() && resolved.origin("root") != Origin::Default {
         return Err("--root and --source name two machines; give one of them".to_owned());
     }

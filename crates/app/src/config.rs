@@ -2,14 +2,16 @@
 //! a variable over `config.toml`.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::Path;
 
-use toml_edit::{Document, Item, Value};
+use toml_edit::{Document, Item, Key, TableLike, Value};
 
 use crate::alerts;
 use crate::environment::Environment;
 use crate::options::{self, OPTIONS, Opt, Place};
 use crate::settings::Settings;
+use crate::tui::keymap::Bound;
 use crate::value;
 
 /// Where the value of an option comes from.
@@ -82,7 +84,7 @@ impl Resolved {
     ///
     /// The first thing that is wrong, with its line.
     pub fn read_file(&mut self, name: &str, text: &str) -> Result<(), String> {
-        let at = |span: Option<std::ops::Range<usize>>| match span {
+        let at = |span: Option<Range<usize>>| match span {
             Some(span) => format!("{name}:{}", line(text, span.start)),
             None => name.to_owned(),
         };
@@ -91,9 +93,15 @@ impl Resolved {
             format!("{}: {}", at(error.span()), lower(message))
         })?;
         for (key, item) in document.iter() {
-            let here = at(document.key(key).and_then(toml_edit::Key::span).or(item.span()));
+            let here = at(document.key(key).and_then(Key::span).or(item.span()));
             if key == "alert" {
                 self.settings.alerts.rules = alerts::read(item, &at)?;
+                continue;
+            }
+            if key == "keys"
+                && let Some(table) = item.as_table_like()
+            {
+                self.read_keys(table, "", &at)?;
                 continue;
             }
             let wrong = |why: String| format!("{here}: {key}: {why}");
@@ -109,6 +117,44 @@ impl Resolved {
                 text = (!value::switch(&text).map_err(wrong)?).to_string();
             }
             self.set(option, &text, Origin::File).map_err(wrong)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the `[keys]` table: a preset, and keys by the names of actions. `view.rewind = "x"`
+    /// without quotes is a table within the table.
+    fn read_keys(
+        &mut self,
+        table: &dyn TableLike,
+        before: &str,
+        at: &dyn Fn(Option<Range<usize>>) -> String,
+    ) -> Result<(), String> {
+        for (key, item) in table.iter() {
+            let id = format!("{before}{key}");
+            let here = at(table.key(key).and_then(Key::span).or(item.span()));
+            if let Some(inner) = item.as_table_like() {
+                self.read_keys(inner, &format!("{id}."), at)?;
+                continue;
+            }
+            let texts: Option<Vec<String>> = match item.as_array() {
+                Some(array) => array.iter().map(text).collect(),
+                None => plain(item).map(|text| vec![text]),
+            };
+            let texts = texts
+                .ok_or_else(|| format!("{here}: keys: {id}: takes a key, or a list of keys"))?;
+            if id == "preset"
+                && let Some(option) = options::find("keys")
+            {
+                let wrong = |why| format!("{here}: keys: preset: {why}");
+                self.set(option, &texts.concat(), Origin::File).map_err(wrong)?;
+                continue;
+            }
+            let bound = Bound::parse(here.clone(), &id, &texts)
+                .map_err(|why| format!("{here}: keys: {why}"))?;
+            if self.settings.screen.bound.iter().any(|other| other.id == bound.id) {
+                return Err(format!("{here}: keys: {id}: is there twice"));
+            }
+            self.settings.screen.bound.push(bound);
         }
         Ok(())
     }
@@ -143,7 +189,9 @@ impl Resolved {
             "# Settings of retop. A flag wins over a RETOP_ variable, a variable over this file.\n",
         );
         for (option, value, origin) in self.pairs() {
-            if option.place != Place::Config {
+            // A file has one of `keys = "htop"` and `[keys]`.
+            let in_table = option.long == "keys" && !self.settings.screen.bound.is_empty();
+            if option.place != Place::Config || in_table {
                 continue;
             }
             let _ = write!(text, "\n# {}.\n", option.full_help());
@@ -154,6 +202,14 @@ impl Resolved {
                 value => Value::from(value).to_string(),
             };
             let _ = writeln!(text, "{comment}{} = {}", option.long, value.trim());
+        }
+        text.push_str(
+            "\n# Keys of the screen: a preset, and what is bound instead, by the names of actions.\n",
+        );
+        match (self.settings.screen.bound.as_slice(), self.settings.screen.keys()) {
+            ([], Ok(keys)) => keys.print("#   ", true, &mut text),
+            (_, Ok(keys)) => keys.print("", false, &mut text),
+            (_, Err(_)) => {}
         }
         match self.settings.alerts.rules.as_slice() {
             [] => text.push_str(alerts::EXAMPLE),
@@ -201,7 +257,11 @@ fn unknown_key(key: &str) -> String {
 
 /// A TOML value as the text that the same option would have on the command line.
 fn plain(item: &Item) -> Option<String> {
-    match item.as_value()? {
+    item.as_value().and_then(text)
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
         Value::String(text) => Some(text.value().clone()),
         Value::Integer(number) => Some(number.value().to_string()),
         Value::Float(number) => Some(number.value().to_string()),
@@ -272,6 +332,26 @@ mod tests {
             ("# x\nargs = [1]", "config.toml:2: args: takes a text, a number or true or false"),
             ("[interval]", "config.toml:1: interval: takes a text, a number or true or false"),
             ("no-mouse = \"x\"", "config.toml:1: no-mouse: 'x' is neither true nor false"),
+            (
+                "[keys]\npreset = \"emacs\"",
+                "config.toml:2: keys: preset: 'emacs' is none of default, htop, actop, vim",
+            ),
+            (
+                "[keys]\n\n\"view.rewnd\" = \"r\"",
+                "config.toml:3: keys: no action is called 'view.rewnd'; there is 'view.rewind'",
+            ),
+            (
+                "[keys]\nview.rewind = [\"r\", 1.5, true]",
+                "config.toml:2: keys: view.rewind: '1.5' is no key; write r, Ctrl-r, Alt-1, F5, \
+                 Space or PgUp",
+            ),
+            ("[keys]\nquit = [[]]", "config.toml:2: keys: quit: takes a key, or a list of keys"),
+            ("[keys]\nquit = \"x\"\n\"quit\" = \"y\"", "config.toml:3: duplicate key"),
+            (
+                "[keys]\nview.rewind = \"x\"\n\"view.rewind\" = \"y\"",
+                "config.toml:3: keys: view.rewind: is there twice",
+            ),
+            ("keys = 1", "config.toml:1: keys: '1' is none of default, htop, actop, vim"),
         ];
         for (text, wanted) in cases {
             assert_eq!(read(text).err().as_deref(), Some(wanted), "{text}");
@@ -281,6 +361,38 @@ mod tests {
             assert!(message.starts_with("config.toml:"), "{message}");
             assert!(!message.contains('\n'), "{message}");
         }
+    }
+
+    #[test]
+    fn keys_are_bound_by_the_names_of_actions() {
+        use crate::tui::input::Key;
+        use crate::tui::keys::{Action, Mode};
+        let text = "[keys]\npreset = \"htop\"\n\"view.rewind\" = [\"x\", \"Ctrl-r\"]\n\
+                    sort.cpu = \"C\"\nhelp = []\n";
+        let resolved = read(text).expect("valid");
+        let keys = resolved.settings.screen.keys().expect("no conflict");
+        for (key, wanted) in [
+            (Key::char('x'), Some(Action::Rewind)),
+            (Key::ctrl('r'), Some(Action::Rewind)),
+            (Key::char('C'), Some(Action::SortCpu)),
+            (Key::char('/'), Some(Action::Find)),
+            (Key::f(1), None),
+        ] {
+            assert_eq!(keys.action(Mode::Live, key), wanted, "{key}");
+        }
+        let again = read(&resolved.print()).expect("what we print is valid");
+        assert_eq!(again.settings.screen.keys(), Ok(keys));
+        assert_eq!(again.print(), resolved.print());
+        let short = read("keys = \"vim\"\ninterval = 2").expect("valid");
+        assert_eq!(read(&short.print()).expect("valid").settings, short.settings);
+        // Everything that is bound by default is printed as it would be bound.
+        let printed = short.print();
+        let lines = printed.lines().filter_map(|line| line.strip_prefix("#   "));
+        let table: String =
+            lines.take_while(|line| *line != "[[alert]]").collect::<Vec<_>>().join("\n");
+        let again = read(&table).expect("valid");
+        assert_eq!(again.settings.screen.keys(), short.settings.screen.keys());
+        assert_eq!(again.settings.screen.bound.len(), crate::tui::keys::BINDINGS.len());
     }
 
     #[test]

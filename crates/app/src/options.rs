@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use retop_engine::export::{Arguments, Limit, prometheus};
 
 use crate::settings::{ChartGlyph, Color, CoreView, Format, PowerScale, Settings};
+use crate::tui::preset::Preset;
 use crate::value::{self, Parsed};
 
 /// One option.
@@ -366,6 +367,15 @@ pub static OPTIONS: &[Opt] = &[
     })
     .default("false")
     .unused(),
+    Opt::new(
+        Group::Screen,
+        "keys",
+        "PRESET",
+        "Whose keys; [keys] in the file binds more",
+        |s, v| put(&mut s.screen.preset, pick(v, Preset::NAMES, &Preset::ALL)),
+    )
+    .choices(Preset::NAMES)
+    .default("default"),
     Opt::new(Group::Screen, "show-cores", "", "Start with one row per core", |s, v| {
         put(&mut s.screen.show_cores, value::switch(v).map(|on| on.then_some(true)))
     })

@@ -7,6 +7,9 @@ use std::time::Duration;
 use retop_engine::export::{Arguments, Limit};
 use retop_model::alert::UserRule;
 
+use crate::tui::keymap::{Bound, Keymap};
+use crate::tui::preset::Preset;
+
 /// Everything that a user can set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
@@ -55,6 +58,10 @@ pub struct Screen {
     pub theme: Option<String>,
     /// Whether mouse reports are asked for.
     pub mouse: bool,
+    /// Whose keys are in force.
+    pub preset: Preset,
+    /// What the config file binds instead.
+    pub bound: Vec<Bound>,
     /// One row per core.
     pub show_cores: Option<bool>,
     /// How cores are drawn.
@@ -69,6 +76,17 @@ pub struct Screen {
     pub average: Duration,
     /// Readings within one interval.
     pub subsamples: u64,
+}
+
+impl Screen {
+    /// The keys of the screen.
+    ///
+    /// # Errors
+    ///
+    /// What the config file binds twice.
+    pub fn keys(&self) -> Result<Keymap, String> {
+        Keymap::new(self.preset, &self.bound)
+    }
 }
 
 /// When to use colour.

@@ -250,7 +250,19 @@ fn serve(
     requested: &Receiver<Arc<Demand>>,
     answers: &SyncSender<Answer>,
 ) {
-    while let Ok(demand) = requested.recv() {
+    loop {
+        let demand = match source.pulse() {
+            None => requested.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(pulse) => requested.recv_timeout(pulse),
+        };
+        let demand = match demand {
+            Ok(demand) => demand,
+            Err(RecvTimeoutError::Timeout) => {
+                source.keep_up(clock.monotonic_ns());
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         let begin_ns = clock.monotonic_ns();
         let mut read = Read::new(clock, &demand);
         let outcome = source.read(&mut read);

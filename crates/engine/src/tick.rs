@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use retop_model::alert::{Alerts, Event, Rule};
+use retop_model::attribution::Attribution;
 use retop_model::{Clock, FamilyId, RawSample, RawTable, Snapshot, Window, derive};
 use retop_sources::{Demand, Machine, Pace, Read};
 
@@ -25,6 +26,7 @@ pub struct Ticker {
     inline: Vec<Inline>,
     apart: Vec<Apart>,
     own: Own,
+    attribution: Attribution,
     /// `None` if nothing is watched for.
     alerts: Option<Alerts>,
     last: Option<Arc<Snapshot>>,
@@ -62,6 +64,7 @@ impl Ticker {
             inline,
             apart,
             own: Own::default(),
+            attribution: Attribution::default(),
             alerts: None,
             last: None,
             retired: Vec::new(),
@@ -111,13 +114,14 @@ impl Ticker {
         for lane in &mut self.inline {
             lane.read(&mut read);
         }
+        let mut processes = None;
         for table in read.tables.drain(..) {
-            let table = Arc::new(table);
-            self.retired.push(Arc::clone(&table));
-            sample.put(table);
+            match table.family() {
+                // Not whole yet: what each has drawn follows from what the lanes read.
+                FamilyId::Process => processes = Some(table),
+                _ => put(&mut self.retired, &mut sample, table),
+            }
         }
-        let excess = self.retired.len().saturating_sub(RETIRED);
-        self.retired.drain(..excess);
 
         let deadline_ns = self.clock.monotonic_ns() + GRACE_NS;
         for lane in &mut self.apart {
@@ -126,6 +130,15 @@ impl Ticker {
                 sample.put(Arc::clone(table));
             }
         }
+        if let Some(mut table) = processes {
+            let energy = self.attribution.advance(&sample, &mut table, slept);
+            if let Some(energy) = energy {
+                sample.put(Arc::new(energy));
+            }
+            put(&mut self.retired, &mut sample, table);
+        }
+        let excess = self.retired.len().saturating_sub(RETIRED);
+        self.retired.drain(..excess);
         sample.put(Arc::new(self.source_table()));
         sample.put(Arc::new(self.own.table(&*self.clock)));
         let mut snapshot = derive(self.last.as_deref(), Arc::new(sample));
@@ -150,6 +163,13 @@ impl Ticker {
         table.finish(Window { begin_ns: now_ns, end_ns: now_ns });
         table
     }
+}
+
+/// Puts a table into the sample, and remembers it for its memory.
+fn put(retired: &mut Vec<Arc<RawTable>>, sample: &mut RawSample, table: RawTable) {
+    let table = Arc::new(table);
+    retired.push(Arc::clone(&table));
+    sample.put(table);
 }
 
 #[cfg(test)]

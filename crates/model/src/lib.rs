@@ -10,6 +10,7 @@
 #![deny(missing_docs)]
 
 pub mod alert;
+pub mod attribution;
 pub mod civil;
 pub mod counter;
 

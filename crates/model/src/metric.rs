@@ -72,6 +72,8 @@ pub struct Column {
     pub series: Option<Series>,
     /// False keeps it out of the scrape: high cardinality, or of no use as a series.
     pub scraped: bool,
+    /// True if the value is a model's answer and not a reading; shown with `~`.
+    pub estimated: bool,
 }
 
 /// A number computed from one or two samples.
@@ -113,7 +115,17 @@ impl Column {
         divisor: i64,
         help: &'static str,
     ) -> Column {
-        Column { name, unit, kind, divisor, help, label: "", series: None, scraped: true }
+        Column {
+            name,
+            unit,
+            kind,
+            divisor,
+            help,
+            label: "",
+            series: None,
+            scraped: true,
+            estimated: false,
+        }
     }
 
     /// The value in base units. Division, not multiplication by a fraction, so that 0.1 is 0.1.
@@ -237,6 +249,15 @@ impl Field {
             }
         };
         if label.is_empty() { name } else { label }
+    }
+
+    /// True if the value is a model's answer and not a reading.
+    #[must_use]
+    pub fn is_estimated(self) -> bool {
+        match self.slot {
+            Slot::Raw(i) => self.family.get().raw[usize::from(i)].estimated,
+            Slot::Derived(i) => self.family.get().derived[usize::from(i)].estimated,
+        }
     }
 
     /// The state names, if the field is a state.

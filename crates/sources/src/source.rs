@@ -21,6 +21,15 @@ pub trait Source: Send {
         Pace::Tick
     }
 
+    /// A source with counters that wrap is told the time at least this often, even where nobody asks
+    /// it for tables. Only those with a thread of their own are.
+    fn pulse(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Looks at counters before they wrap. Follows [`Source::pulse`].
+    fn keep_up(&mut self, _now_ns: u64) {}
+
     /// Reads, and gives its tables to `read`. Tables given before an error stand.
     ///
     /// # Errors

@@ -92,6 +92,7 @@ fn options(settings: &Settings, terminal: &environment::Terminal) -> anyhow::Res
             CoreView::History => tui::app::CoreView::History,
             CoreView::Both => tui::app::CoreView::Both,
         },
+        keys: screen.keys().map_err(Usage)?,
         offset_seconds: local_offset_seconds,
         ..Options::default()
     })

@@ -14,7 +14,8 @@ use super::edit::Editor;
 use super::filter::Filter;
 use super::history::History;
 use super::input::{Code, Event, Key as Press};
-use super::keys::{self, Action, Mode};
+use super::keymap::Keymap;
+use super::keys::{Action, Mode};
 use super::layout::{self, Areas, Choice, Shape};
 use super::page::{Page, Pages};
 use super::panel;
@@ -128,6 +129,10 @@ pub struct App {
     pub choice: Choice,
     /// The header is shown.
     pub header: bool,
+    /// Which keys do what.
+    pub keys: Keymap,
+    /// The first letter of a key of two, until the second comes.
+    pub prefix: Option<char>,
     /// Something to tell.
     pub message: Option<Message>,
     /// Where everything stands, as of the last layout.
@@ -163,6 +168,8 @@ impl App {
             core_view: options.core_view,
             choice: options.layout,
             header: true,
+            keys: options.keys.clone(),
+            prefix: None,
             message: None,
             areas: Areas::default(),
         }
@@ -245,12 +252,31 @@ impl App {
             Event::Pasted(c) => return self.type_in(c),
         };
         let mode = self.mode();
+        let press = match (self.prefix.take(), press) {
+            (Some(first), Press { code: Code::Char(c), ctrl: false, alt: false, .. }) => {
+                Press::of(Code::Pair(first, c))
+            }
+            _ => press,
+        };
         let takes = |action: &Action| mode != Mode::Live || self.pages.page.takes(*action);
-        match keys::action(mode, press).filter(takes) {
+        match self.keys.action(mode, press).filter(takes) {
             Some(action) => {
                 self.message = None;
-                Some(self.act(action, signals))
+                let effect = self.act(action, signals);
+                match press.code {
+                    Code::Char(digit) if action == Action::FindPid => self.type_in(digit),
+                    _ => Some(effect),
+                }
             }
+            None if self.keys.is_prefix(mode, press) => {
+                self.message = None;
+                if let Code::Char(first) = press.code {
+                    self.prefix = Some(first);
+                }
+                Some(Effect::Draw)
+            }
+            // The second letter meant nothing: what waits for it no longer does.
+            None if matches!(press.code, Code::Pair(..)) => Some(Effect::Draw),
             None => match press {
                 Press { code: Code::Char(c), ctrl: false, alt: false, .. }
                     if mode == Mode::Line =>
@@ -301,8 +327,12 @@ impl App {
         let cursor = self.table.cursor;
         let from = if back { cursor + count - 1 } else { cursor + 1 } % count;
         if !self.go_to_match(from, back) {
-            let what = self.search.as_ref().map_or("nothing to find: press F3", |_| "no match");
-            self.say(what.to_owned());
+            let text = match (&self.search, self.keys.keys(Action::Find).first()) {
+                (None, Some(key)) => format!("nothing to find yet: press {key}"),
+                (None, None) => "nothing to find yet".to_owned(),
+                (Some(_), _) => "no match".to_owned(),
+            };
+            self.say(text);
         }
     }
 
@@ -365,8 +395,11 @@ impl App {
                 let before = self.table.filter.clone();
                 self.overlay = Overlay::Filter(Editor::new(text), before);
             }
-            Find => self.overlay = Overlay::Find(Editor::new(""), self.table.cursor),
+            Find | FindPid => {
+                self.overlay = Overlay::Find(Editor::new(""), self.table.cursor);
+            }
             FindNext => self.find_next(false),
+            FindBack => self.find_next(true),
             SortMenu => {
                 let columns = self.table.set.columns();
                 let at = columns.iter().position(|&col| col == self.table.sort).unwrap_or(0);
@@ -399,8 +432,12 @@ impl App {
             }
             Hold => {
                 self.table.hold = !self.table.hold;
-                let on = self.table.hold;
-                self.say(if on { "rows are held; f lets them go" } else { "rows move" }.to_owned());
+                let text = match (self.table.hold, self.keys.keys(Hold).first()) {
+                    (true, Some(key)) => format!("rows are held; {key} lets them go"),
+                    (true, None) => "rows are held".to_owned(),
+                    (false, _) => "rows move".to_owned(),
+                };
+                self.say(text);
             }
             Kernel => self.table.kernel = !self.table.kernel,
             Command => self.table.full_commands = !self.table.full_commands,

@@ -25,6 +25,8 @@ pub enum Code {
     PageUp,
     PageDown,
     F(u8),
+    /// Two letters, one after the other. No terminal sends it: the keymap makes it of two keys.
+    Pair(char, char),
 }
 
 /// A key with its modifiers. Shift on a character is in the character itself.
@@ -84,6 +86,7 @@ impl std::fmt::Display for Key {
             Code::Char(' ') => f.write_str("Space"),
             Code::Char(c) if self.ctrl => write!(f, "{}", c.to_ascii_uppercase()),
             Code::Char(c) => write!(f, "{c}"),
+            Code::Pair(first, second) => write!(f, "{first}{second}"),
             Code::F(number) => write!(f, "F{number}"),
             Code::Up => f.write_str("↑"),
             Code::Down => f.write_str("↓"),

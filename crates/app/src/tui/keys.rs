@@ -1,6 +1,7 @@
 //! The one table of actions: what each is called, which keys do it and where.
 //!
-//! The help screen and the key line are drawn from it, and what a key does is looked up in it.
+//! The help screen, the key line, the man page and the README are made from it. Which keys are in
+//! force is in [`super::keymap`]: a preset or the user may have given an action others.
 
 use super::input::{Code, Key};
 
@@ -17,6 +18,11 @@ pub enum Mode {
     Line,
     /// The help screen.
     Help,
+}
+
+impl Mode {
+    /// Every one of them.
+    pub const ALL: [Mode; 5] = [Mode::Live, Mode::Rewind, Mode::Menu, Mode::Line, Mode::Help];
 }
 
 macro_rules! actions {
@@ -50,7 +56,7 @@ pub struct Binding {
     pub id: &'static str,
     /// Where.
     pub mode: Mode,
-    /// The keys that do it.
+    /// The keys that do it, unless a preset or the user says otherwise.
     pub keys: &'static [Key],
     /// A sentence without a full stop.
     pub help: &'static str,
@@ -76,7 +82,9 @@ actions! {
     Live {
         Help "help" [f(1), c('h'), c('?')] "Show this help" => "Help",
         Find "find" [f(3)] "Find a process by name, command or number" => "Find",
-        FindNext "find.next" [Key::shift(Code::F(3)), c('n')] "Go to the next match",
+        FindNext "find.next" [c('n')] "Go to the next match",
+        FindBack "find.back" [Key::shift(Code::F(3))] "Go to the match before",
+        FindPid "find.pid" [] "Find a process by its number, which the key begins",
         Filter "filter" [f(4), c('/'), c('\\')] "Show only the processes that match" => "Filter",
         Tree "table.tree" [f(5), c('t')] "Show processes below their parents, or as a list" => "Tree",
         SortMenu "sort.menu" [f(6)] "Choose the column to sort by" => "Sort",
@@ -184,27 +192,13 @@ actions! {
     }
 }
 
-/// What a key does there. A capital that nothing is bound to is tried as a small letter: Caps Lock.
-#[must_use]
-pub fn action(mode: Mode, key: Key) -> Option<Action> {
-    let bound_in = |mode: Mode, key: Key| {
-        let mut here = BINDINGS.iter().filter(|binding| binding.mode == mode);
-        here.find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
-    };
-    let bound = |key: Key| {
-        bound_in(mode, key).or_else(|| match mode {
-            Mode::Rewind => bound_in(Mode::Live, key),
-            _ => None,
-        })
-    };
-    bound(key).or_else(|| match key.code {
-        Code::Char(capital) if capital.is_uppercase() && mode != Mode::Line => {
-            let mut small = capital.to_lowercase();
-            let small = small.next().filter(|_| small.next().is_none())?;
-            bound(Key { code: Code::Char(small), ..key })
-        }
-        _ => None,
-    })
+impl Action {
+    /// Its row in the table.
+    #[must_use]
+    pub fn binding(self) -> &'static Binding {
+        // Actions and rows are made of the same lines.
+        &BINDINGS[self as usize]
+    }
 }
 
 #[cfg(test)]
@@ -216,44 +210,13 @@ mod tests {
     fn no_key_does_two_things_and_no_id_is_used_twice() {
         let mut ids = HashSet::new();
         let mut bound = HashSet::new();
-        for binding in BINDINGS {
+        for (place, binding) in BINDINGS.iter().enumerate() {
             assert!(ids.insert(binding.id), "{} twice", binding.id);
-            assert!(!binding.keys.is_empty() && !binding.help.is_empty(), "{}", binding.id);
+            assert!(!binding.help.is_empty(), "{}", binding.id);
+            assert_eq!(binding.action as usize, place);
             for &key in binding.keys {
                 assert!(bound.insert((binding.mode as u8, key)), "{key} twice, in {}", binding.id);
             }
-        }
-    }
-
-    #[test]
-    fn caps_lock_does_no_harm() {
-        assert_eq!(action(Mode::Live, Key::char('Q')), Some(Action::Quit));
-        assert_eq!(action(Mode::Live, Key::char('P')), Some(Action::SortCpu));
-        assert_eq!(action(Mode::Live, Key::char('p')), Some(Action::Pause));
-        assert_eq!(action(Mode::Live, Key::char('é')), None);
-        assert_eq!(action(Mode::Line, Key::char('q')), None);
-    }
-
-    #[test]
-    fn the_past_has_its_own_keys_and_those_of_the_table() {
-        for (key, past) in [
-            (Key::of(Left), Action::Back),
-            (Key::char(' '), Action::Play),
-            (Key::char('p'), Action::Play),
-            (Key::of(Up), Action::Up),
-            (Key::char('k'), Action::Signal),
-            (Key::char('B'), Action::MarkHere),
-        ] {
-            assert_eq!(action(Mode::Rewind, key), Some(past), "{key}");
-        }
-        assert_eq!(action(Mode::Live, Key::char('[')), None);
-    }
-
-    #[test]
-    fn every_mode_can_be_left() {
-        for mode in [Mode::Live, Mode::Rewind, Mode::Menu, Mode::Line, Mode::Help] {
-            assert!(action(mode, Key::ctrl('c')).is_some(), "{mode:?}");
-            assert!(action(mode, Key::of(Code::Esc)).is_some(), "{mode:?}");
         }
     }
 }

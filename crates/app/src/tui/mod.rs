@@ -10,10 +10,12 @@ pub mod edit;
 pub mod filter;
 pub mod history;
 pub mod input;
+pub mod keymap;
 pub mod keys;
 pub mod layout;
 pub mod page;
 pub mod panel;
+pub mod preset;
 pub mod render;
 pub mod rewind;
 pub mod table;
@@ -31,6 +33,7 @@ use retop_model::{Clock, Key, Snapshot};
 
 use self::app::{App, CoreView, Effect};
 use self::input::{Decoder, Event};
+use self::keymap::Keymap;
 use self::layout::Choice;
 use self::render::{Depth, Glyphs, Screen};
 use self::terminal::Terminal;
@@ -94,6 +97,8 @@ pub struct Options {
     pub core_view: CoreView,
     /// The layout.
     pub layout: Choice,
+    /// The keys.
+    pub keys: Keymap,
     /// Seconds east of Greenwich at a moment in seconds since 1970.
     pub offset_seconds: fn(i64) -> i32,
 }
@@ -109,6 +114,7 @@ impl Default for Options {
             filter: None,
             core_view: CoreView::Auto,
             layout: Choice::Auto,
+            keys: Keymap::default(),
             offset_seconds: |_| 0,
         }
     }

@@ -114,10 +114,10 @@ impl Page {
         match action {
             Details => self == Page::Groups,
             CoreView => self == Page::Cpu,
-            Find | FindNext | Filter | Tree | SortMenu | SortLeft | SortRight | SortCpu
-            | SortMemory | SortTime | SortPid | SortNext | SortInvert | Signal | Tag | Untag
-            | Follow | Hold | Kernel | Command | Base | SetNext | SetBack | FoldAll | Layout
-            | Left | Right => false,
+            Find | FindNext | FindBack | FindPid | Filter | Tree | SortMenu | SortLeft
+            | SortRight | SortCpu | SortMemory | SortTime | SortPid | SortNext | SortInvert
+            | Signal | Tag | Untag | Follow | Hold | Kernel | Command | Base | SetNext
+            | SetBack | FoldAll | Layout | Left | Right => false,
             _ => true,
         }
     }
@@ -331,10 +331,8 @@ mod tests {
     fn every_page_has_a_key_of_its_own_and_leads_home() {
         for (place, page) in Page::ALL.into_iter().enumerate() {
             assert!(Page::ALL[place + 1..].iter().all(|other| other.key() != page.key()));
-            let action = super::super::keys::action(
-                super::super::keys::Mode::Live,
-                super::super::input::Key::char(page.key()),
-            );
+            let action = super::super::keymap::Keymap::default()
+                .action(super::super::keys::Mode::Live, super::super::input::Key::char(page.key()));
             assert_eq!(action.and_then(Page::of), Some(page));
             let mut pages = Pages::default();
             pages.open(page);

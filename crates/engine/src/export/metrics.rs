@@ -62,13 +62,13 @@ fn metrics(family: &'static Family) -> Vec<MetricDoc> {
 }
 
 fn number(family: &'static Family, field: Field) -> MetricDoc {
-    let (kind, estimated) = match field.slot {
+    let kind = match field.slot {
         Slot::Raw(index) => match family.raw[usize::from(index)].kind {
-            Kind::Counter => ("counter", false),
-            Kind::Gauge => ("gauge", false),
-            Kind::State(_) => ("state", false),
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::State(_) => "state",
         },
-        Slot::Derived(index) => ("derived", family.derived[usize::from(index)].estimated),
+        Slot::Derived(_) => "derived",
     };
     let series = scraped_as(field).map(|(name, label)| match (label, field.states()) {
         (Some((label, value)), _) => format!("{name}{{{label}=\"{value}\"}}"),
@@ -81,7 +81,7 @@ fn number(family: &'static Family, field: Field) -> MetricDoc {
         unit: field.unit().name(),
         series,
         states: field.states(),
-        estimated,
+        estimated: field.is_estimated(),
         help: field.help(),
     }
 }

@@ -40,6 +40,47 @@ struct Counting {
     leave: Option<Receiver<Result<(), Problem>>>,
 }
 
+/// A counter that wraps: says when it was looked at.
+struct Wrapping(Sender<u64>);
+
+impl Source for Wrapping {
+    fn name(&self) -> &'static str {
+        "wrapping"
+    }
+
+    fn feeds(&self) -> &'static [FamilyId] {
+        &[FamilyId::Power]
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::Apart(Duration::from_secs(1))
+    }
+
+    fn pulse(&self) -> Option<Duration> {
+        Some(Duration::from_millis(1))
+    }
+
+    fn keep_up(&mut self, now_ns: u64) {
+        let _ = self.0.send(now_ns);
+    }
+
+    fn read(&mut self, _: &mut Read<'_>) -> Result<(), Problem> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_counter_that_wraps_is_looked_at_while_nobody_asks() {
+    let (looked, looks) = channel();
+    let sources: Vec<Box<dyn Source>> = vec![Box::new(Wrapping(looked))];
+    let clock = Arc::new(TestClock::default());
+    let machine = Machine { name: "test".to_owned(), sources };
+    let ticker = Ticker::live(machine, clock);
+    assert_eq!([looks.recv(), looks.recv()], [Ok(0), Ok(0)], "without a tick");
+    drop(ticker);
+    while looks.recv().is_ok() {}
+}
+
 impl Source for Counting {
     fn name(&self) -> &'static str {
         if self.leave.is_some() { "apart" } else { "inline" }

@@ -79,7 +79,7 @@ family! {
 }
 
 /// Guests are apart from user and nice: the source subtracts them.
-const MODES: [Field; 10] = [
+pub(crate) const MODES: [Field; 10] = [
     user_seconds,
     nice_seconds,
     system_seconds,

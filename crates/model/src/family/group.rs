@@ -24,6 +24,8 @@ family! {
         read_bytes: Counter Bytes,
         /// Bytes written to disks, as far as retop may see them.
         written_bytes: Counter Bytes,
+        /// Energy of the processors laid to them by their share of the CPU time.
+        energy_joules: Counter Joules / 1000000 { estimated: true, series: named("group_energy_joules") },
     }
     derived {}
 }

@@ -35,6 +35,7 @@ families! {
     Tcp tcp,
     Sensor sensor,
     Power power,
+    Energy energy,
     Battery battery,
     Cgroup cgroup,
     Group group,

@@ -12,10 +12,12 @@ family! {
         source: Label,
     }
     raw {
-        /// Energy used since retop first read the counter; wraps of the hardware are taken out.
+        /// Energy used since retop first read the counter; wraps of the hardware are taken out, and what was used while nobody could tell is left out.
         energy_joules: Counter Joules / 1000000 { series: named("energy_joules") },
         /// Power as the instrument itself states it, where it counts no energy.
         reading_watts: Gauge Watts / 1000000 { series: named("power_watts") },
+        /// Energy summed up from the power that the instrument states, where it counts none, since retop first read it.
+        integrated_joules: Counter Joules / 1000000 { series: named("energy_integrated_joules") },
         /// Power that the domain is held to over the long term.
         limit_watts: Gauge Watts / 1000000 { series: named("power_limit_watts") },
         /// 1 if the domain is the whole machine, 0 if it is a part of another row.
@@ -24,6 +26,8 @@ family! {
     derived {
         /// Power over the last interval: from the energy counter, else the instrument's reading.
         watts: Watts { label: "W" } = |d| d.rate(energy_joules).or_else(|| d.now(reading_watts));
+        /// Energy used since retop first read the instrument, counted or integrated.
+        used_joules: Joules = |d| d.now(energy_joules).or_else(|| d.now(integrated_joules));
         /// Power as a share of what the domain is held to.
         limit_ratio: Ratio = |d| d.share(watts, limit_watts);
     }

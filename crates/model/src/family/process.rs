@@ -86,6 +86,10 @@ family! {
         voluntary_switches: Counter Count { label: "VCTX" },
         /// Context switches because somebody else's turn had come.
         involuntary_switches: Counter Count { label: "ICTX" },
+        /// Energy of the processors laid to the process by its share of the CPU time, since it was first seen.
+        energy_joules: Counter Joules / 1000000 { label: "ENERGY", estimated: true },
+        /// Power of the processors laid to the process by its share of the CPU time.
+        watts: Gauge Watts / 1000000 { label: "PWR", estimated: true },
         /// How likely the kernel is to kill the process when memory runs out: 0 to 1000 and beyond.
         oom_score: Gauge Count { label: "OOM" },
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use retop_model::counter::Unwrapped;
 use retop_model::family::power;
-use retop_model::{FamilyId, Key, RawTable, RowMut};
+use retop_model::{FamilyId, Key, RawTable};
 
 use super::battery;
 use super::hwmon::{self, Chip};
@@ -27,9 +27,19 @@ const HIGHEST_WATTS: u64 = 10_000;
 /// between two reads at this power may have wrapped unseen.
 const STEADY_WATTS: u64 = 1_000;
 
+/// How often counters are looked at where nobody asks for them: the smallest range of RAPL (65 kJ on
+/// AMD) lasts over a minute at 1 kW.
+const PULSE: Duration = Duration::from_secs(30);
+
+/// Power stated at two moments further apart than this is not joined to energy.
+const STATED_NS: u64 = 3 * 30_000_000_000;
+
+/// A package draws something while this program runs on it, and its counter moves within a
+/// millisecond: one that stood still for so long is stuck, and says nothing.
+const STALLED_US: u64 = 500_000;
+
 /// Reads every instrument that states watts or joules, RAPL where it may. An ACPI power meter can
-/// take a second to answer, so all are read apart from the tick. Once a second is often enough:
-/// the smallest range of RAPL (65 kJ on AMD) lasts over a minute at 1 kW.
+/// take a second to answer, so all are read apart from the tick.
 pub struct Power {
     powercap: Class,
     zones: Vec<Zone>,
@@ -38,6 +48,7 @@ pub struct Power {
     supplies: PathBuf,
     battery: Option<(u64, Option<i64>)>,
     meters: HashMap<Key, Meter>,
+    sums: HashMap<Key, Sum>,
 }
 
 impl Power {
@@ -51,6 +62,7 @@ impl Power {
             supplies: roots.sys.join("class/power_supply"),
             battery: None,
             meters: HashMap::new(),
+            sums: HashMap::new(),
         }
     }
 
@@ -64,9 +76,15 @@ impl Power {
         }
     }
 
-    /// Adds RAPL's domains. Those that may not be read stand without numbers.
-    fn rapl(&mut self, now_ns: u64, table: &mut RawTable) -> Result<(), Problem> {
+    /// Adds RAPL's domains. Those that may not be read stand without numbers. Tells of the first
+    /// that may not be, and of the first whose counter told nothing.
+    fn rapl(
+        &mut self,
+        now_ns: u64,
+        table: &mut RawTable,
+    ) -> (Result<(), Problem>, Option<Problem>) {
         let mut result = Ok(());
+        let mut silent = None;
         let (mut packages, mut platform) = (0_i64, None);
         for zone in &self.zones {
             let mut row = table.push(zone.key);
@@ -77,7 +95,13 @@ impl Power {
             match sysfs::try_i64(&zone.dir, "energy_uj") {
                 Ok(energy) => {
                     let meter = self.meters.entry(zone.key).or_default();
-                    let used = meter.advance(energy, zone.range, now_ns);
+                    let used = match zone.advance(meter, energy, now_ns) {
+                        Ok(used) => used,
+                        Err(fault) => {
+                            silent = silent.or_else(|| Some(fault.problem(&zone.domain)));
+                            continue;
+                        }
+                    };
                     row.set(power::energy_joules, used);
                     match zone.kind {
                         Kind::Package => packages = packages.saturating_add(used),
@@ -96,7 +120,7 @@ impl Power {
         {
             row.set(power::whole_machine, true);
         }
-        result
+        (result, silent)
     }
 
     /// Adds what the batteries give, while they give: that is what the whole machine draws.
@@ -105,12 +129,15 @@ impl Power {
         let (_, drawn) = *self.battery.insert(
             fresh.unwrap_or_else(|| (now_ns, battery::discharge_microwatts(&self.supplies))),
         );
+        let key = Key::named(b"battery");
+        let used = self.sums.entry(key).or_default().advance(drawn, now_ns);
         if let Some(drawn) = drawn {
             table
-                .push(Key::named(b"battery"))
+                .push(key)
                 .text(power::domain, "battery")
                 .text(power::source, "battery")
                 .set(power::reading_watts, drawn)
+                .set(power::integrated_joules, used)
                 .set(power::whole_machine, true);
         }
     }
@@ -129,15 +156,34 @@ impl Source for Power {
         Pace::Apart(Duration::from_secs(1))
     }
 
+    fn pulse(&self) -> Option<Duration> {
+        // Before the first read nobody wants to know.
+        let is_asked = !self.meters.is_empty() || !self.sums.is_empty();
+        is_asked.then_some(PULSE)
+    }
+
+    fn keep_up(&mut self, now_ns: u64) {
+        let mut table = RawTable::new(FamilyId::Power);
+        let _ = self.rapl(now_ns, &mut table);
+        for chip in &self.chips {
+            let _ = chip.read(now_ns, (&mut self.meters, &mut self.sums), &mut table);
+        }
+        self.discharge(now_ns, &mut table);
+    }
+
     fn read(&mut self, read: &mut Read<'_>) -> Result<(), Problem> {
         let feeds = FamilyId::Power.get().key;
         let begin_ns = read.now_ns();
         let mut table = read.table(FamilyId::Power);
         self.discover();
-        let rapl = self.rapl(begin_ns, &mut table);
+        let (rapl, silent) = self.rapl(begin_ns, &mut table);
+        if let Some(problem) = silent {
+            read.report("power/counter", feeds, Some(problem));
+        }
         let domains = table.len();
         for chip in &self.chips {
-            if let Err(problem) = chip.read(begin_ns, &mut self.meters, &mut table) {
+            let record = (&mut self.meters, &mut self.sums);
+            if let Err(problem) = chip.read(begin_ns, record, &mut table) {
                 read.report(format!("power/{}", chip.chip.label), feeds, Some(problem));
             }
         }
@@ -176,6 +222,47 @@ struct Zone {
     key: Key,
     /// The counter's highest value, in microjoules.
     range: i64,
+}
+
+impl Zone {
+    /// What was used since the first read, in microjoules.
+    fn advance(&self, meter: &mut Meter, energy: i64, now_ns: u64) -> Result<i64, Fault> {
+        let before = (meter.read_ns, meter.used);
+        let used = meter.advance(energy, self.range, now_ns)?;
+        let still_us = before.0.map_or(0, |at_ns| now_ns.saturating_sub(at_ns) / 1_000);
+        if self.kind == Kind::Package && used == before.1 && still_us >= STALLED_US {
+            return Err(Fault::Stalled);
+        }
+        Ok(used)
+    }
+}
+
+/// Why a counter tells nothing of the time since the last read of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// It may have gone round more than once: seconds since the last read, and seconds that a round
+    /// takes at [`STEADY_WATTS`].
+    Wrapped(u64, u64),
+    /// It fell, or jumped further than any domain draws.
+    Reset,
+    /// It stands still.
+    Stalled,
+}
+
+impl Fault {
+    fn problem(self, domain: &str) -> Problem {
+        match self {
+            Fault::Wrapped(passed, round) => Problem::failing(format!(
+                "{domain}: {passed} s lie between two reads of a counter that goes round within \
+                 {round} s at 1 kW: what was used meanwhile is not known"
+            ))
+            .hint("the machine was too busy to read it in time, or stood still"),
+            Fault::Reset => Problem::failing(format!(
+                "{domain}: the counter jumped or was reset: what was used meanwhile is not known"
+            )),
+            Fault::Stalled => Problem::failing(format!("{domain}: the counter stands still")),
+        }
+    }
 }
 
 /// RAPL's domains: `intel-rapl:N` and `intel-rapl:N:M`, which is also the name of AMD's. The
@@ -284,7 +371,7 @@ impl Instrument {
     fn read(
         &self,
         now_ns: u64,
-        meters: &mut HashMap<Key, Meter>,
+        (meters, sums): (&mut HashMap<Key, Meter>, &mut HashMap<Key, Sum>),
         table: &mut RawTable,
     ) -> Result<(), Problem> {
         if let Some(problem) = self.chip.asleep() {
@@ -299,7 +386,19 @@ impl Instrument {
                 // The ACPI power meter stands at the machine's supply.
                 .set(power::whole_machine, self.chip.name == "power_meter");
             match sysfs::try_i64(&self.chip.dir, &sensor.attribute) {
-                Ok(value) => sensor.set(value, now_ns, meters, &mut row),
+                Ok(value) if sensor.is_energy => {
+                    // 64 bits wide: drivers unwrap the hardware's counter themselves.
+                    let meter = meters.entry(sensor.key).or_default();
+                    row.set(power::energy_joules, meter.advance(value, 0, now_ns).ok());
+                }
+                Ok(value) => {
+                    let highest = HIGHEST_WATTS.saturating_mul(1_000_000);
+                    let believed = u64::try_from(value).is_ok_and(|value| value <= highest);
+                    let microwatts = believed.then_some(value);
+                    let sum = sums.entry(sensor.key).or_default();
+                    row.set(power::reading_watts, microwatts)
+                        .set(power::integrated_joules, sum.advance(microwatts, now_ns));
+                }
                 Err(error) => {
                     let path = self.chip.dir.join(&sensor.attribute);
                     result = result.and(Err(Problem::io(&path, &error)));
@@ -307,18 +406,6 @@ impl Instrument {
             }
         }
         result
-    }
-}
-
-impl Sensor {
-    fn set(&self, value: i64, now_ns: u64, meters: &mut HashMap<Key, Meter>, row: &mut RowMut<'_>) {
-        if self.is_energy {
-            // 64 bits wide: drivers unwrap the hardware's counter themselves.
-            let used = meters.entry(self.key).or_default().advance(value, 0, now_ns);
-            row.set(power::energy_joules, used);
-        } else {
-            row.set(power::reading_watts, Some(value).filter(|&microwatts| microwatts >= 0));
-        }
     }
 }
 
@@ -334,17 +421,18 @@ struct Meter {
 
 impl Meter {
     /// Takes the hardware's microjoules, gives those used since the first read. A `range` of 0
-    /// stands for a counter that does not wrap.
-    fn advance(&mut self, hardware: i64, range: i64, now_ns: u64) -> i64 {
+    /// stands for a counter that does not wrap. After a fault the sum goes on from where it was.
+    fn advance(&mut self, hardware: i64, range: i64, now_ns: u64) -> Result<i64, Fault> {
         let passed_ns = self.read_ns.map(|at_ns| now_ns.saturating_sub(at_ns));
         self.read_ns = Some(now_ns);
         let Some(passed_us) = passed_ns.map(|ns| ns / 1_000) else {
-            return self.restart(hardware, 0);
+            self.restart(hardware);
+            return Ok(0);
         };
         let range_lasts_us = u64::try_from(range).unwrap_or(0) / STEADY_WATTS;
         if range > 0 && passed_us > range_lasts_us {
-            // The counter may have wrapped more than once. Falling to 0 says so to every reader.
-            return self.restart(hardware, 0);
+            self.restart(hardware);
+            return Err(Fault::Wrapped(passed_us / 1_000_000, range_lasts_us / 1_000_000));
         }
         let mut counter = self.counter;
         let used = counter.advance(hardware, range).saturating_sub(self.origin);
@@ -353,18 +441,45 @@ impl Meter {
         match step {
             Some(step) if step <= highest => {
                 (self.counter, self.used) = (counter, used);
-                used
+                Ok(used)
             }
-            // A reset: what was used since then is unknown, what was used before still counts.
-            _ => self.restart(hardware, self.used),
+            _ => {
+                self.restart(hardware);
+                Err(Fault::Reset)
+            }
         }
     }
 
-    fn restart(&mut self, hardware: i64, used: i64) -> i64 {
+    /// Counts on from what the hardware says now.
+    fn restart(&mut self, hardware: i64) {
         self.counter = Unwrapped::default();
-        self.origin = self.counter.advance(hardware, 0).saturating_sub(used);
-        self.used = used;
-        used
+        self.origin = self.counter.advance(hardware, 0).saturating_sub(self.used);
+    }
+}
+
+/// Makes energy out of power that an instrument states from time to time: the mean of two
+/// statements, for as long as lies between them.
+#[derive(Debug, Default)]
+struct Sum {
+    last: Option<(u64, i64)>,
+    /// In microjoules.
+    used: f64,
+}
+
+impl Sum {
+    /// Takes microwatts, gives the microjoules since the first ones. `None` breaks the sum off: it
+    /// goes on from the next statement.
+    fn advance(&mut self, microwatts: Option<i64>, now_ns: u64) -> Option<i64> {
+        let before = std::mem::replace(&mut self.last, microwatts.map(|power| (now_ns, power)));
+        let now = microwatts? as f64;
+        if let Some((at_ns, power)) = before {
+            let passed_ns = now_ns.saturating_sub(at_ns);
+            if passed_ns <= STATED_NS {
+                self.used += (power as f64 + now) / 2.0 * passed_ns as f64 / 1e9;
+            }
+        }
+        // Far below 2^63: the cast cuts fractions of a microjoule alone.
+        Some(self.used as i64)
     }
 }
 

@@ -417,7 +417,9 @@ pub fn power(world: &World, read: &mut Read<'_>) {
                 .set(power::whole_machine, spec.whole);
             match spec.counts {
                 true => row.set(power::energy_joules, energy.at(world.part)),
-                false => row.set(power::reading_watts, energy.rate()),
+                false => row
+                    .set(power::reading_watts, energy.rate())
+                    .set(power::integrated_joules, energy.at(world.part)),
             };
         }
     });

@@ -3,6 +3,8 @@
 use super::dialog::middle;
 use crate::short;
 use crate::tui::app::App;
+use crate::tui::input::{Code, Key};
+use crate::tui::keymap::Keymap;
 use crate::tui::keys::{BINDINGS, Mode};
 use crate::tui::render::{Canvas, Rect, width};
 use crate::tui::table::column::COLUMNS;
@@ -38,13 +40,13 @@ const REWIND: usize = count(Mode::Rewind);
 pub const LINES: usize = LIVE + REWIND + COLUMNS.len() + SIGNS.len() + 7;
 
 /// One line: a heading, a key and its meaning, or nothing.
-fn line(number: usize) -> (Text, &'static str, bool) {
+fn line(map: &Keymap, number: usize) -> (Text, &'static str, bool) {
     let heading = |text: &str| (short!("{text}"), "", true);
     if number == 0 {
         return heading("Keys");
     }
     if let Some(place) = take_from(number, 1, LIVE) {
-        return binding(Mode::Live, place);
+        return binding(map, Mode::Live, place);
     }
     let rewind = LIVE + 1;
     if number == rewind {
@@ -54,7 +56,7 @@ fn line(number: usize) -> (Text, &'static str, bool) {
         return heading("Keys while looking back; those of the table work as ever");
     }
     if let Some(place) = take_from(number, rewind + 2, REWIND) {
-        return binding(Mode::Rewind, place);
+        return binding(map, Mode::Rewind, place);
     }
     let signs = rewind + 2 + REWIND;
     if number == signs {
@@ -81,21 +83,37 @@ fn line(number: usize) -> (Text, &'static str, bool) {
 }
 
 /// The keys of an action and what they do.
-fn binding(mode: Mode, place: usize) -> (Text, &'static str, bool) {
-    let Some(binding) = BINDINGS.iter().filter(|binding| binding.mode == mode).nth(place) else {
+fn binding(map: &Keymap, mode: Mode, place: usize) -> (Text, &'static str, bool) {
+    let Some((binding, keys)) = map.mode(mode).nth(place) else {
         return (Text::new(), "", false);
     };
-    let mut keys = Text::new();
-    for key in binding.keys {
-        let gap = if keys.is_empty() { "" } else { " " };
-        keys.push(gap).push(&short!("{key}"));
+    (names(keys), binding.help, false)
+}
+
+/// The names of keys, as many as fit before what they do; `0–9` for all digits.
+fn names(keys: &[Key]) -> Text {
+    let mut names = Text::new();
+    let digit = |key: &Key| matches!(key.code, Code::Char('0'..='9'));
+    if keys.len() == 10 && keys.iter().all(digit) {
+        return short!("0–9");
     }
-    (keys, binding.help, false)
+    for key in keys {
+        let gap = if names.is_empty() { "" } else { " " };
+        let name = short!("{gap}{key}");
+        if width(&names) + width(&name) > NAMES {
+            break;
+        }
+        names.push(&name);
+    }
+    names
 }
 
 fn take_from(number: usize, first: usize, count: usize) -> Option<usize> {
     number.checked_sub(first).filter(|&place| place < count)
 }
+
+/// Cells for the names of keys.
+const NAMES: u16 = 14;
 
 /// Draws the help from line `at` on.
 pub fn draw(app: &App, at: usize, canvas: &mut Canvas<'_>) {
@@ -115,13 +133,12 @@ pub fn draw(app: &App, at: usize, canvas: &mut Canvas<'_>) {
     let (w, h) = (inner.width(), inner.height());
     let first = at.min(LINES.saturating_sub(usize::from(h)));
     for (number, y) in (first..LINES).zip(0..h) {
-        let (key, text, heading) = line(number);
+        let (key, text, heading) = line(&app.keys, number);
         if heading {
             inner.text(1, y, &key, theme.title);
         } else {
             let pen = theme.key;
-            inner.right(14, y, &key, pen);
-            debug_assert!(width(&key) <= 14, "{}", &*key);
+            inner.right(NAMES, y, &key, pen);
             inner.field(16, y, w.saturating_sub(18), text, theme.text);
         }
     }
@@ -134,7 +151,7 @@ mod tests {
 
     #[test]
     fn every_line_has_something_to_say() {
-        let lines: Vec<_> = (0..LINES).map(line).collect();
+        let lines: Vec<_> = (0..LINES).map(|number| line(&Keymap::default(), number)).collect();
         let empty = lines.iter().filter(|(key, text, _)| key.is_empty() && text.is_empty());
         assert_eq!(empty.count(), 3, "one between each two parts");
         for binding in BINDINGS.iter().filter(|b| matches!(b.mode, Mode::Live | Mode::Rewind)) {

@@ -9,7 +9,7 @@ use crate::tui::app::App;
 use crate::tui::dialog::Overlay;
 use crate::tui::edit::Editor;
 use crate::tui::input::Code;
-use crate::tui::keys::{Action, BINDINGS, Mode};
+use crate::tui::keys::{Action, Mode};
 use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Rect, width};
 
@@ -86,11 +86,20 @@ fn input(app: &App, canvas: &mut Canvas<'_>, name: &str, editor: &Editor, right:
 fn standing(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     let mut x = 1;
-    let held = app.table.hold.then_some("order held (f)");
-    let follow = app.table.follow.then_some("following (F)");
-    let paused = app.paused.then_some("standing still (p)");
-    for text in [paused, held, follow].into_iter().flatten() {
-        x = canvas.text(x, 0, text, theme.past) + 2;
+    let modes = [
+        (app.paused, "standing still", Action::Pause),
+        (app.table.hold, "order held", Action::Hold),
+        (app.table.follow, "following", Action::Follow),
+    ];
+    for (_, name, action) in modes.into_iter().filter(|(on, ..)| *on) {
+        x = canvas.text(x, 0, name, theme.past);
+        if let Some(key) = app.keys.keys(action).first() {
+            x = canvas.text(x, 0, &short!(" ({key})"), theme.past);
+        }
+        x += 2;
+    }
+    if let Some(first) = app.prefix {
+        x = canvas.text(x, 0, &short!("{first}…"), theme.key) + 2;
     }
     if !app.table.tagged.is_empty() {
         let text = short!("{} tagged", app.table.tagged.len());
@@ -127,11 +136,11 @@ pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
     if mode == Mode::Live && app.pages.page.is_sheet() {
         x = tabs(app, canvas, x) + 1;
     }
-    for binding in BINDINGS.iter().filter(|binding| binding.mode == mode) {
+    for (binding, keys) in app.keys.mode(mode) {
         if mode == Mode::Live && !app.pages.page.takes(binding.action) {
             continue;
         }
-        let (Some(key), Some(name)) = (binding.keys.first(), binding.short) else { continue };
+        let (Some(key), Some(name)) = (keys.first(), binding.short) else { continue };
         let opens = app.pages.page == Page::Groups && binding.action == Action::Details;
         let name = if opens { "Open" } else { name };
         // F1Help reads well, pPause does not.

@@ -181,32 +181,180 @@ fn resets_and_lost_wraps_are_no_energy() {
     const SECOND: u64 = 1_000_000_000;
     let range = 65_532_610_987;
     let mut meter = Meter::default();
-    assert_eq!(meter.advance(65_500_000_000, range, 0), 0);
-    assert_eq!(meter.advance(67_389_013, range, SECOND), 100_000_000, "a wrap");
+    assert_eq!(meter.advance(65_500_000_000, range, 0), Ok(0));
+    assert_eq!(meter.advance(67_389_013, range, SECOND), Ok(100_000_000), "a wrap");
     // A reset half-way up would be a wrap of 56 kJ, which no second uses.
     let mut young = Meter::default();
-    young.advance(9_000_000_000, range, 0);
-    young.advance(9_500_000_000, range, SECOND);
-    assert_eq!(young.advance(1_000, range, 2 * SECOND), 500_000_000, "a reset adds nothing");
-    assert_eq!(young.advance(2_000, range, 3 * SECOND), 500_001_000);
+    assert_eq!(young.advance(9_000_000_000, range, 0), Ok(0));
+    assert_eq!(young.advance(9_500_000_000, range, SECOND), Ok(500_000_000));
+    assert_eq!(young.advance(1_000, range, 2 * SECOND), Err(Fault::Reset));
+    assert_eq!(young.advance(2_000, range, 3 * SECOND), Ok(500_001_000), "it goes on");
     // Over a minute at 1 kW the counter may have gone round more than once.
-    assert_eq!(young.advance(3_000, range, 90 * SECOND), 0);
+    assert_eq!(young.advance(3_000, range, 90 * SECOND), Err(Fault::Wrapped(87, 65)));
+    assert_eq!(young.advance(4_000, range, 91 * SECOND), Ok(500_002_000));
+    // A jump by more than any domain draws is none of its energy either.
+    assert_eq!(young.advance(40_000_000_000, range, 92 * SECOND), Err(Fault::Reset));
     // Without a range a counter that falls was reset.
     let mut plain = Meter::default();
-    plain.advance(500, 0, 0);
-    assert_eq!(plain.advance(700, 0, SECOND), 200);
-    assert_eq!(plain.advance(5, 0, 2 * SECOND), 200);
-    assert_eq!(plain.advance(6, 0, 3 * SECOND), 201);
+    assert_eq!(plain.advance(500, 0, 0), Ok(0));
+    assert_eq!(plain.advance(700, 0, SECOND), Ok(200));
+    assert_eq!(plain.advance(5, 0, 2 * SECOND), Err(Fault::Reset));
+    assert_eq!(plain.advance(6, 0, 3 * SECOND), Ok(201));
+}
+
+#[test]
+fn what_a_counter_does_not_tell_is_missing_and_said() {
+    let scratch = Scratch::new();
+    let tree = scratch.tree();
+    let mut trial = trial(&scratch);
+    let get = |outcome: &crate::linux::trial::Outcome, field| {
+        outcome.get(power::domain, "package-0", field)
+    };
+    zone(tree, "intel-rapl:0", "package-0", "9000000000");
+    trial.at(0);
+    for (second, energy, watts, says) in [
+        (1, "9020000000", Some(20.0), None),
+        (2, "9020000000", None, Some("stands still")),
+        (3, "9060000000", None, None),
+        (4, "9090000000", Some(30.0), None),
+        (5, "70", None, Some("jumped or was reset")),
+        (6, "10000070", None, None),
+        (7, "20000070", Some(10.0), None),
+        (407, "30000070", None, Some("400 s lie between two reads")),
+        (408, "40000070", None, None),
+        (409, "50000070", Some(10.0), None),
+    ] {
+        zone(tree, "intel-rapl:0", "package-0", energy);
+        let outcome = trial.at(second);
+        assert_eq!(get(&outcome, power::watts), watts, "{second}");
+        let reason = outcome.report("power/counter").map(|problem| problem.reason.as_str());
+        match says {
+            Some(says) => assert!(reason.is_some_and(|reason| reason.contains(says)), "{reason:?}"),
+            None => assert_eq!(reason, None, "{second}"),
+        }
+    }
+    // Faults took nothing away from what is known: 20 + 40 + 30 + 20 + 20.
+    assert_eq!(get(&trial.at(410), power::energy_joules), None, "stalled");
+    zone(tree, "intel-rapl:0", "package-0", "60000070");
+    assert_eq!(get(&trial.at(411), power::energy_joules), Some(140.0));
+}
+
+#[test]
+fn counters_are_kept_up_with_while_nobody_asks() {
+    let scratch = Scratch::new();
+    let tree = scratch.tree();
+    zone(tree, "intel-rapl:0", "package-0", "262143000000");
+    chip(tree, 0, &[("name", "power_meter"), ("power1_average", "100000000")]);
+    let mut trial = trial(&scratch);
+    assert_eq!(trial.source.pulse(), None, "not asked for yet");
+    trial.at(0);
+    assert_eq!(trial.source.pulse(), Some(PULSE));
+    // 8 kJ in each half minute; the counter goes round once.
+    for (step, energy) in
+        (1..=20).zip((1..).map(|step: u64| 262_143_000_000 + step * 8_000_000_000))
+    {
+        zone(tree, "intel-rapl:0", "package-0", &(energy % 262_143_328_850).to_string());
+        trial.source.keep_up((1_000 + step * 30) * 1_000_000_000);
+    }
+    let outcome = trial.at(600);
+    let used = |domain| outcome.get(power::domain, domain, power::used_joules);
+    assert_eq!(used("package-0"), Some(160_000.0));
+    assert_eq!(used("power_meter"), Some(60_000.0));
+}
+
+#[test]
+fn zones_that_appear_late_begin_when_they_are_seen() {
+    let scratch = Scratch::new();
+    let tree = scratch.tree();
+    zone(tree, "intel-rapl:0", "package-0", "100");
+    let mut trial = trial(&scratch);
+    assert_eq!(trial.at(0).labels(power::domain), ["package-0"]);
+    zone(tree, "intel-rapl:1", "package-1", "5000000000");
+    zone(tree, "intel-rapl:0", "package-0", "10000100");
+    let outcome = trial.at(1);
+    assert_eq!(outcome.get(power::domain, "package-0", power::watts), Some(10.0));
+    assert_eq!(outcome.get(power::domain, "package-1", power::energy_joules), Some(0.0));
+    assert_eq!(outcome.get(power::domain, "package-1", power::watts), None);
+    zone(tree, "intel-rapl:1", "package-1", "5033000000");
+    zone(tree, "intel-rapl:0", "package-0", "20000100");
+    assert_eq!(trial.at(2).get(power::domain, "package-1", power::watts), Some(33.0));
+}
+
+#[test]
+fn stated_power_becomes_energy_between_its_statements() {
+    const SECOND: u64 = 1_000_000_000;
+    let mut sum = Sum::default();
+    for (second, watts, joules) in [
+        (0, Some(10), Some(0)),
+        (1, Some(20), Some(15)),
+        (3, Some(20), Some(55)),
+        (4, None, None),
+        (5, Some(500), Some(55)),
+        (6, Some(500), Some(555)),
+        // Nobody looked for so long that the two have nothing to do with each other.
+        (206, Some(500), Some(555)),
+    ] {
+        let used = sum.advance(watts.map(|watts: i64| watts * 1_000_000), second * SECOND);
+        assert_eq!(used, joules.map(|joules: i64| joules * 1_000_000), "{second}");
+    }
+}
+
+/// What a counter does from one read to the next.
+#[derive(Clone, Debug)]
+enum Event {
+    /// Moves by so many watts over so many milliseconds.
+    Run(i64, u64),
+    /// Stands at another number, whatever it was.
+    Jump(i64),
+    /// Is not read for so many seconds.
+    Away(u64),
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let event = prop_oneof![
+        8 => (0i64..900, 100u64..10_000).prop_map(|(watts, ms)| Event::Run(watts, ms)),
+        1 => any::<i64>().prop_map(Event::Jump),
+        1 => (1u64..1_000).prop_map(Event::Away),
+    ];
+    prop::collection::vec(event, 1..100)
 }
 
 proptest! {
     #[test]
+    fn no_power_is_negative_or_absurd(events in events()) {
+        let range = 65_532_610_987;
+        let (mut meter, mut hardware, mut now_ns) = (Meter::default(), 5_000_000_i64, 0_u64);
+        let mut before = meter.advance(hardware, range, now_ns).ok().map(|used| (used, now_ns));
+        for event in events {
+            match event {
+                Event::Run(watts, ms) => {
+                    let step = watts * 1_000 * i64::try_from(ms).unwrap();
+                    hardware = hardware.wrapping_add(step).rem_euclid(range);
+                    now_ns += ms * 1_000_000;
+                }
+                Event::Jump(to) => {
+                    hardware = to;
+                    now_ns += 1_000_000_000;
+                }
+                Event::Away(seconds) => now_ns += seconds * 1_000_000_000,
+            }
+            let now = meter.advance(hardware, range, now_ns).ok().map(|used| (used, now_ns));
+            if let (Some((used_before, at_ns)), Some((used, now_ns))) = (before, now) {
+                let watts = (used - used_before) as f64 * 1e3 / (now_ns - at_ns) as f64;
+                prop_assert!((0.0..=10_000.0).contains(&watts), "{watts} W");
+            }
+            before = now;
+        }
+    }
+
+    #[test]
     fn a_meter_never_panics_nor_goes_below_nothing(
         steps in prop::collection::vec((any::<i64>(), any::<i64>(), any::<u64>()), 1..50),
     ) {
-        let mut meter = Meter::default();
+        let (mut meter, mut sum) = (Meter::default(), Sum::default());
         for (hardware, range, now_ns) in steps {
-            prop_assert!(meter.advance(hardware, range, now_ns) >= 0);
+            prop_assert!(meter.advance(hardware, range, now_ns).is_ok_and(|used| used >= 0) || meter.used >= 0);
+            prop_assert!(sum.advance(Some(hardware.max(0)), now_ns).is_some_and(|used| used >= 0));
         }
     }
 
@@ -216,10 +364,10 @@ proptest! {
     ) {
         let range = 65_532_610_987;
         let (mut meter, mut total) = (Meter::default(), 0);
-        meter.advance(0, range, 0);
+        prop_assert_eq!(meter.advance(0, range, 0), Ok(0));
         for (second, step) in (1..).zip(steps) {
             total += step;
-            prop_assert_eq!(meter.advance(total % range, range, second * 1_000_000_000), total);
+            prop_assert_eq!(meter.advance(total % range, range, second * 1_000_000_000), Ok(total));
         }
     }
 }

@@ -1,0 +1,106 @@
+//! Keys for fingers that know another program.
+
+use super::input::{Code, Key};
+use super::keys::Action::{self, *};
+
+/// Whose keys are in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preset {
+    /// retop's own, as in the table of actions.
+    #[default]
+    Default,
+    /// htop's: `/` finds, digits find a process by its number, pages are on Alt with a digit.
+    Htop,
+    /// actop's, since its version 1.9.
+    Actop,
+    /// vi's: `hjkl`, `gg`, `G`.
+    Vim,
+}
+
+impl Preset {
+    /// Every one of them.
+    pub const ALL: [Preset; 4] = [Preset::Default, Preset::Htop, Preset::Actop, Preset::Vim];
+    /// Their names.
+    pub const NAMES: &'static [&'static str] = &["default", "htop", "actop", "vim"];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Preset::NAMES[self as usize]
+    }
+
+    /// What differs from the table of actions. An action has these keys and no others; one that is
+    /// not here loses the keys that are given away here.
+    #[must_use]
+    pub fn rows(self) -> &'static [(Action, &'static [Key])] {
+        match self {
+            Preset::Default => &[],
+            Preset::Htop => HTOP,
+            Preset::Actop => ACTOP,
+            Preset::Vim => VIM,
+        }
+    }
+}
+
+const fn c(c: char) -> Key {
+    Key::char(c)
+}
+const fn f(number: u8) -> Key {
+    Key::f(number)
+}
+const fn k(code: Code) -> Key {
+    Key::of(code)
+}
+const fn alt(c: char) -> Key {
+    Key { alt: true, ..Key::char(c) }
+}
+const fn pair(first: char, second: char) -> Key {
+    Key::of(Code::Pair(first, second))
+}
+
+/// Where htop 3.5 has several keys for one thing, all of them. Its `s` and `l` run other programs,
+/// which retop does not.
+const HTOP: &[(Action, &[Key])] = &[
+    (Find, &[f(3), c('/')]),
+    (Filter, &[f(4), c('\\')]),
+    (SortMenu, &[f(6), c('<'), c('>'), c(','), c('.')]),
+    (SortNext, &[]),
+    (Command, &[c('p'), c('m')]),
+    (Pause, &[c('Z')]),
+    (FindPid, &[c('0'), c('1'), c('2'), c('3'), c('4'), c('5'), c('6'), c('7'), c('8'), c('9')]),
+    (PageOverview, &[alt('0')]),
+    (PageCpu, &[alt('1')]),
+    (PageProcesses, &[alt('2')]),
+    (PageGroups, &[alt('3')]),
+    (PagePower, &[alt('5')]),
+    (PageMemory, &[alt('6')]),
+    (PageTraffic, &[alt('7')]),
+    (PageOwn, &[alt('9')]),
+];
+
+const ACTOP: &[(Action, &[Key])] = &[
+    (Pause, &[c(' '), c('p')]),
+    (Tag, &[k(Code::Insert)]),
+    (Layout, &[c('l')]),
+    (CoreView, &[c('c')]),
+];
+
+const VIM: &[(Action, &[Key])] = &[
+    (Up, &[k(Code::Up), c('k')]),
+    (Down, &[k(Code::Down), c('j')]),
+    (Left, &[k(Code::Left), c('h')]),
+    (Right, &[k(Code::Right), c('l')]),
+    (Home, &[k(Code::Home), pair('g', 'g')]),
+    (End, &[k(Code::End), c('G')]),
+    (PageUp, &[k(Code::PageUp), Key::ctrl('u'), Key::ctrl('b')]),
+    (PageDown, &[k(Code::PageDown), Key::ctrl('d'), Key::ctrl('f')]),
+    (Back, &[k(Code::Left), c('h')]),
+    (Forward, &[k(Code::Right), c('l')]),
+    (Signal, &[f(9), c('x')]),
+    (Help, &[f(1), c('?')]),
+    (Glyphs, &[pair('z', 'y')]),
+    (HelpPageUp, &[k(Code::PageUp), Key::ctrl('u'), Key::ctrl('b')]),
+    (HelpPageDown, &[k(Code::PageDown), c(' '), Key::ctrl('d'), Key::ctrl('f')]),
+    (HelpHome, &[k(Code::Home), pair('g', 'g')]),
+    (HelpEnd, &[k(Code::End), c('G')]),
+];
