@@ -116,6 +116,21 @@ impl Target {
         OpenOptions::new().read(true).write(true).create_new(true).open(path)
     }
 
+    /// A file without a name on the same disk, for what has to wait: it is gone when it is closed.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file system.
+    pub fn scratch(&self) -> io::Result<File> {
+        let path = match &self.names {
+            Some(_) => self.partial.join("scratch"),
+            None => self.partial.with_extension("scratch"),
+        };
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
+        fs::remove_file(path)?;
+        Ok(file)
+    }
+
     /// Moves everything to its place. What an earlier export left there is replaced.
     ///
     /// # Errors
