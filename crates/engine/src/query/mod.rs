@@ -8,6 +8,7 @@
 
 mod ends;
 mod group;
+pub mod report;
 #[cfg(test)]
 mod tests;
 mod timeline;
