@@ -13,14 +13,14 @@ use retop::tui::input::{Code, Event, Key};
 use retop::tui::keys::Mode;
 use retop::tui::page::Page;
 use retop::tui::render::{Depth, Glyphs, Screen};
-use retop::tui::{Options, Signals, panel, theme};
+use retop::tui::{Control, Options, panel, theme};
 use retop_model::Snapshot;
 use scene::Scene;
 
 /// Takes every signal, and remembers none.
 struct Deaf;
 
-impl Signals for Deaf {
+impl Control for Deaf {
     fn send(&self, key: retop_model::Key, _: i32) -> Result<(), String> {
         if key.0 == 1 { Err("it is the first process".to_owned()) } else { Ok(()) }
     }
@@ -233,7 +233,7 @@ fn dear_families_are_wanted_while_their_page_is_open() {
 fn overlays_look_as_they_did() {
     type Keys<'a> = &'a [Key];
     let enter = Key::of(Code::Enter);
-    let cases: [(&str, Keys<'_>, &str); 9] = [
+    let cases: [(&str, Keys<'_>, &str); 10] = [
         ("tree", &[Key::char('t')], ""),
         ("tree-filtered", &[Key::char('t'), Key::char('/')], "ray"),
         ("filter", &[Key::char('/')], "post|node"),
@@ -242,6 +242,7 @@ fn overlays_look_as_they_did() {
         ("kill", &[Key::char('k')], ""),
         ("help", &[Key::char('?')], ""),
         ("details", &[enter], ""),
+        ("chooser", &[Key::char('o'), Key::char(' '), Key::of(Code::Down), Key::char('>')], ""),
         ("columns-io", &[Key::of(Code::Tab), Key::char('p')], ""),
     ];
     for (name, keys, text) in cases {

@@ -6,6 +6,7 @@ pub mod json;
 pub mod metrics;
 pub mod once;
 pub mod pace;
+pub mod record;
 pub mod screen;
 pub mod serve;
 
@@ -52,7 +53,7 @@ pub fn watch(resolved: &Resolved, environment: &Environment) -> anyhow::Result<(
     } else if let Some(address) = settings.serve {
         serve::run(settings, address)
     } else {
-        screen::run(settings, environment)
+        screen::run(resolved, environment)
     }
 }
 

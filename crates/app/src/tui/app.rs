@@ -1,5 +1,6 @@
 //! What the screen shows and what keys change. Knows no terminal: events go in, effects come out.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use retop_model::human::Size;
 use retop_model::metric::Slot;
 use retop_model::{FamilyId, Field, Key, Row, Snapshot, Stamp};
 
-use super::dialog::{Overlay, SIGNALS, SignalDialog};
+use super::chooser::Chooser;
+use super::dialog::Overlay;
 use super::edit::Editor;
 use super::filter::Filter;
 use super::history::History;
@@ -23,9 +25,10 @@ use super::render::Glyphs;
 use super::rewind::Rewind;
 use super::table::Table;
 use super::table::column::{Col, Form};
+use super::table::set::{self, Set};
 use super::theme::Theme;
-use super::{Options, Signals};
-use crate::short;
+use super::{Control, Options};
+use crate::{columns, short};
 
 /// How cores are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,6 +140,8 @@ pub struct App {
     pub message: Option<Message>,
     /// Where everything stands, as of the last layout.
     pub areas: Areas,
+    /// Where settings are kept for the next time, if anywhere.
+    pub config_file: Option<PathBuf>,
 }
 
 impl App {
@@ -144,6 +149,7 @@ impl App {
     #[must_use]
     pub fn new(options: &Options) -> App {
         let mut table = Table::default();
+        table.sets = set::all(&options.columns);
         // The command line has refused what is no filter.
         table.filter = options.filter.as_deref().and_then(|text| Filter::parse(text).ok()?);
         App {
@@ -172,6 +178,7 @@ impl App {
             prefix: None,
             message: None,
             areas: Areas::default(),
+            config_file: options.config_file.clone(),
         }
     }
 
@@ -239,14 +246,16 @@ impl App {
         match self.overlay {
             Overlay::None if self.rewind.is_some() => Mode::Rewind,
             Overlay::None => Mode::Live,
-            Overlay::Sort(_) | Overlay::Signal(_) => Mode::Menu,
+            Overlay::Sort(_) | Overlay::Signal(_) | Overlay::Io(_) => Mode::Menu,
+            Overlay::Columns(_) => Mode::Columns,
+            Overlay::Cpus(_) => Mode::Checks,
             Overlay::Filter(..) | Overlay::Find(..) => Mode::Line,
             Overlay::Help(_) => Mode::Help,
         }
     }
 
     /// Takes an event; `None` if it changed nothing.
-    pub fn event(&mut self, event: Event, signals: &dyn Signals) -> Option<Effect> {
+    pub fn event(&mut self, event: Event, control: &dyn Control) -> Option<Effect> {
         let press = match event {
             Event::Key(press) => press,
             Event::Pasted(c) => return self.type_in(c),
@@ -262,7 +271,7 @@ impl App {
         match self.keys.action(mode, press).filter(takes) {
             Some(action) => {
                 self.message = None;
-                let effect = self.act(action, signals);
+                let effect = self.act(action, control);
                 match press.code {
                     Code::Char(digit) if action == Action::FindPid => self.type_in(digit),
                     _ => Some(effect),
@@ -282,6 +291,11 @@ impl App {
                     if mode == Mode::Line =>
                 {
                     self.type_in(c)
+                }
+                Press { code: Code::Char(c), ctrl: false, alt: false, .. }
+                    if self.overlay.digit(c) =>
+                {
+                    Some(Effect::Draw)
                 }
                 _ => None,
             },
@@ -340,7 +354,7 @@ impl App {
         self.message = Some(Message { text, wrong: false });
     }
 
-    fn act(&mut self, action: Action, signals: &dyn Signals) -> Effect {
+    fn act(&mut self, action: Action, control: &dyn Control) -> Effect {
         use Action::*;
         match action {
             Quit => return Effect::Quit,
@@ -352,29 +366,44 @@ impl App {
                 self.say(format!("a sample each {}", &*super::units::interval(self.interval)));
                 return Effect::Interval(self.interval);
             }
-            Signal => self.open_signals(),
-            MenuAccept => self.accept(signals),
+            Signal | NiceLower | NiceHigher | IoPriority | Affinity => {
+                self.control(action, control);
+            }
+            MenuAccept | CheckAccept => self.accept(control),
             Up | Down | PageUp | PageDown | Home | End | ScrollUp | ScrollDown | Left | Right => {
                 self.travel(action);
             }
-            MenuUp | MenuDown | MenuPageUp | MenuPageDown => self.overlay.step(match action {
-                MenuUp => -1,
-                MenuDown => 1,
-                MenuPageUp => isize::MIN / 2,
-                _ => isize::MAX / 2,
-            }),
+            MenuUp | MenuDown | MenuPageUp | MenuPageDown | CheckUp | CheckDown | CheckPageUp
+            | CheckPageDown => {
+                let by = match action {
+                    MenuUp | CheckUp => -1,
+                    MenuDown | CheckDown => 1,
+                    MenuPageUp | CheckPageUp => isize::MIN / 2,
+                    _ => isize::MAX / 2,
+                };
+                self.overlay.step(by, self.table.shown_set().seats.len());
+            }
+            CheckLeft => self.overlay.step_beside(-1),
+            CheckRight => self.overlay.step_beside(1),
+            CheckToggle | CheckAll => {
+                if let Overlay::Cpus(dialog) = &mut self.overlay {
+                    if action == CheckAll { dialog.toggle_all() } else { dialog.toggle() }
+                }
+            }
             HelpUp | HelpDown | HelpPageUp | HelpPageDown | HelpHome | HelpEnd => {
                 let page = isize::from(self.areas.message.bottom() as i16 / 2).max(1);
-                self.overlay.step(match action {
+                let by = match action {
                     HelpUp => -1,
                     HelpDown => 1,
                     HelpPageUp => -page,
                     HelpPageDown => page,
                     HelpHome => isize::MIN / 2,
                     _ => isize::MAX / 2,
-                });
+                };
+                self.overlay.step(by, 0);
             }
-            MenuClose | HelpClose => self.overlay = Overlay::None,
+            MenuClose | CheckClose | HelpClose => self.shut(),
+            ColumnShow | ColumnLeft | ColumnRight | ColumnSave => self.choose(action),
             LineAccept | LineDrop | LineBackspace | LineDelete | LineWord | LineClear
             | LineLeft | LineRight | LineHome | LineEnd | LineNext | LineBack => self.edit(action),
             Rewind | Mark | Back | Forward | BackTen | ForwardTen | BackScreen | ForwardScreen
@@ -401,18 +430,18 @@ impl App {
             FindNext => self.find_next(false),
             FindBack => self.find_next(true),
             SortMenu => {
-                let columns = self.table.set.columns();
-                let at = columns.iter().position(|&col| col == self.table.sort).unwrap_or(0);
+                let at = self.table.shown_set().position(self.table.sort).unwrap_or(0);
                 self.overlay = Overlay::Sort(at);
             }
+            Columns => self.overlay = Overlay::Columns(Chooser::new(self.table.shown_set())),
             SortLeft => self.sort_beside(-1),
             SortRight => self.sort_beside(1),
-            SortCpu => self.sort_by(Col::Cpu),
-            SortMemory => self.sort_by(Col::Resident),
-            SortTime => self.sort_by(Col::Time),
-            SortPid => self.sort_by(Col::Pid),
+            SortCpu => self.sort_by(Col::CPU),
+            SortMemory => self.sort_by(Col::RESIDENT),
+            SortTime => self.sort_by(Col::TIME),
+            SortPid => self.sort_by(Col::PID),
             SortNext => {
-                let turn = [Col::Cpu, Col::Resident, Col::Read, Col::Written, Col::Pid];
+                let turn = [Col::CPU, Col::RESIDENT, Col::READ, Col::WRITTEN, Col::PID];
                 let at = turn.iter().position(|&col| col == self.table.sort);
                 self.sort_by(turn[at.map_or(0, |at| (at + 1) % turn.len())]);
             }
@@ -442,8 +471,8 @@ impl App {
             Kernel => self.table.kernel = !self.table.kernel,
             Command => self.table.full_commands = !self.table.full_commands,
             Base => self.table.whole_machine = !self.table.whole_machine,
-            SetNext => self.table.set = self.table.set.step(1),
-            SetBack => self.table.set = self.table.set.step(4),
+            SetNext => self.table.step_set(false),
+            SetBack => self.table.step_set(true),
             Details if self.pages.page == Page::Groups => self.zoom(),
             Details => {
                 let selected = self.table.selected();
@@ -529,21 +558,66 @@ impl App {
         self.travel(Action::Down);
     }
 
+    /// Closes what lies on top without a choice.
+    fn shut(&mut self) {
+        if let Overlay::Columns(chooser) = std::mem::take(&mut self.overlay) {
+            self.put_set(chooser.before);
+        }
+        self.sort();
+    }
+
+    /// Takes another set of columns in place of the one on the screen.
+    fn put_set(&mut self, set: Set) {
+        if let Some(shown) = self.table.sets.get_mut(self.table.set) {
+            *shown = set;
+        }
+    }
+
+    /// Changes the columns of the set on the screen.
+    fn choose(&mut self, action: Action) {
+        let Overlay::Columns(chooser) = &mut self.overlay else { return };
+        match action {
+            Action::ColumnShow => chooser.toggle(),
+            Action::ColumnLeft | Action::ColumnRight => {
+                chooser.carry(action == Action::ColumnRight);
+            }
+            _ => {
+                let set = chooser.set();
+                self.overlay = Overlay::None;
+                return self.save_set(&set);
+            }
+        }
+        let set = chooser.set();
+        self.put_set(set);
+    }
+
+    fn save_set(&mut self, set: &Set) {
+        let kept = match &self.config_file {
+            Some(path) => columns::save(path, set).map(|()| path.display().to_string()),
+            None => Err("there is no folder for a config.toml: set XDG_CONFIG_HOME".to_owned()),
+        };
+        self.message = Some(match kept {
+            Ok(path) => {
+                Message { text: format!("columns of {} kept in {path}", set.name), wrong: false }
+            }
+            Err(text) => Message { text, wrong: true },
+        });
+    }
+
     fn sort_by(&mut self, col: Col) {
-        // A second time turns it round.
-        let first = self.table.sort != col;
-        self.table.descending = if first { col.largest_first() } else { !self.table.descending };
-        self.table.sort = col;
+        self.table.sort_by(col);
         self.table.hold = false;
         self.sort();
     }
 
     fn sort_beside(&mut self, by: isize) {
-        let columns = self.table.set.columns();
-        let at = columns.iter().position(|&col| col == self.table.sort);
-        let next = at.map_or(0, |at| at.saturating_add_signed(by).min(columns.len() - 1));
-        if columns[next] != self.table.sort {
-            self.sort_by(columns[next]);
+        let set = self.table.shown_set();
+        let at = set.position(self.table.sort);
+        let last = set.seats.len().saturating_sub(1);
+        let next = at.map_or(0, |at| at.saturating_add_signed(by).min(last));
+        let next = set.seats.get(next).map(|seat| seat.col);
+        if let Some(next) = next.filter(|&next| next != self.table.sort) {
+            self.sort_by(next);
         }
     }
 
@@ -612,52 +686,15 @@ impl App {
         self.sort();
     }
 
-    fn open_signals(&mut self) {
-        let Some(now) = &self.now else { return };
-        let tagged = !self.table.tagged.is_empty();
-        let targets = if tagged {
-            self.table.tagged.clone()
-        } else {
-            self.table.selected().into_iter().collect()
-        };
-        let name = |key: &Key| {
-            let row = now.find(FamilyId::Process, *key);
-            row.map_or_else(String::new, |row| row.shown(process::name).to_owned())
-        };
-        let Some(first) = targets.first() else { return };
-        let title = if targets.len() == 1 {
-            format!("{} {}", first.0, name(first))
-        } else {
-            format!("{} tagged processes", targets.len())
-        };
-        self.overlay = Overlay::Signal(SignalDialog::new(targets, title));
-    }
-
-    fn accept(&mut self, signals: &dyn Signals) {
+    fn accept(&mut self, control: &dyn Control) {
         match std::mem::replace(&mut self.overlay, Overlay::None) {
             Overlay::Sort(at) => {
-                if let Some(&col) = self.table.set.columns().get(at) {
+                let chosen = self.table.shown_set().seats.get(at).map(|seat| seat.col);
+                if let Some(col) = chosen {
                     self.sort_by(col);
                 }
             }
-            Overlay::Signal(dialog) => {
-                let (number, name) = SIGNALS[dialog.at.min(SIGNALS.len() - 1)];
-                let mut failed = None;
-                for &key in &dialog.targets {
-                    if let Err(reason) = signals.send(key, number) {
-                        failed = Some(format!("{}: {reason}", key.0));
-                    }
-                }
-                self.message = Some(match failed {
-                    Some(text) => Message { text, wrong: true },
-                    None => Message {
-                        text: format!("SIG{name} sent to {}", dialog.title),
-                        wrong: false,
-                    },
-                });
-                self.table.tagged.clear();
-            }
-            _ => {}
+            overlay => self.accept_control(&overlay, control),
         }
         self.sort();
     }
@@ -707,6 +744,7 @@ impl App {
             || of_counter(process::written_bytes_per_second, process::written_bytes)
             || of_counter(process::io_bytes_per_second, process::read_bytes)
             || of_counter(process::switches_per_second, process::voluntary_switches)
+            || of_counter(process::calls_per_second, process::read_calls)
     }
 }
 

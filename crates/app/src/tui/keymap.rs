@@ -128,7 +128,7 @@ impl Keymap {
         }
         let leaves = |action: Action| {
             use Action::*;
-            matches!(action, Quit | Leave | MenuClose | LineDrop | HelpClose)
+            matches!(action, Quit | Leave | MenuClose | CheckClose | LineDrop | HelpClose)
         };
         if keys.is_empty() && leaves(BINDINGS[mine].action) {
             return Err(format!("{at}: keys: {id}: needs a key: there is no other way out"));
@@ -162,10 +162,7 @@ impl Keymap {
         let bound = |key: Key| {
             let has = |(_, keys): &(&Binding, &[Key])| keys.contains(&key);
             let own = self.mode(mode).find(has);
-            let own = own.or_else(|| match mode {
-                Mode::Rewind => self.mode(Mode::Live).find(has),
-                _ => None,
-            });
+            let own = own.or_else(|| self.mode(mode.base()?).find(has));
             own.map(|(binding, _)| binding.action)
         };
         bound(key).or_else(|| match key.code {
@@ -186,8 +183,8 @@ impl Keymap {
             keys.iter().any(|key| matches!(key.code, Code::Pair(first, _) if first == c))
         };
         let here = self.mode(mode).any(|(_, keys)| begins(keys));
-        let live = mode == Mode::Rewind && self.mode(Mode::Live).any(|(_, keys)| begins(keys));
-        (here || live) && self.action(mode, key).is_none()
+        let base = mode.base().is_some_and(|base| self.mode(base).any(|(_, keys)| begins(keys)));
+        (here || base) && self.action(mode, key).is_none()
     }
 
     /// The `[keys]` table that amounts to this, every line after `before`. What is as in the preset
@@ -373,6 +370,8 @@ mod tests {
             (Key::of(Code::Up), Action::Up),
             (Key::char('k'), Action::Signal),
             (Key::char('B'), Action::MarkHere),
+            (Key::char('['), Action::SpikeBack),
+            (Key::f(7), Action::NiceLower),
         ] {
             assert_eq!(map.action(Mode::Rewind, key), Some(past), "{key}");
         }
@@ -387,6 +386,12 @@ mod tests {
             (Key::f(4), "filter"),
             (Key::f(5), "table.tree"),
             (Key::f(6), "sort.menu"),
+            (Key::f(7), "process.nice_lower"),
+            (char(']'), "process.nice_lower"),
+            (Key::f(8), "process.nice_higher"),
+            (char('['), "process.nice_higher"),
+            (char('i'), "process.io_priority"),
+            (char('a'), "process.affinity"),
             (Key::f(9), "process.signal"),
             (Key::f(10), "quit"),
             (char('/'), "find"),

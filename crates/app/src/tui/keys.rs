@@ -14,15 +14,30 @@ pub enum Mode {
     Rewind,
     /// A list to choose from.
     Menu,
+    /// A list to check off.
+    Checks,
     /// A line to type into.
     Line,
     /// The help screen.
     Help,
+    /// The columns of a set; what is not bound there is bound as in a menu.
+    Columns,
 }
 
 impl Mode {
     /// Every one of them.
-    pub const ALL: [Mode; 5] = [Mode::Live, Mode::Rewind, Mode::Menu, Mode::Line, Mode::Help];
+    pub const ALL: [Mode; 7] =
+        [Mode::Live, Mode::Rewind, Mode::Columns, Mode::Menu, Mode::Checks, Mode::Line, Mode::Help];
+
+    /// The mode whose keys hold where its own say nothing.
+    #[must_use]
+    pub fn base(self) -> Option<Mode> {
+        match self {
+            Mode::Rewind => Some(Mode::Live),
+            Mode::Columns => Some(Mode::Menu),
+            _ => None,
+        }
+    }
 }
 
 macro_rules! actions {
@@ -96,6 +111,10 @@ actions! {
         SortPid "sort.pid" [c('N')] "Sort by process number",
         SortNext "sort.next" [c('s')] "Sort by CPU, memory, reads, writes, number in turn",
         SortInvert "sort.invert" [c('I')] "Turn the order round",
+        NiceLower "process.nice_lower" [f(7), c(']')] "Nice value one lower: the process, or those tagged, go first" => "Nice-",
+        NiceHigher "process.nice_higher" [f(8), c('[')] "Nice value one higher: they give way" => "Nice+",
+        IoPriority "process.io_priority" [c('i')] "Choose the priority of their reads and writes",
+        Affinity "process.affinity" [c('a')] "Choose the CPUs that they may run on",
         Signal "process.signal" [f(9), c('k')] "Send a signal to the process, or to those tagged" => "Kill",
         Details "process.details" [k(Enter)] "Show everything about the process" => "Details",
         Close "close" [k(Esc)] "Close what is on top, then drop the filter",
@@ -108,6 +127,7 @@ actions! {
         Base "table.base" [c('%')] "Count CPU% of one core, or of the whole machine",
         SetNext "columns.next" [k(Tab)] "Next set of columns",
         SetBack "columns.back" [k(BackTab)] "Previous set of columns",
+        Columns "columns.choose" [c('o')] "Choose the columns of the set and their order",
         More "interval.longer" [c('+')] "List: longer between samples. Tree: unfold",
         Less "interval.shorter" [c('-')] "List: shorter between samples. Tree: fold",
         FoldAll "tree.fold_all" [c('*')] "Fold or unfold the whole tree",
@@ -158,6 +178,12 @@ actions! {
         Oldest "rewind.oldest" [k(Home)] "To the oldest sample" => "Oldest",
         Leave "rewind.leave" [k(End), c('r'), k(Esc)] "Back to what is now" => "Live",
     }
+    Columns {
+        ColumnShow "columns.show" [c(' ')] "Show or hide the column" => "Show/hide",
+        ColumnLeft "columns.left" [c('<'), Key::shift(Up), f(7)] "Move it to the left" => "Left",
+        ColumnRight "columns.right" [c('>'), Key::shift(Down), f(8)] "Move it to the right" => "Right",
+        ColumnSave "columns.save" [c('s')] "Take them and keep them in config.toml" => "Save",
+    }
     Menu {
         MenuUp "menu.up" [k(Up), c('k')] "Up" => "Up",
         MenuDown "menu.down" [k(Down), c('j')] "Down" => "Down",
@@ -165,6 +191,18 @@ actions! {
         MenuPageDown "menu.page_down" [k(PageDown), k(End)] "To the last",
         MenuAccept "menu.accept" [k(Enter)] "Take it" => "Take",
         MenuClose "menu.close" [k(Esc), c('q'), f(10), Key::ctrl('c')] "Leave without a choice" => "Leave",
+    }
+    Checks {
+        CheckToggle "checks.toggle" [c(' ')] "Check it, or take the check away" => "Check",
+        CheckAll "checks.all" [c('a')] "Check all; if all are, this one alone" => "All",
+        CheckUp "checks.up" [k(Up), c('k')] "Up",
+        CheckDown "checks.down" [k(Down), c('j')] "Down",
+        CheckLeft "checks.left" [k(Left), c('h')] "Left",
+        CheckRight "checks.right" [k(Right), c('l')] "Right",
+        CheckPageUp "checks.page_up" [k(PageUp), k(Home)] "To the first",
+        CheckPageDown "checks.page_down" [k(PageDown), k(End)] "To the last",
+        CheckAccept "checks.accept" [k(Enter)] "Do as it is checked" => "Take",
+        CheckClose "checks.close" [k(Esc), c('q'), f(10), Key::ctrl('c')] "Leave everything as it was" => "Leave",
     }
     Line {
         LineAccept "line.accept" [k(Enter)] "Keep it" => "Keep",

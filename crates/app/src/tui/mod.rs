@@ -4,6 +4,8 @@
 //! changed. Everything it needs of the world is an argument.
 
 pub mod app;
+pub mod chooser;
+mod control;
 mod demand;
 pub mod dialog;
 pub mod edit;
@@ -24,18 +26,21 @@ pub mod theme;
 pub mod units;
 pub mod widget;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use retop_engine::history::History;
 use retop_engine::{Demand, Monitor};
-use retop_model::{Clock, Key, Snapshot};
+use retop_model::{Clock, Snapshot};
 
 use self::app::{App, CoreView, Effect};
+pub use self::control::{Control, Targets};
 use self::input::{Decoder, Event};
 use self::keymap::Keymap;
 use self::layout::Choice;
 use self::render::{Depth, Glyphs, Screen};
+use self::table::set::Set;
 use self::terminal::Terminal;
 
 /// Where snapshots come from: the engine, or a test.
@@ -68,16 +73,6 @@ impl Feed for Monitor {
     }
 }
 
-/// Who sends signals.
-pub trait Signals {
-    /// Sends a signal to that very process, never to another that took over its number.
-    ///
-    /// # Errors
-    ///
-    /// Why it was not sent, for people.
-    fn send(&self, key: Key, signal: i32) -> Result<(), String>;
-}
-
 /// How the screen begins.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -93,6 +88,10 @@ pub struct Options {
     pub interval: Duration,
     /// A filter that is in force from the start.
     pub filter: Option<String>,
+    /// A user's own sets of columns.
+    pub columns: Vec<Set>,
+    /// Where settings are kept for the next time, if anywhere.
+    pub config_file: Option<PathBuf>,
     /// How cores are drawn.
     pub core_view: CoreView,
     /// The layout.
@@ -112,6 +111,8 @@ impl Default for Options {
             synchronised: true,
             interval: Duration::from_secs(1),
             filter: None,
+            columns: Vec::new(),
+            config_file: None,
             core_view: CoreView::Auto,
             layout: Choice::Auto,
             keys: Keymap::default(),
@@ -136,7 +137,7 @@ pub fn run(
     terminal: &mut Terminal,
     feed: &impl Feed,
     options: &Options,
-    signals: &dyn Signals,
+    control: &dyn Control,
     clock: &dyn Clock,
 ) -> std::io::Result<()> {
     let mut app = App::new(options);
@@ -205,7 +206,7 @@ pub fn run(
         }
         let mut effects = Effects::default();
         let mut take = |event: Event| {
-            if let Some(effect) = app.event(event, signals) {
+            if let Some(effect) = app.event(event, control) {
                 effects.note(effect);
             }
         };

@@ -23,17 +23,17 @@
 //! An added row is empty before its columns are read, so that a whole table is a difference from an
 //! empty one and there is one path for both.
 
-mod chunk;
+pub(crate) mod chunk;
 mod codec;
 mod decode;
 mod encode;
 mod interval;
 mod ring;
-mod schema;
+pub(crate) mod schema;
 mod series;
 mod spike;
-mod varint;
-mod view;
+pub(crate) mod varint;
+pub(crate) mod view;
 mod zstd;
 
 pub use codec::{Decoder, Encoder, FrameKind, KEY_INTERVAL};

@@ -87,7 +87,7 @@ impl Channel {
         }
     }
 
-    fn value(self, now: &Snapshot) -> Option<f64> {
+    pub(crate) fn value(self, now: &Snapshot) -> Option<f64> {
         match self {
             Channel::Cpu => now.one(cpu::utilization_ratio),
             Channel::Memory => now.one(memory::used_ratio),
