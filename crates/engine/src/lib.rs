@@ -8,10 +8,10 @@ pub mod serve;
 
 mod clock;
 pub mod history;
-pub mod recording;
 mod lane;
 mod monitor;
 mod own;
+pub mod recording;
 mod tick;
 
 pub use clock::RealClock;

@@ -1,12 +1,16 @@
 //! What each command does. All of them drive the engine; none reads a machine itself.
 
 pub mod doctor;
+pub mod export;
 pub mod generated;
 pub mod json;
 pub mod metrics;
 pub mod once;
 pub mod pace;
+pub mod progress;
+pub mod query;
 pub mod record;
+pub mod recordings;
 pub mod screen;
 pub mod serve;
 

@@ -23,7 +23,12 @@ impl Progress {
     /// Begins now.
     #[must_use]
     pub fn new(columns: Option<usize>, now_ns: u64) -> Progress {
-        Progress { columns, begun_ns: now_ns, due_ns: now_ns.saturating_add(FIRST_NS), drawn: false }
+        Progress {
+            columns,
+            begun_ns: now_ns,
+            due_ns: now_ns.saturating_add(FIRST_NS),
+            drawn: false,
+        }
     }
 
     /// True if it is time to draw.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use retop_engine::local_offset_seconds;
-use retop_engine::recording::Recording;
+use retop_engine::recording::{Event, Recording};
 use retop_model::Snapshot;
 use retop_model::civil::Rfc3339;
 
@@ -61,6 +61,20 @@ impl Recordings {
         Ok(found)
     }
 
+    /// What happened in the window, in order of time.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be read.
+    pub fn events(&self) -> anyhow::Result<Vec<Event>> {
+        let Span { first_ms, last_ms } = self.window;
+        let mut events = Vec::new();
+        for (recording, _) in &self.recordings {
+            events.extend(recording.events(first_ms, last_ms.saturating_add(1))?);
+        }
+        Ok(events)
+    }
+
     /// The first moment of the window.
     fn first(&self) -> anyhow::Result<Option<Snapshot>> {
         let mut first = None;
@@ -77,7 +91,10 @@ impl Recordings {
     /// # Errors
     ///
     /// Those of `body`.
-    pub fn each(&self, mut body: impl FnMut(&Snapshot) -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    pub fn each(
+        &self,
+        mut body: impl FnMut(&Snapshot) -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
         self.walk(&mut body)
     }
 

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use retop_model::family::FAMILIES;
@@ -22,6 +23,8 @@ pub struct Target {
     ending: &'static str,
     /// The folder was not there before.
     made: bool,
+    /// Nobody else may read it.
+    private: bool,
     committed: bool,
 }
 
@@ -58,7 +61,15 @@ impl Target {
         }
         let partial = beside(path)?;
         let path = path.to_owned();
-        Ok(Target { path, partial, names: None, ending: "", made: false, committed: false })
+        Ok(Target {
+            path,
+            partial,
+            names: None,
+            ending: "",
+            made: false,
+            private: false,
+            committed: false,
+        })
     }
 
     /// A folder of tables whose files end in `ending`. One that is there may be empty; with
@@ -88,16 +99,39 @@ impl Target {
         let partial = path.join(format!(".{}.partial", std::process::id()));
         let names = Some(Vec::new());
         // From here on, dropping the target takes the folder away again.
-        let target =
-            Target { path: path.to_owned(), partial, names, ending, made, committed: false };
+        let target = Target {
+            path: path.to_owned(),
+            partial,
+            names,
+            ending,
+            made,
+            private: false,
+            committed: false,
+        };
         fs::create_dir(&target.partial)?;
         Ok(target)
     }
 
     /// True for a single file.
-    #[must_use]
-    pub fn is_file(&self) -> bool {
+    pub(super) fn is_file(&self) -> bool {
         self.names.is_none()
+    }
+
+    /// What is made is for its owner alone.
+    #[must_use]
+    pub fn private(mut self) -> Target {
+        self.private = true;
+        self
+    }
+
+    /// Bytes that have been written.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let size = |path: PathBuf| fs::metadata(path).map_or(0, |found| found.len());
+        match &self.names {
+            None => size(self.partial.clone()),
+            Some(names) => names.iter().map(|name| size(self.partial.join(name))).sum(),
+        }
     }
 
     /// Begins a file of the folder, or the single file, whose name stands already.
@@ -113,7 +147,8 @@ impl Target {
             }
             None => self.partial.clone(),
         };
-        OpenOptions::new().read(true).write(true).create_new(true).open(path)
+        let mode = if self.private { 0o600 } else { 0o666 };
+        OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
     }
 
     /// A file without a name on the same disk, for what has to wait: it is gone when it is closed.

@@ -8,9 +8,9 @@ use crate::export::Arguments;
 
 use super::chunk::Chunk;
 use super::codec::{Encoder, FrameKind};
+use super::schema::{Mapping, Schema};
 use super::series::Series;
 use super::spike::Spikes;
-use super::schema::{Mapping, Schema};
 use super::varint::CodecError;
 use super::view::{Kept, Shelf, View, span_seconds};
 

@@ -182,7 +182,9 @@ impl View {
 /// Seconds between two samples, sleep included.
 pub(super) fn span_seconds(first: Option<Stamp>, last: Option<Stamp>) -> f64 {
     match (first, last) {
-        (Some(first), Some(last)) => last.boottime_ns.saturating_sub(first.boottime_ns) as f64 / 1e9,
+        (Some(first), Some(last)) => {
+            last.boottime_ns.saturating_sub(first.boottime_ns) as f64 / 1e9
+        }
         _ => 0.0,
     }
 }

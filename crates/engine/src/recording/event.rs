@@ -165,7 +165,8 @@ pub(super) fn between(last: Option<&Snapshot>, now: &Snapshot, interval_ms: u64)
     }
     for row in now.rows(FamilyId::Source) {
         let earlier = last.find(FamilyId::Source, row.key());
-        let (before, after) = (earlier.and_then(|row| row.state(source::state)), row.state(source::state));
+        let (before, after) =
+            (earlier.and_then(|row| row.state(source::state)), row.state(source::state));
         // What nobody asked for is no news, and neither is the first look at a source.
         let quiet = |state: Option<&str>| matches!(state, None | Some("unasked"));
         if before != after && !quiet(before) && !quiet(after) {

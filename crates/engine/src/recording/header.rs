@@ -151,8 +151,7 @@ impl Header {
 
     /// A header from its JSON.
     pub(super) fn of_json(json: &[u8]) -> Result<Header, String> {
-        let document: Document =
-            serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        let document: Document = serde_json::from_slice(json).map_err(|error| error.to_string())?;
         let families: Result<Vec<_>, String> = document.tables.into_iter().map(family).collect();
         let arguments = ARGUMENTS.iter().find(|(name, _)| *name == document.arguments);
         Ok(Header {

@@ -155,7 +155,8 @@ impl Preview {
         };
         for line in 0..preview.names.len() {
             let band = |slot: usize| {
-                let [min, mean, max] = [0, 1, 2].map(|part| value((line * 3 + part) * slots + slot));
+                let [min, mean, max] =
+                    [0, 1, 2].map(|part| value((line * 3 + part) * slots + slot));
                 (!mean.is_nan()).then_some(Band { min, mean, max })
             };
             preview.bands.push((0..slots).map(band).collect());

@@ -331,7 +331,8 @@ impl Recorder {
             let settled = now_ns.saturating_sub(spike.stamp.boottime_ns) >= SETTLED_NS;
             if settled && written.is_none_or(|written| written < spike.number) {
                 *written = Some(spike.number);
-                let calm = spike.before.checked_sub(first).and_then(|age| usize::try_from(age).ok());
+                let calm =
+                    spike.before.checked_sub(first).and_then(|age| usize::try_from(age).ok());
                 let calm_ms = calm.and_then(|age| self.times_ms.get(age).copied());
                 self.pending.push(Event::of_spike(spike, calm_ms));
             }
@@ -474,7 +475,8 @@ impl Recorder {
         while !self.kept.is_empty() {
             // A segment is as old as its last sample, which is not later than the next one's first.
             let next = self.kept.get(1).map(|entry| entry.name.wall_ms);
-            let last_ms = next.or(self.segment.as_ref().map(|s| s.name.wall_ms)).unwrap_or(i64::MAX);
+            let last_ms =
+                next.or(self.segment.as_ref().map(|s| s.name.wall_ms)).unwrap_or(i64::MAX);
             let old = now.wall_ms.saturating_sub(last_ms) > max_age_ms;
             let full = total > self.settings.max_bytes;
             if !old && !full && !self.is_tight(wanted) {

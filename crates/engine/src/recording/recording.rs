@@ -132,7 +132,12 @@ impl Recording {
     /// If the bytes are no segment.
     pub fn of_bytes(name: &str, bytes: Vec<u8>) -> Result<Recording, RecordingError> {
         let slot = Slot::with(Segment::of_bytes(name, bytes)?, None);
-        Ok(Recording { path: PathBuf::from(name), folder: false, slots: vec![Arc::new(slot)], gone: 0 })
+        Ok(Recording {
+            path: PathBuf::from(name),
+            folder: false,
+            slots: vec![Arc::new(slot)],
+            gone: 0,
+        })
     }
 
     /// Where it is.
@@ -485,9 +490,8 @@ impl Open {
             }
             let Some((_, decoder)) = &mut self.decoder else { continue };
             let stamps = self.stamps.read(found.head.wall_ms, key, found.payload);
-            let decoded = stamps.and_then(|(stamp, frame)| {
-                decoder.frame_for(kind, frame, rates).map(|()| stamp)
-            });
+            let decoded = stamps
+                .and_then(|(stamp, frame)| decoder.frame_for(kind, frame, rates).map(|()| stamp));
             match decoded {
                 Ok(stamp) => return Ok(Some(stamp)),
                 Err(error) => {

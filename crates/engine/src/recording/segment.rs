@@ -77,7 +77,8 @@ impl Segment {
 
     /// The segment as it is now, if it has grown.
     pub fn grown(&self) -> Result<Option<Segment>, RecordingError> {
-        let Some(walk) = self.walk.as_ref().filter(|_| !self.closed && self.memory.is_none()) else {
+        let Some(walk) = self.walk.as_ref().filter(|_| !self.closed && self.memory.is_none())
+        else {
             return Ok(None);
         };
         let failed = |error: io::Error| RecordingError::io(&self.path, &error);

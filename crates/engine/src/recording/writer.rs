@@ -68,7 +68,8 @@ impl Writer {
     /// remembered of it until [`Writer::frame`].
     pub fn stamp(&self, stamp: Stamp, kind: FrameKind, out: &mut Vec<u8>) -> (usize, Stamps) {
         let key = kind == FrameKind::Key;
-        let start = record::begin(out, if key { record::KEY } else { record::DELTA }, stamp.wall_ms);
+        let start =
+            record::begin(out, if key { record::KEY } else { record::DELTA }, stamp.wall_ms);
         let mut stamps = self.stamps;
         stamps.write(stamp, key, out);
         (start, stamps)
@@ -91,7 +92,13 @@ impl Writer {
             }
             _ => {
                 let end = self.bytes;
-                self.index.keys.push(KeyEntry { offset, end, frames: 1, first: stamp, last: stamp });
+                self.index.keys.push(KeyEntry {
+                    offset,
+                    end,
+                    frames: 1,
+                    first: stamp,
+                    last: stamp,
+                });
             }
         }
         self.gather.push(moment);

@@ -154,6 +154,12 @@ impl Backfill {
         Ok(())
     }
 
+    /// Bytes that wait, in memory and in the file.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.spilled + self.waiting as u64
+    }
+
     fn sample(
         &mut self,
         metric: usize,

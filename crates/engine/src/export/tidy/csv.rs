@@ -43,9 +43,31 @@ impl<'a> Csv<'a> {
     ///
     /// Those of the files.
     pub fn push(&mut self, moment: &Snapshot) -> io::Result<()> {
+        let options = self.options;
+        self.take(moment, |family| options.wants(family))
+    }
+
+    /// Takes one table of a moment that is left out otherwise: where moments are thinned, none of
+    /// the processes that ended is lost.
+    ///
+    /// # Errors
+    ///
+    /// Those of the files.
+    pub fn push_only(&mut self, moment: &Snapshot, only: FamilyId) -> io::Result<()> {
+        let wanted = self.options.wants(only);
+        self.take(moment, |family| wanted && family == only)
+    }
+
+    /// Bytes that have been written.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.target.bytes()
+    }
+
+    fn take(&mut self, moment: &Snapshot, wants: impl Fn(FamilyId) -> bool) -> io::Result<()> {
         let time = Rfc3339(moment.stamp().wall_ms);
         let host = moment.one_text(host::name).map(|name| name.shown().to_owned());
-        for family in FamilyId::all().filter(|&family| self.options.wants(family)) {
+        for family in FamilyId::all().filter(|&family| wants(family)) {
             if !self.news.is_new(moment, family) {
                 continue;
             }
@@ -91,14 +113,20 @@ impl<'a> Csv<'a> {
     ///
     /// Those of the files.
     pub fn finish(mut self) -> io::Result<Vec<Written>> {
-        let mut about = BufWriter::new(self.target.create(ABOUT)?);
-        about.write_all(b"table,column,kind,unit,divisor,help\r\n")?;
+        let about: Box<dyn Write> = match self.target.is_file() {
+            true => Box::new(io::sink()),
+            false => Box::new(self.target.create(ABOUT)?),
+        };
+        let mut about = BufWriter::new(about);
+        about.write_all(b"table,column,kind,unit,divisor,estimated,help\r\n")?;
         let mut written = Vec::new();
         for table in self.tables.iter_mut().flatten() {
             table.file.flush()?;
             written.push(Written { table: table.family.key, rows: table.rows });
-            for Column { name, kind, unit, divisor, help, .. } in &table.columns {
-                write!(about, "{},{name},{kind},{unit},{divisor},", table.family.key)?;
+            for column in &table.columns {
+                let Column { name, kind, unit, divisor, estimated, help, .. } = column;
+                let key = table.family.key;
+                write!(about, "{key},{name},{kind},{unit},{divisor},{estimated},")?;
                 self.line.clear();
                 text(&mut self.line, Some(help));
                 about.write_all(&self.line)?;

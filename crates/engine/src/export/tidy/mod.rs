@@ -74,6 +74,8 @@ pub struct Column {
     pub unit: &'static str,
     /// Steps per base unit in which the number was read; times this, it is a whole number.
     pub divisor: i64,
+    /// True if the value is a model's answer and not a reading.
+    pub estimated: bool,
     /// The names of a state.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub states: &'static [&'static str],
@@ -86,7 +88,7 @@ pub struct Column {
 
 impl Column {
     const fn plain(name: &'static str, kind: &'static str, help: &'static str, cell: Cell) -> Self {
-        Column { name, kind, unit: "", divisor: 1, states: &[], help, cell }
+        Column { name, kind, unit: "", divisor: 1, estimated: false, states: &[], help, cell }
     }
 }
 
@@ -112,8 +114,16 @@ pub fn columns(family: &'static Family, arguments: Arguments) -> Vec<Column> {
             Kind::Gauge => ("gauge", &[][..], cell),
             Kind::State(names) => ("state", names, Cell::State(field)),
         };
-        let (unit, divisor, help) = (raw.unit.name(), raw.divisor, raw.help.trim());
-        columns.push(Column { name: raw.name, kind, unit, divisor, states, help, cell });
+        columns.push(Column {
+            name: raw.name,
+            kind,
+            unit: raw.unit.name(),
+            divisor: raw.divisor,
+            estimated: raw.estimated,
+            states,
+            help: raw.help.trim(),
+            cell,
+        });
     }
     columns
 }

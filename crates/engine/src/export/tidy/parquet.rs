@@ -85,11 +85,33 @@ impl<'a> Parquet<'a> {
     ///
     /// Those of the files.
     pub fn push(&mut self, moment: &Snapshot) -> io::Result<()> {
+        let options = self.options;
+        self.take(moment, |family| options.wants(family))
+    }
+
+    /// Takes one table of a moment that is left out otherwise: where moments are thinned, none of
+    /// the processes that ended is lost.
+    ///
+    /// # Errors
+    ///
+    /// Those of the files.
+    pub fn push_only(&mut self, moment: &Snapshot, only: FamilyId) -> io::Result<()> {
+        let wanted = self.options.wants(only);
+        self.take(moment, |family| wanted && family == only)
+    }
+
+    /// Bytes that have been written.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.target.bytes()
+    }
+
+    fn take(&mut self, moment: &Snapshot, wants: impl Fn(FamilyId) -> bool) -> io::Result<()> {
         let host = moment.one_text(host::name);
         if self.host.as_ref() != host {
             self.host = host.cloned();
         }
-        for family in FamilyId::all().filter(|&family| self.options.wants(family)) {
+        for family in FamilyId::all().filter(|&family| wants(family)) {
             if !self.news.is_new(moment, family) {
                 continue;
             }

@@ -211,9 +211,9 @@ fn the_tables_describe_themselves() {
 
     let (path, _) = csv("about-csv", Options::default(), &moments);
     let text = std::fs::read_to_string(path.join("columns.csv")).unwrap();
-    let line = "processes,user_seconds,counter,seconds,1000000,";
+    let line = "processes,user_seconds,counter,seconds,1000000,false,";
     assert!(text.contains(line), "{text}");
-    assert!(fields(&text).iter().all(|line| line.len() == 6));
+    assert!(fields(&text).iter().all(|line| line.len() == 7));
     std::fs::remove_dir_all(path).unwrap();
 }
 

@@ -89,7 +89,10 @@ fn every_flipped_bit_is_noticed() {
                 let mut made = sample;
                 // Arguments were masked; the rest is equal.
                 let family = retop_model::FamilyId::Memory;
-                assert_eq!(Arc::make_mut(&mut made).take(family), same.raw().table(family).cloned());
+                assert_eq!(
+                    Arc::make_mut(&mut made).take(family),
+                    same.raw().table(family).cloned()
+                );
                 good += 1;
             }
             let lost = live.len() - good;
@@ -125,9 +128,15 @@ fn what_is_no_recording_says_so() {
     };
     for (bytes, wanted) in [
         (Vec::new(), "x: the file is empty: no recording was begun"),
-        (b"atop".to_vec(), "x: byte 0: this is no recording of retop: it does not begin with RETOP"),
+        (
+            b"atop".to_vec(),
+            "x: byte 0: this is no recording of retop: it does not begin with RETOP",
+        ),
         (b"RET".to_vec(), "x: byte 3: the file ends within its header: nothing was recorded"),
-        (newer, "x: byte 5: the recording has format 9 and this retop reads 1: read it with the retop that wrote it, or a newer one"),
+        (
+            newer,
+            "x: byte 5: the recording has format 9 and this retop reads 1: read it with the retop that wrote it, or a newer one",
+        ),
         (long, "x: byte 6: the header is damaged: longer than 1 MiB"),
         (bytes[..60].to_vec(), "x: byte 60: the file ends within its header: nothing was recorded"),
         (flipped, "x: byte 14: the header is damaged: its checksum does not fit"),
