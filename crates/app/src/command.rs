@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ErrorKind};
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 
 use crate::config::{self, Origin, Resolved};
@@ -209,7 +210,7 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
     for option in OPTIONS {
         let from = match option.scope {
             // `retop --interval 5s record` and `retop record --interval 5s` are the same.
-            Scope::With(_) if own.value_source(option.long).is_some() => own,
+            Scope::With(_) if stands_in(own, option.long) => own,
             Scope::Main | Scope::With(_) => matches,
             Scope::All | Scope::Among(_) | Scope::Only(_) => own,
         };
@@ -248,6 +249,12 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
         _ => {}
     }
     Ok((task, resolved))
+}
+
+/// True if the option was given behind the subcommand.
+fn stands_in(own: &ArgMatches, long: &str) -> bool {
+    let taken = own.try_contains_id(long).is_ok();
+    taken && own.value_source(long) == Some(ValueSource::CommandLine)
 }
 
 /// Flags that mean nothing without another one are refused: nobody gives them for nothing.

@@ -41,22 +41,17 @@ impl Recordings {
         };
         let whole = Span { first_ms, last_ms };
         let window = when::window(settings.from, settings.until, whole, &local_offset_seconds);
+        let held = format!("there are samples from {} to {}", Rfc3339(first_ms), Rfc3339(last_ms));
+        let (from, until) = (Rfc3339(window.first_ms), Rfc3339(window.last_ms));
+        if settings.until.is_none() && window.first_ms > last_ms {
+            anyhow::bail!("nothing was recorded from {from} on; {held}");
+        }
         if window.last_ms < window.first_ms {
-            anyhow::bail!(
-                "the window ends at {} and begins later, at {}; --from comes before --until",
-                Rfc3339(window.last_ms),
-                Rfc3339(window.first_ms),
-            );
+            anyhow::bail!("{until} is before {from}; --from comes before --until");
         }
         let found = Recordings { recordings, window };
         if found.first()?.is_none() {
-            anyhow::bail!(
-                "nothing was recorded from {} to {}; there are samples from {} to {}",
-                Rfc3339(window.first_ms),
-                Rfc3339(window.last_ms),
-                Rfc3339(first_ms),
-                Rfc3339(last_ms),
-            );
+            anyhow::bail!("nothing was recorded from {from} to {until}; {held}");
         }
         Ok(found)
     }

@@ -97,8 +97,10 @@ impl Tally {
                 self.lives.end(live.life, step.wall_ms, code, signal);
             }
             None => {
-                let start_us = microseconds(step.stamp.boottime_ns).saturating_sub(elapsed_us);
-                if start_us < self.begin_us {
+                // One that lived from sample to sample was in a table: this is some other's report.
+                let start_us = before(step.stamp.boottime_ns);
+                let seen = microseconds(earliest).saturating_sub(2 * TICK_US);
+                if start_us < self.begin_us.max(seen) {
                     return;
                 }
                 let user_id = number(exits, row, exit::user_id);

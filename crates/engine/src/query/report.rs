@@ -137,7 +137,7 @@ fn head(out: &mut dyn Write, answer: &Answer, zone: Zone<'_>) -> fmt::Result {
         let share = Percent(busy / all);
         write!(out, "CPUs busy {busy:.2} s of {all:.2} s ({share})")?;
         if let Some(used) = answer.total.cpu_seconds {
-            write!(out, ", of which {used:.2} s in processes below")?;
+            write!(out, "; processes {used:.2} s")?;
         }
         writeln!(out)?;
     }

@@ -8,9 +8,9 @@ use std::io::{self, BufWriter, Write};
 
 use retop_model::civil::Rfc3339;
 use retop_model::family::host;
-use retop_model::{Family, FamilyId, Snapshot};
+use retop_model::{Family, FamilyId, Snapshot, Text};
 
-use super::{Cell, Column, News, Options, Written, columns, given};
+use super::{Cell, Column, News, Options, Written, boot, columns, given};
 use crate::export::target::{ABOUT, Target};
 
 /// Writes moments as they come: nothing is kept.
@@ -66,7 +66,8 @@ impl<'a> Csv<'a> {
 
     fn take(&mut self, moment: &Snapshot, wants: impl Fn(FamilyId) -> bool) -> io::Result<()> {
         let time = Rfc3339(moment.stamp().wall_ms);
-        let host = moment.one_text(host::name).map(|name| name.shown().to_owned());
+        let host = moment.one_text(host::name).map(|name| name.shown());
+        let boot = boot(moment);
         for family in FamilyId::all().filter(|&family| wants(family)) {
             if !self.news.is_new(moment, family) {
                 continue;
@@ -87,7 +88,8 @@ impl<'a> Csv<'a> {
                     let line = &mut self.line;
                     match column.cell {
                         Cell::Time => write!(line, "{time}")?,
-                        Cell::Host => text(line, host.as_deref()),
+                        Cell::Host => text(line, host),
+                        Cell::Boot => text(line, boot.as_ref().map(Text::shown)),
                         Cell::Text(field) => {
                             let value = row.text(field);
                             let value =

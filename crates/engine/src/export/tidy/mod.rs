@@ -1,7 +1,7 @@
 //! Recordings as tables for other programs: one table per family, one row for each entity in each
 //! read of it.
 //!
-//! Columns are `time`, `host`, the family's texts and then its raw numbers, under their declared
+//! Columns are `time`, `host`, `boot`, the family's texts and then its raw numbers, under their declared
 //! names; what is derived, a query derives. Counters stay counters. A number that was read in base
 //! units is an integer. Any other is a float in base units, so that `user_seconds` holds seconds in
 //! every program: times the divisor that the description tells, rounded, it is the integer that was
@@ -12,6 +12,7 @@
 pub mod csv;
 pub mod parquet;
 
+use retop_model::family::host;
 use retop_model::metric::{Kind, Role, Slot};
 use retop_model::{Family, FamilyId, Field, Row, Snapshot, Text, TextField, Window};
 use serde::Serialize;
@@ -53,6 +54,8 @@ pub enum Cell {
     Time,
     /// Whose it is.
     Host,
+    /// Since which boot: a process is known by its number and start within one alone.
+    Boot,
     /// A text of the entity.
     Text(TextField),
     /// A state by its name.
@@ -98,6 +101,7 @@ pub fn columns(family: &'static Family, arguments: Arguments) -> Vec<Column> {
     let mut columns = vec![
         Column::plain("time", "time", "Moment of the sample, UTC.", Cell::Time),
         Column::plain("host", "text", "Name of the machine.", Cell::Host),
+        Column::plain("boot", "text", "The boot: counters begin anew with each.", Cell::Boot),
     ];
     for field in family.text_fields() {
         let text = field.column();
@@ -126,6 +130,15 @@ pub fn columns(family: &'static Family, arguments: Arguments) -> Vec<Column> {
         });
     }
     columns
+}
+
+/// Characters of a boot's identifier that are kept: as many as the name of a segment has.
+const BOOT: usize = 8;
+
+/// The boot that a moment is of.
+fn boot(moment: &Snapshot) -> Option<Text> {
+    let id = moment.one_text(host::boot_id)?.shown();
+    Some(Text::from(id.chars().take(BOOT).collect::<String>()))
 }
 
 /// A text as it may leave the machine.

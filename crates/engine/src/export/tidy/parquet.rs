@@ -22,7 +22,7 @@ use retop_model::family::{host, process};
 use retop_model::metric::Slot;
 use retop_model::{Family, FamilyId, Field, Key, RawTable, Snapshot, Text, TextField};
 
-use super::{Cell, Column, News, Options, Written, columns, given};
+use super::{Cell, Column, News, Options, Written, boot, columns, given};
 use crate::export::Arguments;
 use crate::export::target::Target;
 
@@ -40,6 +40,7 @@ pub struct Parquet<'a> {
     target: Target,
     news: News,
     host: Option<Text>,
+    boot: Option<Text>,
     tables: Vec<Option<Table>>,
     pub(super) waiting: usize,
     pub(super) limit: usize,
@@ -59,6 +60,7 @@ struct Table {
 struct Sample {
     time_ms: i64,
     host: Option<Text>,
+    boot: Option<Text>,
     table: Arc<RawTable>,
     /// Which rows; `None` for all.
     rows: Option<Vec<u32>>,
@@ -76,7 +78,8 @@ impl<'a> Parquet<'a> {
     pub fn new(target: Target, options: Options<'a>) -> Parquet<'a> {
         let tables = FamilyId::all().map(|_| None).collect();
         let news = News::new();
-        Parquet { options, target, news, host: None, tables, waiting: 0, limit: WAITING_BYTES }
+        let (host, boot) = (None, None);
+        Parquet { options, target, news, host, boot, tables, waiting: 0, limit: WAITING_BYTES }
     }
 
     /// Takes the next moment.
@@ -111,6 +114,10 @@ impl<'a> Parquet<'a> {
         if self.host.as_ref() != host {
             self.host = host.cloned();
         }
+        let boot = boot(moment);
+        if self.boot != boot {
+            self.boot = boot;
+        }
         for family in FamilyId::all().filter(|&family| wants(family)) {
             if !self.news.is_new(moment, family) {
                 continue;
@@ -123,9 +130,13 @@ impl<'a> Parquet<'a> {
                     Some(kept.map(|(_, place)| place).collect())
                 }
             };
-            let (time_ms, host, table) =
-                (moment.stamp().wall_ms, self.host.clone(), Arc::clone(raw));
-            let sample = Sample { time_ms, host, table, rows };
+            let sample = Sample {
+                time_ms: moment.stamp().wall_ms,
+                host: self.host.clone(),
+                boot: self.boot.clone(),
+                table: Arc::clone(raw),
+                rows,
+            };
             if sample.rows() == 0 {
                 continue;
             }
@@ -217,7 +228,8 @@ impl Table {
                     let values: Vec<i64> = rows.each(|sample, _| sample.time_ms).collect();
                     put::<Int64Type>(&mut group, &values, None)?;
                 }
-                Cell::Host => rows.hosts(&mut group)?,
+                Cell::Host => rows.machine(&mut group, |sample| sample.host.as_ref())?,
+                Cell::Boot => rows.machine(&mut group, |sample| sample.boot.as_ref())?,
                 Cell::Text(field) => rows.texts(&mut group, field, self.arguments)?,
                 Cell::State(field) => rows.states(&mut group, field)?,
                 Cell::Integer(field) => {
@@ -257,11 +269,15 @@ impl Rows<'_> {
             .map(move |&(_, sample, row)| value(&self.samples[sample as usize], row as usize))
     }
 
-    fn hosts(&self, group: &mut SerializedRowGroupWriter<'_, File>) -> io::Result<()> {
+    fn machine(
+        &self,
+        group: &mut SerializedRowGroupWriter<'_, File>,
+        text: impl Fn(&Sample) -> Option<&Text>,
+    ) -> io::Result<()> {
         let mut last: Option<(&Text, ByteArray)> = None;
         let values = self.order.iter().map(|&(_, sample, _)| {
-            let host = self.samples[sample as usize].host.as_ref()?;
-            Some(kept(&mut last, host, |known| known.same(host), || host.shown().into()))
+            let text = text(&self.samples[sample as usize])?;
+            Some(kept(&mut last, text, |known| known.same(text), || text.shown().into()))
         });
         put_some::<ByteArrayType>(group, values)
     }
@@ -340,7 +356,7 @@ fn schema(columns: &[Column]) -> Result<Type, ParquetError> {
     for column in columns {
         let (physical, logical) = match column.cell {
             Cell::Time => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MILLIS))),
-            Cell::Host | Cell::Text(_) | Cell::State(_) => {
+            Cell::Host | Cell::Boot | Cell::Text(_) | Cell::State(_) => {
                 (Physical::BYTE_ARRAY, Some(LogicalType::String))
             }
             Cell::Integer(_) => (Physical::INT64, None),
@@ -385,10 +401,11 @@ fn properties(family: &'static Family, columns: &[Column]) -> io::Result<WriterP
             Cell::Time | Cell::Integer(_) => properties
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
+            // Split into streams of bytes, counters that tick in hundredths take a third more.
             Cell::Float(_) => properties
                 .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_encoding(path, Encoding::BYTE_STREAM_SPLIT),
-            Cell::Host | Cell::Text(_) | Cell::State(_) => properties,
+                .set_column_encoding(path, Encoding::PLAIN),
+            Cell::Host | Cell::Boot | Cell::Text(_) | Cell::State(_) => properties,
         };
     }
     Ok(properties.build())

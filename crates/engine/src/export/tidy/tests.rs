@@ -102,7 +102,7 @@ fn fields(text: &str) -> Vec<Vec<Option<String>>> {
 fn every_declared_raw_number_and_text_is_a_column() {
     for family in FAMILIES {
         let all = columns(family, Arguments::Full);
-        assert_eq!(all.len(), 2 + family.texts.len() + family.raw.len(), "{}", family.key);
+        assert_eq!(all.len(), 3 + family.texts.len() + family.raw.len(), "{}", family.key);
         let mut names: Vec<&str> = all.iter().map(|column| column.name).collect();
         for raw in family.raw {
             let column = all.iter().find(|column| column.name == raw.name).unwrap();
@@ -113,7 +113,7 @@ fn every_declared_raw_number_and_text_is_a_column() {
         names.sort_unstable();
         let count = names.len();
         names.dedup();
-        assert_eq!(names.len(), count, "{}: a text is called time or host", family.key);
+        assert_eq!(names.len(), count, "{}: a text is called time, host or boot", family.key);
         let without = columns(family, Arguments::None);
         assert!(without.iter().all(|column| column.name != "command"), "{}", family.key);
     }
@@ -150,6 +150,7 @@ fn both_hold_every_cell_that_was_read_and_nothing_else() {
                         retop_model::civil::Rfc3339(row.snapshot().stamp().wall_ms).to_string(),
                     ),
                     Cell::Host => Some("small".to_owned()),
+                    Cell::Boot => None,
                     Cell::Text(text) => row.text(text).map(|text| text.shown().to_owned()),
                     Cell::State(state) => row.state(state).map(str::to_owned),
                     Cell::Integer(number) => row.raw(number).map(|raw| raw.to_string()),
@@ -165,6 +166,7 @@ fn both_hold_every_cell_that_was_read_and_nothing_else() {
                 let wanted = match column.cell {
                     Cell::Time => Some(Cell2::TimestampMillis(row.snapshot().stamp().wall_ms)),
                     Cell::Host => Some(Cell2::Str("small".into())),
+                    Cell::Boot => None,
                     Cell::Text(text) => row.text(text).map(|text| Cell2::Str(text.shown().into())),
                     Cell::State(state) => row.state(state).map(|state| Cell2::Str(state.into())),
                     Cell::Integer(number) => row.raw(number).map(Cell2::Long),
