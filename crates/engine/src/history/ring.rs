@@ -8,6 +8,7 @@ use crate::export::Arguments;
 
 use super::chunk::Chunk;
 use super::codec::{Encoder, FrameKind};
+use super::log::Log;
 use super::schema::{Mapping, Schema};
 use super::series::Series;
 use super::spike::Spikes;
@@ -33,6 +34,7 @@ pub struct History {
     pushed: u64,
     series: Series,
     spikes: Spikes,
+    log: Log,
 }
 
 impl History {
@@ -62,6 +64,7 @@ impl History {
             pushed: 0,
             series: Series::new(cap_bytes / 4),
             spikes: Spikes::default(),
+            log: Log::default(),
         })
     }
 
@@ -87,10 +90,13 @@ impl History {
             // Copies the chunk if a reader holds it: once per view, not per sample.
             Arc::make_mut(open).push(stamp, &self.payload);
             self.spikes.push(self.pushed, moment);
+            self.log.push(self.pushed, moment);
             self.pushed += 1;
         }
         self.evict();
-        self.spikes.forget(self.kept.numbers().start);
+        let first = self.kept.numbers().start;
+        self.spikes.forget(first);
+        self.log.forget(first);
         Ok(())
     }
 
@@ -126,6 +132,7 @@ impl History {
             + self.payload.capacity()
             + self.series.memory()
             + self.spikes.memory()
+            + self.log.memory()
             + self.kept.chunks.capacity() * size_of::<Arc<Chunk>>()
     }
 
@@ -195,6 +202,12 @@ impl History {
     #[must_use]
     pub fn spikes(&self) -> &Spikes {
         &self.spikes
+    }
+
+    /// What happened, in the samples that are kept.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
     }
 
     /// The rings, to watch more of them.

@@ -1,50 +1,68 @@
-//! What happened, in words and numbers: alerts, sources that came and went, spikes, gaps.
+//! What happened, as it stands in a recording: what [`Log`](crate::history::Log) and
+//! [`Spikes`](crate::history::Spikes) found while it was written, and what the recorder itself met.
+//!
+//! It could be found again in the samples; but who looks at a week does not want to decode it.
 
-use retop_model::family::{alert, source};
-use retop_model::{FamilyId, Snapshot};
+use retop_model::alert::Severity;
+use retop_model::{Stamp, Unit};
 use serde::{Deserialize, Serialize};
 
-use crate::history::{Channel, Spike};
+use crate::history::{Channel, Entry, Spike, Told, What};
 
 /// Longest event that is read, in bytes.
 const LIMIT: usize = 64 << 10;
-/// Longer than this many intervals between two samples, and 10 s, is a gap.
-const GAP_INTERVALS: u64 = 5;
-const GAP_NS: u64 = 10_000_000_000;
 
-/// Something that happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Something that happened. What an event of its kind has no use for is empty.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Event {
     /// When, by the wall clock: in the record's head and not in its JSON.
     #[serde(skip)]
     pub wall_ms: i64,
     /// What kind of thing.
     pub kind: EventKind,
-    /// The alert's rule, the source, the channel of the spike; empty for others.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    /// The sample that shows it, counted from the first of its segment; below 0 if it is one of an
+    /// earlier segment, `None` if it was never written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame: Option<i64>,
+    /// When, by the monotonic clock.
+    pub monotonic_ns: u64,
+    /// When, by the clock that runs on during sleep.
+    pub boottime_ns: u64,
+    /// The alert's rule, the source, the channel of a spike, the group whose limit killed.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// What the alert is about: a mount point, a device; empty for the machine.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    /// What an alert is about: a mount point, a device; who was killed, as `name (pid)`.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub subject: String,
-    /// How bad it is, for alerts.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    /// How bad an alert is: `warning` or `critical`.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub severity: String,
     /// All of it in a sentence.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// What was measured: the height of a spike, the seconds of a gap.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The height of a spike, the seconds of a gap, how many were killed, the worst of an alert.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// What was usual before a spike.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub usual: Option<f64>,
-    /// The last moment before a spike that was none, by the wall clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calm_ms: Option<i64>,
+    /// The limit of an alert; what was usual before a spike.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<f64>,
+    /// The unit of both.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub unit: String,
+    /// The process behind an alert.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub culprit_pid: Option<u64>,
+    /// Samples from the last that was calm to a spike.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rise_samples: Option<u64>,
+    /// When an alert that ended had fired, by the wall clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<i64>,
 }
 
 /// Kinds of events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// The recorder began.
@@ -55,57 +73,97 @@ pub enum EventKind {
     AlertFired,
     /// An alert cleared.
     AlertCleared,
-    /// A source began to work, or ceased to.
-    Source,
+    /// The kernel killed processes for want of memory.
+    Killed,
+    /// A source that worked gives nothing any more.
+    SourceLost,
+    /// A source that was lost works again.
+    SourceBack,
     /// A value went far above what was usual.
     Spike,
-    /// The machine slept or stood still, or nothing could be written: there are no samples.
-    Gap,
+    /// The machine slept.
+    Slept,
+    /// No sample was taken for a while, and the machine was awake.
+    Missed,
+    /// Nothing could be written for a while.
+    Paused,
+    /// The wall clock was set.
+    ClockSet,
     /// The machine was started anew.
     Boot,
-    /// The wall clock was set back.
-    ClockBack,
     /// Somebody marked the moment.
     Note,
     /// A kind that a newer retop wrote.
+    #[default]
     #[serde(other)]
     Other,
 }
 
+/// Every kind with its name, as JSON and exports give it.
+const KINDS: [(EventKind, &str); 15] = [
+    (EventKind::Started, "started"),
+    (EventKind::Ended, "ended"),
+    (EventKind::AlertFired, "alert_fired"),
+    (EventKind::AlertCleared, "alert_cleared"),
+    (EventKind::Killed, "killed"),
+    (EventKind::SourceLost, "source_lost"),
+    (EventKind::SourceBack, "source_back"),
+    (EventKind::Spike, "spike"),
+    (EventKind::Slept, "slept"),
+    (EventKind::Missed, "missed"),
+    (EventKind::Paused, "paused"),
+    (EventKind::ClockSet, "clock_set"),
+    (EventKind::Boot, "boot"),
+    (EventKind::Note, "note"),
+    (EventKind::Other, "other"),
+];
+
 impl EventKind {
-    /// What it is called in exports.
+    /// What it is called.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            EventKind::Started => "started",
-            EventKind::Ended => "ended",
-            EventKind::AlertFired => "alert_fired",
-            EventKind::AlertCleared => "alert_cleared",
-            EventKind::Source => "source",
-            EventKind::Spike => "spike",
-            EventKind::Gap => "gap",
-            EventKind::Boot => "boot",
-            EventKind::ClockBack => "clock_back",
-            EventKind::Note => "note",
-            EventKind::Other => "other",
-        }
+        KINDS.iter().find(|(kind, _)| *kind == self).map_or("other", |(_, name)| name)
     }
 }
 
+const UNITS: [Unit; 14] = [
+    Unit::Count,
+    Unit::Ratio,
+    Unit::Bytes,
+    Unit::BytesPerSecond,
+    Unit::PerSecond,
+    Unit::Seconds,
+    Unit::Hertz,
+    Unit::Celsius,
+    Unit::Watts,
+    Unit::Joules,
+    Unit::Volts,
+    Unit::Amperes,
+    Unit::Rpm,
+    Unit::Timestamp,
+];
+
 impl Event {
-    /// An event of which nothing but kind and message is known.
+    /// An event of which nothing but its time, kind and message is known.
     #[must_use]
-    pub fn new(wall_ms: i64, kind: EventKind, message: impl Into<String>) -> Event {
+    pub fn new(stamp: Stamp, kind: EventKind, message: impl Into<String>) -> Event {
         Event {
-            wall_ms,
+            wall_ms: stamp.wall_ms,
             kind,
-            name: String::new(),
-            subject: String::new(),
-            severity: String::new(),
+            monotonic_ns: stamp.monotonic_ns,
+            boottime_ns: stamp.boottime_ns,
             message: message.into(),
-            value: None,
-            usual: None,
-            calm_ms: None,
+            ..Event::default()
+        }
+    }
+
+    /// When it happened.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        Stamp {
+            wall_ms: self.wall_ms,
+            monotonic_ns: self.monotonic_ns,
+            boottime_ns: self.boottime_ns,
         }
     }
 
@@ -120,15 +178,29 @@ impl Event {
     }
 
     /// A spike, at its highest value.
-    pub(super) fn of_spike(spike: &Spike, calm_ms: Option<i64>) -> Event {
+    pub(super) fn of_spike(spike: &Spike) -> Event {
         let message = format!("{} rose far above what was usual", spike.channel.name());
+        let unit = if spike.channel.is_share() { Unit::Ratio } else { Unit::BytesPerSecond };
         Event {
             name: spike.channel.name().to_owned(),
             value: Some(f64::from(spike.value)),
-            usual: Some(f64::from(spike.usual)),
-            calm_ms,
-            ..Event::new(spike.stamp.wall_ms, EventKind::Spike, message)
+            limit: Some(f64::from(spike.usual)),
+            unit: unit.name().to_owned(),
+            rise_samples: spike.number.checked_sub(spike.before),
+            ..Event::new(spike.stamp, EventKind::Spike, message)
         }
+    }
+
+    /// The spike that it tells of, at the sample of that number.
+    pub(super) fn spike(&self, number: u64) -> Option<Spike> {
+        Some(Spike {
+            channel: self.channel()?,
+            number,
+            stamp: self.stamp(),
+            before: number.saturating_sub(self.rise_samples.unwrap_or(1)),
+            value: self.value? as f32,
+            usual: self.limit? as f32,
+        })
     }
 
     /// The channel of a spike.
@@ -137,70 +209,168 @@ impl Event {
         let is_spike = self.kind == EventKind::Spike;
         Channel::ALL.into_iter().find(|channel| is_spike && channel.name() == self.name)
     }
+
+    /// What the log found.
+    pub(super) fn of_entry(entry: &Entry) -> Event {
+        let event = |kind, message: String| Event::new(entry.stamp, kind, message);
+        let seconds = |kind, seconds: f64, message: String| Event {
+            value: Some(seconds),
+            unit: Unit::Seconds.name().to_owned(),
+            ..event(kind, message)
+        };
+        match &entry.what {
+            What::Fired { alert, .. } => Event::of_alert(entry.stamp, EventKind::AlertFired, alert),
+            What::Cleared { alert, fired } => Event {
+                since_ms: Some(fired.wall_ms),
+                ..Event::of_alert(entry.stamp, EventKind::AlertCleared, alert)
+            },
+            What::Killed { count, group, victim } => {
+                let whose = if group.is_empty() { "the machine" } else { group.as_str() };
+                let who = victim.as_deref().unwrap_or("a process");
+                let message = format!("{who} was killed: {whose} was out of memory");
+                Event {
+                    name: group.clone(),
+                    subject: victim.clone().unwrap_or_default(),
+                    value: Some(*count as f64),
+                    ..event(EventKind::Killed, message)
+                }
+            }
+            What::Lost { source, reason } => {
+                Event { name: source.clone(), ..event(EventKind::SourceLost, reason.clone()) }
+            }
+            What::Back { source } => Event {
+                name: source.clone(),
+                ..event(EventKind::SourceBack, format!("{source} works again"))
+            },
+            What::Slept(s) => {
+                seconds(EventKind::Slept, *s, format!("the machine slept for {s:.0} s"))
+            }
+            What::Missed(s) => {
+                seconds(EventKind::Missed, *s, format!("no sample was taken for {s:.0} s"))
+            }
+            What::ClockSet(s) => {
+                seconds(EventKind::ClockSet, *s, format!("the wall clock was set by {s:+.1} s"))
+            }
+        }
+    }
+
+    fn of_alert(stamp: Stamp, kind: EventKind, alert: &Told) -> Event {
+        Event {
+            name: alert.name.clone(),
+            subject: alert.subject.clone(),
+            severity: alert.severity.name().to_owned(),
+            value: alert.worst,
+            limit: alert.limit,
+            unit: alert.unit.name().to_owned(),
+            culprit_pid: alert.culprit_pid,
+            ..Event::new(stamp, kind, alert.message.clone())
+        }
+    }
+
+    /// What the log had found, at the sample of that number; `None` for what no log holds.
+    pub(super) fn entry(&self, number: u64) -> Option<Entry> {
+        let told = || Told {
+            name: self.name.clone(),
+            severity: if self.severity == Severity::Critical.name() {
+                Severity::Critical
+            } else {
+                Severity::Warning
+            },
+            subject: self.subject.clone(),
+            message: self.message.clone(),
+            culprit_pid: self.culprit_pid,
+            worst: self.value,
+            limit: self.limit,
+            unit: UNITS.into_iter().find(|u| u.name() == self.unit).unwrap_or(Unit::Count),
+        };
+        let stamp = self.stamp();
+        let what = match self.kind {
+            EventKind::AlertFired => What::Fired { alert: told(), ended: None },
+            EventKind::AlertCleared => {
+                let ago_ms = self.since_ms.map_or(0, |since| self.wall_ms.saturating_sub(since));
+                let ago_ns = u64::try_from(ago_ms).unwrap_or(0).saturating_mul(1_000_000);
+                let fired = Stamp {
+                    wall_ms: self.wall_ms.saturating_sub(ago_ms),
+                    monotonic_ns: stamp.monotonic_ns.saturating_sub(ago_ns),
+                    boottime_ns: stamp.boottime_ns.saturating_sub(ago_ns),
+                };
+                What::Cleared { alert: told(), fired }
+            }
+            EventKind::Killed => What::Killed {
+                count: self.value.unwrap_or(1.0) as u64,
+                group: self.name.clone(),
+                victim: (!self.subject.is_empty()).then(|| self.subject.clone()),
+            },
+            EventKind::SourceLost => {
+                What::Lost { source: self.name.clone(), reason: self.message.clone() }
+            }
+            EventKind::SourceBack => What::Back { source: self.name.clone() },
+            EventKind::Slept => What::Slept(self.value?),
+            EventKind::Missed | EventKind::Paused => What::Missed(self.value?),
+            EventKind::ClockSet => What::ClockSet(self.value?),
+            _ => return None,
+        };
+        Some(Entry { number, stamp, what })
+    }
 }
 
-/// What happened between two moments that follow each other, by what stands in them.
-pub(super) fn between(last: Option<&Snapshot>, now: &Snapshot, interval_ms: u64) -> Vec<Event> {
-    let mut events = Vec::new();
-    let wall_ms = now.stamp().wall_ms;
-    let Some(last) = last else {
-        for row in now.rows(FamilyId::Alert) {
-            events.push(fired(row, wall_ms));
-        }
-        return events;
-    };
-    if let Some(event) = gap(last, now, interval_ms) {
-        events.push(event);
-    }
-    for row in now.rows(FamilyId::Alert) {
-        if last.find(FamilyId::Alert, row.key()).is_none() {
-            events.push(fired(row, wall_ms));
-        }
-    }
-    for row in last.rows(FamilyId::Alert) {
-        if now.find(FamilyId::Alert, row.key()).is_none() {
-            let cleared = Event { kind: EventKind::AlertCleared, ..fired(row, wall_ms) };
-            events.push(cleared);
-        }
-    }
-    for row in now.rows(FamilyId::Source) {
-        let earlier = last.find(FamilyId::Source, row.key());
-        let (before, after) =
-            (earlier.and_then(|row| row.state(source::state)), row.state(source::state));
-        // What nobody asked for is no news, and neither is the first look at a source.
-        let quiet = |state: Option<&str>| matches!(state, None | Some("unasked"));
-        if before != after && !quiet(before) && !quiet(after) {
-            let (name, state) = (row.shown(source::source), after.unwrap_or_default());
-            let reason = row.shown(source::reason);
-            let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-            let message = format!("{name} {state}{why}");
-            let name = name.to_owned();
-            events.push(Event { name, ..Event::new(wall_ms, EventKind::Source, message) });
-        }
-    }
-    events
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn fired(row: retop_model::Row<'_>, wall_ms: i64) -> Event {
-    Event {
-        name: row.shown(alert::alert).to_owned(),
-        subject: row.shown(alert::subject).to_owned(),
-        severity: row.shown(alert::severity).to_owned(),
-        value: row.get(alert::value),
-        ..Event::new(wall_ms, EventKind::AlertFired, row.shown(alert::message))
+    #[test]
+    fn kinds_are_called_the_same_everywhere() {
+        for (kind, name) in KINDS {
+            assert_eq!(serde_json::to_value(kind).expect("a text"), name);
+            assert_eq!(kind.name(), name);
+        }
     }
-}
 
-fn gap(last: &Snapshot, now: &Snapshot, interval_ms: u64) -> Option<Event> {
-    let (before, after) = (last.stamp(), now.stamp());
-    let passed = after.boottime_ns.checked_sub(before.boottime_ns)?;
-    let usual = GAP_INTERVALS.saturating_mul(interval_ms).saturating_mul(1_000_000).max(GAP_NS);
-    let slept = after.slept_since(before);
-    if !slept && passed <= usual {
-        return None;
+    #[test]
+    fn what_the_log_found_comes_back() {
+        let stamp =
+            Stamp { wall_ms: 9_000, monotonic_ns: 8_000_000_000, boottime_ns: 8_500_000_000 };
+        let alert = Told {
+            name: "DISK-FULL".into(),
+            severity: Severity::Critical,
+            subject: "/var".into(),
+            message: "/var is full".into(),
+            culprit_pid: Some(7),
+            worst: Some(0.99),
+            limit: Some(0.9),
+            unit: Unit::Ratio,
+        };
+        let fired =
+            Stamp { wall_ms: 4_000, monotonic_ns: 3_000_000_000, boottime_ns: 3_500_000_000 };
+        for what in [
+            What::Fired { alert: alert.clone(), ended: None },
+            What::Cleared { alert, fired },
+            What::Killed { count: 2, group: "/web".into(), victim: Some("php (12)".into()) },
+            What::Killed { count: 1, group: String::new(), victim: None },
+            What::Lost { source: "disks".into(), reason: "no answer for 5 s".into() },
+            What::Back { source: "disks".into() },
+            What::Slept(60.5),
+            What::Missed(7.0),
+            What::ClockSet(-3.0),
+        ] {
+            let entry = Entry { number: 5, stamp, what };
+            let bytes = Event::of_entry(&entry).to_bytes();
+            let event = Event::of_bytes(9_000, &bytes).expect("an event");
+            assert!(!event.message.is_empty());
+            assert_eq!(event.entry(5), Some(entry));
+        }
+        let spike =
+            Spike { channel: Channel::Disk, number: 40, stamp, before: 38, value: 9e6, usual: 1e3 };
+        let bytes = Event::of_spike(&spike).to_bytes();
+        assert_eq!(Event::of_bytes(9_000, &bytes).and_then(|event| event.spike(40)), Some(spike));
     }
-    let seconds = passed as f64 / 1e9;
-    let why = if slept { "the machine slept" } else { "no samples were taken" };
-    let message = format!("{why}: nothing is known of {seconds:.0} s");
-    Some(Event { value: Some(seconds), ..Event::new(after.wall_ms, EventKind::Gap, message) })
+
+    #[test]
+    fn hostile_events_are_no_events() {
+        for bytes in [&b""[..], b"{", b"7", br#"{"kind":7}"#, &[b' '; LIMIT + 1]] {
+            assert_eq!(Event::of_bytes(0, bytes), None);
+        }
+        let newer = Event::of_bytes(0, br#"{"kind":"eclipse","colour":"black"}"#);
+        assert_eq!(newer.map(|event| event.kind), Some(EventKind::Other));
+    }
 }

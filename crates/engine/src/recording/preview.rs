@@ -125,11 +125,10 @@ impl Preview {
 
     pub(super) fn of_bytes(bytes: &[u8]) -> Result<Preview, CodecError> {
         let mut reader = Reader::new(bytes);
-        let mut preview = Preview::default();
-        preview.period_ms = match i64::try_from(reader.number()?) {
-            Ok(period @ 1..) => period,
-            _ => return reader.error("a preview without a period"),
+        let Some(period_ms @ 1..) = i64::try_from(reader.number()?).ok() else {
+            return reader.error("a preview without a period");
         };
+        let mut preview = Preview { period_ms, ..Preview::default() };
         for _ in 0..reader.count(1)? {
             let name = String::from_utf8_lossy(reader.bytes()?).into_owned();
             preview.names.push(name);

@@ -1,5 +1,6 @@
 //! The recorder: which segment a moment goes to, what is removed, what happens when a disk fails.
 
+use std::collections::VecDeque;
 use std::fmt::{self, Display, Formatter};
 use std::io;
 use std::time::Duration;
@@ -9,10 +10,10 @@ use retop_model::human::Size;
 use retop_model::{Key, RawTable, Snapshot, Stamp};
 
 use crate::export::Arguments;
-use crate::history::{Channel, Encoder, FrameKind, Schema, Spikes};
+use crate::history::{Channel, Encoder, FrameKind, Log, Schema, Spikes};
 
 use super::error::plain;
-use super::event::{self, Event, EventKind};
+use super::event::{Event, EventKind};
 use super::folder::{Entry, Folder};
 use super::header::Header;
 use super::name::SegmentName;
@@ -31,6 +32,8 @@ const RETRY_NS: u64 = 5_000_000_000;
 const ROOM: u64 = 4 << 20;
 /// Events that wait for a disk; the oldest beyond this many are forgotten.
 const PENDING: usize = 1_000;
+/// Samples back that an event may point to: a spike's highest value is older than the spike.
+const PLACES: usize = 512;
 /// A spike is written once its highest value is this old: until then it may grow.
 const SETTLED_NS: u64 = 10_000_000_000;
 
@@ -49,7 +52,7 @@ pub enum Sync {
 /// How to record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Time between samples, for the header and to tell gaps.
+    /// Time between samples, for the header.
     pub interval: Duration,
     /// What is written of process arguments.
     pub arguments: Arguments,
@@ -158,12 +161,14 @@ pub struct Recorder {
     spikes: Spikes,
     /// The newest spike of each channel that was written, by its number.
     spikes_written: [Option<u64>; Channel::ALL.len()],
-    /// Wall clock of the newest samples, by their number: a spike names the last calm one.
+    log: Log,
+    /// Samples so far, those that were lost too.
     pushed: u64,
-    times_ms: std::collections::VecDeque<i64>,
+    /// Number and place among those written of the newest samples.
+    places: VecDeque<(u64, u64)>,
     begun: bool,
-    /// What happened and is not written yet.
-    pending: Vec<Event>,
+    /// What happened and is not written yet, with the number of the sample that shows it.
+    pending: Vec<(u64, Event)>,
     paused_ns: Option<u64>,
     tidied_ns: Option<u64>,
     failed_ns: Option<u64>,
@@ -194,8 +199,9 @@ impl Recorder {
             last: None,
             spikes: Spikes::default(),
             spikes_written: [None; Channel::ALL.len()],
+            log: Log::default(),
             pushed: 0,
-            times_ms: std::collections::VecDeque::new(),
+            places: VecDeque::new(),
             begun: false,
             pending: Vec::new(),
             paused_ns: None,
@@ -220,7 +226,7 @@ impl Recorder {
     /// Writes a moment. Moments come in the order in which they were derived.
     pub fn push(&mut self, moment: &Snapshot) {
         let stamp = moment.stamp();
-        self.note_events(moment);
+        self.watch(moment);
         let due = |since: Option<u64>, after: u64| {
             since.is_none_or(|since| stamp.monotonic_ns.saturating_sub(since) >= after)
         };
@@ -275,68 +281,49 @@ impl Recorder {
         let Some((why, since)) = self.state.paused.take().zip(since) else { return };
         let seconds = now.boottime_ns.saturating_sub(since) as f64 / 1e9;
         let message = format!("nothing could be written for {seconds:.0} s: {why}");
-        let event = Event::new(now.wall_ms, EventKind::Gap, message);
-        self.pending.push(Event { value: Some(seconds), ..event });
+        let event = Event::new(now, EventKind::Paused, message);
+        self.pending.push((self.pushed - 1, Event { value: Some(seconds), ..event }));
         self.notes.push(Note::Resumed);
     }
 
     /// Ends in order: a footer, and everything on the disk.
     pub fn close(&mut self) {
         if let Some(last) = &self.last {
-            let wall_ms = last.stamp().wall_ms;
-            self.pending.push(Event::new(wall_ms, EventKind::Ended, "the recorder ended"));
+            let ended = Event::new(last.stamp(), EventKind::Ended, "the recorder ended");
+            self.pending.push((self.pushed.saturating_sub(1), ended));
             let _ = self.write_events(FrameKind::Delta);
         }
         self.seal();
     }
 
-    /// Adds what happened since the last moment to what is to be written.
-    fn note_events(&mut self, moment: &Snapshot) {
-        let wall_ms = moment.stamp().wall_ms;
-        let interval_ms = u64::try_from(self.settings.interval.as_millis()).unwrap_or(u64::MAX);
-        if let Some(last) = &self.last {
-            if boot_id(last) != boot_id(moment) {
-                let event = Event::new(wall_ms, EventKind::Boot, "the machine was started");
-                self.pending.push(event);
-            } else if wall_ms < last.stamp().wall_ms - BACK_MS {
-                let by = (last.stamp().wall_ms - wall_ms) as f64 / 1e3;
-                let message = format!("the wall clock was set back by {by:.1} s");
-                let event = Event::new(wall_ms, EventKind::ClockBack, message);
-                self.pending.push(Event { value: Some(by), ..event });
-            }
-        }
-        self.pending.extend(event::between(self.last.as_ref(), moment, interval_ms));
-        self.watch(moment);
-        let excess = self.pending.len().saturating_sub(PENDING);
-        self.pending.drain(..excess);
-    }
-
-    /// Looks for spikes; those whose highest value is known become events.
+    /// Adds what the newest moment shows to what is to be written.
     fn watch(&mut self, moment: &Snapshot) {
-        const TIMES: usize = 256;
-        let number = self.pushed;
+        let (stamp, number) = (moment.stamp(), self.pushed);
         self.pushed += 1;
-        self.times_ms.push_back(moment.stamp().wall_ms);
-        if self.times_ms.len() > TIMES {
-            self.times_ms.pop_front();
+        if self.last.as_ref().is_some_and(|last| boot_id(last) != boot_id(moment)) {
+            let event = Event::new(stamp, EventKind::Boot, "the machine was started anew");
+            self.pending.push((number, event));
         }
+        // Entries of earlier samples have been taken.
+        self.log.forget(number);
+        self.log.push(number, moment);
+        let entries = self.log.iter().map(|entry| (entry.number, Event::of_entry(entry)));
+        self.pending.extend(entries);
+        self.log.forget(number + 1);
         self.spikes.push(number, moment);
-        let now_ns = moment.stamp().boottime_ns;
-        let first = self.pushed - self.times_ms.len() as u64;
         for spike in self.spikes.iter() {
             let place = Channel::ALL.iter().position(|&channel| channel == spike.channel);
             let Some(written) = place.and_then(|place| self.spikes_written.get_mut(place)) else {
                 continue;
             };
-            let settled = now_ns.saturating_sub(spike.stamp.boottime_ns) >= SETTLED_NS;
-            if settled && written.is_none_or(|written| written < spike.number) {
+            let age_ns = stamp.boottime_ns.saturating_sub(spike.stamp.boottime_ns);
+            if age_ns >= SETTLED_NS && written.is_none_or(|written| written < spike.number) {
                 *written = Some(spike.number);
-                let calm =
-                    spike.before.checked_sub(first).and_then(|age| usize::try_from(age).ok());
-                let calm_ms = calm.and_then(|age| self.times_ms.get(age).copied());
-                self.pending.push(Event::of_spike(spike, calm_ms));
+                self.pending.push((spike.number, Event::of_spike(spike)));
             }
         }
+        let excess = self.pending.len().saturating_sub(PENDING);
+        self.pending.drain(..excess);
     }
 
     fn write(&mut self, moment: &Snapshot) -> io::Result<FrameKind> {
@@ -365,6 +352,10 @@ impl Recorder {
             return Err(io::Error::other("a sample larger than 64 MiB"));
         }
         segment.frame(kind, moment, stamps, &self.buffer)?;
+        self.places.push_back((self.pushed - 1, self.state.frames));
+        if self.places.len() > PLACES {
+            self.places.pop_front();
+        }
         self.state.bytes += self.buffer.len() as u64;
         Ok(kind)
     }
@@ -373,10 +364,15 @@ impl Recorder {
     fn write_events(&mut self, kind: FrameKind) -> io::Result<()> {
         let Some(segment) = &mut self.segment else { return Ok(()) };
         let before = segment.bytes;
-        let alarm = self.pending.iter().any(|event| event.kind == EventKind::AlertFired);
+        // The present sample is the segment's newest, and has been counted.
+        let first = self.state.frames.saturating_sub(segment.frames());
+        let alarm = self.pending.iter().any(|(_, event)| event.kind == EventKind::AlertFired);
         let mut written = 0;
         let mut result = Ok(());
-        for event in &self.pending {
+        for (number, event) in &mut self.pending {
+            let place = self.places.iter().rev().find(|(known, _)| known == number);
+            let from = |written: u64| i64::try_from(written).unwrap_or(i64::MAX);
+            event.frame = place.map(|(_, place)| from(*place) - from(first));
             result = segment.event(event);
             if result.is_err() {
                 break;
@@ -446,8 +442,8 @@ impl Recorder {
         };
         self.encoder.request_key();
         if !std::mem::replace(&mut self.begun, true) {
-            let started = Event::new(stamp.wall_ms, EventKind::Started, "the recorder began");
-            self.pending.insert(0, started);
+            let started = Event::new(stamp, EventKind::Started, "the recorder began");
+            self.pending.insert(0, (self.pushed - 1, started));
         }
         self.notes.push(Note::Opened(name.to_string()));
         self.segment = Some(segment);

@@ -11,7 +11,7 @@ use crate::history::chunk::Chunk;
 use crate::history::view::Shelf;
 
 use super::index::KeyEntry;
-use super::recording::Slot;
+use super::reader::Slot;
 use super::segment::Segment;
 
 /// Key intervals that are kept once they were read: what a cursor goes to and fro between.

@@ -21,6 +21,7 @@ pub(super) struct Writer {
     pub index: Index,
     pub begun: Stamp,
     pub boot_id: String,
+    frames: u64,
     stamps: Stamps,
     gather: Gather,
     /// Nothing may be appended any more: what stands at the end could not be cut off.
@@ -36,9 +37,18 @@ impl Writer {
         begun: Stamp,
         boot_id: String,
     ) -> io::Result<Writer> {
-        let (index, stamps, gather) = (Index::default(), Stamps::default(), Gather::new());
-        let mut writer =
-            Writer { file, name, bytes: 0, index, begun, boot_id, stamps, gather, broken: false };
+        let mut writer = Writer {
+            file,
+            name,
+            bytes: 0,
+            index: Index::default(),
+            begun,
+            boot_id,
+            frames: 0,
+            stamps: Stamps::default(),
+            gather: Gather::new(),
+            broken: false,
+        };
         writer.append(header)?;
         Ok(writer)
     }
@@ -101,6 +111,7 @@ impl Writer {
                 });
             }
         }
+        self.frames += 1;
         self.gather.push(moment);
         Ok(())
     }
@@ -120,7 +131,7 @@ impl Writer {
 
     /// How many frames there are.
     pub fn frames(&self) -> u64 {
-        self.index.frames()
+        self.frames
     }
 
     /// Writes preview and footer. A segment without a frame is left as it is.

@@ -28,7 +28,7 @@ fn a_full_disk_pauses_and_room_ends_the_pause() {
     made.ticker.set_recorder(Some(recorder.state()));
     let moment = made.tick();
     let source = retop_model::family::source::reason;
-    let row = moment.rows(retop_model::FamilyId::Source).find(|row| row.shown(source) != "");
+    let row = moment.rows(retop_model::FamilyId::Source).find(|row| !row.shown(source).is_empty());
     assert_eq!(row.map(|row| row.shown(source)), Some("recording paused: disk full"));
     disk.with(|state| state.capacity = 0);
     for _ in 0..20 {
@@ -44,7 +44,7 @@ fn a_full_disk_pauses_and_room_ends_the_pause() {
     assert_eq!(samples.len(), 71 - 1 - lost);
     assert!(samples.iter().all(Result::is_ok));
     let events = recording.events(i64::MIN, i64::MAX).expect("readable");
-    let gap = events.iter().find(|event| event.kind == EventKind::Gap).expect("a gap");
+    let gap = events.iter().find(|event| event.kind == EventKind::Paused).expect("a gap");
     assert!(gap.message.ends_with("s: disk full"), "{gap:?}");
 }
 

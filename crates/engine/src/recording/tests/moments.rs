@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use retop_model::FamilyId;
 use retop_model::Snapshot;
 use retop_model::family::process;
-use retop_model::{FamilyId, Key};
 
 use super::{Disk, Made, Temporary, recorder, whole};
 use crate::export::Arguments;
-use crate::history::KEY_INTERVAL;
+use crate::history::{Entry, KEY_INTERVAL, Past, Spike, What};
 use crate::recording::{EventKind, Recording, Settings};
 
 fn full() -> Settings {
@@ -78,17 +78,17 @@ fn what_happened_is_in_the_file() {
     let mut made = Made::new("sim:web-incident");
     let disk = Disk::default();
     let mut recorder = recorder(&disk, Settings::default());
-    let (mut fired, mut cleared) = (0, 0);
-    let mut last: Vec<Key> = Vec::new();
+    let mut log = crate::history::Log::default();
+    let mut spikes = crate::history::Spikes::default();
     for second in 0..600 {
-        if second == 300 {
-            made.clock.sleep(3_600_000);
+        match second {
+            300 => made.clock.sleep(3_600_000),
+            400 => made.clock.set_wall(-100_000),
+            _ => {}
         }
         let moment = made.tick();
-        let now: Vec<Key> = moment.rows(FamilyId::Alert).map(|row| row.key()).collect();
-        fired += now.iter().filter(|key| !last.contains(key)).count();
-        cleared += last.iter().filter(|key| !now.contains(key)).count();
-        last = now;
+        log.push(second, &moment);
+        spikes.push(second, &moment);
         recorder.push(&moment);
     }
     recorder.close();
@@ -96,15 +96,46 @@ fn what_happened_is_in_the_file() {
     let recording = disk.recording(&folder.0);
     let events = recording.events(i64::MIN, i64::MAX).expect("readable");
     let count = |kind: EventKind| events.iter().filter(|event| event.kind == kind).count();
-    assert_eq!((count(EventKind::AlertFired), count(EventKind::AlertCleared)), (fired, cleared));
-    assert!(fired > 0 && count(EventKind::Spike) > 3, "{events:#?}");
     assert_eq!((count(EventKind::Started), count(EventKind::Ended)), (1, 1));
-    let gap = events.iter().find(|event| event.kind == EventKind::Gap).expect("a gap");
-    assert_eq!(gap.message, "the machine slept: nothing is known of 3601 s");
+    let slept = events.iter().find(|event| event.kind == EventKind::Slept).expect("a gap");
+    assert_eq!(slept.message, "the machine slept for 3600 s");
+    assert_eq!(count(EventKind::ClockSet), 1);
+    assert!(count(EventKind::AlertFired) > 0);
     let spike = events.iter().find(|event| event.kind == EventKind::Spike).expect("a spike");
-    assert!(spike.channel().is_some() && spike.value > spike.usual, "{spike:?}");
+    assert!(spike.channel().is_some() && spike.value > spike.limit, "{spike:?}");
     let at = recording.asof(spike.wall_ms).expect("readable").expect("there");
     assert_eq!(at.stamp().wall_ms, spike.wall_ms);
+    // A replay tells the same as the screen did live.
+    let replay = crate::recording::Replay::open(recording).expect("readable");
+    let untold = |entry: &Arc<Entry>| {
+        let mut entry = (**entry).clone();
+        if let What::Fired { ended, .. } = &mut entry.what {
+            *ended = None;
+        }
+        if let What::Cleared { fired, .. } = &mut entry.what {
+            (fired.monotonic_ns, fired.boottime_ns) = (0, 0);
+        }
+        entry
+    };
+    let live: Vec<Entry> = log.iter().map(untold).collect();
+    let replayed: Vec<Entry> = replay.log().iter().map(untold).collect();
+    for (replayed, live) in replayed.iter().zip(&live) {
+        assert_eq!(replayed, live);
+    }
+    assert_eq!(replayed.len(), live.len());
+    let open = |log: &crate::history::Log| {
+        let ended = |entry: &&Arc<Entry>| matches!(entry.what, What::Fired { ended: Some(_), .. });
+        log.iter().filter(ended).count()
+    };
+    assert_eq!(open(replay.log()), open(&log));
+    // Those of the end may still have grown when the recorder ended.
+    let sorted = |spikes: &crate::history::Spikes| {
+        let mut spikes: Vec<Spike> = spikes.iter().copied().filter(|s| s.number < 580).collect();
+        spikes.sort_by_key(|spike| (spike.number, spike.channel.name()));
+        spikes
+    };
+    let (live, replayed) = (sorted(&spikes), sorted(replay.spikes()));
+    assert_eq!(replayed, live);
 }
 
 #[test]

@@ -4,17 +4,17 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use retop_model::{RawSample, Snapshot, Stamp};
+use retop_model::Snapshot;
 
-use crate::history::{Decoder, FrameKind, View};
+use crate::history::View;
 
 use super::error::RecordingError;
 use super::event::Event;
+use super::frames::{Frames, Moments, Samples};
 use super::header::Header;
-use super::index::Scan;
+use super::index::KeyEntry;
 use super::name::SegmentName;
 use super::preview::{Gather, Preview};
-use super::record::{self, Stamps};
 use super::segment::Segment;
 use super::shelf::Files;
 
@@ -206,7 +206,7 @@ impl Recording {
             }
             let segment = slot.segment()?;
             // Not by halves: the wall clock may have been set back by less than a second.
-            let begun = |key: &&super::index::KeyEntry| key.first.wall_ms <= wall_ms;
+            let begun = |key: &&KeyEntry| key.first.wall_ms <= wall_ms;
             let Some(key) = segment.index.keys.iter().rev().find(begun) else { continue };
             let chunk = Arc::new(segment.chunk(key, 0)?);
             let view = View::of(Arc::new(Files::of_chunk(Arc::clone(&chunk))));
@@ -256,23 +256,29 @@ impl Recording {
     /// Bands of a few numbers, for charts of a long time. A segment that was not closed is decoded
     /// for them.
     pub fn previews(&self, from_ms: i64, to_ms: i64) -> impl Iterator<Item = Preview> {
-        self.between(from_ms, to_ms).flat_map(|slot| {
-            let Ok(segment) = slot.segment() else { return Vec::new() };
-            let written: Vec<Preview> = segment.previews().collect();
-            if !written.is_empty() || segment.index.keys.is_empty() {
-                return written;
-            }
-            let mut gather = Gather::new();
-            let alone = Recording {
-                path: segment.path.clone(),
-                folder: false,
-                slots: vec![Arc::clone(slot)],
-                gone: 0,
-            };
-            for moment in alone.moments(i64::MIN, i64::MAX).flatten() {
-                gather.push(&moment);
-            }
-            vec![gather.finish().clone()]
+        self.previews_by_segment(from_ms, to_ms).flat_map(|(_, previews)| previews())
+    }
+
+    /// The same by segments that can be read, each with its path if nothing will be added to it.
+    pub(super) fn previews_by_segment(
+        &self,
+        from_ms: i64,
+        to_ms: i64,
+    ) -> impl Iterator<Item = (Option<PathBuf>, impl Fn() -> Vec<Preview>)> {
+        self.between(from_ms, to_ms).filter_map(|slot| {
+            let segment = slot.segment().ok()?;
+            let path = segment.closed.then(|| segment.path.clone());
+            Some((path, move || previews(slot, &segment)))
+        })
+    }
+
+    /// The segments that can be read, with the numbers of their first samples.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (u64, Arc<Segment>)> {
+        let mut next = self.gone;
+        self.slots.iter().filter_map(|slot| slot.segment().ok()).map(move |segment| {
+            let first = next;
+            next += segment.index.frames();
+            (first, segment)
         })
     }
 
@@ -311,7 +317,7 @@ impl Recording {
     }
 
     /// The segments that may hold something of that time.
-    fn between(&self, from_ms: i64, to_ms: i64) -> impl Iterator<Item = &Arc<Slot>> {
+    pub(super) fn between(&self, from_ms: i64, to_ms: i64) -> impl Iterator<Item = &Arc<Slot>> {
         let next = self.slots.iter().skip(1).map(Some).chain([None]);
         self.slots.iter().zip(next).filter_map(move |(slot, next)| {
             let Some(name) = &slot.name else { return Some(slot) };
@@ -348,162 +354,17 @@ fn order(slot: &Slot) -> Option<(u64, i64, &str)> {
     slot.name.as_ref().map(|name| (name.sequence, name.wall_ms, name.boot.as_str()))
 }
 
-/// Moments one after the other: see [`Recording::moments`].
-pub struct Moments<'a>(Frames<'a>);
-
-impl Iterator for Moments<'_> {
-    type Item = Result<Snapshot, RecordingError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some(self.0.step()?.map(|()| self.0.moment()).transpose()?)
+/// What was written, or what the samples of a segment give that was not closed.
+fn previews(slot: &Arc<Slot>, segment: &Segment) -> Vec<Preview> {
+    let written: Vec<Preview> = segment.previews().collect();
+    if !written.is_empty() || segment.index.keys.is_empty() {
+        return written;
     }
-}
-
-/// Raw samples one after the other: see [`Recording::samples`].
-pub struct Samples<'a>(Frames<'a>);
-
-impl Iterator for Samples<'_> {
-    type Item = Result<Arc<RawSample>, RecordingError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some(self.0.step()?.map(|()| self.0.sample()).transpose()?)
+    let mut gather = Gather::new();
+    let (path, slots) = (segment.path.clone(), vec![Arc::clone(slot)]);
+    let alone = Recording { path, folder: false, slots, gone: 0 };
+    for moment in alone.moments(i64::MIN, i64::MAX).flatten() {
+        gather.push(&moment);
     }
-}
-
-/// Goes through the frames of some time.
-struct Frames<'a> {
-    slots: Box<dyn Iterator<Item = &'a Arc<Slot>> + 'a>,
-    from_ms: i64,
-    to_ms: i64,
-    rates: bool,
-    open: Option<Open>,
-}
-
-struct Open {
-    segment: Arc<Segment>,
-    /// Of the key interval before `next_key`: damage in one says nothing of where the next begins,
-    /// and the index does.
-    scan: Scan,
-    next_key: usize,
-    decoder: Option<(u64, Decoder)>,
-    stamps: Stamps,
-    /// The frames since the last key frame can be decoded.
-    whole: bool,
-}
-
-impl<'a> Frames<'a> {
-    fn new(recording: &'a Recording, from_ms: i64, to_ms: i64, rates: bool) -> Frames<'a> {
-        let slots = Box::new(recording.between(from_ms, to_ms));
-        Frames { slots, from_ms, to_ms, rates, open: None }
-    }
-
-    /// Decodes up to the next frame of the time that was asked for.
-    fn step(&mut self) -> Option<Result<(), RecordingError>> {
-        loop {
-            if self.open.is_none() {
-                let slot = self.slots.next()?;
-                match slot.segment().and_then(|segment| self.enter(segment)) {
-                    Ok(open) => self.open = open,
-                    Err(error) => return Some(Err(error)),
-                }
-                continue;
-            }
-            let open = self.open.as_mut()?;
-            match open.frame(self.rates) {
-                Ok(Some(stamp)) if stamp.wall_ms < self.from_ms => {}
-                // Later frames may be earlier by the wall clock, by less than a second.
-                Ok(Some(stamp)) if stamp.wall_ms >= self.to_ms => {
-                    if stamp.wall_ms.saturating_sub(self.to_ms) > 2_000 {
-                        self.open = None;
-                    }
-                }
-                Ok(Some(_)) => return Some(Ok(())),
-                Ok(None) => self.open = None,
-                Err(error) => return Some(Err(error)),
-            }
-        }
-    }
-
-    /// Begins at the last key frame before the time; `None` if the segment ends before it.
-    fn enter(&self, segment: Arc<Segment>) -> Result<Option<Open>, RecordingError> {
-        let index = &segment.index;
-        let before = |key: &&super::index::KeyEntry| key.first.wall_ms <= self.from_ms;
-        if index.keys.iter().all(|key| key.last.wall_ms < self.from_ms) {
-            return Ok(None);
-        }
-        let next_key = index.keys.iter().rposition(|key| before(&key)).unwrap_or(0);
-        let scan = segment.scan(0, 0)?;
-        let (decoder, stamps) = (None, Stamps::default());
-        Ok(Some(Open { segment, scan, next_key, decoder, stamps, whole: false }))
-    }
-
-    fn moment(&self) -> Option<Snapshot> {
-        self.open.as_ref()?.decoder.as_ref()?.1.snapshot()
-    }
-
-    fn sample(&self) -> Option<Arc<RawSample>> {
-        self.open.as_ref()?.decoder.as_ref()?.1.sample()
-    }
-}
-
-impl Open {
-    /// Decodes the next frame that can be.
-    fn frame(&mut self, rates: bool) -> Result<Option<Stamp>, RecordingError> {
-        let path = &self.segment.path;
-        loop {
-            let found = self.scan.next().map_err(|error| RecordingError::io(path, &error))?;
-            let Some(found) = found else {
-                if let Some(offset) = self.scan.unread()
-                    && std::mem::replace(&mut self.whole, false)
-                {
-                    return Err(damaged(path, offset));
-                }
-                let keys = &self.segment.index.keys;
-                let Some(key) = keys.get(self.next_key) else { return Ok(None) };
-                self.scan = self.segment.scan(key.offset, key.end)?;
-                self.next_key += 1;
-                self.whole = true;
-                continue;
-            };
-            let offset = found.offset;
-            if !found.sound {
-                if std::mem::replace(&mut self.whole, false) {
-                    return Err(damaged(path, offset));
-                }
-                continue;
-            }
-            let kind = match found.head.kind {
-                record::KEY if self.whole => FrameKind::Key,
-                record::DELTA if self.whole => FrameKind::Delta,
-                _ => continue,
-            };
-            let key = kind == FrameKind::Key;
-            if key {
-                let after = self.segment.index.schemas.partition_point(|&schema| schema < offset);
-                if self.decoder.as_ref().is_none_or(|(known, _)| *known != after as u64) {
-                    let mapping = self.segment.mapping(offset)?;
-                    let decoder = Decoder::with_mapping(mapping);
-                    let decoder =
-                        decoder.map_err(|error| RecordingError::codec(path, offset, error))?;
-                    self.decoder = Some((after as u64, decoder));
-                }
-            }
-            let Some((_, decoder)) = &mut self.decoder else { continue };
-            let stamps = self.stamps.read(found.head.wall_ms, key, found.payload);
-            let decoded = stamps
-                .and_then(|(stamp, frame)| decoder.frame_for(kind, frame, rates).map(|()| stamp));
-            match decoded {
-                Ok(stamp) => return Ok(Some(stamp)),
-                Err(error) => {
-                    self.whole = false;
-                    return Err(RecordingError::codec(path, offset, error));
-                }
-            }
-        }
-    }
-}
-
-fn damaged(path: &Path, offset: u64) -> RecordingError {
-    let what = "the record is damaged; samples up to the next key frame are lost";
-    RecordingError::at(path, offset, what)
+    vec![gather.finish().clone()]
 }
