@@ -271,7 +271,8 @@ fn tables(text: &str) -> Parsed<Vec<FamilyId>> {
     for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
         let family = FAMILIES.iter().find(|family| [family.key, family.name].contains(&word));
         let Some(family) = family else {
-            return Err(match value::nearest(word, FAMILIES.iter().map(|family| family.key)) {
+            let known = FAMILIES.iter().flat_map(|family| [family.key, family.name]);
+            return Err(match value::nearest(word, known) {
                 Some(near) => format!("no table is called '{word}'; there is '{near}'"),
                 None => format!("no table is called '{word}'; docs/metrics.md lists them"),
             });

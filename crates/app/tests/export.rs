@@ -227,7 +227,7 @@ fn what_cannot_be_done_is_said_in_one_line_and_leaves_nothing() {
         (
             &["export", &rec, &out, "--to", "csv", "--tables", "disc"],
             2,
-            "no table is called 'disc'; there is 'disks'",
+            "no table is called 'disc'; there is 'disk'",
         ),
         (
             &["export", &rec, &out, "--to", "csv", "--from", "25:00"],

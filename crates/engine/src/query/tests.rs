@@ -120,7 +120,9 @@ fn the_first_sample_is_where_counting_begins() {
 fn ends_that_the_kernel_reports_add_what_no_sample_saw() {
     let old = BOOT_MS - 60_000;
     let b = (5, old, "b", 1_000);
-    let cases: [(&str, Vec<RawSample>, &[(&str, f64, f64)], u64); 6] = [
+    /// Name, CPU time, and what of it is known from exits alone.
+    type Wanted = &'static [(&'static str, f64, f64)];
+    let cases: [(&str, Vec<RawSample>, Wanted, u64); 6] = [
         (
             "in the sample in which it is gone",
             vec![sample(0, &[b]), with_exits(sample(1, &[]), 1, &[(5, 60_700, "b", 1_600)])],
