@@ -10,11 +10,12 @@ use retop_engine::recording::Sync;
 use retop_model::FamilyId;
 use retop_model::alert::UserRule;
 
-use crate::when::When;
+use crate::tui::render::Depth;
 
 use crate::tui::keymap::{Bound, Keymap};
 use crate::tui::preset::Preset;
 use crate::tui::table::set::Set;
+use crate::when::When;
 
 /// Everything that a user can set.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,6 +32,8 @@ pub struct Settings {
     pub json: bool,
     /// One report, then exit.
     pub once: bool,
+    /// Lines of text instead of a screen.
+    pub plain: bool,
     /// Where to listen for scrapes.
     pub serve: Option<SocketAddr>,
     /// Write the config file that the present settings amount to.
@@ -131,8 +134,12 @@ pub struct Record {
 pub struct Screen {
     /// When to use colour.
     pub color: Color,
+    /// Colours of the terminal; `None` asks the environment.
+    pub color_depth: Option<Depth>,
     /// Name of the theme; `None` picks by the terminal.
     pub theme: Option<String>,
+    /// The terminal's cursor stands on the selected row.
+    pub accessible: bool,
     /// Whether mouse reports are asked for.
     pub mouse: bool,
     /// Whose keys are in force.
@@ -204,6 +211,8 @@ pub enum ChartGlyph {
     Dots,
     /// Blocks in eighths, for fonts without braille.
     Block,
+    /// Seven bits, for fonts without either.
+    Ascii,
 }
 
 /// What power bars are relative to.
