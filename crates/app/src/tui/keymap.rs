@@ -143,7 +143,7 @@ impl Keymap {
     }
 
     /// Every action of that mode with its keys.
-    pub fn mode(&self, mode: Mode) -> impl Iterator<Item = (&'static Binding, &[Key])> {
+    pub fn mode(&self, mode: Mode) -> impl Iterator<Item = (&'static Binding, &[Key])> + Clone {
         let all = BINDINGS.iter().zip(&self.keys);
         all.filter(move |(binding, _)| binding.mode == mode).map(|(b, keys)| (b, keys.as_slice()))
     }

@@ -152,30 +152,51 @@ pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
         x = tabs(app, canvas, x) + 1;
     }
     let more = app.keys.mode(Mode::Menu).filter(|_| mode.base() == Some(Mode::Menu));
-    for (binding, keys) in app.keys.mode(mode).chain(more) {
-        if mode == Mode::Live && !app.pages.page.takes(binding.action) {
-            continue;
+    let buttons = app.keys.mode(mode).chain(more).filter_map(|(binding, keys)| {
+        let action = binding.action;
+        let (key, name) = (keys.first()?, binding.short?);
+        if mode == Mode::Live && !app.pages.page.takes(action) {
+            return None;
         }
-        let (Some(key), Some(name)) = (keys.first(), binding.short) else { continue };
-        let opens = binding.action == Action::Details && app.pages.page.has_cursor();
         let name = match app.pages.page {
-            Page::Groups if opens => "Open",
-            Page::Events if opens => "Go",
+            Page::Groups if action == Action::Details => "Open",
+            Page::Events if action == Action::Details => "Go",
             _ => name,
         };
         // F1Help reads well, pPause does not.
-        let glued = !wide && matches!(key.code, Code::F(_));
+        let gap = u16::from(wide || !matches!(key.code, Code::F(_)));
         let key = short!("{key}");
-        let gap = u16::from(!glued);
         let room = width(&key) + gap + width(name);
-        if x + room > end {
-            break;
+        Some((action, key, gap, name, room))
+    });
+    let between = 1 + u16::from(wide);
+    let first = |action: Action| FIRST.contains(&action);
+    let firsts = buttons.clone().filter(|button| first(button.0));
+    let mut kept: u16 = firsts.map(|button| button.4 + between).sum();
+    for (action, key, gap, name, room) in buttons {
+        if first(action) {
+            kept -= room + between;
         }
-        canvas.spot(Rect::new(x, 0, room, 1), Spot::Do(binding.action));
+        if x + room + if first(action) { 0 } else { between + kept } > end {
+            continue;
+        }
+        canvas.spot(Rect::new(x, 0, room, 1), Spot::Do(action));
         x = canvas.text(x, 0, &key, theme.key) + gap;
-        x = canvas.text(x, 0, name, theme.key_text) + 1 + u16::from(wide);
+        x = canvas.text(x, 0, name, theme.key_text) + between;
     }
 }
+
+/// What a newcomer looks for: on a narrow screen the others make room for these.
+const FIRST: [Action; 8] = [
+    Action::Help,
+    Action::Find,
+    Action::Filter,
+    Action::Tree,
+    Action::SortMenu,
+    Action::Signal,
+    Action::Quit,
+    Action::Rewind,
+];
 
 /// The pages with their keys, the one on the screen marked.
 fn tabs(app: &App, canvas: &mut Canvas<'_>, x: u16) -> u16 {
