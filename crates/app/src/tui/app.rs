@@ -157,6 +157,8 @@ pub struct App {
     pub keys: Keymap,
     /// The first letter of a key of two, until the second comes.
     pub prefix: Option<char>,
+    /// Lines of the palette that were run, the newest last.
+    pub(super) spoken: Vec<String>,
     /// The scrubber, while the mouse holds it.
     pub(super) dragged: Option<Rect>,
     /// Something to tell.
@@ -210,6 +212,7 @@ impl App {
             keys: options.keys.clone(),
             prefix: None,
             dragged: None,
+            spoken: Vec::new(),
             message: None,
             areas: Areas::default(),
             config_file: options.config_file.clone(),
@@ -366,6 +369,7 @@ impl App {
             Overlay::Columns(_) => Mode::Columns,
             Overlay::Cpus(_) => Mode::Checks,
             Overlay::Filter(..) | Overlay::Find(..) => Mode::Line,
+            Overlay::Palette(_) => Mode::Palette,
             Overlay::Help(_) => Mode::Help,
         }
     }
@@ -403,9 +407,7 @@ impl App {
             // The second letter meant nothing: what waits for it no longer does.
             None if matches!(press.code, Code::Pair(..)) => Some(Effect::Draw),
             None => match press {
-                Press { code: Code::Char(c), ctrl: false, alt: false, .. }
-                    if mode == Mode::Line =>
-                {
+                Press { code: Code::Char(c), ctrl: false, alt: false, .. } if mode.is_text() => {
                     self.type_in(c)
                 }
                 Press { code: Code::Char(c), ctrl: false, alt: false, .. }
@@ -454,6 +456,7 @@ impl App {
                 let origin = *origin;
                 self.go_to_match(origin, false);
             }
+            Overlay::Palette(_) => self.look_up(),
             _ => {}
         }
     }
@@ -502,6 +505,12 @@ impl App {
                 self.control(action, control);
             }
             MenuAccept | CheckAccept => self.accept(control),
+            LineAccept if matches!(self.overlay, Overlay::Palette(_)) => {
+                return self.speak(control);
+            }
+            PaletteUp => self.palette_step(-1),
+            PaletteDown => self.palette_step(1),
+            PaletteComplete => self.complete(),
             Up | Down | PageUp | PageDown | Home | End | ScrollUp | ScrollDown | Left | Right => {
                 self.travel(action);
             }
@@ -551,6 +560,7 @@ impl App {
         use Action::*;
         match action {
             Help => self.overlay = Overlay::Help(0),
+            Palette => self.open_palette(),
             Filter => {
                 let text = self.table.filter.as_ref().map_or("", |filter| filter.text());
                 let before = self.table.filter.clone();
@@ -724,7 +734,7 @@ impl App {
     }
 
     /// Takes another set of columns in place of the one on the screen.
-    fn put_set(&mut self, set: Set) {
+    pub(super) fn put_set(&mut self, set: Set) {
         if let Some(shown) = self.table.sets.get_mut(self.table.set) {
             *shown = set;
         }
@@ -832,6 +842,7 @@ impl App {
                 self.search = None;
                 self.table.cursor = origin;
             }
+            (Action::LineDrop, _) => {}
             (_, mut overlay) => {
                 if let Some(editor) = overlay.editor() {
                     editor.act(action);

@@ -8,6 +8,7 @@ use super::chooser::Chooser;
 use super::control::Targets;
 use super::edit::Editor;
 use super::filter::Filter;
+use super::palette::Palette;
 
 /// What keys go to instead of the table.
 #[derive(Debug, Default)]
@@ -29,6 +30,8 @@ pub enum Overlay {
     Io(IoDialog),
     /// The CPUs to run on.
     Cpus(CpuDialog),
+    /// Every action and command.
+    Palette(Palette),
     /// The help, scrolled.
     Help(usize),
 }
@@ -309,6 +312,7 @@ impl Overlay {
     pub fn editor(&mut self) -> Option<&mut Editor> {
         match self {
             Overlay::Filter(editor, _) | Overlay::Find(editor, _) => Some(editor),
+            Overlay::Palette(palette) => Some(&mut palette.editor),
             _ => None,
         }
     }
@@ -335,6 +339,7 @@ impl Overlay {
             }
             Overlay::Io(dialog) => &mut dialog.at,
             Overlay::Cpus(dialog) => &mut dialog.at,
+            Overlay::Palette(palette) => &mut palette.at,
             _ => return None,
         };
         Some(std::mem::replace(at, line) == line)
@@ -354,6 +359,10 @@ impl Overlay {
             }
             Overlay::Io(dialog) => (&mut dialog.at, IO_LINES),
             Overlay::Cpus(dialog) => return dialog.step(by),
+            Overlay::Palette(palette) => {
+                let lines = palette.found.len();
+                (&mut palette.at, lines)
+            }
             Overlay::Help(at) => (at, super::panel::help::lines()),
             _ => return,
         };

@@ -22,12 +22,28 @@ pub enum Mode {
     Help,
     /// The columns of a set; what is not bound there is bound as in a menu.
     Columns,
+    /// The palette; what is not bound there is bound as in a line.
+    Palette,
 }
 
 impl Mode {
     /// Every one of them.
-    pub const ALL: [Mode; 7] =
-        [Mode::Live, Mode::Rewind, Mode::Columns, Mode::Menu, Mode::Checks, Mode::Line, Mode::Help];
+    pub const ALL: [Mode; 8] = [
+        Mode::Live,
+        Mode::Rewind,
+        Mode::Columns,
+        Mode::Menu,
+        Mode::Checks,
+        Mode::Line,
+        Mode::Palette,
+        Mode::Help,
+    ];
+
+    /// True where letters are text.
+    #[must_use]
+    pub fn is_text(self) -> bool {
+        matches!(self, Mode::Line | Mode::Palette)
+    }
 
     /// What it is, as a heading.
     #[must_use]
@@ -39,6 +55,7 @@ impl Mode {
             Mode::Menu => "Lists",
             Mode::Checks => "Lists to check off",
             Mode::Line => "Lines of text",
+            Mode::Palette => "The palette",
             Mode::Help => "Help",
         }
     }
@@ -49,6 +66,7 @@ impl Mode {
         match self {
             Mode::Rewind => Some(Mode::Live),
             Mode::Columns => Some(Mode::Menu),
+            Mode::Palette => Some(Mode::Line),
             _ => None,
         }
     }
@@ -174,6 +192,7 @@ actions! {
         End "move.end" [k(End)] "To the last row",
         Left "scroll.left" [k(Left)] "Scroll commands to their beginning",
         Right "scroll.right" [k(Right)] "Scroll commands to their end",
+        Palette "palette" [c(':'), Key::ctrl('p')] "Every action by its name, and commands" => "Command",
         Redraw "redraw" [Key::ctrl('l')] "Draw the screen anew",
         Suspend "suspend" [Key::ctrl('z')] "Stop the program; `fg` goes on",
     }
@@ -234,6 +253,11 @@ actions! {
         LineEnd "line.end" [k(End), Key::ctrl('e')] "To the end",
         LineNext "line.next" [f(3), k(Down)] "Next match" => "Next",
         LineBack "line.back" [Key::shift(Code::F(3)), k(Up)] "Previous match",
+    }
+    Palette {
+        PaletteUp "palette.up" [k(Up)] "Up; from the first line on, what was done before" => "Up",
+        PaletteDown "palette.down" [k(Down)] "Down" => "Down",
+        PaletteComplete "palette.complete" [k(Tab)] "Complete the word" => "Complete",
     }
     Help {
         HelpUp "help.up" [k(Up), c('k')] "Up",

@@ -18,6 +18,7 @@ pub mod keys;
 pub mod layout;
 pub mod mouse;
 pub mod page;
+pub mod palette;
 pub mod panel;
 pub mod preset;
 pub mod render;

@@ -106,7 +106,7 @@ impl App {
 
     fn wheel(&mut self, rows: isize) -> Option<Effect> {
         match self.mode() {
-            Mode::Menu | Mode::Columns | Mode::Checks | Mode::Help => {
+            Mode::Menu | Mode::Columns | Mode::Checks | Mode::Palette | Mode::Help => {
                 self.overlay.step(rows, self.table.shown_set().seats.len());
             }
             _ if self.pages.page.is_sheet() => {
@@ -146,6 +146,7 @@ impl App {
                     Overlay::Sort(_) | Overlay::Io(_) => Action::MenuAccept,
                     Overlay::Columns(_) => Action::ColumnShow,
                     Overlay::Cpus(_) => Action::CheckToggle,
+                    Overlay::Palette(_) => Action::LineAccept,
                     // A signal is never sent by a click on a line: its button is on the edge.
                     _ => return Some(Effect::Draw),
                 };
@@ -157,6 +158,7 @@ impl App {
                 return match mode {
                     Mode::Menu | Mode::Columns => self.perform(Action::MenuClose, control),
                     Mode::Checks => self.perform(Action::CheckClose, control),
+                    Mode::Palette => self.perform(Action::LineDrop, control),
                     Mode::Help => self.perform(Action::HelpClose, control),
                     _ => None,
                 };

@@ -3,11 +3,10 @@
 use super::dialog::above;
 use crate::short;
 use crate::tui::app::App;
-use crate::tui::input::{Code, Key};
-use crate::tui::keymap::Keymap;
+use crate::tui::keymap::{Keymap, names};
 use crate::tui::keys::{Action, BINDINGS, Mode};
 use crate::tui::mouse::Spot;
-use crate::tui::render::{Canvas, Rect, width};
+use crate::tui::render::{Canvas, Rect};
 use crate::tui::table::set;
 use crate::tui::units::Text;
 use crate::tui::widget::frame::{Edges, frame};
@@ -97,25 +96,7 @@ fn binding(map: &Keymap, mode: Mode, place: usize) -> (Text, &'static str, bool)
     let Some((binding, keys)) = map.mode(mode).nth(place) else {
         return (Text::new(), "", false);
     };
-    (names(keys), binding.help, false)
-}
-
-/// The names of keys, as many as fit before what they do; `0–9` for all digits.
-fn names(keys: &[Key]) -> Text {
-    let mut names = Text::new();
-    let digit = |key: &Key| matches!(key.code, Code::Char('0'..='9'));
-    if keys.len() == 10 && keys.iter().all(digit) {
-        return short!("0–9");
-    }
-    for key in keys {
-        let gap = if names.is_empty() { "" } else { " " };
-        let name = short!("{gap}{key}");
-        if width(&names) + width(&name) > NAMES {
-            break;
-        }
-        names.push(&name);
-    }
-    names
+    (names(keys, NAMES), binding.help, false)
 }
 
 fn take_from(number: usize, first: usize, count: usize) -> Option<usize> {

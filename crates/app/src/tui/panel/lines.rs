@@ -68,10 +68,15 @@ fn input(app: &App, canvas: &mut Canvas<'_>, name: &str, editor: &Editor, right:
         canvas.right(end - 1, 0, right, pen);
     }
     let room = end.saturating_sub(x + if shows_right { right_room } else { 1 });
-    let mut canvas = canvas.region(Rect::new(x, 0, room, 1));
+    line(app, editor, &mut canvas.region(Rect::new(x, 0, room, 1)));
+}
+
+/// What is typed, with a cursor that stays in sight.
+pub fn line(app: &App, editor: &Editor, canvas: &mut Canvas<'_>) {
+    let (theme, room) = (&app.theme, canvas.width());
     canvas.fill(Rect::new(0, 0, room, 1), theme.input);
     let (before, after) = editor.parts();
-    // The cursor stays in sight: what is far before it scrolls out on the left.
+    // What is far before the cursor scrolls out on the left.
     let mut shown = before;
     while width(shown) + 1 >= room && !shown.is_empty() {
         let first = shown.chars().next().map_or(0, char::len_utf8);
@@ -151,7 +156,8 @@ pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
     if mode == Mode::Live && app.pages.page.is_sheet() {
         x = tabs(app, canvas, x) + 1;
     }
-    let more = app.keys.mode(Mode::Menu).filter(|_| mode.base() == Some(Mode::Menu));
+    let more = mode.base().filter(|_| mode != Mode::Rewind);
+    let more = app.keys.mode(more.unwrap_or(mode)).filter(move |_| more.is_some());
     let buttons = app.keys.mode(mode).chain(more).filter_map(|(binding, keys)| {
         let action = binding.action;
         let (key, name) = (keys.first()?, binding.short?);
@@ -187,7 +193,7 @@ pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
 }
 
 /// What a newcomer looks for: on a narrow screen the others make room for these.
-const FIRST: [Action; 8] = [
+const FIRST: [Action; 9] = [
     Action::Help,
     Action::Find,
     Action::Filter,
@@ -196,6 +202,7 @@ const FIRST: [Action; 8] = [
     Action::Signal,
     Action::Quit,
     Action::Rewind,
+    Action::Palette,
 ];
 
 /// The pages with their keys, the one on the screen marked.
