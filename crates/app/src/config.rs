@@ -69,6 +69,24 @@ impl Resolved {
         Ok(())
     }
 
+    /// Lets an option be as if nobody had set it.
+    pub fn unset(&mut self, option: &'static Opt) {
+        // A text without a default stands for nothing when it is empty.
+        if self.set(option, option.default, Origin::Default).is_err() {
+            let place = OPTIONS.iter().position(|candidate| std::ptr::eq(candidate, option));
+            if let Some(given) = place.and_then(|place| self.given.get_mut(place)) {
+                *given = (String::new(), Origin::Default);
+            }
+        }
+    }
+
+    /// The value of that option as it was written, or its default.
+    #[must_use]
+    pub fn text(&self, long: &str) -> &str {
+        let found = self.pairs().find(|(option, _, _)| option.long == long);
+        found.map_or("", |(_, text, _)| text)
+    }
+
     /// Where the value of that option comes from.
     #[must_use]
     pub fn origin(&self, long: &str) -> Origin {

@@ -10,6 +10,7 @@ use crate::run::Usage;
 use crate::settings::{ChartGlyph, Color, CoreView, PowerScale, Screen, Settings};
 use crate::tui::render::colour::Hints;
 use crate::tui::render::{Depth, Glyphs};
+use crate::tui::setup::Given;
 use crate::tui::theme::Catalogue;
 use crate::tui::{self, Options};
 
@@ -46,6 +47,14 @@ pub fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result
             CoreView::Both => tui::app::CoreView::Both,
         },
         columns: screen.columns.clone(),
+        given: Some(Box::new(Given {
+            look: |resolved, environment| {
+                options(resolved, environment).map_err(|error| error.to_string())
+            },
+            resolved: resolved.clone(),
+            environment: environment.clone(),
+        })),
+        mouse: screen.mouse,
         config_file: resolved.file.clone(),
         accessible: screen.accessible,
         average: screen.average,

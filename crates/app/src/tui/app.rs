@@ -24,6 +24,7 @@ use super::page::{Page, Pages};
 use super::panel;
 use super::render::{Depth, Glyphs, Rect};
 use super::rewind::Rewind;
+use super::setup::Given;
 use super::table::Table;
 use super::table::column::{Col, Form};
 use super::table::set::{self, Set};
@@ -82,6 +83,13 @@ pub enum Effect {
     Redraw,
     /// Tell the engine how often to sample.
     Interval(Duration),
+    /// Take other settings.
+    Adopt {
+        /// How often to sample.
+        interval: Duration,
+        /// The mouse is asked for.
+        mouse: bool,
+    },
     /// The mouse is to be followed while its button is held, or no longer.
     Drag(bool),
 }
@@ -157,6 +165,8 @@ pub struct App {
     pub keys: Keymap,
     /// The first letter of a key of two, until the second comes.
     pub prefix: Option<char>,
+    /// What the program was started with, as it was kept last.
+    pub(super) given: Option<Box<Given>>,
     /// Lines of the palette that were run, the newest last.
     pub(super) spoken: Vec<String>,
     /// The scrubber, while the mouse holds it.
@@ -212,6 +222,7 @@ impl App {
             keys: options.keys.clone(),
             prefix: None,
             dragged: None,
+            given: options.given.clone(),
             spoken: Vec::new(),
             message: None,
             areas: Areas::default(),
@@ -362,13 +373,15 @@ impl App {
     /// Where keys go.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        match self.overlay {
+        match &self.overlay {
             Overlay::None if self.rewind.is_some() => Mode::Rewind,
             Overlay::None => Mode::Live,
             Overlay::Sort(_) | Overlay::Signal(_) | Overlay::Io(_) => Mode::Menu,
             Overlay::Columns(_) => Mode::Columns,
             Overlay::Cpus(_) => Mode::Checks,
             Overlay::Filter(..) | Overlay::Find(..) => Mode::Line,
+            Overlay::Setup(setup) if setup.typing.is_some() => Mode::Line,
+            Overlay::Setup(_) => Mode::Setup,
             Overlay::Palette(_) => Mode::Palette,
             Overlay::Help(_) => Mode::Help,
         }
@@ -504,6 +517,14 @@ impl App {
             Signal | NiceLower | NiceHigher | IoPriority | Affinity => {
                 self.control(action, control);
             }
+            SetupTab | SetupTabBack | SetupOn | SetupBack | SetupUsual | SetupSave => {
+                return self.set_up(action);
+            }
+            MenuAccept if matches!(self.overlay, Overlay::Setup(_)) => return self.set_up(action),
+            MenuClose if matches!(self.overlay, Overlay::Setup(_)) => return self.leave_setup(),
+            LineAccept | LineDrop if matches!(self.overlay, Overlay::Setup(_)) => {
+                return self.end_typing(action == LineAccept);
+            }
             MenuAccept | CheckAccept => self.accept(control),
             LineAccept if matches!(self.overlay, Overlay::Palette(_)) => {
                 return self.speak(control);
@@ -561,6 +582,7 @@ impl App {
         match action {
             Help => self.overlay = Overlay::Help(0),
             Palette => self.open_palette(),
+            Setup => self.open_setup(),
             Filter => {
                 let text = self.table.filter.as_ref().map_or("", |filter| filter.text());
                 let before = self.table.filter.clone();

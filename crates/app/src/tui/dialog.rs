@@ -9,6 +9,7 @@ use super::control::Targets;
 use super::edit::Editor;
 use super::filter::Filter;
 use super::palette::Palette;
+use super::setup::Setup;
 
 /// What keys go to instead of the table.
 #[derive(Debug, Default)]
@@ -30,6 +31,8 @@ pub enum Overlay {
     Io(IoDialog),
     /// The CPUs to run on.
     Cpus(CpuDialog),
+    /// The options of the screen.
+    Setup(Box<Setup>),
     /// Every action and command.
     Palette(Palette),
     /// The help, scrolled.
@@ -313,6 +316,7 @@ impl Overlay {
         match self {
             Overlay::Filter(editor, _) | Overlay::Find(editor, _) => Some(editor),
             Overlay::Palette(palette) => Some(&mut palette.editor),
+            Overlay::Setup(setup) => setup.typing.as_mut(),
             _ => None,
         }
     }
@@ -340,6 +344,7 @@ impl Overlay {
             Overlay::Io(dialog) => &mut dialog.at,
             Overlay::Cpus(dialog) => &mut dialog.at,
             Overlay::Palette(palette) => &mut palette.at,
+            Overlay::Setup(setup) if setup.typing.is_none() => &mut setup.at,
             _ => return None,
         };
         Some(std::mem::replace(at, line) == line)
@@ -359,6 +364,10 @@ impl Overlay {
             }
             Overlay::Io(dialog) => (&mut dialog.at, IO_LINES),
             Overlay::Cpus(dialog) => return dialog.step(by),
+            Overlay::Setup(setup) => {
+                let lines = setup.options().count();
+                (&mut setup.at, lines)
+            }
             Overlay::Palette(palette) => {
                 let lines = palette.found.len();
                 (&mut palette.at, lines)

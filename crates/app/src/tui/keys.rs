@@ -22,16 +22,19 @@ pub enum Mode {
     Help,
     /// The columns of a set; what is not bound there is bound as in a menu.
     Columns,
+    /// The setup; what is not bound there is bound as in a menu.
+    Setup,
     /// The palette; what is not bound there is bound as in a line.
     Palette,
 }
 
 impl Mode {
     /// Every one of them.
-    pub const ALL: [Mode; 8] = [
+    pub const ALL: [Mode; 9] = [
         Mode::Live,
         Mode::Rewind,
         Mode::Columns,
+        Mode::Setup,
         Mode::Menu,
         Mode::Checks,
         Mode::Line,
@@ -55,6 +58,7 @@ impl Mode {
             Mode::Menu => "Lists",
             Mode::Checks => "Lists to check off",
             Mode::Line => "Lines of text",
+            Mode::Setup => "The setup",
             Mode::Palette => "The palette",
             Mode::Help => "Help",
         }
@@ -65,7 +69,7 @@ impl Mode {
     pub fn base(self) -> Option<Mode> {
         match self {
             Mode::Rewind => Some(Mode::Live),
-            Mode::Columns => Some(Mode::Menu),
+            Mode::Columns | Mode::Setup => Some(Mode::Menu),
             Mode::Palette => Some(Mode::Line),
             _ => None,
         }
@@ -128,6 +132,7 @@ const fn k(code: Code) -> Key {
 actions! {
     Live {
         Help "help" [f(1), c('h'), c('?')] "Show this help" => "Help",
+        Setup "setup" [f(2), c('S'), c('C')] "Set up colours, glyphs, keys and all that" => "Setup",
         Find "find" [f(3)] "Find a process by name, command or number" => "Find",
         FindNext "find.next" [c('n')] "Go to the next match",
         FindBack "find.back" [Key::shift(Code::F(3))] "Go to the match before",
@@ -253,6 +258,14 @@ actions! {
         LineEnd "line.end" [k(End), Key::ctrl('e')] "To the end",
         LineNext "line.next" [f(3), k(Down)] "Next match" => "Next",
         LineBack "line.back" [Key::shift(Code::F(3)), k(Up)] "Previous match",
+    }
+    Setup {
+        SetupTab "setup.tab" [k(Tab)] "The next tab" => "Tab",
+        SetupTabBack "setup.tab_back" [k(BackTab)] "The tab before",
+        SetupOn "setup.on" [k(Right), c(' '), c('l')] "The next value; it is tried at once" => "Change",
+        SetupBack "setup.back" [k(Left), c('h')] "The value before",
+        SetupUsual "setup.usual" [k(Delete), k(Backspace)] "The value without any setting" => "Default",
+        SetupSave "setup.save" [c('s'), f(2)] "Keep what was changed in config.toml" => "Save",
     }
     Palette {
         PaletteUp "palette.up" [k(Up)] "Up; from the first line on, what was done before" => "Up",

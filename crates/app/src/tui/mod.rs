@@ -23,6 +23,7 @@ pub mod panel;
 pub mod preset;
 pub mod render;
 pub mod rewind;
+pub mod setup;
 pub mod table;
 pub mod terminal;
 pub mod theme;
@@ -95,6 +96,10 @@ pub struct Options {
     pub filter: Option<String>,
     /// A user's own sets of columns.
     pub columns: Vec<Set>,
+    /// What the program was started with, if that can be changed.
+    pub given: Option<Box<setup::Given>>,
+    /// The mouse is asked for.
+    pub mouse: bool,
     /// Where settings are kept for the next time, if anywhere.
     pub config_file: Option<PathBuf>,
     /// How cores are drawn.
@@ -126,6 +131,8 @@ impl Default for Options {
             interval: Duration::from_secs(1),
             filter: None,
             columns: Vec::new(),
+            given: None,
+            mouse: true,
             config_file: None,
             core_view: CoreView::Auto,
             accessible: false,
@@ -250,6 +257,9 @@ pub fn run(
         if effects.quit {
             return Ok(());
         }
+        if let Some(on) = effects.mouse {
+            terminal.set_mouse(on)?;
+        }
         if let Some(on) = effects.drag {
             terminal.follow_mouse(on)?;
         }
@@ -272,6 +282,7 @@ struct Effects {
     quit: bool,
     interval: Option<Duration>,
     drag: Option<bool>,
+    mouse: Option<bool>,
 }
 
 impl Effects {
@@ -283,6 +294,9 @@ impl Effects {
             Effect::Suspend => self.suspend = true,
             Effect::Quit => self.quit = true,
             Effect::Drag(on) => self.drag = Some(on),
+            Effect::Adopt { interval, mouse } => {
+                (self.interval, self.mouse) = (Some(interval), Some(mouse));
+            }
             Effect::Interval(interval) => self.interval = Some(interval),
         }
     }

@@ -34,6 +34,8 @@ pub enum Spot {
     Head(Col),
     /// Shows those columns.
     Set(usize),
+    /// Shows that tab of a dialog.
+    Tab(usize),
     /// Puts the cursor of a list there; again takes it.
     Choice(usize),
     /// Goes to the moment that was drawn there. The newest sample stands at the right edge, two in a
@@ -106,7 +108,12 @@ impl App {
 
     fn wheel(&mut self, rows: isize) -> Option<Effect> {
         match self.mode() {
-            Mode::Menu | Mode::Columns | Mode::Checks | Mode::Palette | Mode::Help => {
+            Mode::Menu
+            | Mode::Columns
+            | Mode::Setup
+            | Mode::Checks
+            | Mode::Palette
+            | Mode::Help => {
                 self.overlay.step(rows, self.table.shown_set().seats.len());
             }
             _ if self.pages.page.is_sheet() => {
@@ -126,7 +133,8 @@ impl App {
 
     fn click(&mut self, area: Rect, spot: Spot, x: u16, control: &dyn Control) -> Option<Effect> {
         // What was typed is kept, as Enter keeps it: the click is about something else.
-        if self.mode() == Mode::Line && !matches!(spot, Spot::Do(_)) {
+        let typing = self.mode() == Mode::Line && !matches!(self.overlay, Overlay::Setup(_));
+        if typing && !matches!(spot, Spot::Do(_)) {
             self.perform(Action::LineAccept, control);
         }
         let mode = self.mode();
@@ -143,7 +151,7 @@ impl App {
             Spot::Choice(at) => {
                 let again = self.overlay.point(at)?;
                 let action = match self.overlay {
-                    Overlay::Sort(_) | Overlay::Io(_) => Action::MenuAccept,
+                    Overlay::Sort(_) | Overlay::Io(_) | Overlay::Setup(_) => Action::MenuAccept,
                     Overlay::Columns(_) => Action::ColumnShow,
                     Overlay::Cpus(_) => Action::CheckToggle,
                     Overlay::Palette(_) => Action::LineAccept,
@@ -154,9 +162,16 @@ impl App {
                     return self.perform(action, control);
                 }
             }
+            Spot::Tab(place) => {
+                if let Overlay::Setup(setup) = &mut self.overlay {
+                    (setup.tab, setup.at) = (place, 0);
+                }
+            }
             Spot::Behind => {
                 return match mode {
-                    Mode::Menu | Mode::Columns => self.perform(Action::MenuClose, control),
+                    Mode::Menu | Mode::Columns | Mode::Setup => {
+                        self.perform(Action::MenuClose, control)
+                    }
                     Mode::Checks => self.perform(Action::CheckClose, control),
                     Mode::Palette => self.perform(Action::LineDrop, control),
                     Mode::Help => self.perform(Action::HelpClose, control),

@@ -190,6 +190,9 @@ impl Terminal {
         if let Some(taken) = TAKEN.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             taken.mouse = on;
         }
+        if self.mouse == on {
+            return Ok(());
+        }
         self.mouse = on;
         self.send(if on { MOUSE } else { NO_MOUSE })
     }

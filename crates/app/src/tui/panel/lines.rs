@@ -193,8 +193,9 @@ pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
 }
 
 /// What a newcomer looks for: on a narrow screen the others make room for these.
-const FIRST: [Action; 9] = [
+const FIRST: [Action; 10] = [
     Action::Help,
+    Action::Setup,
     Action::Find,
     Action::Filter,
     Action::Tree,

@@ -26,6 +26,7 @@ mod page_power;
 mod page_traffic;
 pub mod palette;
 pub mod scrubber;
+pub mod setup;
 pub mod table;
 
 use super::app::App;
@@ -93,6 +94,7 @@ fn all(app: &App, canvas: &mut Canvas<'_>) {
         Overlay::Io(io) => dialog::io(app, io, canvas),
         Overlay::Cpus(cpus) => dialog::cpus(app, cpus, canvas),
         Overlay::Help(at) => help::draw(app, *at, canvas),
+        Overlay::Setup(setup) => setup::draw(app, setup, canvas),
         Overlay::Palette(palette) => palette::draw(app, palette, canvas),
         Overlay::None | Overlay::Filter(..) | Overlay::Find(..) => {}
     }
