@@ -37,6 +37,8 @@ pub enum Task {
     Metrics,
     /// Record without a screen.
     Record,
+    /// Show a recording.
+    Replay,
     /// Print completions for the shell of that name.
     Completions(&'static str),
     /// Print the man page.
@@ -86,6 +88,11 @@ pub fn command() -> Command {
         .help("Folder of the recording; it is made if it is not there")
         .value_parser(clap::value_parser!(PathBuf))
         .value_hint(ValueHint::DirPath);
+    let path = Arg::new("path")
+        .value_name("FILE|DIR|URL")
+        .help("The recording, or the address of a running retop: http://HOST:PORT")
+        .required(true)
+        .value_hint(ValueHint::AnyPath);
     command
         .arg(config)
         .subcommand(subcommand(
@@ -96,6 +103,7 @@ pub fn command() -> Command {
             subcommand("record", "Record without a screen, into DIR or the XDG state folder")
                 .arg(folder),
         )
+        .subcommand(subcommand("replay", "Show a recording: the whole screen as it was").arg(path))
         .subcommand(subcommand("metrics", "Print every metric with its unit and meaning"))
         .subcommand(subcommand("completions", "Print completions for a shell").arg(shell))
         .subcommand(subcommand("man", "Print the man page"))
@@ -157,6 +165,7 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
         Some(("metrics", own)) => (Task::Metrics, own),
         Some(("man", own)) => (Task::Man, own),
         Some(("record", own)) => (Task::Record, own),
+        Some(("replay", own)) => (Task::Replay, own),
         Some(("completions", own)) => {
             let shell = own.get_one::<String>("shell").map_or("", String::as_str);
             let shell = SHELLS.iter().find(|known| **known == shell).copied();
@@ -174,7 +183,7 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
     for option in OPTIONS {
         let from = match option.scope {
             // `retop --interval 5s record` and `retop record --interval 5s` are the same.
-            Scope::With(_) if own.value_source(option.long).is_some() => own,
+            Scope::With(_) if own.try_contains_id(option.long).unwrap_or(false) => own,
             Scope::Main | Scope::With(_) => matches,
             Scope::All | Scope::Only(_) => own,
         };
@@ -191,6 +200,7 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
     }
     match task {
         Task::Watch => consistent(&resolved)?,
+        Task::Replay => resolved.settings.replay.path = own.get_one::<String>("path").cloned(),
         Task::Record => resolved.settings.record.folder = own.get_one::<PathBuf>("dir").cloned(),
         _ => {}
     }
@@ -249,9 +259,10 @@ fn one_line(error: &clap::Error) -> String {
                 None => format!("{name} needs a value: {subject}"),
             }
         }
-        ErrorKind::MissingRequiredArgument => {
-            format!("{name} is missing; write one of: {}", SHELLS.join(", "))
-        }
+        ErrorKind::MissingRequiredArgument => match name {
+            "<SHELL>" => format!("{name} is missing; write one of: {}", SHELLS.join(", ")),
+            _ => format!("{name} is missing; {help}"),
+        },
         ErrorKind::TooManyValues => format!("{name} takes no value; {help}"),
         ErrorKind::InvalidUtf8 => "an argument is not valid UTF-8".to_owned(),
         _ => {

@@ -9,6 +9,7 @@ use retop_engine::recording::Sync;
 use crate::settings::{ChartGlyph, Color, CoreView, Format, PowerScale, Settings};
 use crate::tui::preset::Preset;
 use crate::value::{self, Parsed};
+use crate::when;
 
 /// One option.
 pub struct Opt {
@@ -315,9 +316,13 @@ pub static OPTIONS: &[Opt] = &[
     .default("/")
     .place(Place::Variable)
     .scope(Scope::All),
-    Opt::new(Group::Watch, "source", "sim:NAME", "Watch a made-up machine", |s, v| {
-        put(&mut s.source, text(v))
-    })
+    Opt::new(
+        Group::Watch,
+        "source",
+        "KIND:NAME",
+        "Watch a made-up machine, or a recording: replay:FILE",
+        |s, v| put(&mut s.source, text(v)),
+    )
     .place(Place::Variable)
     .scope(Scope::All),
     Opt::new(
@@ -522,6 +527,20 @@ pub static OPTIONS: &[Opt] = &[
     .choices(SYNCS)
     .default("key")
     .scope(Scope::Only("record")),
+    Opt::new(
+        Group::Record,
+        "at",
+        "TIME",
+        "The moment to begin at: 14:01, -10m, 2026-11-03T14:01:00Z",
+        |s, v| put(&mut s.replay.at, when::parse(v).map(Some)),
+    )
+    .place(Place::Flag)
+    .scope(Scope::With(&["replay"])),
+    Opt::new(Group::Record, "speed", "N", "How much faster than life a replay plays", |s, v| {
+        put(&mut s.replay.speed, value::speed(v))
+    })
+    .default("1")
+    .scope(Scope::Only("replay")),
     Opt::new(Group::Export, "format", "FORMAT", "Format of the table", |s, v| {
         put(&mut s.format, pick(v, FORMATS, &[Format::Markdown, Format::Json]))
     })

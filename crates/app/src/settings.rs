@@ -8,6 +8,8 @@ use retop_engine::export::{Arguments, Limit};
 use retop_engine::recording::Sync;
 use retop_model::alert::UserRule;
 
+use crate::when::When;
+
 use crate::tui::keymap::{Bound, Keymap};
 use crate::tui::preset::Preset;
 use crate::tui::table::set::Set;
@@ -46,6 +48,8 @@ pub struct Settings {
     pub arguments: Option<Arguments>,
     /// How recordings are written.
     pub record: Record,
+    /// How recordings are shown.
+    pub replay: Replay,
     /// What the screen looks like.
     pub screen: Screen,
     /// When to raise an alert.
@@ -67,6 +71,17 @@ pub struct Record {
     pub min_free: f64,
     /// When the disk is waited for.
     pub sync: Sync,
+}
+
+/// How recordings are shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Replay {
+    /// The recording: a file, a folder, or the address of a running retop.
+    pub path: Option<String>,
+    /// The moment to begin at.
+    pub at: Option<When>,
+    /// How much faster than it was recorded a replay plays.
+    pub speed: f64,
 }
 
 /// What the screen looks like.

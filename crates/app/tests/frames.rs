@@ -191,7 +191,7 @@ fn the_past_stands_still_for_nothing() {
     for size in SIZES {
         let mut watch = Watch::new(scene::LAPTOP, size);
         let history = Arc::new(Mutex::new(History::new(16 << 20).expect("an encoder")));
-        watch.app.record = Some(Arc::clone(&history));
+        watch.app.record = Some(history.clone());
         let keep = |watch: &Watch| {
             let newest = watch.app.newest.as_ref().expect("a moment");
             history.lock().expect("no reader failed").push(newest).expect("encoded");
@@ -249,7 +249,7 @@ fn the_page_of_events_rests_between_events() {
         for rewound in [false, true] {
             let mut watch = Watch::new(scene, size);
             let history = Arc::new(Mutex::new(History::new(16 << 20).expect("an encoder")));
-            watch.app.record = Some(Arc::clone(&history));
+            watch.app.record = Some(history.clone());
             let tick = |watch: &mut Watch| {
                 let cost = watch.tick();
                 let newest = watch.app.newest.as_ref().expect("a moment");

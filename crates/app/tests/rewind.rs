@@ -46,7 +46,7 @@ impl Watch {
     fn new(options: &Options) -> Watch {
         let history = Arc::new(Mutex::new(History::new(64 << 20).expect("an encoder")));
         let mut app = App::new(options);
-        app.record = Some(Arc::clone(&history));
+        app.record = Some(history.clone());
         let mut watch = Watch { app, history, next: 0, signals: Living(Vec::new()) };
         for _ in 0..MOMENTS {
             watch.tick();
@@ -304,7 +304,7 @@ fn without_a_history_there_is_no_past() {
 fn the_oldest_samples_go_and_the_screen_stays() {
     let history = Arc::new(Mutex::new(History::new(3 << 20).expect("an encoder")));
     let mut app = App::new(&Options::default());
-    app.record = Some(Arc::clone(&history));
+    app.record = Some(history.clone());
     let push = |app: &mut App, moment: &Arc<Snapshot>| {
         app.update(moment);
         history.lock().expect("no reader failed").push(moment).expect("encoded");
@@ -332,7 +332,7 @@ fn what_a_jump_takes() {
     let history = Arc::new(Mutex::new(History::new(64 << 20).expect("an encoder")));
     for near in [true, false] {
         let mut app = App::new(&Options::default());
-        app.record = Some(Arc::clone(&history));
+        app.record = Some(history.clone());
         for (place, moment) in moments.iter().enumerate() {
             // Far: the screen's own rings hold none of it, as if it had been opened late.
             if near || place + 1 == moments.len() {

@@ -50,7 +50,7 @@ impl Feed for Player {
     fn latest(&self) -> Option<Arc<Snapshot>> {
         self.newest.lock().expect("whole").clone()
     }
-    fn history(&self) -> Option<Arc<Mutex<retop_engine::history::History>>> {
+    fn history(&self) -> Option<Arc<Mutex<dyn retop_engine::history::Past>>> {
         None
     }
     fn set_interval(&self, _: Duration) {}

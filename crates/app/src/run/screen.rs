@@ -11,9 +11,9 @@ use retop_model::Key;
 
 use crate::alerts;
 use crate::config::Resolved;
-use crate::environment::{self, Environment};
+use crate::environment::Environment;
 use crate::run::{Usage, machine};
-use crate::settings::{ChartGlyph, Color, CoreView, Settings};
+use crate::settings::{ChartGlyph, Color, CoreView};
 use crate::tui::app::App;
 use crate::tui::render::colour::Hints;
 use crate::tui::render::{Depth, Glyphs};
@@ -30,14 +30,9 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(250);
 /// If there is no terminal, or the machine cannot be opened.
 pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()> {
     let settings = &resolved.settings;
-    if !environment.stdout_is_terminal || !environment.stdin_is_terminal {
-        let what = if environment.stdout_is_terminal { "stdin" } else { "stdout" };
-        let next = "use --json for a stream, --once for a report or --serve PORT for metrics";
-        return Err(Usage(format!("{what} is no terminal; {next}")).into());
-    }
+    terminal(environment)?;
     let machine = machine(settings)?;
-    let options =
-        Options { config_file: resolved.file.clone(), ..options(settings, &environment.terminal)? };
+    let options = options(resolved, environment)?;
     let live = settings.source.is_none() && settings.root == std::path::Path::new("/");
     let mut terminal = Terminal::open()?;
     let waker = terminal.waker()?;
@@ -54,8 +49,19 @@ pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()>
     Ok(tui::run(&mut terminal, &monitor, &options, control, &RealClock)?)
 }
 
+/// There must be a terminal.
+pub(super) fn terminal(environment: &Environment) -> anyhow::Result<()> {
+    if !environment.stdout_is_terminal || !environment.stdin_is_terminal {
+        let what = if environment.stdout_is_terminal { "stdin" } else { "stdout" };
+        let next = "use --json for a stream, --once for a report or --serve PORT for metrics";
+        return Err(Usage(format!("{what} is no terminal; {next}")).into());
+    }
+    Ok(())
+}
+
 /// How the screen begins: what was asked for, and what the terminal says of itself.
-fn options(settings: &Settings, terminal: &environment::Terminal) -> anyhow::Result<Options> {
+pub(super) fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result<Options> {
+    let (settings, terminal) = (&resolved.settings, &environment.terminal);
     let screen = &settings.screen;
     let depth = match screen.color {
         Color::Never => Depth::Mono,
@@ -101,6 +107,7 @@ fn options(settings: &Settings, terminal: &environment::Terminal) -> anyhow::Res
         columns: screen.columns.clone(),
         keys: screen.keys().map_err(Usage)?,
         offset_seconds: local_offset_seconds,
+        config_file: resolved.file.clone(),
         ..Options::default()
     })
 }

@@ -28,7 +28,7 @@ use super::table::Table;
 use super::table::column::{Col, Form};
 use super::table::set::{self, Set};
 use super::theme::Theme;
-use super::{Control, Options};
+use super::{Control, Options, Replayed};
 use crate::{columns, short};
 
 /// How cores are drawn.
@@ -108,7 +108,9 @@ pub struct App {
     /// The past of a few numbers.
     pub history: History,
     /// The samples of the past, whole, if any are kept.
-    pub record: Option<Arc<Mutex<retop_engine::history::History>>>,
+    pub record: Option<Arc<Mutex<dyn retop_engine::history::Past>>>,
+    /// All of it is a recording: there is no now to go back to.
+    pub replay: Option<Replayed>,
     /// The past is shown, and which.
     pub rewind: Option<Box<Rewind>>,
     /// Moments that somebody wants to find again, oldest first.
@@ -165,6 +167,7 @@ impl App {
             paused: false,
             history: History::default(),
             record: None,
+            replay: options.replay.clone(),
             rewind: None,
             bookmarks: Bookmarks::default(),
             events: Events::default(),
@@ -188,8 +191,11 @@ impl App {
 
     /// Takes a new moment. While paused it goes into the past without being shown.
     pub fn update(&mut self, snapshot: &Arc<Snapshot>) {
-        self.history.push(snapshot);
         self.newest = Some(Arc::clone(snapshot));
+        if self.replay.is_some() {
+            return self.grow(snapshot);
+        }
+        self.history.push(snapshot);
         if self.record.is_none() {
             self.events.note(snapshot);
         }
@@ -369,6 +375,9 @@ impl App {
             Suspend => return Effect::Suspend,
             Redraw => return Effect::Redraw,
             More | Less | FoldAll if self.table.tree => self.fold(action),
+            More | Less if self.replay.is_some() => {
+                self.say("a recording keeps the interval that it was taken with".to_owned());
+            }
             More | Less => {
                 self.interval = step_interval(self.interval, action == More);
                 self.say(format!("a sample each {}", &*super::units::interval(self.interval)));

@@ -31,7 +31,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use retop_engine::history::History;
+use retop_engine::history::Past;
 use retop_engine::{Demand, Monitor};
 use retop_model::{Clock, Snapshot};
 
@@ -49,7 +49,11 @@ pub trait Feed {
     /// The newest snapshot; `None` until the first one is there.
     fn latest(&self) -> Option<Arc<Snapshot>>;
     /// The samples of the past, if any are kept.
-    fn history(&self) -> Option<Arc<Mutex<History>>>;
+    fn history(&self) -> Option<Arc<Mutex<dyn Past>>>;
+    /// How many samples a replay that plays moves on by now, where time is not that of the machine.
+    fn beats(&self, _playing: bool) -> u64 {
+        0
+    }
     /// Changes the time between samples.
     fn set_interval(&self, interval: Duration);
     /// Changes what is read.
@@ -61,8 +65,9 @@ impl Feed for Monitor {
         Monitor::latest(self)
     }
 
-    fn history(&self) -> Option<Arc<Mutex<History>>> {
-        Monitor::history(self).cloned()
+    fn history(&self) -> Option<Arc<Mutex<dyn Past>>> {
+        let kept = Arc::clone(Monitor::history(self)?);
+        Some(kept)
     }
 
     fn set_interval(&self, interval: Duration) {
@@ -101,6 +106,17 @@ pub struct Options {
     pub keys: Keymap,
     /// Seconds east of Greenwich at a moment in seconds since 1970.
     pub offset_seconds: fn(i64) -> i32,
+    /// A recording is shown, and no machine.
+    pub replay: Option<Replayed>,
+}
+
+/// A recording that is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replayed {
+    /// What it is called.
+    pub name: String,
+    /// The moment to begin at, in milliseconds since 1970; the oldest if not said.
+    pub at_ms: Option<i64>,
 }
 
 impl Default for Options {
@@ -118,6 +134,7 @@ impl Default for Options {
             layout: Choice::Auto,
             keys: Keymap::default(),
             offset_seconds: |_| 0,
+            replay: None,
         }
     }
 }
@@ -203,6 +220,11 @@ pub fn run(
             && app.newest.as_ref().is_none_or(|newest| !Arc::ptr_eq(newest, &snapshot))
         {
             app.update(&snapshot);
+            dirty = true;
+        }
+        let beats = feed.beats(app.is_playing());
+        if beats > 0 {
+            app.play(beats);
             dirty = true;
         }
         let mut effects = Effects::default();

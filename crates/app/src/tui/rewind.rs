@@ -5,12 +5,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use retop_engine::history::{
-    Blame, Buckets, Channel, Cursor, History as Record, Spike, View, blame,
-};
+use retop_engine::history::{Blame, Buckets, Channel, Cursor, Past, Spike, View, blame};
 use retop_model::family::{cpu, process};
 use retop_model::human::Size;
-use retop_model::{FamilyId, Key, Stamp};
+use retop_model::{FamilyId, Key, Snapshot, Stamp};
 
 use super::app::App;
 use super::events::{Event, Mark};
@@ -25,6 +23,8 @@ const ZOOMS: [i64; 8] = [2, 4, 10, 20, 60, 120, 600, 3600];
 /// Samples before the moment shown that are decoded for charts where the screen's own rings do not
 /// reach: the engine keeps a decoded state per 20, so that these cost no more than a step back.
 const FAR: u64 = 20;
+/// The same for a recording, of which the screen kept nothing: once, while somebody steps through.
+const FARTHER: u64 = 240;
 /// Cells that the scrubber has at most.
 const WIDEST: u16 = 400;
 /// Cells beside the scrubber for what its lines are, and for what they come to.
@@ -43,6 +43,8 @@ pub struct Rewind {
     /// The sample shown for a spike, and the spike's own, which may be a later one.
     landed: Option<(u64, u64)>,
     far: Option<Box<History>>,
+    /// The samples that are in `far`.
+    fed: std::ops::Range<u64>,
     /// CPU time over the scrubber's window, a value per half cell in braille, else per cell.
     pub cpu: Ring,
     /// What happened in it, by cell.
@@ -98,6 +100,7 @@ impl Rewind {
             zoom: 1,
             landed: None,
             far: None,
+            fed: 0..0,
             cpu: Ring::new(usize::from(WIDEST) * 2),
             marks: Vec::with_capacity(64),
             window: Window::default(),
@@ -128,6 +131,32 @@ impl Rewind {
         self.far = Some(Box::new(far));
     }
 
+    /// The same for a recording. A step on adds one, a step back hides one.
+    fn feed_farther(&mut self, shown_ns: u64) {
+        let to = self.cursor.number();
+        let oldest = self.cursor.view().numbers().start;
+        let reaches = self.fed.start == oldest || to.saturating_sub(FAR) >= self.fed.start;
+        let mut far = match self.far.take() {
+            Some(far) if reaches && (self.fed.start..=self.fed.end).contains(&to) => far,
+            _ => {
+                let first = to.saturating_sub(FARTHER - 1).max(oldest);
+                self.fed = first..first;
+                Box::new(History::with_length(2 * FARTHER as usize))
+            }
+        };
+        for number in self.fed.end..=to {
+            if self.cursor.seek(number)
+                && let Some(moment) = self.cursor.snapshot()
+            {
+                far.push(&moment);
+            }
+            self.fed.end = number + 1;
+        }
+        self.fed.start = self.fed.start.max(self.fed.end.saturating_sub(2 * FARTHER));
+        far.end_at(Some(shown_ns));
+        self.far = Some(far);
+    }
+
     /// The samples that the scrubber's window spans.
     fn screen(&self) -> i64 {
         (self.window.to_ms - self.window.from_ms).max(1)
@@ -150,12 +179,12 @@ impl Rewind {
     }
 
     /// Fills the scrubber from what the engine keeps.
-    fn fill(&mut self, record: &Record, width: u16, glyphs: Glyphs, events: &[Event]) {
+    fn fill(&mut self, record: &dyn Past, width: u16, glyphs: Glyphs, events: &[Event]) {
         let Window { from_ms, to_ms, .. } = self.window;
         let parts = if glyphs == Glyphs::Braille { 2 } else { 1 };
         let buckets = usize::from(width) * parts;
         let field = cpu::utilization_ratio;
-        record.series().fill(field, Key::ONE, (from_ms, to_ms), buckets, &mut self.bands);
+        record.fill(field, Key::ONE, (from_ms, to_ms), buckets, &mut self.bands);
         let bands = &self.bands;
         self.cpu.clear();
         for (place, band) in bands.iter().enumerate() {
@@ -206,13 +235,13 @@ impl App {
     /// Begins at the moment on the screen.
     fn enter(&mut self) {
         let Some(now) = &self.now else { return };
-        let shown_ns = now.stamp().monotonic_ns;
+        let shown = now.stamp();
         let Some(record) = &self.record else {
             self.say("no samples of the past are kept: --history gives them room".to_owned());
             return;
         };
         let view = locked(record).view();
-        let at = view.number_at_monotonic(shown_ns).or_else(|| oldest(&view));
+        let at = view.number_of(shown).or_else(|| oldest(&view));
         let Some(cursor) = at.and_then(|number| view.cursor(number)) else {
             self.say("no sample is in the past yet".to_owned());
             return;
@@ -224,8 +253,46 @@ impl App {
         self.go(number);
     }
 
-    /// Back to what is now.
+    /// The order in which moments came. In a recording of several boots the wall clock alone tells.
+    pub(super) fn order(&self) -> fn(Stamp) -> i64 {
+        match self.replay {
+            Some(_) => |stamp| stamp.wall_ms,
+            None => |stamp| i64::try_from(stamp.monotonic_ns).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// A recording has another newest sample, or its first.
+    pub(super) fn grow(&mut self, newest: &Arc<Snapshot>) {
+        if let Some(rewind) = &mut self.rewind {
+            rewind.behind += 1;
+            return;
+        }
+        self.now = Some(Arc::clone(newest));
+        self.enter();
+        let at_ms = self.replay.as_ref().and_then(|replay| replay.at_ms);
+        let number = match (at_ms, &self.record) {
+            (Some(at_ms), Some(record)) => locked(record).view().number_at(at_ms).unwrap_or(0),
+            _ => 0,
+        };
+        self.go(number);
+    }
+
+    /// The moment of a recording moves on by itself.
+    #[must_use]
+    pub fn is_playing(&self) -> bool {
+        self.replay.is_some() && self.rewind.as_ref().is_some_and(|rewind| rewind.playing)
+    }
+
+    /// Moves on by so many samples.
+    pub fn play(&mut self, samples: u64) {
+        self.step(i64::try_from(samples).unwrap_or(i64::MAX));
+    }
+
+    /// Back to what is now; in a recording, to its end.
     fn leave(&mut self) {
+        if self.replay.is_some() {
+            return self.go(u64::MAX);
+        }
         self.rewind = None;
         self.theme.rewound = false;
         self.history.end_at(None);
@@ -258,7 +325,9 @@ impl App {
         rewind.behind = last - number;
         let shown_ns = moment.stamp().monotonic_ns;
         self.history.end_at(Some(shown_ns));
-        if self.history.holds(shown_ns) {
+        if self.replay.is_some() {
+            rewind.feed_farther(shown_ns);
+        } else if self.history.holds(shown_ns) {
             rewind.far = None;
         } else {
             rewind.feed();
@@ -292,7 +361,7 @@ impl App {
         let at = rewind.landed.filter(|landed| landed.0 == shown).map_or(shown, |landed| landed.1);
         let view = locked(record).view();
         let number = |event: &Event| {
-            let at_its_time = || view.number_at_monotonic(event.stamp().monotonic_ns);
+            let at_its_time = || view.number_of(event.stamp());
             event.number().or_else(at_its_time)
         };
         let away = |number: u64| match back {
@@ -326,7 +395,7 @@ impl App {
         }
         let (Some(rewind), Some(record)) = (&mut self.rewind, &self.record) else { return false };
         let view = locked(record).view();
-        let at_its_time = || view.number_at_monotonic(event.stamp().monotonic_ns);
+        let at_its_time = || view.number_of(event.stamp());
         let Some(number) = event.number().or_else(at_its_time) else {
             self.say("its samples are gone".to_owned());
             return false;
@@ -419,7 +488,7 @@ impl App {
         let interval_ms = i64::try_from(self.interval.as_millis()).unwrap_or(1000);
         let (shown_ms, newest_ms) = (measure.shown.wall_ms, measure.newest.wall_ms);
         rewind.place_window(measure.width, shown_ms, newest_ms, interval_ms);
-        rewind.fill(&locked(record), measure.width, measure.glyphs, self.events.list());
+        rewind.fill(&*locked(record), measure.width, measure.glyphs, self.events.list());
     }
 }
 
@@ -428,6 +497,8 @@ fn oldest(view: &View) -> Option<u64> {
 }
 
 /// A reader that failed left nothing half done, for readers change nothing.
-pub(super) fn locked(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
+pub(super) fn locked<'a>(
+    record: &'a Mutex<dyn Past + 'static>,
+) -> MutexGuard<'a, dyn Past + 'static> {
     record.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -42,6 +42,7 @@ mod preview;
 mod reader;
 mod record;
 mod recorder;
+mod remote;
 mod replay;
 mod segment;
 mod shelf;
@@ -56,6 +57,7 @@ pub use name::SegmentName;
 pub use preview::Preview;
 pub use reader::Recording;
 pub use recorder::{Note, Recorder, Settings, State, Sync};
+pub use remote::fetch;
 pub use replay::Replay;
 
 #[cfg(test)]

@@ -97,14 +97,21 @@ fn past(app: &App, rewind: &Rewind, canvas: &mut Canvas<'_>) {
         (false, true) => "\" PAUSED",
         (false, false) => "⏸ PAUSED",
     };
+    let (what, end) = match &app.replay {
+        Some(replay) => {
+            let play = if ascii { ">" } else { "▶" };
+            (short!("{play} REPLAY {}", replay.name), "ends")
+        }
+        None => (short!("{back} REWIND {minus}{}", &*ago(newest_ms - shown_ms)), "live is"),
+    };
     let (day, clock) = time(shown_ms);
     let host = now.one_text(host::name).map_or("", |name| name.shown());
     let parts = [
         (short!("retop {host}"), 3),
-        (short!("{back} REWIND {minus}{}", &*ago(newest_ms - shown_ms)), 9),
+        (what, 9),
         (short!("{}", &*day), 2),
         (short!("{}", &*clock), 8),
-        (short!("(live is {}, +{} samples)", &*time(newest_ms).1, rewind.behind), 1),
+        (short!("({end} {}, +{} samples)", &*time(newest_ms).1, rewind.behind), 1),
         (short!("{state}"), 4),
     ];
     let room = canvas.width();

@@ -65,8 +65,11 @@ fn axis(app: &App, rewind: &Rewind, canvas: &mut Canvas<'_>, room: u16) {
     if let Some(cell) = shown.filter(|&cell| cell < room) {
         canvas.put(LEFT + cell, 0, here, theme.past);
     }
-    let end =
-        if window.is_newest { short!("now") } else { before(newest_ms - window.to_ms, ascii) };
+    let end = if window.is_newest {
+        short!("{}", if app.replay.is_some() { "end" } else { "now" })
+    } else {
+        before(newest_ms - window.to_ms, ascii)
+    };
     let x = LEFT + room + 2;
     let x = canvas.text(x, 0, &end, theme.dim) + 1;
     let each = match u64::try_from(window.cell_ms) {
