@@ -11,7 +11,7 @@ use retop_model::{Key, Snapshot};
 
 use crate::config::Resolved;
 use crate::environment::Environment;
-use crate::run::{Usage, screen};
+use crate::run::{Usage, looks, screen};
 use crate::tui::terminal::{Terminal, Waker};
 use crate::tui::{self, Control, Feed, Options, Replayed};
 use crate::when::{Span, When};
@@ -43,7 +43,7 @@ pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()>
     let options = Options {
         interval,
         replay: Some(Replayed { name: name.trim_end_matches(".retop").to_owned(), at_ms }),
-        ..screen::options(resolved, environment)?
+        ..looks::options(resolved, environment)?
     };
     let replay = Arc::new(Mutex::new(Replay::open(recording)?));
     let mut terminal = Terminal::open()?;
