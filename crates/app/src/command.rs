@@ -222,6 +222,10 @@ fn consistent(resolved: &Resolved) -> Result<(), String> {
             return Err(format!("--{long} is for the stream: retop --json --{long} {value}"));
         }
     }
+    let replay = settings.source.as_ref().is_some_and(|source| source.starts_with("replay:"));
+    if settings.replay.at.is_some() && !replay {
+        return Err("--at is for recordings: retop replay FILE --at TIME".to_owned());
+    }
     settings.screen.keys()?;
     if settings.source.is_some() && resolved.origin("root") != Origin::Default {
         return Err("--root and --source name two machines; give one of them".to_owned());

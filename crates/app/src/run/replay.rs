@@ -11,7 +11,8 @@ use retop_model::{Key, Snapshot};
 
 use crate::config::Resolved;
 use crate::environment::Environment;
-use crate::run::{Usage, looks, screen};
+use crate::run::{Usage, looks, note_on_stderr, screen};
+use crate::settings::Settings;
 use crate::tui::terminal::{Terminal, Waker};
 use crate::tui::{self, Control, Feed, Options, Replayed};
 use crate::when::{Span, When};
@@ -29,7 +30,7 @@ const BEAT: Duration = Duration::from_millis(33);
 pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()> {
     let settings = &resolved.settings;
     screen::terminal(environment)?;
-    let Some(path) = &settings.replay.path else {
+    let Some(path) = settings.replay.path.as_deref().or(source(settings)) else {
         let what = "retop replay needs a recording: retop replay FILE, DIR or http://HOST:PORT";
         return Err(Usage(what.to_owned()).into());
     };
@@ -39,7 +40,7 @@ pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()>
     let interval = Duration::from_millis(header.interval_ms.clamp(1, 86_400_000));
     let name = std::path::Path::new(path)
         .file_name()
-        .map_or_else(|| path.clone(), |name| name.to_string_lossy().into_owned());
+        .map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned());
     let options = Options {
         interval,
         replay: Some(Replayed { name: name.trim_end_matches(".retop").to_owned(), at_ms }),
@@ -67,6 +68,48 @@ pub fn open(path: &str) -> anyhow::Result<Recording> {
         return Err(Usage(format!("{path}: {what}")).into());
     }
     Ok(Recording::open(path.as_ref())?)
+}
+
+/// The recording that stands in for a machine: `--source replay:FILE`.
+#[must_use]
+pub fn source(settings: &Settings) -> Option<&str> {
+    settings.source.as_deref()?.strip_prefix("replay:")
+}
+
+/// Calls `body` with each moment that has rates, until it says that it has had enough: those from
+/// the moment that was asked for on, or all; for one report that one, or the newest. Damage is said
+/// on stderr.
+///
+/// # Errors
+///
+/// If nothing can be read, and what `body` gives.
+pub fn each(
+    settings: &Settings,
+    path: &str,
+    mut body: impl FnMut(&Arc<Snapshot>) -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
+    let recording = open(path)?;
+    let at_ms = at(&recording, settings.replay.at)?;
+    let newest = || recording.range().map(|range| range.map(|range| range.end - 1));
+    let begin = match at_ms {
+        None if settings.once => newest()?,
+        at_ms => at_ms,
+    };
+    // The sample of that time is the newest that is not later.
+    let begin = begin.map(|at_ms| recording.asof(at_ms)).transpose()?.flatten();
+    let from_ms = begin.map_or(i64::MIN, |moment| moment.stamp().wall_ms);
+    for moment in recording.moments(from_ms, i64::MAX) {
+        match moment {
+            Ok(moment) if moment.has_rates() => {
+                if !body(&Arc::new(moment))? {
+                    return Ok(());
+                }
+            }
+            Ok(_) => {}
+            Err(damage) => note_on_stderr(&damage.to_string()),
+        }
+    }
+    Ok(())
 }
 
 /// The moment that is meant, by the times of the recording.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use retop_engine::export::Arguments;
 use retop_engine::{
     Affinity, CpuSet, IoPriority, Monitor, RealClock, affinity, io_priority, send_signal,
     set_affinity, set_io_priority, step_nice,
@@ -12,13 +13,16 @@ use retop_model::Key;
 use crate::alerts;
 use crate::config::Resolved;
 use crate::environment::Environment;
-use crate::run::{Usage, looks, machine};
+use crate::run::{Usage, looks, machine, record, replay};
 use crate::tui::app::App;
 use crate::tui::terminal::Terminal;
-use crate::tui::{self, Control};
+use crate::tui::{self, Control, Options, RecordTo};
 
 /// Rates need two samples: the second one comes this soon after the first.
 pub(super) const FIRST_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long the end waits for a recording's last bytes.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Draws until somebody quits.
 ///
@@ -27,9 +31,14 @@ pub(super) const FIRST_INTERVAL: Duration = Duration::from_millis(250);
 /// If there is no terminal, or the machine cannot be opened.
 pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()> {
     let settings = &resolved.settings;
+    if replay::source(settings).is_some() {
+        return replay::run(resolved, environment);
+    }
     terminal(environment)?;
     let machine = machine(settings)?;
-    let options = looks::options(resolved, environment)?;
+    let folder = record::folder(settings, environment).ok();
+    let to = folder.map(|folder| RecordTo { folder, settings: record::recording(settings) });
+    let options = Options { record: to, ..looks::options(resolved, environment)? };
     let mut terminal = Terminal::open()?;
     let waker = terminal.waker()?;
     let watch = retop_engine::Settings {
@@ -38,11 +47,15 @@ pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()>
         history_bytes: settings.history_bytes,
         demand: App::new(&options).demand(),
         rules: alerts::rules(&settings.alerts),
+        arguments: Arguments::Full,
     };
     let clock = Arc::new(RealClock);
     let monitor = Monitor::start(machine, clock, watch, Box::new(move |_| waker.wake()))?;
     let control: &dyn Control = if looks::is_live(settings) { &ThisMachine } else { &NoMachine };
-    Ok(tui::run(&mut terminal, &monitor, &options, control, &RealClock)?)
+    let drawn = tui::run(&mut terminal, &monitor, &options, control, &RealClock);
+    drop(terminal);
+    monitor.end_recording(LAST_WORDS);
+    Ok(drawn?)
 }
 
 /// There must be a terminal.

@@ -29,7 +29,7 @@ use super::table::column::{Col, Form};
 use super::table::set::{self, Set};
 use super::theme::{Catalogue, Theme};
 use super::widget::chart::scale;
-use super::{Control, Options, Replayed};
+use super::{Control, Options, RecordTo, Replayed};
 use crate::{columns, short};
 
 /// The smallest full height of a chart of power.
@@ -80,6 +80,8 @@ pub enum Effect {
     Suspend,
     /// Draw every cell.
     Redraw,
+    /// Begin to record, or end it.
+    Record,
     /// Tell the engine how often to sample.
     Interval(Duration),
 }
@@ -117,6 +119,8 @@ pub struct App {
     pub history: History,
     /// The samples of the past, whole, if any are kept.
     pub record: Option<Arc<Mutex<dyn retop_engine::history::Past>>>,
+    /// How it stands with the recording that is being written.
+    pub recording: Option<retop_engine::recording::State>,
     /// All of it is a recording: there is no now to go back to.
     pub replay: Option<Replayed>,
     /// The past is shown, and which.
@@ -189,6 +193,7 @@ impl App {
             history: History::default(),
             record: None,
             replay: options.replay.clone(),
+            recording: None,
             rewind: None,
             bookmarks: Bookmarks::default(),
             events: Events::default(),
@@ -310,6 +315,21 @@ impl App {
         self.passed = 0;
         let raw = Arc::clone(snapshot.raw());
         Some(Arc::new(retop_model::derive(self.newest.as_deref(), raw)))
+    }
+
+    /// Says what became of the wish to record.
+    pub fn told_of_recording(&mut self, to: Option<&RecordTo>, done: Result<(), String>) {
+        self.message = Some(match (to, done) {
+            (_, Err(text)) => Message { text, wrong: true },
+            (None, Ok(())) => {
+                Message { text: "the recording has ended".to_owned(), wrong: false }
+            }
+            (Some(to), Ok(())) => {
+                let past = if self.record.is_some() { ", the samples in memory first" } else { "" };
+                let text = format!("recording into {}{past}", to.folder.display());
+                Message { text, wrong: false }
+            }
+        });
     }
 
     /// Puts the table in order again.
@@ -479,6 +499,8 @@ impl App {
             Quit => return Effect::Quit,
             Suspend => return Effect::Suspend,
             Redraw => return Effect::Redraw,
+            Record if self.replay.is_some() => self.say("this is a recording".to_owned()),
+            Record => return Effect::Record,
             More | Less | FoldAll if self.table.tree || self.table.group.is_some() => {
                 self.fold(action);
             }

@@ -143,6 +143,7 @@ actions! {
         PageEvents "page.events" [c('8'), c('A')] "Events: alerts, spikes, bookmarks, gaps; Enter goes to the moment",
         PageOwn "page.retop" [c('9')] "What retop reads, what it cannot, why, and what it costs itself",
         Quit "quit" [f(10), c('q'), Key::ctrl('c')] "Quit" => "Quit",
+        Record "view.record" [c('R')] "Record to disk, the samples in memory first; again to end",
         Rewind "view.rewind" [c('r')] "Look back: the whole screen as it was" => "Rewind",
         Mark "view.mark" [c('b')] "Set or drop a bookmark at this moment",
         Pause "view.pause" [c('p'), c('Z')] "Stand still; sampling goes on" => "Pause",

@@ -32,6 +32,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use retop_engine::history::Past;
+use retop_engine::recording;
 use retop_engine::{Demand, Monitor};
 use retop_model::{Clock, Snapshot};
 
@@ -54,6 +55,18 @@ pub trait Feed {
     fn beats(&self, _playing: bool) -> u64 {
         0
     }
+    /// Begins to record, or ends it.
+    ///
+    /// # Errors
+    ///
+    /// Why not, for people.
+    fn record(&self, _to: Option<&RecordTo>) -> Result<(), String> {
+        Err("there is nothing to record here".to_owned())
+    }
+    /// How it stands with the recording; `None` if there is none.
+    fn recording(&self) -> Option<recording::State> {
+        None
+    }
     /// Changes the time between samples.
     fn set_interval(&self, interval: Duration);
     /// Changes what is read.
@@ -68,6 +81,20 @@ impl Feed for Monitor {
     fn history(&self) -> Option<Arc<Mutex<dyn Past>>> {
         let kept = Arc::clone(Monitor::history(self)?);
         Some(kept)
+    }
+
+    fn record(&self, to: Option<&RecordTo>) -> Result<(), String> {
+        let Some(to) = to else {
+            self.end_recording(PATIENCE);
+            return Ok(());
+        };
+        let folder = recording::Directory::open(&to.folder).map_err(|error| error.to_string())?;
+        Monitor::record(self, Box::new(folder), to.settings.clone())
+            .map_err(|error| format!("{}: {error}", to.folder.display()))
+    }
+
+    fn recording(&self) -> Option<recording::State> {
+        Monitor::recording(self)
     }
 
     fn set_interval(&self, interval: Duration) {
@@ -118,6 +145,17 @@ pub struct Options {
     pub offset_seconds: fn(i64) -> i32,
     /// A recording is shown, and no machine.
     pub replay: Option<Replayed>,
+    /// Where and how the machine is recorded when somebody asks for it.
+    pub record: Option<RecordTo>,
+}
+
+/// Where and how to record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordTo {
+    /// The folder.
+    pub folder: PathBuf,
+    /// How.
+    pub settings: recording::Settings,
 }
 
 /// A recording that is shown.
@@ -150,6 +188,7 @@ impl Default for Options {
             keys: Keymap::default(),
             offset_seconds: |_| 0,
             replay: None,
+            record: None,
         }
     }
 }
@@ -158,6 +197,8 @@ impl Default for Options {
 const FRAME: Duration = Duration::from_millis(33);
 /// A lone escape byte is the key if nothing follows in this time.
 const ESCAPE: Duration = Duration::from_millis(25);
+/// How long the end of a recording waits for the disk.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How soon a terminal that takes no bytes is asked again.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -238,6 +279,7 @@ pub fn run(
         if let Some(snapshot) = feed.latest()
             && taken.as_ref().is_none_or(|taken| !Arc::ptr_eq(taken, &snapshot))
         {
+            app.recording = feed.recording();
             dirty |= app.update(&snapshot);
             taken = Some(snapshot);
         }
@@ -263,6 +305,12 @@ pub fn run(
         if let Some(interval) = effects.interval {
             feed.set_interval(interval / app.subsamples);
         }
+        if effects.record {
+            let to = options.record.as_ref().filter(|_| app.recording.is_none());
+            let done = feed.record(to);
+            app.recording = feed.recording();
+            app.told_of_recording(to, done);
+        }
         if effects.quit {
             return Ok(());
         }
@@ -283,6 +331,7 @@ struct Effects {
     redraw: bool,
     suspend: bool,
     quit: bool,
+    record: bool,
     interval: Option<Duration>,
 }
 
@@ -293,6 +342,7 @@ impl Effects {
             Effect::Draw => {}
             Effect::Redraw => self.redraw = true,
             Effect::Suspend => self.suspend = true,
+            Effect::Record => self.record = true,
             Effect::Quit => self.quit = true,
             Effect::Interval(interval) => self.interval = Some(interval),
         }

@@ -1,7 +1,7 @@
 //! The header: whose machine, when, and how busy.
 
 use retop_model::family::{host, limit, task};
-use retop_model::human::{Count, Duration, Or};
+use retop_model::human::{Count, Duration, Or, Size};
 
 use ratatui_core::style::Modifier;
 
@@ -36,9 +36,17 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
         (_, true) => (if ascii { '"' } else { '‖' }, "PAUSED", theme.past),
         (_, false) => (if ascii { '*' } else { '●' }, "LIVE", theme.live),
     };
-    let mut items: [Option<Item>; 7] = [const { None }; 7];
+    let mut items: [Option<Item>; 8] = [const { None }; 8];
     let plain = |text: Text, leaves| Some(Item { text, pen: theme.text, leaves });
-    items[6] = Some(Item { text: short!("{mark} {word}"), pen, leaves: 9 });
+    items[6] = app.recording.as_ref().map(|recording| match recording.paused {
+        None => Item {
+            text: short!("REC {}", Size(recording.bytes as f64)),
+            pen: theme.crit,
+            leaves: 9,
+        },
+        Some(_) => Item { text: short!("REC paused"), pen: theme.warn, leaves: 9 },
+    });
+    items[7] = Some(Item { text: short!("{mark} {word}"), pen, leaves: 9 });
     if let Some(now) = now {
         let stamp = now.stamp();
         let offset = (app.offset_seconds)(stamp.wall_ms.div_euclid(1000));
