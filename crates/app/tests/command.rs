@@ -22,7 +22,10 @@ fn wrong_usage_is_one_line_and_status_2() {
         (&["--interval", "never"], "retop: --interval: 'never' is no time"),
         (&["doctr"], "retop: unknown command 'doctr'; there is 'doctor'"),
         (&["--json", "--source", "sim:no-such"], "retop: no simulation is called 'no-such'"),
-        (&["--json", "--source", "nonsense"], "retop: 'nonsense' names no source; write sim:NAME or replay:FILE"),
+        (
+            &["--json", "--source", "nonsense"],
+            "retop: 'nonsense' names no source; write sim:NAME or replay:FILE",
+        ),
         (&["--once", "--root", "/nonexistent"], "retop: /nonexistent: no such folder"),
         (&[], "retop: stdout is no terminal; use --plain"),
     ];

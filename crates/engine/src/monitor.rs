@@ -154,8 +154,7 @@ impl Monitor {
     ) -> std::io::Result<()> {
         let mut live = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
         let past = self.history.as_ref();
-        let past =
-            past.map(|past| past.lock().unwrap_or_else(PoisonError::into_inner).view());
+        let past = past.map(|past| past.lock().unwrap_or_else(PoisonError::into_inner).view());
         *live = Some(Live::start(folder, settings, past)?);
         Ok(())
     }

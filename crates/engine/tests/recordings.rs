@@ -58,7 +58,8 @@ fn format_1_is_read_for_ever() {
     assert_eq!((header.host.as_str(), header.interval_ms), ("small", 1_000));
     let range = recording.range().expect("readable").expect("samples");
     assert_eq!(range, 1_800_000_001_000..1_800_000_130_001);
-    let moments: Vec<_> = recording.moments(i64::MIN, i64::MAX).map(|m| m.expect("whole")).collect();
+    let moments: Vec<_> =
+        recording.moments(i64::MIN, i64::MAX).map(|m| m.expect("whole")).collect();
     assert_eq!(moments.len(), 130);
     for moment in &moments {
         assert!(moment.rows(FamilyId::Process).len() > 0);

@@ -321,9 +321,7 @@ impl App {
     pub fn told_of_recording(&mut self, to: Option<&RecordTo>, done: Result<(), String>) {
         self.message = Some(match (to, done) {
             (_, Err(text)) => Message { text, wrong: true },
-            (None, Ok(())) => {
-                Message { text: "the recording has ended".to_owned(), wrong: false }
-            }
+            (None, Ok(())) => Message { text: "the recording has ended".to_owned(), wrong: false },
             (Some(to), Ok(())) => {
                 let past = if self.record.is_some() { ", the samples in memory first" } else { "" };
                 let text = format!("recording into {}{past}", to.folder.display());

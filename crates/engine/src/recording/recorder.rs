@@ -15,9 +15,9 @@ use crate::history::{Channel, Encoder, FrameKind, Log, Spikes};
 use super::error::plain;
 use super::event::{Event, EventKind};
 use super::folder::{Entry, Folder};
-use super::whole::header;
 use super::name::SegmentName;
 use super::record::{self, Stamps};
+use super::whole::header;
 use super::writer::Writer;
 
 /// A segment ends after this time, or when it has this many bytes.

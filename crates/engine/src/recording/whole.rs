@@ -12,7 +12,8 @@ use super::record::{self, Stamps};
 
 /// The header for samples like that one.
 pub(super) fn header(moment: &Snapshot, interval_ms: u64, arguments: Arguments) -> Header {
-    let text = |field| moment.one_text(field).map_or_else(String::new, |text| text.shown().to_owned());
+    let text =
+        |field| moment.one_text(field).map_or_else(String::new, |text| text.shown().to_owned());
     let stamp = moment.stamp();
     Header {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -54,8 +55,11 @@ pub fn segment_of(
             let (Some(stamp), Some(payload)) = (chunk.stamp(frame), chunk.payload(frame)) else {
                 break;
             };
-            let (kind, record) =
-                if frame == 0 { (FrameKind::Key, record::KEY) } else { (FrameKind::Delta, record::DELTA) };
+            let (kind, record) = if frame == 0 {
+                (FrameKind::Key, record::KEY)
+            } else {
+                (FrameKind::Delta, record::DELTA)
+            };
             let start = record::begin(&mut out, record, stamp.wall_ms);
             stamps.write(stamp, kind == FrameKind::Key, &mut out);
             out.extend_from_slice(payload);

@@ -297,7 +297,6 @@ fn pages(moment: &Snapshot) -> (String, String) {
         idle_states: true,
         interrupts: true,
         sources: true,
-        ..Default::default()
     };
     let format = crate::export::prometheus::Format::OpenMetrics;
     crate::export::prometheus::write(&mut scrape, format, moment, None, series);
@@ -353,8 +352,8 @@ fn replayed_json_and_scrapes_of_this_machine_are_those_of_then() {
 #[test]
 fn a_history_in_memory_is_a_recording() {
     let mut made = Made::new("sim:web-incident");
-    let mut history = crate::history::History::with_arguments(16 << 20, Arguments::Redacted)
-        .expect("a history");
+    let mut history =
+        crate::history::History::with_arguments(16 << 20, Arguments::Redacted).expect("a history");
     let mut live = Vec::new();
     for _ in 0..2 * KEY_INTERVAL + 50 {
         let moment = made.tick();
