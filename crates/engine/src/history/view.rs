@@ -197,15 +197,15 @@ impl View {
                 };
                 let kind = if *frame == 0 { FrameKind::Key } else { FrameKind::Delta };
                 let payload = chunk.payload(*frame);
-                (next, *frame) = (next + 1, *frame + 1);
-                match payload.map(|payload| decoder.frame(kind, payload)) {
-                    Some(Ok(())) => return decoder.snapshot(),
-                    // The rest of the interval needs it.
-                    _ => {
-                        next = next.max(chunk.first_number() + chunk.len() as u64);
-                        open = None;
-                    }
+                *frame += 1;
+                if let Some(payload) = payload
+                    && decoder.frame(kind, payload).is_ok()
+                {
+                    return decoder.snapshot();
                 }
+                // The end of the interval, or a frame that the rest of it needs.
+                next = chunk.first_number() + chunk.len() as u64;
+                open = None;
             }
         })
     }

@@ -215,7 +215,7 @@ fn a_live_recording_is_followed() {
     let mut recording = Recording::open(&folder.0).expect("a recording");
     let mut seen = recording.view().numbers().end;
     assert_eq!(seen, 1);
-    for pushed in 2..600u64 {
+    for pushed in 2..300u64 {
         let moment = made.tick();
         recorder.push(&moment);
         if pushed % 7 == 0 {
@@ -229,7 +229,7 @@ fn a_live_recording_is_followed() {
             seen = pushed;
         }
     }
-    assert!(recording.segments() > 2 && seen > 500, "{} {seen}", recording.segments());
+    assert!(recording.segments() > 2 && seen > 250, "{} {seen}", recording.segments());
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn assert_same_pages(disk: &Disk, live: &[(String, String)]) {
     let moments = recording.moments(i64::MIN, i64::MAX).map(|moment| moment.expect("whole"));
     let mut count = 0;
     for (moment, live) in moments.zip(live) {
-        assert_eq!(&pages(&moment), live);
+        assert!(&pages(&moment) == live, "{:?}", moment.stamp());
         count += 1;
     }
     assert_eq!(count, live.len());
@@ -362,7 +362,7 @@ fn a_history_in_memory_is_a_recording() {
     }
     let view = history.view();
     for (walked, live) in view.moments().zip(&live) {
-        assert_eq!(pages(&walked), pages(live));
+        assert!(pages(&walked) == pages(live), "{:?}", live.stamp());
     }
     assert_eq!(view.moments().count(), live.len());
     let segment = crate::recording::segment_of(&view, i64::MIN, 1_000, Arguments::Redacted);
@@ -370,7 +370,7 @@ fn a_history_in_memory_is_a_recording() {
     let header = recording.header().expect("whole");
     assert_eq!((header.interval_ms, header.arguments), (1_000, Arguments::Redacted));
     for (moment, live) in recording.moments(i64::MIN, i64::MAX).zip(&live) {
-        assert_eq!(pages(&moment.expect("whole")), pages(live));
+        assert!(pages(&moment.expect("whole")) == pages(live), "{:?}", live.stamp());
     }
     assert_eq!(recording.view().len(), live.len());
     // The newest part, by whole key intervals.
