@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 
+use crate::inside;
 use crate::spec::{Process, Spec};
 use crate::tree::Tree;
 
@@ -11,7 +12,8 @@ use crate::tree::Tree;
 const KERNEL_FLAGS: u32 = 0x0020_0040;
 const USER_FLAGS: u32 = 0x0040_0000;
 
-/// Threads that get folders of their own, in each of the first processes that have any.
+/// The first processes with several threads have folders of them, and all else that can be seen from
+/// close by.
 const THREADED: usize = 3;
 
 impl Process {
@@ -93,6 +95,7 @@ pub fn write(spec: &Spec, tree: &Tree) -> io::Result<()> {
         if process.threads > 1 && threaded < THREADED {
             threaded += 1;
             tasks(process, spec, tree)?;
+            inside::write(process, tree)?;
         }
     }
     Ok(())
