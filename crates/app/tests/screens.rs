@@ -233,7 +233,7 @@ fn dear_families_are_wanted_while_their_page_is_open() {
 fn overlays_look_as_they_did() {
     type Keys<'a> = &'a [Key];
     let enter = Key::of(Code::Enter);
-    let cases: [(&str, Keys<'_>, &str); 9] = [
+    let cases: [(&str, Keys<'_>, &str); 10] = [
         ("tree", &[Key::char('t')], ""),
         ("tree-filtered", &[Key::char('t'), Key::char('/')], "ray"),
         ("filter", &[Key::char('/')], "post|node"),
@@ -242,6 +242,7 @@ fn overlays_look_as_they_did() {
         ("kill", &[Key::char('k')], ""),
         ("help", &[Key::char('?')], ""),
         ("details", &[enter], ""),
+        ("chooser", &[Key::char('o'), Key::char(' '), Key::of(Code::Down), Key::char('>')], ""),
         ("columns-io", &[Key::of(Code::Tab), Key::char('p')], ""),
     ];
     for (name, keys, text) in cases {

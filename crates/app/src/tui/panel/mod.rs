@@ -77,6 +77,7 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
     }
     match &app.overlay {
         Overlay::Sort(at) => dialog::sort(app, *at, canvas),
+        Overlay::Columns(chooser) => dialog::columns(app, chooser, canvas),
         Overlay::Signal(signal) => dialog::signal(app, signal, canvas),
         Overlay::Io(io) => dialog::io(app, io, canvas),
         Overlay::Cpus(cpus) => dialog::cpus(app, cpus, canvas),
