@@ -12,7 +12,7 @@ use crate::tree::Tree;
 const KERNEL_FLAGS: u32 = 0x0020_0040;
 const USER_FLAGS: u32 = 0x0040_0000;
 
-/// The first processes with several threads have folders of them, and all else that can be seen from
+/// Processes with several threads that have folders of them, and all else that can be seen from
 /// close by.
 const THREADED: usize = 3;
 
@@ -89,11 +89,14 @@ impl Process {
 
 pub fn write(spec: &Spec, tree: &Tree) -> io::Result<()> {
     end_others(spec, tree)?;
-    let mut threaded = 0;
+    // The first few, and the one with most to do.
+    let threaded = spec.processes.iter().filter(|process| process.threads > 1);
+    let busiest = threaded.clone().max_by_key(|process| process.user + process.system);
+    let close: HashSet<u32> =
+        threaded.take(THREADED).chain(busiest).map(|process| process.pid).collect();
     for process in &spec.processes {
         files(process, spec, tree)?;
-        if process.threads > 1 && threaded < THREADED {
-            threaded += 1;
+        if close.contains(&process.pid) {
             tasks(process, spec, tree)?;
             inside::write(process, tree)?;
         }

@@ -5,6 +5,7 @@ use retop_model::family::process;
 use retop_model::{FamilyId, Field, Key};
 
 use super::app::App;
+use super::pane::Tab;
 use super::table::column::Col;
 
 /// How long a row that left the screen is still read in full.
@@ -77,12 +78,18 @@ impl App {
             .seats
             .iter()
             .any(|seat| matches!(seat.col, Col::Number(field) if shares.contains(&field)));
-        if shows_shares || self.details.is_some() {
+        if shows_shares || self.details.is_some() && self.pane.tab == Tab::Stats {
             demand.processes.proportional = rows(false);
         }
-        if let Some(key) = self.details {
-            demand.want(FamilyId::Thread, true);
-            demand.processes.threads.push(key);
+        match self.details.map(|key| (key, self.pane.tab)) {
+            Some((key, Tab::Threads)) => {
+                demand.want(FamilyId::Thread, true);
+                demand.processes.threads.push(key);
+            }
+            Some((_, Tab::Groups)) => {
+                demand.want(FamilyId::Cgroup, true);
+            }
+            _ => {}
         }
         demand.processes.texts = true;
         demand

@@ -19,6 +19,10 @@ const LARGEST: usize = 20;
 /// A path has 4,096 bytes at most.
 const LONGEST: usize = 4_096;
 
+/// Pieces of memory with one name.
+type Name = (MapKind, Box<[u8]>);
+type Mapping = (Name, Space);
+
 pub fn read(folder: &Path) -> Result<Maps, Problem> {
     // A kernel without CONFIG_PROC_PAGE_MONITOR has the address ranges alone.
     let mut path = folder.join("smaps");
@@ -36,8 +40,8 @@ pub fn parse(text: &[u8]) -> Maps {
 }
 
 fn summed(text: &mut BufReader<impl Read>) -> std::io::Result<Maps> {
-    let mut names: HashMap<(MapKind, Box<[u8]>), Space> = HashMap::new();
-    let mut present: Option<((MapKind, Box<[u8]>), Space)> = None;
+    let mut names: HashMap<Name, Space> = HashMap::new();
+    let mut present: Option<Mapping> = None;
     let mut read = 0;
     let mut line = Vec::new();
     loop {
@@ -82,10 +86,7 @@ fn summed(text: &mut BufReader<impl Read>) -> std::io::Result<Maps> {
     Ok(maps)
 }
 
-fn file_away(
-    names: &mut HashMap<(MapKind, Box<[u8]>), Space>,
-    mapping: Option<((MapKind, Box<[u8]>), Space)>,
-) {
+fn file_away(names: &mut HashMap<Name, Space>, mapping: Option<Mapping>) {
     if let Some((name, space)) = mapping {
         add(names.entry(name).or_default(), &space);
     }
@@ -105,7 +106,7 @@ fn add(sum: &mut Space, part: &Space) {
 
 /// `7f0000000000-7f0000021000 rw-p 00000000 00:00 0    [heap]`; the lines of sizes below it begin
 /// with a name and a colon.
-fn header(line: &[u8]) -> Option<((MapKind, Box<[u8]>), Space)> {
+fn header(line: &[u8]) -> Option<Mapping> {
     let mut fields = Fields::new(line);
     let range = fields.next()?;
     let dash = range.iter().position(|&byte| byte == b'-')?;
