@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use retop_model::family::{
     battery, cgroup, core, cpu, disk, filesystem, host, idle_state, interrupt, limit, memory,
-    network, own, power, pressure, process, sensor, source, task, tcp,
+    network, own, power, pressure, process, sensor, source, task, tcp, thread,
 };
 use retop_model::{FamilyId, Key, RawSample, RawTable, Snapshot, Stamp, Window, derive};
 
@@ -148,6 +148,7 @@ impl Scene {
         if self.bare {
             return sample;
         }
+        give(thread_table(tick));
         give(self.host(tick));
         give(self.cpu(tick));
         give(self.core_table(tick));
@@ -329,6 +330,25 @@ impl Scene {
         }
         table
     }
+}
+
+/// The threads of the first two processes.
+fn thread_table(tick: u64) -> RawTable {
+    let mut table = RawTable::new(FamilyId::Thread);
+    for known in &KNOWN[..2] {
+        let &Known(pid, .., threads) = known;
+        for number in 0..threads as u64 {
+            table
+                .push(Key(pid + number, 100 + pid))
+                .text(thread::name, format!("thread-{number}"))
+                .set(thread::tid, pid + number)
+                .set(thread::pid, pid)
+                .set(thread::state, (number % 2) as i64)
+                .set(thread::user_seconds, grown(40_000.0, number as usize, tick))
+                .set(thread::system_seconds, 0_i64);
+        }
+    }
+    table
 }
 
 fn one(family: FamilyId, fill: impl FnOnce(&mut retop_model::RowMut<'_>)) -> RawTable {
