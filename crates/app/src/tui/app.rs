@@ -8,11 +8,12 @@ use retop_model::family::process;
 use retop_model::filter::FilterError;
 use retop_model::human::Size;
 use retop_model::metric::Slot;
-use retop_model::{FamilyId, Field, Key, Row, Snapshot, Stamp};
+use retop_model::{FamilyId, Field, Key, Row, Snapshot};
 
 use super::chooser::Chooser;
 use super::dialog::Overlay;
 use super::edit::Editor;
+use super::events::{Bookmarks, Events};
 use super::filter::Filter;
 use super::history::History;
 use super::input::{Code, Event, Key as Press};
@@ -112,7 +113,9 @@ pub struct App {
     /// The past is shown, and which.
     pub rewind: Option<Box<Rewind>>,
     /// Moments that somebody wants to find again, oldest first.
-    pub bookmarks: Vec<Stamp>,
+    pub bookmarks: Bookmarks,
+    /// What happened.
+    pub events: Events,
     /// The processes.
     pub table: Table,
     /// What lies on top.
@@ -166,7 +169,8 @@ impl App {
             history: History::default(),
             record: None,
             rewind: None,
-            bookmarks: Vec::new(),
+            bookmarks: Bookmarks::default(),
+            events: Events::default(),
             table,
             overlay: Overlay::None,
             details: None,
@@ -190,6 +194,9 @@ impl App {
     pub fn update(&mut self, snapshot: &Arc<Snapshot>) {
         self.history.push(snapshot);
         self.newest = Some(Arc::clone(snapshot));
+        if self.record.is_none() {
+            self.events.note(snapshot);
+        }
         if self.rewind.is_some() {
             self.pass();
         } else if !self.paused {
@@ -211,6 +218,7 @@ impl App {
 
     /// Measures the screen. Must be called before each frame.
     pub fn arrange(&mut self, width: u16, height: u16) {
+        self.gather();
         let page = self.pages.page;
         let choice = if page == Page::Overview { self.choice } else { Choice::Table };
         let shape = self.now.as_deref().map_or(Shape::default(), |now| Shape {
@@ -488,12 +496,13 @@ impl App {
             SetNext => self.table.step_set(false),
             SetBack => self.table.step_set(true),
             Details if self.pages.page == Page::Groups => self.zoom(),
+            Details if self.pages.page == Page::Events => self.open_event(),
             Details => self.open_details(None),
             Environment => self.open_details(Some(Tab::Environment)),
             Files => self.open_details(Some(Tab::Files)),
             Close => self.close(),
             PageOverview | PageCpu | PageProcesses | PageGroups | PagePower | PageMemory
-            | PageTraffic | PageOwn => {
+            | PageTraffic | PageEvents | PageOwn => {
                 if let Some(page) = Page::of(action) {
                     self.open_page(page);
                 }
@@ -548,6 +557,14 @@ impl App {
         }
         self.pages.open(page);
         (self.details, self.pane) = (None, Pane::default());
+        if self.pages.page == Page::Events {
+            self.find_event();
+        }
+    }
+
+    /// Back to the overview.
+    pub(super) fn leave_page(&mut self) {
+        self.open_page(Page::Overview);
     }
 
     /// Shows the processes of the control group under the cursor.
@@ -637,7 +654,8 @@ impl App {
     fn travel(&mut self, action: Action) {
         let Some(now) = self.now.clone() else { return };
         if self.pages.page.is_sheet() {
-            return self.pages.travel(&now, action);
+            self.pages.travel(&now, action);
+            return self.choose_event();
         }
         if self.details.is_some() && self.areas.table.height == 0 {
             // Nobody sees the table: the pane has the screen.

@@ -9,6 +9,7 @@ mod control;
 mod demand;
 pub mod dialog;
 pub mod edit;
+pub mod events;
 pub mod filter;
 pub mod history;
 pub mod input;

@@ -87,7 +87,7 @@ impl Channel {
         }
     }
 
-    fn value(self, now: &Snapshot) -> Option<f64> {
+    pub(crate) fn value(self, now: &Snapshot) -> Option<f64> {
         match self {
             Channel::Cpu => now.one(cpu::utilization_ratio),
             Channel::Memory => now.one(memory::used_ratio),
@@ -135,15 +135,23 @@ pub struct Spike {
 pub struct Spikes {
     usual: [Usual; Channel::ALL.len()],
     found: VecDeque<Spike>,
+    version: u64,
 }
 
 impl Default for Spikes {
     fn default() -> Self {
-        Spikes { usual: [const { Usual::new() }; Channel::ALL.len()], found: VecDeque::new() }
+        let usual = [const { Usual::new() }; Channel::ALL.len()];
+        Spikes { usual, found: VecDeque::new(), version: 0 }
     }
 }
 
 impl Spikes {
+    /// Those that were found earlier.
+    pub(crate) fn restored(found: Vec<Spike>) -> Spikes {
+        let excess = found.len().saturating_sub(MOST);
+        Spikes { found: found.into_iter().skip(excess).collect(), ..Spikes::default() }
+    }
+
     /// Looks at the newest sample.
     pub fn push(&mut self, number: u64, moment: &Snapshot) {
         let stamp = moment.stamp();
@@ -157,9 +165,13 @@ impl Spikes {
                 match last.filter(|_| usual.goes_on) {
                     Some(last) if last.value < value => {
                         *last = Spike { before: last.before, usual: last.usual, ..spike };
+                        self.version += 1;
                     }
                     Some(_) => {}
-                    None => self.found.push_back(spike),
+                    None => {
+                        self.found.push_back(spike);
+                        self.version += 1;
+                    }
                 }
             }
         }
@@ -172,7 +184,14 @@ impl Spikes {
     pub fn forget(&mut self, first: u64) {
         while self.found.front().is_some_and(|spike| spike.number < first) {
             self.found.pop_front();
+            self.version += 1;
         }
+    }
+
+    /// Another number whenever anything about them has changed.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// Those found, in the order in which they began. The last of a channel may still grow.

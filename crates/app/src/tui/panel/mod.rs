@@ -1,5 +1,6 @@
 //! The parts of the screen.
 
+pub mod alerts;
 pub mod cores;
 pub mod cpu;
 pub mod details;
@@ -16,6 +17,7 @@ pub mod meters;
 pub mod network;
 pub mod page;
 mod page_cpu;
+mod page_events;
 mod page_groups;
 mod page_memory;
 mod page_own;

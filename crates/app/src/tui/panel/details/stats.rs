@@ -19,23 +19,20 @@ use crate::tui::widget::sheet::Sheet;
 /// From this width on, what else stands below each other stands side by side.
 const BROAD: u16 = 110;
 
+/// Says a few facts from a column on; the column after them.
+type Say = fn(&App, Row<'_>, u16, &mut Canvas<'_>) -> u16;
+
 pub fn lines(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
-    let said: [&dyn Fn(u16, &mut Canvas<'_>) -> u16; 3] = [
-        &|x, canvas| identity(app, row, x, canvas),
-        &|x, canvas| origin(app, row, x, canvas),
-        &|x, canvas| offspring(app, row, x, canvas),
-    ];
-    let (first, second) = match sheet.width() {
-        BROAD.. => (3, 3),
-        76.. => (1, 3),
-        _ => (1, 2),
+    // One, two or three lines of it.
+    let lines: &[&[Say]] = match sheet.width() {
+        BROAD.. => &[&[identity, origin, offspring]],
+        76.. => &[&[identity], &[origin, offspring]],
+        _ => &[&[identity], &[origin], &[offspring]],
     };
-    for part in [&said[..first], &said[first..second], &said[second..]] {
-        if !part.is_empty() {
-            sheet.line(|canvas| {
-                part.iter().fold(0, |x, say| say(x, canvas));
-            });
-        }
+    for line in lines {
+        sheet.line(|canvas| {
+            line.iter().fold(0, |x, say| say(app, row, x, canvas));
+        });
     }
     command(app, row, sheet);
     for (name, field) in [("cgroup", process::cgroup), ("unit", process::container)] {
