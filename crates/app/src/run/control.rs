@@ -1,7 +1,6 @@
 //! What the screen may do to the processes of the machine that is watched, and see of each.
 
 use std::fmt::Display;
-use std::path::Path;
 use std::sync::Arc;
 
 use retop_engine::{
@@ -10,6 +9,7 @@ use retop_engine::{
 };
 use retop_model::Key;
 
+use crate::run::looks;
 use crate::settings::Settings;
 use crate::tui::Control;
 use crate::tui::terminal::Waker;
@@ -30,7 +30,7 @@ impl Processes {
             let roots = Roots::below(&settings.root);
             Inspector::new(&roots, Arc::new(RealClock), Box::new(move || waker.wake()))
         });
-        Processes { is_live: is_made_of_files && settings.root == Path::new("/"), inspector }
+        Processes { is_live: looks::is_live(settings), inspector }
     }
 
     fn act<T, E: Display>(&self, act: impl FnOnce() -> Result<T, E>) -> Result<T, String> {

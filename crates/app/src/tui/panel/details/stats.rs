@@ -1,6 +1,5 @@
 //! Who a process is and what it uses, now and over the last minutes.
 
-use ratatui_core::style::Color;
 use retop_model::family::{memory, process};
 use retop_model::human::{Duration, MISSING, Or, Percent, Size};
 use retop_model::{FamilyId, Row};
@@ -11,6 +10,7 @@ use crate::tui::app::App;
 use crate::tui::history::Ring;
 use crate::tui::panel::facts;
 use crate::tui::render::{Canvas, Pen, Rect, width};
+use crate::tui::theme::Ramp;
 use crate::tui::trace::LENGTH;
 use crate::tui::units::{self, Text};
 use crate::tui::widget::chart::{chart, scale};
@@ -189,7 +189,7 @@ struct Line<'a> {
     ring: &'a Ring,
     now: Option<Text>,
     full: f64,
-    ramp: &'a [Color; 32],
+    ramp: &'a Ramp,
     tail: Text,
 }
 
