@@ -48,7 +48,7 @@ pub trait Control {
         Err("this machine is made up: there is no more to it".to_owned())
     }
 
-    /// The newest answer, whoever it is of.
+    /// The newest answer, whoever it is of, if it was not given before.
     fn answer(&self) -> Option<Arc<Inspection>> {
         None
     }

@@ -16,7 +16,8 @@ fn made(pid: u32, start: u64) -> (Scratch, Roots) {
 
 #[test]
 fn the_environment_is_sorted_defused_and_bounded() {
-    let cases: &[(&[u8], &[(&str, &str)], bool)] = &[
+    type Case<'a> = (&'a [u8], &'a [(&'a str, &'a str)], bool);
+    let cases: &[Case<'_>] = &[
         (b"", &[], false),
         (b"B=2\0A=1\0", &[("A", "1"), ("B", "2")], false),
         (b"A=a=b\0EMPTY=\0ODD\0=x", &[("", "x"), ("A", "a=b"), ("EMPTY", ""), ("ODD", "")], false),
