@@ -1,8 +1,9 @@
 //! `/proc/PID/fd` and what is behind each.
 
 use std::collections::HashMap;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use retop_model::Text;
 
@@ -18,16 +19,16 @@ const MOST: usize = 10_000;
 pub fn read(folder: &Path) -> Result<Files, Problem> {
     let path = folder.join("fd");
     let entries = std::fs::read_dir(&path).map_err(|error| refused(path.clone(), &error))?;
-    let number = |entry: std::io::Result<std::fs::DirEntry>| {
+    let number = |entry: io::Result<std::fs::DirEntry>| {
         entry.ok()?.file_name().to_str()?.parse::<u32>().ok()
     };
     let mut numbers: Vec<u32> = entries.filter_map(number).collect();
     numbers.sort_unstable();
-    let mut found = Files { open: Vec::new(), all: numbers.len() };
+    let all = numbers.len();
+    let links = links(&numbers, |number| std::fs::read_link(path.join(number.to_string())));
+    let mut found = Files { open: Vec::new(), all };
     let mut of_socket: HashMap<u64, usize> = HashMap::new();
-    for number in numbers.into_iter().take(MOST) {
-        // Closed since the folder was listed.
-        let Ok(target) = std::fs::read_link(path.join(number.to_string())) else { continue };
+    for (number, target) in links.map_err(|error| refused(path.clone(), &error))? {
         let target = target.as_os_str().as_bytes();
         let facts = beginning(&folder.join(format!("fdinfo/{number}")), 4096).unwrap_or_default();
         let (position, access) = details(&facts);
@@ -53,6 +54,27 @@ pub fn read(folder: &Path) -> Result<Files, Problem> {
         });
     }
     Ok(found)
+}
+
+/// Where descriptors lead, but for those that were closed since they were listed. Root may list them
+/// without the right to follow any.
+pub fn links(
+    numbers: &[u32],
+    read: impl Fn(u32) -> io::Result<PathBuf>,
+) -> io::Result<Vec<(u32, PathBuf)>> {
+    let mut links = Vec::new();
+    let mut denied = None;
+    for &number in numbers.iter().take(MOST) {
+        match read(number) {
+            Ok(target) => links.push((number, target)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => denied = Some(error),
+            Err(_) => {}
+        }
+    }
+    match denied {
+        Some(error) if links.is_empty() => Err(error),
+        _ => Ok(links),
+    }
 }
 
 /// What the link says. The kernel adds ` (deleted)` to a path whose last name is gone.

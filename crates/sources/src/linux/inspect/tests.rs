@@ -205,6 +205,21 @@ fn descriptors_are_told_by_their_links() {
 }
 
 #[test]
+fn descriptors_that_nobody_may_follow_are_no_empty_list() {
+    let of = |kind: ErrorKind| io::Error::from(kind);
+    let none = files::links(&[0, 1], |_| Err(of(ErrorKind::PermissionDenied)));
+    let problem = refused(PathBuf::new(), &none.expect_err("denied"));
+    assert!(problem.hint.is_some_and(|hint| hint.contains("cap_sys_ptrace")));
+    let closed = files::links(&[0, 1], |_| Err(of(ErrorKind::NotFound)));
+    assert_eq!(closed.expect("nothing is open"), []);
+    let some = files::links(&[0, 1], |number| match number {
+        0 => Err(of(ErrorKind::PermissionDenied)),
+        _ => Ok(PathBuf::from("/x")),
+    });
+    assert_eq!(some.expect("one of them"), [(1, PathBuf::from("/x"))]);
+}
+
+#[test]
 fn who_is_gone_or_another_by_now_is_not_read() {
     let (scratch, roots) = made(7, 70);
     scratch.tree().file("proc/7/environ", "SECRET=1\0").expect("written");

@@ -102,7 +102,7 @@ fn command(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
     let folder = text[..program].rfind('/').map_or(0, |slash| slash + 1);
     let room = sheet.width();
     let mut at = 0;
-    for line in wrap::cells(text, room) {
+    for line in wrap::words(text, room) {
         let (first, end) = (at, at + line.len());
         sheet.line(|canvas| {
             let mut x = 0;
