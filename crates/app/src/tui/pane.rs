@@ -223,7 +223,7 @@ impl App {
             };
         }
         let (Some(key), Some(now)) = (key, self.now.clone()) else { return };
-        if now.find(FamilyId::Process, key).is_some() {
+        if self.rewind.is_none() && now.find(FamilyId::Process, key).is_some() {
             self.pane.last = Some(Arc::clone(&now));
         }
         self.pane.trace.follow(key, &now, self.record.as_deref());
