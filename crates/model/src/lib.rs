@@ -24,6 +24,7 @@ pub mod sample;
 pub mod snapshot;
 pub mod stamp;
 pub mod table;
+pub mod terminal;
 pub mod text;
 pub mod unit;
 
@@ -35,5 +36,6 @@ pub use sample::RawSample;
 pub use snapshot::{Row, Snapshot, derive};
 pub use stamp::{Clock, Stamp, Window};
 pub use table::{Key, RawTable, RowMut, RowTexts};
+pub use terminal::Terminal;
 pub use text::Text;
 pub use unit::Unit;

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod chooser;
+pub mod complete;
 mod control;
 mod demand;
 pub mod dialog;
@@ -18,12 +19,14 @@ pub mod keys;
 pub mod layout;
 pub mod page;
 pub mod panel;
+pub mod people;
 pub mod preset;
 pub mod render;
 pub mod rewind;
 pub mod table;
 pub mod terminal;
 pub mod theme;
+mod typing;
 pub mod units;
 pub mod widget;
 

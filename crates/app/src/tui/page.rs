@@ -130,7 +130,7 @@ impl Page {
             | SortRight | SortCpu | SortMemory | SortTime | SortPid | SortNext | SortInvert
             | Signal | NiceLower | NiceHigher | IoPriority | Affinity | Tag | Untag | Follow
             | Hold | Kernel | Command | Base | SetNext | SetBack | Columns | Group | Threads
-            | FoldAll | Layout | Left | Right => false,
+            | Users | TagBranch | FoldAll | Layout | Left | Right => false,
             _ => true,
         }
     }
