@@ -384,7 +384,9 @@ fn threads_stand_below_their_process_and_bring_the_cursor_to_it() {
     assert!(!app.demand().wants(FamilyId::Thread), "nobody sees them");
     press(&mut app, Press::char('H'));
     app.arrange(120, 40);
-    let asked = app.demand().processes.threads;
+    let retop_engine::Rows::Keys(asked) = app.demand().processes.threads else {
+        panic!("only of those on the screen");
+    };
     assert!(asked.contains(&Key(14447, 14547)), "on the screen with several: {asked:?}");
     assert!(!asked.contains(&Key(2210, 2310)), "it has one");
     let now = app.now.clone().expect("a moment");

@@ -99,6 +99,7 @@ fn options(settings: &Settings, terminal: &environment::Terminal) -> anyhow::Res
             CoreView::Both => tui::app::CoreView::Both,
         },
         columns: screen.columns.clone(),
+        threads: settings.threads,
         keys: screen.keys().map_err(Usage)?,
         offset_seconds: local_offset_seconds,
         ..Options::default()

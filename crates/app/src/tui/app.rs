@@ -159,6 +159,7 @@ impl App {
     pub fn new(options: &Options) -> App {
         let mut table = Table::default();
         table.sets = set::all(&options.columns);
+        table.threads = options.threads;
         // The command line has refused what is no filter.
         table.filter = options.filter.as_deref().and_then(|text| Filter::parse(text).ok()?);
         App {

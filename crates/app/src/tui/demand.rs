@@ -90,7 +90,7 @@ impl App {
         if shows_shares || self.details.is_some() {
             demand.processes.proportional = rows(false);
         }
-        demand.processes.threads.extend(self.details);
+        let mut threaded: Vec<Key> = self.details.into_iter().collect();
         if self.table.threads
             && let Some(now) = &self.now
         {
@@ -99,11 +99,12 @@ impl App {
                 let row = now.find(FamilyId::Process, *key);
                 row.and_then(|row| row.raw(process::threads)).is_some_and(|count| count > 1)
             };
-            demand.processes.threads.extend(seen.filter(several).take(THREADED));
+            threaded.extend(seen.filter(several).take(THREADED));
         }
-        demand.processes.threads.sort_unstable();
-        demand.processes.threads.dedup();
-        demand.want(FamilyId::Thread, !demand.processes.threads.is_empty());
+        threaded.sort_unstable();
+        threaded.dedup();
+        demand.want(FamilyId::Thread, !threaded.is_empty());
+        demand.processes.threads = Rows::Keys(threaded);
         demand.processes.texts = true;
         demand
     }

@@ -92,6 +92,8 @@ pub struct Options {
     pub interval: Duration,
     /// A filter that is in force from the start.
     pub filter: Option<String>,
+    /// Threads are shown from the start.
+    pub threads: bool,
     /// A user's own sets of columns.
     pub columns: Vec<Set>,
     /// Where settings are kept for the next time, if anywhere.
@@ -115,6 +117,7 @@ impl Default for Options {
             synchronised: true,
             interval: Duration::from_secs(1),
             filter: None,
+            threads: false,
             columns: Vec::new(),
             config_file: None,
             core_view: CoreView::Auto,
