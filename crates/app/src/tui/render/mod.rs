@@ -10,7 +10,7 @@ pub mod number;
 pub mod screen;
 mod scroll;
 
-pub use canvas::{Canvas, Glyphs, Pen, width};
+pub use canvas::{Canvas, Glyphs, Letters, Pen, width};
 pub use colour::Depth;
 pub use number::Short;
 pub use ratatui_core::buffer::Cell;
