@@ -35,6 +35,8 @@ set edit:completion:arg-completer[retop] = {|@words|
             cand --color 'auto, always, never; 0 to 8: the terminal''s own colours [auto]'
             cand --color-depth 'Colours that the terminal has: auto, mono, 8, 16, 256, truecolor [auto]'
             cand --theme 'Colours of the screen: ink, paper, nord, cb-dark or a file of one''s own, NAME.toml'
+            cand --ambiguous 'Characters whose width is left open: narrow, wide [narrow]'
+            cand --low-bandwidth '256 colours at most, each second sample: auto if frames are slow to leave: auto, on, off [auto]'
             cand --keys 'Whose keys; [keys] in the file binds more: default, htop, actop, vim [default]'
             cand --core-view 'How cores are drawn: auto, gauge, history, both [auto]'
             cand --chart-glyph 'What charts are drawn with: dots, block, ascii [dots]'

@@ -104,6 +104,8 @@ pub struct App {
     pub themes: Catalogue,
     /// Colours that the terminal has.
     pub depth: Depth,
+    /// The line to the terminal is slow: no more than 256 colours, each second sample.
+    pub low_bandwidth: bool,
     /// What it is drawn with.
     pub glyphs: Glyphs,
     /// Seconds east of Greenwich at a moment in seconds since 1970.
@@ -188,6 +190,7 @@ impl App {
                 .unwrap_or_else(|_| options.themes.first(options.depth)),
             themes: options.themes.clone(),
             depth: options.depth,
+            low_bandwidth: false,
             glyphs: options.glyphs,
             offset_seconds: options.offset_seconds,
             interval: options.interval,
@@ -224,13 +227,23 @@ impl App {
         }
     }
 
+    /// Takes note of a slow or a quick line.
+    pub fn set_low_bandwidth(&mut self, on: bool) {
+        if std::mem::replace(&mut self.low_bandwidth, on) != on {
+            let name = self.theme.name.clone();
+            // The theme that is there is one of those there are, or the default.
+            let _ = self.set_theme(&name);
+        }
+    }
+
     /// Takes another theme, of [`Catalogue::names`].
     ///
     /// # Errors
     ///
     /// As [`Catalogue::theme`]; the theme stays as it was.
     pub fn set_theme(&mut self, name: &str) -> Result<(), String> {
-        let theme = self.themes.theme(name, self.depth)?;
+        let most = if self.low_bandwidth { Depth::Indexed } else { Depth::True };
+        let theme = self.themes.theme(name, self.depth.min(most))?;
         self.theme = Theme { rewound: self.theme.rewound, ..theme };
         Ok(())
     }

@@ -138,11 +138,14 @@ fn standing(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         None => app.history.cost,
         Some(_) => Cost::of(now),
     };
+    let known = cost.cpu_ratio.or(cost.resident_bytes).is_some();
     let cost = short!(
         "retop {:>4} cpu  {:>4}",
         Or(cost.cpu_ratio.map(Percent)),
         Or(cost.resident_bytes.map(Size))
     );
+    // A made-up machine is watched by nobody.
+    let cost = if known { cost } else { short!("") };
     let end = canvas.right(canvas.width().saturating_sub(1), 0, &cost, theme.dim);
     let at = alerts::line(app, now, canvas, x, end);
     x = if at > x { at + 2 } else { x };
