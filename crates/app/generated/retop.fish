@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_retop_global_optspecs
-    string join \n json once plain serve= print-config i/interval= root= source= history= subsamples= samples= processes= process-groups= series= args= f/filter= color= color-depth= theme= accessible no-mouse keys= show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
+    string join \n json once plain serve= print-config i/interval= root= source= history= subsamples= samples= processes= process-groups= series= args= f/filter= color= color-depth= theme= accessible ambiguous= low-bandwidth= no-mouse keys= show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
 end
 
 function __fish_retop_needs_command
@@ -44,6 +44,11 @@ mono\t''
 256\t''
 truecolor\t''"
 complete -c retop -n "__fish_retop_needs_command" -l theme -d 'Colours of the screen: ink, paper, nord, cb-dark or a file of one\'s own, NAME.toml' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l ambiguous -d 'Characters whose width is left open: narrow, wide [narrow]' -r -f -a "narrow\t''
+wide\t''"
+complete -c retop -n "__fish_retop_needs_command" -l low-bandwidth -d '256 colours at most, each second sample: auto if frames are slow to leave: auto, on, off [auto]' -r -f -a "auto\t''
+on\t''
+off\t''"
 complete -c retop -n "__fish_retop_needs_command" -l keys -d 'Whose keys; [keys] in the file binds more: default, htop, actop, vim [default]' -r -f -a "default\t''
 htop\t''
 actop\t''
@@ -64,7 +69,7 @@ complete -c retop -n "__fish_retop_needs_command" -l alert-throttle-freq-percent
 complete -c retop -n "__fish_retop_needs_command" -l alert-swap-rise-gb -d 'Growth of swap within five minutes, in GiB; 0 for no alert [0.3]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l alert-sustain-samples -d 'Samples that a load must last for; 3 or 5 by the rule unless set' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
-complete -c retop -n "__fish_retop_needs_command" -l json -d 'Stream samples as JSON, one line each'
+complete -c retop -n "__fish_retop_needs_command" -l json -d 'Stream samples as JSON, one line each; answers as JSON'
 complete -c retop -n "__fish_retop_needs_command" -l once -d 'Print one report and exit; with --json one line'
 complete -c retop -n "__fish_retop_needs_command" -l plain -d 'Answer typed commands in lines of text: for screen readers and pipes'
 complete -c retop -n "__fish_retop_needs_command" -l print-config -d 'Print config.toml with the present settings'
@@ -135,7 +140,7 @@ complete -c retop -n "__fish_retop_using_subcommand query" -l pid -d 'One proces
 complete -c retop -n "__fish_retop_using_subcommand query" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
 complete -c retop -n "__fish_retop_using_subcommand query" -l source -d 'Watch a made-up machine' -r -f
 complete -c retop -n "__fish_retop_using_subcommand query" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
-complete -c retop -n "__fish_retop_using_subcommand query" -l json -d 'Stream samples as JSON, one line each'
+complete -c retop -n "__fish_retop_using_subcommand query" -l json -d 'Stream samples as JSON, one line each; answers as JSON'
 complete -c retop -n "__fish_retop_using_subcommand query" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_using_subcommand metrics" -l format -d 'Format of the table: md, json [md]' -r -f -a "md\t''
 json\t''"
