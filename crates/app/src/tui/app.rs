@@ -189,6 +189,9 @@ impl App {
     /// Takes a new moment. While paused it goes into the past without being shown.
     pub fn update(&mut self, snapshot: &Arc<Snapshot>) {
         self.history.push(snapshot);
+        if self.table.sets.len() > 1 && panel::gpu::is_there(snapshot) {
+            self.table.offer_gpu();
+        }
         self.newest = Some(Arc::clone(snapshot));
         if self.record.is_none() {
             self.events.note(snapshot);
@@ -220,6 +223,7 @@ impl App {
             disk: super::history::disks(now).next().is_some(),
             network: super::history::links(now).next().is_some(),
             heat: panel::heat::is_there(now),
+            gpu: panel::gpu::is_there(now),
             choice,
             page: page.is_sheet(),
             details: self.details.is_some(),
@@ -510,7 +514,7 @@ impl App {
             }
             Close => self.close(),
             PageOverview | PageCpu | PageProcesses | PageGroups | PagePower | PageMemory
-            | PageTraffic | PageEvents | PageOwn => {
+            | PageTraffic | PageEvents | PageOwn | PageGpu => {
                 if let Some(page) = Page::of(action) {
                     self.open_page(page);
                 }

@@ -5,6 +5,7 @@ use retop_model::family::process;
 use retop_model::{FamilyId, Field, Key};
 
 use super::app::App;
+use super::page::Page;
 use super::table::column::Col;
 
 /// So many processes have their threads read at most: a thread costs 10 µs.
@@ -104,6 +105,7 @@ impl App {
         demand.processes.threads.sort_unstable();
         demand.processes.threads.dedup();
         demand.want(FamilyId::Thread, !demand.processes.threads.is_empty());
+        demand.gpu_cycles = self.pages.page == Page::Gpu;
         demand.processes.texts = true;
         demand
     }
