@@ -25,9 +25,13 @@ pub enum Target {
     Text(TextField),
     /// The state, by its letter or its name.
     State,
+    /// The controlling terminal, by its name.
+    Terminal,
+    /// 1 for a process that somebody has tagged on the screen, else 0.
+    Tagged,
     /// 1 for a process that was not there in the sample before, else 0.
     New,
-    /// 1 for a process that has ended and is still shown, else 0. No row of a sample is.
+    /// 1 for a process that has ended and is still shown, else 0.
     Gone,
     /// A number (`Some` unit) or a text (`None`) that no source gives yet.
     Unmeasured(Option<(Unit, f64)>),
@@ -70,8 +74,8 @@ const SHORT: &[(&str, Target)] = &[
     ("cgroup", Target::Text(process::cgroup)),
     ("ctr", Target::Text(process::container)),
     ("unit", Target::Text(process::container)),
-    ("tty", Target::Number(process::terminal, 1.0)),
-    ("tag", Target::Unmeasured(None)),
+    ("tty", Target::Terminal),
+    ("tag", Target::Tagged),
     ("new", Target::New),
     ("gone", Target::Gone),
 ];
@@ -119,9 +123,9 @@ impl FieldName {
     pub(super) fn unit(self) -> Option<(Unit, f64)> {
         match self.target {
             Target::Number(field, worth) => Some((field.unit(), worth)),
-            Target::New | Target::Gone => Some((Unit::Count, 1.0)),
+            Target::Tagged | Target::New | Target::Gone => Some((Unit::Count, 1.0)),
             Target::Unmeasured(unit) => unit,
-            Target::Text(_) | Target::State => None,
+            Target::Text(_) | Target::State | Target::Terminal => None,
         }
     }
 }
