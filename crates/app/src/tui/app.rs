@@ -21,13 +21,16 @@ use super::keymap::Keymap;
 use super::keys::{Action, Mode};
 use super::layout::{self, Areas, Choice, Shape};
 use super::page::{Page, Pages};
+use super::pane::{Pane, Tab};
 use super::panel;
+use super::people::{Chosen, People};
 use super::render::{Depth, Glyphs};
 use super::rewind::Rewind;
 use super::table::Table;
 use super::table::column::{Col, Form};
 use super::table::set::{self, Set};
 use super::theme::{Catalogue, Theme};
+use super::typing::Typing;
 use super::widget::chart::scale;
 use super::{Control, Options};
 use crate::{columns, short};
@@ -101,6 +104,8 @@ pub struct App {
     pub themes: Catalogue,
     /// Colours that the terminal has.
     pub depth: Depth,
+    /// The line to the terminal is slow: no more than 256 colours, each second sample.
+    pub low_bandwidth: bool,
     /// What it is drawn with.
     pub glyphs: Glyphs,
     /// Seconds east of Greenwich at a moment in seconds since 1970.
@@ -129,10 +134,16 @@ pub struct App {
     pub overlay: Overlay,
     /// The process whose details are shown.
     pub details: Option<Key>,
+    /// What is known of that process.
+    pub pane: Pane,
     /// Rows that are or were on the screen, and when last.
     pub(super) seen: Vec<(Key, u64)>,
     /// Why what is being typed is no filter yet.
     pub filter_error: Option<FilterError>,
+    /// What was typed before, and what Tab offers.
+    pub(super) typing: Typing,
+    /// What the menu of users put in force.
+    pub(super) person: Option<Chosen>,
     /// What was found last.
     pub search: Option<Filter>,
     /// The page on the screen.
@@ -169,6 +180,7 @@ impl App {
     pub fn new(options: &Options) -> App {
         let mut table = Table::default();
         table.sets = set::all(&options.columns);
+        table.threads = options.threads;
         // The command line has refused what is no filter.
         table.filter = options.filter.as_deref().and_then(|text| Filter::parse(text).ok()?);
         App {
@@ -178,6 +190,7 @@ impl App {
                 .unwrap_or_else(|_| options.themes.first(options.depth)),
             themes: options.themes.clone(),
             depth: options.depth,
+            low_bandwidth: false,
             glyphs: options.glyphs,
             offset_seconds: options.offset_seconds,
             interval: options.interval,
@@ -192,8 +205,11 @@ impl App {
             table,
             overlay: Overlay::None,
             details: None,
+            pane: Pane::default(),
             seen: Vec::with_capacity(512),
             filter_error: None,
+            typing: Typing::default(),
+            person: None,
             search: None,
             pages: Pages::default(),
             core_view: options.core_view,
@@ -211,13 +227,23 @@ impl App {
         }
     }
 
+    /// Takes note of a slow or a quick line.
+    pub fn set_low_bandwidth(&mut self, on: bool) {
+        if std::mem::replace(&mut self.low_bandwidth, on) != on {
+            let name = self.theme.name.clone();
+            // The theme that is there is one of those there are, or the default.
+            let _ = self.set_theme(&name);
+        }
+    }
+
     /// Takes another theme, of [`Catalogue::names`].
     ///
     /// # Errors
     ///
     /// As [`Catalogue::theme`]; the theme stays as it was.
     pub fn set_theme(&mut self, name: &str) -> Result<(), String> {
-        let theme = self.themes.theme(name, self.depth)?;
+        let most = if self.low_bandwidth { Depth::Indexed } else { Depth::True };
+        let theme = self.themes.theme(name, self.depth.min(most))?;
         self.theme = Theme { rewound: self.theme.rewound, ..theme };
         Ok(())
     }
@@ -307,7 +333,11 @@ impl App {
     /// Puts the table in order again.
     pub(super) fn sort(&mut self) {
         if let Some(now) = &self.now {
+            // The pane and the cursor are of one process.
+            let follow = self.table.follow;
+            self.table.follow |= self.details.is_some();
             self.table.update(now, self.overlay.holds_rows());
+            self.table.follow = follow;
         }
     }
 
@@ -344,6 +374,7 @@ impl App {
         if let Some(now) = &self.now {
             self.table.clamp(now);
         }
+        self.attend();
         if self.rewind.is_some() {
             self.scrub();
         } else {
@@ -356,8 +387,10 @@ impl App {
     pub fn mode(&self) -> Mode {
         match self.overlay {
             Overlay::None if self.rewind.is_some() => Mode::Rewind,
+            Overlay::None if self.details.is_some() => Mode::Pane,
             Overlay::None => Mode::Live,
             Overlay::Sort(_) | Overlay::Signal(_) | Overlay::Io(_) => Mode::Menu,
+            Overlay::Users(_) => Mode::Menu,
             Overlay::Columns(_) => Mode::Columns,
             Overlay::Cpus(_) => Mode::Checks,
             Overlay::Filter(..) | Overlay::Find(..) => Mode::Line,
@@ -379,7 +412,9 @@ impl App {
             _ => press,
         };
         let takes = |action: &Action| mode != Mode::Live || self.pages.page.takes(*action);
-        match self.keys.action(mode, press).filter(takes) {
+        let others = if mode == Mode::Pane { Mode::Live } else { mode };
+        let action = self.pane_action(mode, press).or_else(|| self.keys.action(others, press));
+        match action.filter(takes) {
             Some(action) => {
                 self.message = None;
                 let effect = self.act(action, control);
@@ -413,33 +448,7 @@ impl App {
         }
     }
 
-    fn type_in(&mut self, c: char) -> Option<Effect> {
-        self.overlay.editor()?.insert(c);
-        self.typed();
-        Some(Effect::Draw)
-    }
-
-    /// What was typed takes effect at once.
-    fn typed(&mut self) {
-        match &self.overlay {
-            Overlay::Filter(editor, _) => {
-                // The last good filter stays in force until the next one is whole.
-                match Filter::parse(editor.text()) {
-                    Ok(filter) => (self.table.filter, self.filter_error) = (filter, None),
-                    Err(error) => self.filter_error = Some(error),
-                }
-                self.sort();
-            }
-            Overlay::Find(editor, origin) => {
-                self.search = Filter::parse(editor.text()).unwrap_or_default();
-                let origin = *origin;
-                self.go_to_match(origin, false);
-            }
-            _ => {}
-        }
-    }
-
-    fn go_to_match(&mut self, from: usize, back: bool) -> bool {
+    pub(super) fn go_to_match(&mut self, from: usize, back: bool) -> bool {
         let (Some(now), Some(search)) = (&self.now, &self.search) else { return false };
         let Some(line) = self.table.find(now, search, from, back) else { return false };
         self.table.cursor = line;
@@ -447,7 +456,7 @@ impl App {
         true
     }
 
-    fn find_next(&mut self, back: bool) {
+    pub(super) fn find_next(&mut self, back: bool) {
         let count = self.table.order.lines.len().max(1);
         let cursor = self.table.cursor;
         let from = if back { cursor + count - 1 } else { cursor + 1 } % count;
@@ -518,10 +527,14 @@ impl App {
             MenuClose | CheckClose | HelpClose => self.shut(),
             ColumnShow | ColumnLeft | ColumnRight | ColumnSave => self.choose(action),
             LineAccept | LineDrop | LineBackspace | LineDelete | LineWord | LineClear
-            | LineLeft | LineRight | LineHome | LineEnd | LineNext | LineBack => self.edit(action),
+            | LineLeft | LineRight | LineHome | LineEnd | LineNext | LineBack | LineComplete => {
+                self.edit(action);
+            }
             Rewind | Mark | Back | Forward | BackTen | ForwardTen | BackScreen | ForwardScreen
             | SpikeBack | SpikeNext | EventBack | EventNext | MarkHere | Play | ZoomIn
             | ZoomOut | Oldest | Leave => self.turn(action),
+            DetailsNext | DetailsBack | DetailsUp | DetailsDown | DetailsPageUp
+            | DetailsPageDown | DetailsHome | DetailsEnd | Reveal => self.turn_pane(action),
             action => self.change(action),
         }
         Effect::Draw
@@ -562,6 +575,11 @@ impl App {
             Tree => {
                 self.table.tree = !self.table.tree;
                 self.table.group = None;
+            }
+            Users => {
+                if let Some(now) = &self.now {
+                    self.overlay = Overlay::Users(People::new(now));
+                }
             }
             Group => {
                 self.table.step_group();
@@ -607,10 +625,9 @@ impl App {
             Details if self.pages.page == Page::Groups => self.zoom(),
             Details if self.pages.page == Page::Events => self.open_event(),
             Details if self.table.selected_group().is_some() => self.fold(Action::Details),
-            Details => {
-                let selected = self.table.selected();
-                self.details = if self.details == selected { None } else { selected };
-            }
+            Details => self.open_details(None),
+            Environment => self.open_details(Some(Tab::Environment)),
+            Files => self.open_details(Some(Tab::Files)),
             Close => self.close(),
             PageOverview | PageCpu | PageProcesses | PageGroups | PagePower | PageMemory
             | PageTraffic | PageEvents | PageOwn => {
@@ -619,6 +636,12 @@ impl App {
                 }
             }
             Tag => self.tag(),
+            TagBranch => {
+                if let Some(now) = self.now.clone() {
+                    self.table.tag_branch(&now);
+                    self.travel(Action::Down);
+                }
+            }
             Untag => self.table.tagged.clear(),
             Pause => {
                 self.paused = !self.paused;
@@ -667,7 +690,7 @@ impl App {
             self.table.filter = before;
         }
         self.pages.open(page);
-        self.details = None;
+        (self.details, self.pane) = (None, Pane::default());
         if self.pages.page == Page::Events {
             self.find_event();
         }
@@ -765,6 +788,14 @@ impl App {
             self.pages.travel(&now, action);
             return self.choose_event();
         }
+        if self.details.is_some() && self.areas.table.height == 0 {
+            // Nobody sees the table: the pane has the screen.
+            match action {
+                Action::Up => return self.turn_pane(Action::DetailsUp),
+                Action::Down => return self.turn_pane(Action::DetailsDown),
+                _ => {}
+            }
+        }
         let page = isize::try_from(self.table.page).unwrap_or(1);
         let table = &mut self.table;
         match action {
@@ -798,39 +829,18 @@ impl App {
         self.sort();
     }
 
-    fn edit(&mut self, action: Action) {
-        if let Action::LineNext | Action::LineBack = action {
-            if matches!(self.overlay, Overlay::Find(..)) {
-                self.find_next(action == Action::LineBack);
-            }
-            return;
-        }
-        self.filter_error = None;
-        match (action, std::mem::replace(&mut self.overlay, Overlay::None)) {
-            (Action::LineAccept, _) => {}
-            (Action::LineDrop, Overlay::Filter(_, before)) => self.table.filter = before,
-            (Action::LineDrop, Overlay::Find(_, origin)) => {
-                self.search = None;
-                self.table.cursor = origin;
-            }
-            (_, mut overlay) => {
-                if let Some(editor) = overlay.editor() {
-                    editor.act(action);
-                }
-                self.overlay = overlay;
-                self.typed();
-                return;
-            }
-        }
-        self.sort();
-    }
-
     fn accept(&mut self, control: &dyn Control) {
         match std::mem::replace(&mut self.overlay, Overlay::None) {
             Overlay::Sort(at) => {
                 let chosen = self.table.shown_set().seats.get(at).map(|seat| seat.col);
                 if let Some(col) = chosen {
                     self.sort_by(col);
+                }
+            }
+            Overlay::Users(people) => {
+                match people.choose(self.table.filter.clone(), self.person.take()) {
+                    Ok((filter, person)) => (self.table.filter, self.person) = (filter, person),
+                    Err(text) => self.message = Some(Message { text, wrong: true }),
                 }
             }
             overlay => self.accept_control(&overlay, control),
