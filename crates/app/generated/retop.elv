@@ -52,6 +52,7 @@ set edit:completion:arg-completer[retop] = {|@words|
             cand --once 'Print one report and exit; with --json one line'
             cand --plain 'Answer typed commands in lines of text: for screen readers and pipes'
             cand --print-config 'Print config.toml with the present settings'
+            cand --threads 'Threads of the processes in the output, and below those on the screen'
             cand --accessible 'Keep the terminal''s cursor on the selected row, for screen readers'
             cand --no-mouse 'Leave the mouse to the terminal (accepted, no effect yet)'
             cand --show-cores 'Start with one row per core'

@@ -397,6 +397,13 @@ pub static OPTIONS: &[Opt] = &[
     .scope(Scope::With(&["export"])),
     Opt::new(
         Group::Export,
+        "threads",
+        "",
+        "Threads of the processes in the output, and below those on the screen",
+        |s, v| put(&mut s.threads, value::switch(v)),
+    ),
+    Opt::new(
+        Group::Export,
         "process-groups",
         "auto|FILE",
         "Groups of processes as series: by program, or as FILE names them",

@@ -42,6 +42,8 @@ pub struct Settings {
     pub samples: Option<u64>,
     /// Processes in exports; `None` leaves it to the command.
     pub processes: Option<Limit>,
+    /// Threads of the processes are shown and exported.
+    pub threads: bool,
     /// Which processes are shown and exported.
     pub filter: Option<String>,
     /// Groups of processes in the scrape: `auto`, or a file of rules.

@@ -46,6 +46,7 @@ pub fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result
             CoreView::Both => tui::app::CoreView::Both,
         },
         columns: screen.columns.clone(),
+        threads: settings.threads,
         config_file: resolved.file.clone(),
         low_bandwidth: screen.low_bandwidth,
         letters: letters(screen, terminal),

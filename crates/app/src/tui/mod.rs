@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod chooser;
+pub mod complete;
 mod control;
 mod demand;
 pub mod dialog;
@@ -20,6 +21,7 @@ pub mod layout;
 pub mod page;
 pub mod pane;
 pub mod panel;
+pub mod people;
 pub mod preset;
 pub mod render;
 pub mod rewind;
@@ -27,6 +29,7 @@ pub mod table;
 pub mod terminal;
 pub mod theme;
 pub mod trace;
+mod typing;
 pub mod units;
 pub mod widget;
 
@@ -95,6 +98,8 @@ pub struct Options {
     pub interval: Duration,
     /// A filter that is in force from the start.
     pub filter: Option<String>,
+    /// Threads are shown from the start.
+    pub threads: bool,
     /// A user's own sets of columns.
     pub columns: Vec<Set>,
     /// Where settings are kept for the next time, if anywhere.
@@ -131,6 +136,7 @@ impl Default for Options {
             synchronised: true,
             interval: Duration::from_secs(1),
             filter: None,
+            threads: false,
             columns: Vec::new(),
             config_file: None,
             core_view: CoreView::Auto,
