@@ -37,7 +37,7 @@ pub(super) fn of(rule: &Rule, row: Row<'_>, writers: &Writers) -> Option<Suspect
         Culprit::MostWithin(field) => most(now, field, Some(row.shown(cgroup::cgroup))),
         Culprit::Writer => {
             let has_device = row.shown(filesystem::device).starts_with('/');
-            writers.most(if has_device { Target::Device } else { Target::Anything })
+            writers.of(row, if has_device { Target::Device } else { Target::Elsewhere })
         }
         Culprit::ParentOf(state) => parent_of_most(now, state),
         Culprit::Killed => victim(now, None),
@@ -75,14 +75,18 @@ impl Culprit {
 enum Target {
     /// To disks.
     Device,
-    /// Wherever write calls go: the kernel does not say which of it was a file in memory.
-    Anything,
+    /// Wherever else write calls go: the kernel does not say which of it was a file in memory.
+    Elsewhere,
 }
 
 /// Who wrote how much since a disk began to fill. Space is looked at every few seconds only, and who
 /// filled it may have stopped, or ended, before it is.
 #[derive(Debug, Default)]
-pub(super) struct Writers(Vec<(Suspect, [f64; 2])>);
+pub(super) struct Writers {
+    sums: Vec<(Suspect, [f64; 2])>,
+    /// What was in use of each file system when it began.
+    used: Vec<(Key, f64)>,
+}
 
 impl Writers {
     /// What is less than this in a sample is beside the point ...
@@ -90,36 +94,54 @@ impl Writers {
     /// ... and those beyond so many are.
     const MOST: usize = 64;
 
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.sums.clear();
+        self.used.clear();
+    }
+
+    /// Begins to count.
+    pub fn begin(&mut self, now: &Snapshot) {
+        self.clear();
+        let used = |row: Row<'_>| Some((row.key(), row.get(filesystem::used_bytes)?));
+        self.used.extend(now.rows(FamilyId::Filesystem).filter_map(used));
+    }
+
     pub fn push(&mut self, now: &Snapshot) {
         let Some(seconds) = now.interval_seconds() else { return };
         for row in now.rows(FamilyId::Process) {
             let rates = [process::written_bytes_per_second, process::write_call_bytes_per_second];
-            let bytes = rates.map(|rate| row.get(rate).unwrap_or(0.0) * seconds);
+            let [written, handed] = rates.map(|rate| row.get(rate).unwrap_or(0.0) * seconds);
+            let bytes = [written, (handed - written).max(0.0)];
             if bytes[0].max(bytes[1]) < Self::LEAST {
                 continue;
             }
-            match self.0.iter_mut().find(|(known, _)| known.key == row.key()) {
+            match self.sums.iter_mut().find(|(known, _)| known.key == row.key()) {
                 Some((_, sums)) => {
                     sums.iter_mut().zip(bytes).for_each(|(sum, more)| *sum += more);
                 }
-                None => self.0.push((Suspect::named(row), bytes)),
+                None => self.sums.push((Suspect::named(row), bytes)),
             }
         }
-        if self.0.len() > Self::MOST {
-            self.0.sort_by(|a, b| (b.1[0] + b.1[1]).total_cmp(&(a.1[0] + a.1[1])));
-            self.0.truncate(Self::MOST);
+        if self.sums.len() > Self::MOST {
+            self.sums.sort_by(|a, b| (b.1[0] + b.1[1]).total_cmp(&(a.1[0] + a.1[1])));
+            self.sums.truncate(Self::MOST);
         }
     }
 
-    pub fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    fn most(&self, target: Target) -> Option<Suspect> {
+    /// Who wrote most; if it is known by how much the file system grew, who wrote most nearly that
+    /// much: others write more, and elsewhere.
+    fn of(&self, row: Row<'_>, target: Target) -> Option<Suspect> {
         let at = target as usize;
-        let most = self.0.iter().max_by(|a, b| a.1[at].total_cmp(&b.1[at]))?;
-        let guessed = matches!(target, Target::Anything);
-        (most.1[at] > 0.0).then(|| Suspect { guessed, ..most.0.clone() })
+        let before = self.used.iter().find(|(key, _)| *key == row.key());
+        let grown = before.and_then(|(_, before)| Some(row.get(filesystem::used_bytes)? - before));
+        let rank = |bytes: f64| match grown.filter(|&grown| grown > 0.0) {
+            Some(grown) => bytes.min(grown) / bytes.max(grown),
+            None => bytes,
+        };
+        let best = self.sums.iter().filter(|(_, sums)| sums[at] > 0.0);
+        let best = best.max_by(|a, b| rank(a.1[at]).total_cmp(&rank(b.1[at])))?;
+        Some(Suspect { guessed: matches!(target, Target::Elsewhere), ..best.0.clone() })
     }
 }
 

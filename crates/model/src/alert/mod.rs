@@ -142,10 +142,10 @@ impl Alerts {
         self.round += 1;
         let round = self.round;
         let mut fresh = Vec::new();
-        if self.io {
+        let had = std::mem::take(&mut self.io);
+        if had {
             self.writers.push(snapshot);
         }
-        self.io = false;
         for (number, rule) in self.rules.iter().enumerate() {
             for row in snapshot.rows(rule.field.family) {
                 let Some(value) = row.get(rule.field).filter(|_| rule.concerns(row)) else {
@@ -194,8 +194,10 @@ impl Alerts {
             let looks_back = rules.get(*number).is_some_and(|rule| rule.rise_seconds.is_some());
             watch.seen == round && (watch.samples > 0 || watch.active.is_some() || looks_back)
         });
-        if !self.io {
-            self.writers.clear();
+        match (had, self.io) {
+            (false, true) => self.writers.begin(snapshot),
+            (_, false) => self.writers.clear(),
+            _ => {}
         }
         let count = fresh.len();
         self.events.extend(fresh);
