@@ -173,6 +173,21 @@ impl Log {
         }
     }
 
+    /// A log of what was found earlier. Its version is another one than `last`.
+    pub(crate) fn restored(entries: Vec<Entry>, last: u64) -> Log {
+        let mut log = Log { version: last, ..Log::default() };
+        let excess = entries.len().saturating_sub(MOST);
+        for Entry { number, stamp, what } in entries.into_iter().skip(excess) {
+            if let What::Cleared { alert, fired } = &what {
+                let began = |entry: &Entry| entry.stamp.wall_ms == fired.wall_ms;
+                log.amend(alert, began, |_, ended| *ended = Some(stamp));
+            }
+            log.add(number, stamp, what);
+        }
+        log.version += 1;
+        log
+    }
+
     fn add(&mut self, number: u64, stamp: Stamp, what: What) {
         self.bytes += size_of::<Entry>() + what.memory();
         self.entries.push_back(Arc::new(Entry { number, stamp, what }));
@@ -247,11 +262,11 @@ impl Log {
             }
         }
         for (told, fired) in named {
-            self.amend(&told, fired, |alert, _| *alert = told.clone());
+            self.amend(&told, |entry| entry.stamp == fired, |alert, _| *alert = told.clone());
         }
         while let Some(place) = self.open.iter().position(|open| !open.seen) {
             let Open { fired, told, .. } = self.open.remove(place);
-            self.amend(&told, fired, |_, ended| *ended = Some(stamp));
+            self.amend(&told, |entry| entry.stamp == fired, |_, ended| *ended = Some(stamp));
             self.add(number, stamp, What::Cleared { alert: told, fired });
         }
     }
@@ -260,10 +275,10 @@ impl Log {
     fn amend(
         &mut self,
         told: &Told,
-        began: Stamp,
+        began: impl Fn(&Entry) -> bool,
         add: impl FnOnce(&mut Told, &mut Option<Stamp>),
     ) {
-        for entry in self.entries.iter_mut().rev().filter(|entry| entry.stamp == began) {
+        for entry in self.entries.iter_mut().rev().filter(|entry| began(entry)) {
             let is_it = |what: &What| match what {
                 What::Fired { alert, .. } => {
                     (&alert.name, &alert.subject) == (&told.name, &told.subject)
