@@ -174,7 +174,7 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
     for option in OPTIONS {
         let from = match option.scope {
             // `retop --interval 5s record` and `retop record --interval 5s` are the same.
-            Scope::With(_) if own.value_source(option.long).is_some() => own,
+            Scope::With(_) if own.try_contains_id(option.long).unwrap_or(false) => own,
             Scope::Main | Scope::With(_) => matches,
             Scope::All | Scope::Only(_) => own,
         };

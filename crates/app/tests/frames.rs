@@ -185,6 +185,43 @@ fn so_do_the_tree_the_filter_and_held_rows() {
     }
 }
 
+#[test]
+fn so_do_folded_trees_groups_and_threads() {
+    let hostile = scene::Scene { threads: true, ..scene::HOSTILE };
+    let cases: [(scene::Scene, &[Key]); 8] = [
+        (scene::LAPTOP, &[Key::char('t'), Key::char('*')]),
+        (scene::LAPTOP, &[Key::char('t'), Key::of(Code::Down), Key::char('-')]),
+        (scene::LAPTOP, &[Key::char('G')]),
+        (scene::LAPTOP, &[Key::char('G'), Key::char('G'), Key::of(Code::Enter)]),
+        (scene::SERVER, &[Key::char('G'), Key::char('G'), Key::char('*'), Key::char('M')]),
+        (scene::THREADED, &[Key::char('H')]),
+        (scene::THREADED, &[Key::char('t'), Key::char('H'), Key::char('%')]),
+        (hostile, &[Key::char('H'), Key::char('G'), Key::char('*')]),
+    ];
+    for (scene, keys) in cases {
+        for size in SIZES {
+            let mut watch = Watch::new(scene, size);
+            for &key in keys {
+                watch.press(key);
+            }
+            for _ in 0..3 {
+                watch.tick();
+            }
+            for step in 0..4 {
+                let cost = watch.tick();
+                assert_eq!(cost.allocations, 0, "tick {step} after {keys:?} at {size:?}");
+                assert!(cost.writes <= 1, "tick {step} after {keys:?} at {size:?}");
+            }
+            for code in [Code::Down, Code::PageDown, Code::Up, Code::End, Code::Home] {
+                let cost = watch.press(Key::of(code));
+                assert_eq!(cost.allocations, 0, "{code:?} after {keys:?} at {size:?}");
+            }
+            let nothing = Cost { allocations: 0, writes: 0, bytes: 0 };
+            assert_eq!(watch.frame(), nothing, "after {keys:?} at {size:?}");
+        }
+    }
+}
+
 /// In the past a step decodes; whatever else happens there costs what it costs live.
 #[test]
 fn the_past_stands_still_for_nothing() {

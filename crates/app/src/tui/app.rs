@@ -368,7 +368,9 @@ impl App {
             Quit => return Effect::Quit,
             Suspend => return Effect::Suspend,
             Redraw => return Effect::Redraw,
-            More | Less | FoldAll if self.table.tree => self.fold(action),
+            More | Less | FoldAll if self.table.tree || self.table.group.is_some() => {
+                self.fold(action);
+            }
             More | Less => {
                 self.interval = step_interval(self.interval, action == More);
                 self.say(format!("a sample each {}", &*super::units::interval(self.interval)));
@@ -454,7 +456,25 @@ impl App {
                 self.sort_by(turn[at.map_or(0, |at| (at + 1) % turn.len())]);
             }
             SortInvert => self.table.descending = !self.table.descending,
-            Tree => self.table.tree = !self.table.tree,
+            Tree => {
+                self.table.tree = !self.table.tree;
+                self.table.group = None;
+            }
+            Group => {
+                self.table.step_group();
+                let by = self.table.group.map_or("none", |by| by.column().name);
+                self.say(format!("groups: {by}"));
+            }
+            Threads => {
+                let selected = self.table.selected();
+                self.table.threads = !self.table.threads;
+                self.sort();
+                if let (Some(now), Some(key)) = (self.now.clone(), selected) {
+                    self.table.select(&now, key);
+                }
+                let what = if self.table.threads { "shown" } else { "hidden" };
+                self.say(format!("threads are {what}"));
+            }
             Follow => {
                 self.table.follow = !self.table.follow;
                 let on = self.table.follow;
@@ -483,6 +503,7 @@ impl App {
             SetBack => self.table.step_set(true),
             Details if self.pages.page == Page::Groups => self.zoom(),
             Details if self.pages.page == Page::Events => self.open_event(),
+            Details if self.table.selected_group().is_some() => self.fold(Action::Details),
             Details => {
                 let selected = self.table.selected();
                 self.details = if self.details == selected { None } else { selected };
@@ -565,13 +586,10 @@ impl App {
     }
 
     fn tag(&mut self) {
-        let Some(key) = self.table.selected() else { return };
-        match self.table.tagged.iter().position(|&tagged| tagged == key) {
-            Some(place) => {
-                self.table.tagged.swap_remove(place);
-            }
-            None => self.table.tagged.push(key),
-        }
+        let Some(now) = self.now.clone() else { return };
+        let members: Vec<Key> = self.table.group_members(&now).collect();
+        let keys: Vec<Key> = self.table.selected().into_iter().chain(members).collect();
+        self.table.tag(&keys);
         self.travel(Action::Down);
     }
 
@@ -665,14 +683,14 @@ impl App {
 
     fn fold(&mut self, action: Action) {
         let Some(now) = self.now.clone() else { return };
-        match (action, self.table.selected()) {
-            (Action::FoldAll, _) if self.table.folded.is_empty() => {
-                self.table.folded = now.rows(FamilyId::Process).map(|row| row.key()).collect();
+        match action {
+            Action::FoldAll => self.table.fold_all(&now),
+            // Enter opens a group and closes it.
+            Action::Details => {
+                let open = !self.table.is_folded_here();
+                self.table.fold(open);
             }
-            (Action::FoldAll, _) => self.table.folded.clear(),
-            (Action::More, Some(key)) => self.table.folded.retain(|&folded| folded != key),
-            (_, Some(key)) => self.table.folded.push(key),
-            _ => {}
+            action => self.table.fold(action == Action::Less),
         }
         self.sort();
     }

@@ -1,8 +1,8 @@
 //! What an alert is about, and the rules that come with retop.
 
 use crate::family::{
-    FamilyId, cgroup, cpu, disk, filesystem, host, limit, memory, power, pressure, process, sensor,
-    source, task,
+    FamilyId, cgroup, cpu, disk, filesystem, gpu, gpu_forecast, host, limit, memory, power,
+    pressure, process, sensor, source, task,
 };
 use crate::metric::Field;
 use crate::snapshot::Row;
@@ -199,6 +199,7 @@ pub fn builtin() -> Vec<Rule> {
     let by_memory = Culprit::Most(process::resident_bytes);
     let by_io = Culprit::Most(process::io_bytes_per_second);
     let by_tasks = Culprit::Most(process::threads);
+    let by_gpu_memory = Culprit::Most(process::gpu_lasting_growth_bytes_per_second);
     let resource = |name: &'static str| -> fn(Row<'_>) -> bool {
         match name {
             "cpu" => |row| row.shown(pressure::resource) == "cpu",
@@ -282,6 +283,21 @@ pub fn builtin() -> Vec<Rule> {
             .critical()
             .measured("below the critical temperature")
             .culprit(by_cpu),
+        Rule::new("VRAM", gpu_forecast::full_seconds, Below, 300.0, 360.0)
+            .only(|row| is_device_at(row, gpu_forecast::WARNING))
+            .sustain(1)
+            .measured("until its memory is full")
+            .culprit(by_gpu_memory),
+        Rule::new("VRAM-FULL", gpu_forecast::full_seconds, Below, 60.0, 90.0)
+            .only(|row| is_device_at(row, gpu_forecast::CRITICAL))
+            .sustain(1)
+            .critical()
+            .measured("until its memory is full")
+            .culprit(by_gpu_memory),
+        // Held down by its power limit is how a device with much to do runs; by heat is another thing.
+        Rule::new("THROTTLING:GPU", gpu::hot_ratio, Above, 0.2, 0.1)
+            .measured("of the time held down by heat")
+            .culprit(Culprit::Most(process::gpu_ratio)),
         Rule::new("SOURCE", source::lost, Above, 1.0, 1.0)
             .sustain(3)
             .plain("no longer answers, see 'retop doctor'"),
@@ -333,6 +349,12 @@ pub fn bandwidth(share: f64) -> Rule {
     Rule::new("MEM-BOUND", memory::traffic_ratio, Bound::Above, share, share - 0.05)
         .measured("of the memory's bandwidth")
         .culprit(Culprit::Most(process::cpu_ratio))
+}
+
+/// True for a device, and no process on it, whose forecast has come to that level.
+fn is_device_at(row: Row<'_>, level: i64) -> bool {
+    row.raw(gpu_forecast::pid).is_none()
+        && row.raw(gpu_forecast::level).is_some_and(|found| found >= level)
 }
 
 /// How long something that happened in a moment fires.

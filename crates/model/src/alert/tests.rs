@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::family::{
-    FAMILIES, alert, cgroup, core, cpu, exit, filesystem, memory, own, power, pressure, process,
-    sensor, source, task,
+    FAMILIES, alert, cgroup, core, cpu, exit, filesystem, gpu, memory, own, power, pressure,
+    process, sensor, source, task,
 };
 use crate::sample::RawSample;
 use crate::snapshot::derive;
@@ -360,6 +360,24 @@ fn a_low_clock_is_an_alert_only_under_load_and_in_heat() {
         if let Some(active) = active.first() {
             assert_eq!((active.rule.as_str(), active.value), ("THROTTLING:CPU", 0.5));
         }
+    }
+}
+
+#[test]
+fn a_gpu_at_its_power_limit_is_no_alert_and_a_hot_one_is() {
+    for (field, fires) in [(gpu::power_capped_seconds, 0), (gpu::thermal_seconds, 1)] {
+        let mut alerts = Alerts::new(builtin());
+        let mut scene = Scene::new();
+        for second in 0..5_u64 {
+            alerts.advance(&scene.step(|tables| {
+                let mut table = RawTable::new(FamilyId::Gpu);
+                table.push(Key(0, 0)).set(field, second * 500_000_000);
+                tables.push(table);
+            }));
+        }
+        let active = alerts.active();
+        assert_eq!(active.len(), fires, "{}", field.name());
+        assert!(active.iter().all(|active| active.rule == "THROTTLING:GPU"));
     }
 }
 

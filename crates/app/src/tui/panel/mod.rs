@@ -1,6 +1,7 @@
 //! The parts of the screen.
 
 pub mod alerts;
+pub mod cell;
 pub mod cores;
 pub mod cpu;
 pub mod details;
