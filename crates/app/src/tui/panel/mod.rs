@@ -35,6 +35,13 @@ use crate::short;
 
 /// Draws everything.
 pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
+    all(app, canvas);
+    if let Some(background) = app.theme.background {
+        canvas.underlay(background);
+    }
+}
+
+fn all(app: &App, canvas: &mut Canvas<'_>) {
     let areas = &app.areas;
     if areas.too_small {
         let (w, h) = (canvas.width(), canvas.height());
