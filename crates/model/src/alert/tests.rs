@@ -261,10 +261,10 @@ fn who_filled_a_disk_is_known_though_it_has_ended() {
             alerts.advance(&scene.step(filling(device, percent, running)));
             (alerts.wants().io, alerts.active().first().map(|active| active.culprit.clone()))
         };
-        assert_eq!(run(50, &[(5, 0, 0), (6, 0, 0), (7, 900, 900)]).0, false);
-        assert_eq!(run(51, &[(5, 1, 1), (6, 0, 0), (7, 900, 900)]).0, true, "full in a minute");
-        assert_eq!(run(70, &[(5, 9, 9), (6, 1, 80), (7, 901, 901)]).0, true);
-        assert_eq!(run(90, &[(7, 902, 902)]).0, true);
+        assert!(!run(50, &[(5, 0, 0), (6, 0, 0), (7, 900, 900)]).0);
+        assert!(run(51, &[(5, 1, 1), (6, 0, 0), (7, 900, 900)]).0, "full in a minute");
+        assert!(run(70, &[(5, 9, 9), (6, 1, 80), (7, 901, 901)]).0);
+        assert!(run(90, &[(7, 902, 902)]).0);
         let (wanted, culprit) = run(96, &[(7, 903, 903)]);
         let culprit = culprit.flatten().expect("named");
         let mut text = String::new();
