@@ -306,14 +306,17 @@ impl App {
 
     /// Puts the table in order again.
     pub(super) fn sort(&mut self) {
+        self.compare();
         if let Some(now) = &self.now {
             self.table.update(now, self.overlay.holds_rows());
         }
+        self.find_others();
     }
 
     /// Measures the screen. Must be called before each frame.
     pub fn arrange(&mut self, width: u16, height: u16) {
         self.gather();
+        self.past().forget_places();
         let page = self.pages.page;
         let choice = if page == Page::Overview { self.choice } else { Choice::Table };
         let shape = self.now.as_deref().map_or(Shape::default(), |now| Shape {
@@ -340,7 +343,10 @@ impl App {
             return;
         }
         let chrome = if self.areas.framed { 3 } else { 2 };
-        self.table.page = usize::from(self.areas.table.height.saturating_sub(chrome)).max(1);
+        let room = self.areas.table.height.saturating_sub(chrome);
+        let diff = self.rewind.as_ref().and_then(|rewind| rewind.diff.as_ref());
+        let below = diff.map_or(0, |diff| diff.lines(room));
+        self.table.page = usize::from(room.saturating_sub(below)).max(1);
         if let Some(now) = &self.now {
             self.table.clamp(now);
         }
@@ -360,7 +366,7 @@ impl App {
             Overlay::Sort(_) | Overlay::Signal(_) | Overlay::Io(_) => Mode::Menu,
             Overlay::Columns(_) => Mode::Columns,
             Overlay::Cpus(_) => Mode::Checks,
-            Overlay::Filter(..) | Overlay::Find(..) => Mode::Line,
+            Overlay::Filter(..) | Overlay::Find(..) | Overlay::Ask(..) => Mode::Line,
             Overlay::Help(_) => Mode::Help,
         }
     }
@@ -520,8 +526,10 @@ impl App {
             LineAccept | LineDrop | LineBackspace | LineDelete | LineWord | LineClear
             | LineLeft | LineRight | LineHome | LineEnd | LineNext | LineBack => self.edit(action),
             Rewind | Mark | Back | Forward | BackTen | ForwardTen | BackScreen | ForwardScreen
-            | SpikeBack | SpikeNext | EventBack | EventNext | MarkHere | Play | ZoomIn
-            | ZoomOut | Oldest | Leave => self.turn(action),
+            | SpikeBack | SpikeNext | EventBack | EventNext | MarkHere | MarkNamed | Diff
+            | GoTo | Slower | Faster | Play | ZoomIn | ZoomOut | Oldest | Leave => {
+                self.turn(action)
+            }
             action => self.change(action),
         }
         Effect::Draw
@@ -625,6 +633,8 @@ impl App {
                 if !self.paused {
                     self.now.clone_from(&self.newest);
                 }
+                // The past, however near, is never to be taken for now.
+                self.theme.rewound = self.paused;
                 let shown = self.now.as_ref().filter(|_| self.paused);
                 self.history.end_at(shown.map(|now| now.stamp().monotonic_ns));
             }
@@ -807,7 +817,10 @@ impl App {
         }
         self.filter_error = None;
         match (action, std::mem::replace(&mut self.overlay, Overlay::None)) {
-            (Action::LineAccept, _) => {}
+            (Action::LineAccept, Overlay::Ask(editor, question)) => {
+                self.answer(question, editor.text());
+            }
+            (Action::LineAccept, _) | (Action::LineDrop, Overlay::Ask(..)) => {}
             (Action::LineDrop, Overlay::Filter(_, before)) => self.table.filter = before,
             (Action::LineDrop, Overlay::Find(_, origin)) => {
                 self.search = None;

@@ -8,6 +8,7 @@ pub mod chooser;
 mod control;
 mod demand;
 pub mod dialog;
+pub mod diff;
 pub mod edit;
 pub mod events;
 pub mod filter;
