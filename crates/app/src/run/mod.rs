@@ -1,6 +1,7 @@
 //! What each command does. All of them drive the engine; none reads a machine itself.
 
 pub mod doctor;
+pub mod export;
 pub mod generated;
 pub mod json;
 mod looks;
@@ -8,7 +9,10 @@ pub mod metrics;
 pub mod once;
 pub mod pace;
 pub mod plain;
+pub mod progress;
+pub mod query;
 pub mod record;
+pub mod recordings;
 pub mod screen;
 pub mod serve;
 
