@@ -329,7 +329,8 @@ impl App {
             choice,
             page: page.is_sheet(),
             details: self.details.is_some(),
-            header: self.header,
+            // Without its header the past could be taken for now.
+            header: self.header || self.paused,
             rewind: self.rewind.is_some(),
         });
         self.areas = layout::arrange(width, height, &shape);

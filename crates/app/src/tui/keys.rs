@@ -177,7 +177,7 @@ actions! {
         EventNext "rewind.event_next" [c('}')] "To whatever happened next",
         MarkHere "rewind.mark" [c('b')] "Set or drop a bookmark here" => "Mark",
         Diff "rewind.diff" [c('d')] "Compare with now, with the nearest bookmark, not at all" => "Diff",
-        GoTo "rewind.goto" [c('g')] "Go to a moment: 14:01, -5m" => "Go to",
+        GoTo "rewind.goto" [c('@')] "Go to a moment: 14:01, -5m" => "Go to",
         Play "rewind.play" [c(' '), c('p'), c('Z')] "Play, or stop" => "Play",
         Slower "rewind.slower" [c('<')] "Play at half the speed",
         Faster "rewind.faster" [c('>')] "Play at twice the speed",
