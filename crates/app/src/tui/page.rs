@@ -18,6 +18,8 @@ pub enum Page {
     Processes,
     /// Control groups and containers.
     Groups,
+    /// Graphics processors.
+    Gpu,
     /// Power, temperatures, fans, batteries.
     Power,
     /// Memory and swap.
@@ -32,11 +34,12 @@ pub enum Page {
 
 impl Page {
     /// Every page, in the order of the keys.
-    pub const ALL: [Page; 9] = [
+    pub const ALL: [Page; 10] = [
         Page::Overview,
         Page::Cpu,
         Page::Processes,
         Page::Groups,
+        Page::Gpu,
         Page::Power,
         Page::Memory,
         Page::Traffic,
@@ -52,6 +55,7 @@ impl Page {
             Page::Cpu => '1',
             Page::Processes => '2',
             Page::Groups => '3',
+            Page::Gpu => '4',
             Page::Power => '5',
             Page::Memory => '6',
             Page::Traffic => '7',
@@ -68,6 +72,7 @@ impl Page {
             Page::Cpu => "CPU",
             Page::Processes => "Processes",
             Page::Groups => "Groups",
+            Page::Gpu => "GPU",
             Page::Power => "Power",
             Page::Memory => "Memory",
             Page::Traffic => "Traffic",
@@ -84,6 +89,7 @@ impl Page {
             Action::PageCpu => Page::Cpu,
             Action::PageProcesses => Page::Processes,
             Action::PageGroups => Page::Groups,
+            Action::PageGpu => Page::Gpu,
             Action::PagePower => Page::Power,
             Action::PageMemory => Page::Memory,
             Action::PageTraffic => Page::Traffic,
@@ -111,6 +117,7 @@ impl Page {
         match self {
             Page::Cpu => matches!(family, FamilyId::IdleState | FamilyId::Interrupt),
             Page::Groups => family == FamilyId::Cgroup,
+            Page::Gpu => family == FamilyId::GpuCall,
             _ => false,
         }
     }
