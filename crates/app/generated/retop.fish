@@ -63,9 +63,9 @@ ascii\t''"
 complete -c retop -n "__fish_retop_needs_command" -l power-scale -d 'What power bars are relative to: auto, profile [profile]' -r -f -a "auto\t''
 profile\t''"
 complete -c retop -n "__fish_retop_needs_command" -l avg -d 'Window of rolling averages [30s]' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l alert-bw-sat-percent -d 'Memory bandwidth of the chip\'s, in percent [85] (accepted, no effect yet)' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l alert-bw-sat-percent -d 'Memory bandwidth in use of what there is, in percent, where it is counted [85]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l alert-package-power-percent -d 'Package power of the limit it is held to, in percent; no alert unless set' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l alert-throttle-freq-percent -d 'Frequency under load of the highest, in percent [90] (accepted, no effect yet)' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l alert-throttle-freq-percent -d 'Clock of busy cores of their highest, in percent, while it is hot [90]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l alert-swap-rise-gb -d 'Growth of swap within five minutes, in GiB; 0 for no alert [0.3]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l alert-sustain-samples -d 'Samples that a load must last for; 3 or 5 by the rule unless set' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F

@@ -404,7 +404,7 @@ mod tests {
         assert_eq!(resolved.settings.screen.show_cores, Some(true));
         assert_eq!(resolved.settings.filter.as_deref(), Some("python|ollama"));
         assert_eq!(resolved.settings.alerts.sustain_samples, Some(4));
-        assert_eq!(resolved.notes().count(), 1);
+        assert_eq!(resolved.notes().count(), 0, "all of them act");
         let (_, resolved) = right("--no-show_cores --show_cores --interval 1 --interval 3");
         assert_eq!(resolved.settings.screen.show_cores, Some(true));
         assert_eq!(resolved.settings.interval.as_secs(), 3);

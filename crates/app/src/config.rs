@@ -442,8 +442,12 @@ mod tests {
 
     #[test]
     fn what_has_no_effect_is_noted() {
-        let resolved = read("alert-bw-sat-percent = 80\ninterval = 2").expect("valid");
-        let notes: Vec<_> = resolved.notes().collect();
-        assert_eq!(notes, ["--alert-bw-sat-percent is accepted and has no effect yet"]);
+        for option in OPTIONS.iter().filter(|option| option.place == Place::Config) {
+            let value = if option.is_switch() { "true" } else { option.default };
+            let Ok(resolved) = read(&format!("{} = '{value}'\n", option.long)) else { continue };
+            let notes: Vec<_> = resolved.notes().collect();
+            let note = format!("--{} is accepted and has no effect yet", option.long);
+            assert_eq!(notes, if option.used { vec![] } else { vec![note] }, "{}", option.long);
+        }
     }
 }

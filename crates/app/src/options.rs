@@ -550,11 +550,10 @@ pub static OPTIONS: &[Opt] = &[
         Group::Alert,
         "alert-bw-sat-percent",
         "N",
-        "Memory bandwidth of the chip's, in percent",
+        "Memory bandwidth in use of what there is, in percent, where it is counted",
         |s, v| put(&mut s.alerts.bandwidth_percent, value::whole(v, 1, 100)),
     )
-    .default("85")
-    .unused(),
+    .default("85"),
     Opt::new(
         Group::Alert,
         "alert-package-power-percent",
@@ -566,11 +565,10 @@ pub static OPTIONS: &[Opt] = &[
         Group::Alert,
         "alert-throttle-freq-percent",
         "N",
-        "Frequency under load of the highest, in percent",
+        "Clock of busy cores of their highest, in percent, while it is hot",
         |s, v| put(&mut s.alerts.throttle_frequency_percent, value::whole(v, 1, 100)),
     )
-    .default("90")
-    .unused(),
+    .default("90"),
     Opt::new(
         Group::Alert,
         "alert-swap-rise-gb",

@@ -6,6 +6,8 @@ use retop_model::{FamilyId, Key};
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Demand {
     families: u64,
+    /// Families of which an old read is as good as a new one.
+    seldom: u64,
     /// What is wanted of processes beyond the one cheap read of each.
     pub processes: ProcessDemand,
     /// Shares of cycles of graphics processors: their counters are shared with other profilers.
@@ -56,6 +58,7 @@ impl Demand {
     pub fn everything() -> Demand {
         let mut demand = Demand {
             families: u64::MAX,
+            seldom: 0,
             processes: ProcessDemand {
                 memory: Rows::All,
                 status: Rows::All,
@@ -82,9 +85,21 @@ impl Demand {
         self
     }
 
+    /// Adds a family that is read now and then only, unless somebody else wants it.
+    pub fn want_seldom(&mut self, family: FamilyId) -> &mut Demand {
+        self.seldom |= 1 << family.index();
+        self
+    }
+
     /// True if somebody wants the family.
     #[must_use]
     pub fn wants(&self, family: FamilyId) -> bool {
+        (self.families | self.seldom) & (1 << family.index()) != 0
+    }
+
+    /// True if it is wanted as often as its source gives it.
+    #[must_use]
+    pub fn wants_often(&self, family: FamilyId) -> bool {
         self.families & (1 << family.index()) != 0
     }
 }

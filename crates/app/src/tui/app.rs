@@ -361,6 +361,7 @@ impl App {
 
     /// Puts the table in order again.
     pub(super) fn sort(&mut self) {
+        self.compare();
         if let Some(now) = &self.now {
             // The pane and the cursor are of one process.
             let follow = self.table.follow;
@@ -368,11 +369,13 @@ impl App {
             self.table.update(now, self.overlay.holds_rows());
             self.table.follow = follow;
         }
+        self.find_others();
     }
 
     /// Measures the screen. Must be called before each frame.
     pub fn arrange(&mut self, width: u16, height: u16) {
         self.gather();
+        self.past().forget_places();
         let page = self.pages.page;
         let choice = if page == Page::Overview { self.choice } else { Choice::Table };
         let shape = self.now.as_deref().map_or(Shape::default(), |now| Shape {
@@ -386,7 +389,8 @@ impl App {
             choice,
             page: page.is_sheet(),
             details: self.details.is_some(),
-            header: self.header,
+            // Without its header the past could be taken for now.
+            header: self.header || self.paused,
             rewind: self.rewind.is_some(),
         });
         self.areas = layout::arrange(width, height, &shape);
@@ -400,7 +404,10 @@ impl App {
             return;
         }
         let chrome = if self.areas.framed { 3 } else { 2 };
-        self.table.page = usize::from(self.areas.table.height.saturating_sub(chrome)).max(1);
+        let room = self.areas.table.height.saturating_sub(chrome);
+        let diff = self.rewind.as_ref().and_then(|rewind| rewind.diff.as_ref());
+        let below = diff.map_or(0, |diff| diff.lines(room));
+        self.table.page = usize::from(room.saturating_sub(below)).max(1);
         if let Some(now) = &self.now {
             self.table.clamp(now);
         }
@@ -423,7 +430,7 @@ impl App {
             Overlay::Users(_) => Mode::Menu,
             Overlay::Columns(_) => Mode::Columns,
             Overlay::Cpus(_) => Mode::Checks,
-            Overlay::Filter(..) | Overlay::Find(..) => Mode::Line,
+            Overlay::Filter(..) | Overlay::Find(..) | Overlay::Ask(..) => Mode::Line,
             Overlay::Help(_) => Mode::Help,
         }
     }
@@ -566,8 +573,10 @@ impl App {
                 self.edit(action);
             }
             Rewind | Mark | Back | Forward | BackTen | ForwardTen | BackScreen | ForwardScreen
-            | SpikeBack | SpikeNext | EventBack | EventNext | MarkHere | Play | ZoomIn
-            | ZoomOut | Oldest | Leave => self.turn(action),
+            | SpikeBack | SpikeNext | EventBack | EventNext | MarkHere | MarkNamed | Diff
+            | GoTo | Slower | Faster | Play | ZoomIn | ZoomOut | Oldest | Leave => {
+                self.turn(action)
+            }
             DetailsNext | DetailsBack | DetailsUp | DetailsDown | DetailsPageUp
             | DetailsPageDown | DetailsHome | DetailsEnd | Reveal => self.turn_pane(action),
             action => self.change(action),
@@ -683,6 +692,8 @@ impl App {
                 if !self.paused {
                     self.now.clone_from(&self.newest);
                 }
+                // The past, however near, is never to be taken for now.
+                self.theme.rewound = self.paused;
                 let shown = self.now.as_ref().filter(|_| self.paused);
                 self.history.end_at(shown.map(|now| now.stamp().monotonic_ns));
             }

@@ -20,6 +20,8 @@ pub enum Overlay {
     Filter(Editor, Option<Filter>),
     /// What is looked for, and the line where it began.
     Find(Editor, usize),
+    /// An answer being typed.
+    Ask(Editor, Question),
     /// The column to sort by: the line under the cursor.
     Sort(usize),
     /// The user whose processes are shown.
@@ -294,6 +296,26 @@ fn group_name(
     if parts.is_empty() { "others".to_owned() } else { parts.join(", ") }
 }
 
+/// What is asked for in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// The moment to go to.
+    Moment,
+    /// The text of a bookmark.
+    Bookmark,
+}
+
+impl Question {
+    /// What stands before the line, and what the answer may be.
+    #[must_use]
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Question::Moment => ("Go to", "14:01  -5m  yesterday 22:00  Enter goes  Esc back"),
+            Question::Bookmark => ("Bookmark", "a text, or none  Enter sets it  Esc back"),
+        }
+    }
+}
+
 impl Overlay {
     /// Rows must not move below a dialog; they may below help and a filter being typed.
     #[must_use]
@@ -312,7 +334,9 @@ impl Overlay {
     /// The line being typed.
     pub fn editor(&mut self) -> Option<&mut Editor> {
         match self {
-            Overlay::Filter(editor, _) | Overlay::Find(editor, _) => Some(editor),
+            Overlay::Filter(editor, _) | Overlay::Find(editor, _) | Overlay::Ask(editor, _) => {
+                Some(editor)
+            }
             _ => None,
         }
     }

@@ -355,6 +355,12 @@ impl Bookmarks {
         self.version += 1;
     }
 
+    /// What was written about that very moment.
+    #[must_use]
+    pub fn text(&self, stamp: Stamp) -> &str {
+        self.place(stamp).ok().and_then(|place| self.list.get(place)).map_or("", |mark| &mark.text)
+    }
+
     /// Drops the one of that very moment; false if there is none.
     pub fn drop_at(&mut self, stamp: Stamp) -> bool {
         let place = self.place(stamp);

@@ -375,7 +375,7 @@ mod tests {
             (Key::char('p'), Action::Play),
             (Key::of(Code::Up), Action::Up),
             (Key::char('k'), Action::Signal),
-            (Key::char('B'), Action::MarkHere),
+            (Key::char('B'), Action::MarkNamed),
             (Key::char('['), Action::SpikeBack),
             (Key::f(7), Action::NiceLower),
         ] {

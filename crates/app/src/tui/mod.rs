@@ -9,6 +9,7 @@ pub mod complete;
 mod control;
 mod demand;
 pub mod dialog;
+pub mod diff;
 mod drain;
 pub mod edit;
 pub mod events;

@@ -10,13 +10,16 @@ use retop_model::family::{cpu, process};
 use retop_model::human::Size;
 use retop_model::{FamilyId, Key, Snapshot, Stamp};
 
-use super::app::App;
+use super::app::{App, Message};
+use super::dialog::{Overlay, Question};
+use super::diff::Diff;
+use super::edit::Editor;
 use super::events::{Event, Mark};
 use super::history::{History, Ring};
 use super::keys::Action;
 use super::render::Glyphs;
 use super::units::{time_of_day, whole_percent};
-use crate::short;
+use crate::{short, when};
 
 /// Samples per cell of the scrubber, from the closest look to the widest.
 const ZOOMS: [i64; 8] = [2, 4, 10, 20, 60, 120, 600, 3600];
@@ -25,6 +28,12 @@ const ZOOMS: [i64; 8] = [2, 4, 10, 20, 60, 120, 600, 3600];
 const FAR: u64 = 20;
 /// The same for a recording, of which the screen kept nothing: once, while somebody steps through.
 const FARTHER: u64 = 240;
+/// Doublings of the pace of playing, at least and at most.
+const SLOWEST: i32 = -2;
+/// See [`SLOWEST`].
+const FASTEST: i32 = 6;
+/// A sample in quarters, as a power of two.
+const QUARTER: i32 = 2;
 /// Cells that the scrubber has at most.
 const WIDEST: u16 = 400;
 /// Cells beside the scrubber for what its lines are, and for what they come to.
@@ -39,6 +48,12 @@ pub struct Rewind {
     pub behind: u64,
     /// The moment moves on with each new sample.
     pub playing: bool,
+    /// By so many doublings faster, or halvings if below 0.
+    speed: i32,
+    /// Part of a sample that a slow pace has left over, in quarters.
+    owed: u64,
+    /// A comparison with another moment.
+    pub diff: Option<Box<Diff>>,
     zoom: usize,
     /// The sample shown for a spike, and the spike's own, which may be a later one.
     landed: Option<(u64, u64)>,
@@ -49,6 +64,8 @@ pub struct Rewind {
     pub cpu: Ring,
     /// What happened in it, by cell.
     pub marks: Vec<(u16, Mark)>,
+    /// Cells of which no sample is kept.
+    pub unseen: Vec<bool>,
     /// What the scrubber shows.
     pub window: Window,
     /// The window's end stays there while the moment shown lies far back.
@@ -97,12 +114,16 @@ impl Rewind {
             cursor,
             behind: 0,
             playing: false,
+            speed: 0,
+            owed: 0,
+            diff: None,
             zoom: 1,
             landed: None,
             far: None,
             fed: 0..0,
             cpu: Ring::new(usize::from(WIDEST) * 2),
             marks: Vec::with_capacity(64),
+            unseen: Vec::with_capacity(usize::from(WIDEST)),
             window: Window::default(),
             pinned_ms: None,
             bands: Buckets::default(),
@@ -114,6 +135,21 @@ impl Rewind {
     #[must_use]
     pub fn far(&self) -> Option<&History> {
         self.far.as_deref()
+    }
+
+    /// Samples for each that is taken, while playing: `1/4` to `64`.
+    #[must_use]
+    pub fn pace(&self) -> f64 {
+        f64::from(self.speed).exp2()
+    }
+
+    /// Whole samples to go on by for one that was taken.
+    fn due(&mut self) -> u64 {
+        let quarters = 1_u64 << (self.speed + QUARTER).clamp(0, 62);
+        self.owed += quarters;
+        let whole = self.owed >> QUARTER;
+        self.owed -= whole << QUARTER;
+        whole
     }
 
     /// The samples before the one shown, decoded: what the screen itself kept reaches less far.
@@ -193,6 +229,14 @@ impl Rewind {
             let band = band.or_else(|| around(1).and(around(-1)));
             self.cpu.push(band.map(|band| f64::from(band.max)));
         }
+        self.unseen.clear();
+        let cell = |cell: usize| cell * parts..(cell + 1) * parts;
+        let seen =
+            |cells: std::ops::Range<usize>| cells.into_iter().any(|b| bands.get(b).is_some());
+        self.unseen.extend((0..usize::from(width)).map(|at| {
+            let around = cell(at.saturating_sub(1)).start..cell(at + 1).end;
+            !seen(cell(at)) && (parts == 1 || !seen(around))
+        }));
         self.marks.clear();
         let window = self.window;
         let cells = events.iter().filter(|event| event.mark() != Mark::Ended);
@@ -208,6 +252,7 @@ impl App {
         match action {
             Action::Rewind => self.enter(),
             Action::Mark | Action::MarkHere => self.mark(),
+            Action::MarkNamed => self.ask(Question::Bookmark),
             Action::Leave => self.leave(),
             _ => {}
         }
@@ -226,6 +271,10 @@ impl App {
             Action::EventBack => self.seek_event(true, true),
             Action::EventNext => self.seek_event(false, true),
             Action::Play => rewind.playing = !rewind.playing,
+            Action::Slower => self.change_pace(-1),
+            Action::Faster => self.change_pace(1),
+            Action::Diff => self.turn_diff(),
+            Action::GoTo => self.ask(Question::Moment),
             Action::ZoomIn => rewind.zoom = rewind.zoom.saturating_sub(1),
             Action::ZoomOut => rewind.zoom = (rewind.zoom + 1).min(ZOOMS.len() - 1),
             _ => {}
@@ -294,6 +343,7 @@ impl App {
             return self.go(u64::MAX);
         }
         self.rewind = None;
+        self.compare();
         self.theme.rewound = false;
         self.history.end_at(None);
         self.now.clone_from(&self.newest);
@@ -305,7 +355,108 @@ impl App {
         let Some(rewind) = &mut self.rewind else { return };
         rewind.behind += 1;
         if rewind.playing {
-            self.step(1);
+            match i64::try_from(rewind.due()).unwrap_or(i64::MAX) {
+                0 => {}
+                samples => self.step(samples),
+            }
+        } else if rewind.diff.is_some() {
+            // Now is another moment than before.
+            self.sort();
+        }
+    }
+
+    fn change_pace(&mut self, by: i32) {
+        let Some(rewind) = &mut self.rewind else { return };
+        rewind.speed = (rewind.speed + by).clamp(SLOWEST, FASTEST);
+        rewind.owed = 0;
+        let pace = rewind.pace();
+        self.say(format!("{pace} samples for each that is taken"));
+    }
+
+    fn ask(&mut self, question: Question) {
+        let text = match (question, self.now.as_ref()) {
+            (Question::Bookmark, Some(now)) => self.bookmarks.text(now.stamp()),
+            _ => "",
+        };
+        self.overlay = Overlay::Ask(Editor::new(text), question);
+    }
+
+    /// Takes what was typed.
+    pub(super) fn answer(&mut self, question: Question, text: &str) {
+        match question {
+            Question::Moment => {
+                if let Err(why) = self.go_to(text) {
+                    self.message = Some(Message { text: why, wrong: true });
+                }
+            }
+            Question::Bookmark => self.mark_as(text),
+        }
+    }
+
+    /// Sets a bookmark with that text at the moment on the screen.
+    pub fn mark_as(&mut self, text: &str) {
+        let Some(stamp) = self.now.as_ref().map(|now| now.stamp()) else { return };
+        self.bookmarks.set(stamp, text);
+        let time = self.time(stamp);
+        self.say(format!("bookmark set at {}", &*time));
+    }
+
+    /// Goes to a moment as people write it: `14:01`, `-5m`, `now`.
+    ///
+    /// # Errors
+    ///
+    /// What is not understood, or why there is no such moment.
+    pub fn go_to(&mut self, text: &str) -> Result<(), String> {
+        let when = when::parse(text)?;
+        let Some(record) = &self.record else {
+            return Err("no samples of the past are kept: --history gives them room".to_owned());
+        };
+        let view = locked(record).view();
+        let (Some(first), Some(last)) = (view.first(), view.last()) else {
+            return Err("no sample is in the past yet".to_owned());
+        };
+        let span = when::Span { first_ms: first.wall_ms, last_ms: last.wall_ms };
+        let wall_ms = when.resolve(span, &self.offset_seconds);
+        if !(span.first_ms - 1000..=span.last_ms + 1000).contains(&wall_ms) {
+            let time = |stamp| self.time(stamp);
+            let (first, last) = (time(first), time(last));
+            return Err(format!("samples reach from {} to {}", &*first, &*last));
+        }
+        self.look_at_time(wall_ms);
+        Ok(())
+    }
+
+    /// Goes to the sample of that time of the wall clock; false if none is kept.
+    pub fn look_at_time(&mut self, wall_ms: i64) -> bool {
+        let Some(record) = &self.record else {
+            self.enter();
+            return false;
+        };
+        let view = locked(record).view();
+        let Some(number) = view.number_at(wall_ms).or_else(|| oldest(&view)) else { return false };
+        if self.rewind.is_none() {
+            self.enter();
+        }
+        self.go(number);
+        self.rewind.is_some()
+    }
+
+    /// Goes to the moment that is drawn at that place of the screen, on the scrubber or on a chart;
+    /// false if there is none.
+    pub fn look_at(&mut self, x: u16, y: u16) -> bool {
+        if let (Some(rewind), Some(area)) = (&self.rewind, self.areas.scrubber)
+            && area.contains(ratatui_core::layout::Position { x, y })
+        {
+            let window = rewind.window;
+            let Some(cell) = x.checked_sub(area.x + LEFT) else { return false };
+            // The last sample of the cell: a click at the right edge is the newest.
+            let end_ms = (i64::from(cell) + 1).saturating_mul(window.cell_ms) - 1;
+            let wall_ms = window.from_ms.saturating_add(end_ms);
+            return wall_ms < window.to_ms && self.look_at_time(wall_ms);
+        }
+        match self.past().wall_ms_at(x, y) {
+            Some(wall_ms) => self.look_at_time(wall_ms),
+            None => false,
         }
     }
 
@@ -462,7 +613,7 @@ impl App {
         self.say(format!("{what} {}", &*time));
     }
 
-    fn time(&self, stamp: Stamp) -> super::units::Text {
+    pub(super) fn time(&self, stamp: Stamp) -> super::units::Text {
         time_of_day(stamp.wall_ms, (self.offset_seconds)(stamp.wall_ms.div_euclid(1000)))
     }
 

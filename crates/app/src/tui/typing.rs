@@ -96,7 +96,10 @@ impl App {
         self.filter_error = None;
         match (action, std::mem::replace(&mut self.overlay, Overlay::None)) {
             (Action::LineAccept, Overlay::Filter(editor, _)) => self.typing.keep(editor.text()),
-            (Action::LineAccept, _) => {}
+            (Action::LineAccept, Overlay::Ask(editor, question)) => {
+                self.answer(question, editor.text());
+            }
+            (Action::LineAccept, _) | (Action::LineDrop, Overlay::Ask(..)) => {}
             (Action::LineDrop, Overlay::Filter(_, before)) => self.table.filter = before,
             (Action::LineDrop, Overlay::Find(_, origin)) => {
                 self.search = None;

@@ -125,6 +125,8 @@ family! {
         /// Read and write calls per second, those that caches and pipes answer too.
         calls_per_second: PerSecond { label: "CALL/s" } =
             |d| Some(d.rate(read_calls)? + d.rate(write_calls)?);
+        /// Bytes handed to write calls per second, to caches and pipes too.
+        write_call_bytes_per_second: BytesPerSecond { label: "WCHAR/s" } = |d| d.rate(write_call_bytes);
         /// Page faults that read from a disk, per second.
         major_faults_per_second: PerSecond { label: "MAJF/s" } = |d| d.rate(major_faults);
         /// Page faults served without a disk, per second.

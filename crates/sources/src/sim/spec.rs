@@ -32,6 +32,8 @@ pub struct Spec {
     pub swap: u64,
     /// Page cache that it would like to hold.
     pub cache: u64,
+    /// Bytes per second that its memory can move, 0 where no counter tells.
+    pub bandwidth: u64,
     /// Block devices; a partition stands behind its disk.
     pub disks: Vec<Disk>,
     /// Mounted file systems.

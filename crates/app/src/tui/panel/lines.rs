@@ -40,6 +40,11 @@ pub fn message(app: &App, canvas: &mut Canvas<'_>) -> Option<u16> {
             }
             return input(app, canvas, "Filter", editor, &right);
         }
+        Overlay::Ask(editor, question) => {
+            canvas.fill(all, theme.text);
+            let (name, right) = question.words();
+            input(app, canvas, name, editor, right);
+        }
         Overlay::Find(editor, _) => {
             canvas.fill(all, theme.text);
             input(app, canvas, "Find", editor, "F3 next  Enter keeps  Esc back");

@@ -28,6 +28,7 @@ mod page_power;
 mod page_traffic;
 pub mod scrubber;
 pub mod table;
+mod table_diff;
 
 use super::app::App;
 use super::dialog::Overlay;
@@ -96,6 +97,6 @@ fn all(app: &App, canvas: &mut Canvas<'_>) {
         Overlay::Io(io) => dialog::io(app, io, canvas),
         Overlay::Cpus(cpus) => dialog::cpus(app, cpus, canvas),
         Overlay::Help(at) => help::draw(app, *at, canvas),
-        Overlay::None | Overlay::Filter(..) | Overlay::Find(..) => {}
+        Overlay::None | Overlay::Filter(..) | Overlay::Find(..) | Overlay::Ask(..) => {}
     }
 }

@@ -59,7 +59,10 @@ fn axis(app: &App, rewind: &Rewind, canvas: &mut Canvas<'_>, room: u16) {
     let window = rewind.window;
     canvas.right(LEFT - 1, 0, &before(newest_ms - window.from_ms, ascii), theme.dim);
     for x in 0..room {
-        canvas.put(LEFT + x, 0, line, theme.past_border);
+        // Where nobody looked there is no line.
+        let unseen = rewind.unseen.get(usize::from(x)).copied().unwrap_or(false);
+        let (c, pen) = if unseen { ('·', theme.dim) } else { (line, theme.past_border) };
+        canvas.put(LEFT + x, 0, c, pen);
     }
     let shown = app.now.as_deref().and_then(|now| window.cell(now.stamp().wall_ms));
     if let Some(cell) = shown.filter(|&cell| cell < room) {

@@ -187,6 +187,12 @@ impl<'a> Canvas<'a> {
         self.area.height
     }
 
+    /// Where it stands on the screen.
+    #[must_use]
+    pub fn area(&self) -> Rect {
+        self.area
+    }
+
     /// The kind of drawing characters.
     #[must_use]
     pub fn glyphs(&self) -> Glyphs {

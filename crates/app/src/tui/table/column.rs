@@ -259,12 +259,24 @@ pub const MOST: usize = 32;
 /// marks. Nothing in a cell changes this, so a value never moves its neighbours.
 #[must_use]
 pub fn place(set: &Set, room: u16, pid_digits: u16) -> ([Option<Placed>; MOST], usize) {
+    place_beside(set, room, pid_digits, |_| 0)
+}
+
+/// The same, with so many further cells behind each column.
+#[must_use]
+pub fn place_beside(
+    set: &Set,
+    room: u16,
+    pid_digits: u16,
+    beside: impl Fn(Col) -> u16,
+) -> ([Option<Placed>; MOST], usize) {
     let mut kept: [Option<Col>; MOST] = [None; MOST];
     for (place, seat) in kept.iter_mut().zip(&set.seats) {
         *place = (room >= seat.from).then_some(seat.col);
     }
     loop {
-        let taken: u16 = kept.iter().flatten().map(|col| col.width(pid_digits) + 1).sum();
+        let taken: u16 =
+            kept.iter().flatten().map(|&col| col.width(pid_digits) + beside(col) + 1).sum();
         if taken <= room {
             break;
         }
@@ -284,7 +296,7 @@ pub fn place(set: &Set, room: u16, pid_digits: u16) -> ([Option<Placed>; MOST], 
             if col == Col::COMMAND { room.saturating_sub(x) } else { col.width(pid_digits) };
         placed[count] = Some(Placed { col, x, width: cells });
         count += 1;
-        x += cells + 1;
+        x += cells + beside(col) + 1;
     }
     (placed, count)
 }

@@ -7,6 +7,7 @@ mod thread;
 mod tree;
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use retop_model::family::process;
 use retop_model::family::thread::state as thread_state;
@@ -51,6 +52,14 @@ pub struct Line {
     members: (usize, usize),
 }
 
+impl Line {
+    /// A process by itself.
+    #[must_use]
+    pub fn of(row: u32) -> Line {
+        Line { row, ..Line::default() }
+    }
+}
+
 /// What the rows shall be like.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
@@ -86,6 +95,8 @@ pub struct Order {
     pub hidden: usize,
     /// Processes of which it cannot tell, and which it hides too.
     pub unknown: usize,
+    /// Rows are sorted by how much they differ from what they were there, if there is such a moment.
+    pub base: Option<Arc<Snapshot>>,
     values: Vec<f64>,
     /// The same of the column that decides among equals.
     seconds: Vec<f64>,
@@ -126,6 +137,11 @@ impl Order {
         self.values.clear();
         let (form, then) = (wish.sort.form(), wish.then.form());
         self.values.extend(rows.clone().map(|row| value(row, form)));
+        if let Some(base) = &self.base {
+            for (value, row) in self.values.iter_mut().zip(rows.clone()) {
+                *value = apart(*value, base.find(FamilyId::Process, row.key()), form);
+            }
+        }
         self.seconds.clear();
         self.seconds.extend(rows.clone().map(|row| about(value(row, then))));
         self.pids.clear();
@@ -255,6 +271,17 @@ fn value(row: Row<'_>, form: Form) -> f64 {
         Form::Text(_) | Form::Command => None,
     };
     value.unwrap_or(f64::NAN)
+}
+
+/// How far a value is from that of another moment, where nobody is nothing.
+fn apart(now: f64, then: Option<Row<'_>>, form: Form) -> f64 {
+    let then = then.map_or(0.0, |row| value(row, form));
+    match (now.is_nan(), then.is_nan()) {
+        (true, true) => now,
+        (true, false) => then.abs(),
+        (false, true) => now.abs(),
+        (false, false) => (now - then).abs(),
+    }
 }
 
 /// The state of a process, or of a thread.

@@ -14,6 +14,7 @@ const LINES: [char; 5] = [' ', '.', ':', '+', '#'];
 /// the whole height. `upside_down` hangs the chart from the top.
 pub fn chart(canvas: &mut Canvas<'_>, ring: &Ring, full: f64, ramp: &Ramp, upside_down: bool) {
     let (width, height) = (canvas.width(), canvas.height());
+    ring.drawn(canvas.area(), if canvas.glyphs() == Glyphs::Braille { 2 } else { 1 });
     if full.is_nan() || full <= 0.0 {
         return;
     }
