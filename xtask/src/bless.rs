@@ -43,6 +43,8 @@ pub fn pages() -> Result<()> {
         between(&page, "keys", &keys(Mode::Live)).context("README.md: no markers for the keys")?;
     let page = between(&page, "rewind keys", &keys(Mode::Rewind))
         .context("README.md: no markers for the keys of the past")?;
+    let page = between(&page, "details keys", &keys(Mode::Pane))
+        .context("README.md: no markers for the keys of details")?;
     write(&readme, page.as_bytes())
 }
 

@@ -5,6 +5,7 @@
 //! of `cfg(target_os)`.
 
 mod demand;
+mod inspect;
 #[cfg(target_os = "linux")]
 mod linux;
 mod local_time;
@@ -17,6 +18,10 @@ mod sim;
 mod source;
 
 pub use demand::{Demand, ProcessDemand, Rows};
+pub use inspect::{
+    Access, Environment, FileKind, Files, Found, Inspection, Inspector, Limit, MapKind, Maps,
+    OpenFile, Part, Space, inspect,
+};
 pub use local_time::local_offset_seconds;
 pub use machine::{Machine, MachineError, open};
 pub use own::{OwnUsage, own_descriptors, own_usage};

@@ -1,5 +1,6 @@
 //! What each command does. All of them drive the engine; none reads a machine itself.
 
+mod control;
 pub mod doctor;
 pub mod export;
 pub mod generated;

@@ -5,6 +5,7 @@ use retop_model::family::process;
 use retop_model::{FamilyId, Field, Key};
 
 use super::app::App;
+use super::pane::Tab;
 use super::table::column::Col;
 
 /// So many processes have their threads read at most: a thread costs 10 µs.
@@ -87,10 +88,16 @@ impl App {
             .seats
             .iter()
             .any(|seat| matches!(seat.col, Col::Number(field) if shares.contains(&field)));
-        if shows_shares || self.details.is_some() {
+        if shows_shares || self.details.is_some() && self.pane.tab == Tab::Stats {
             demand.processes.proportional = rows(false);
         }
-        demand.processes.threads.extend(self.details);
+        match self.details.map(|key| (key, self.pane.tab)) {
+            Some((key, Tab::Threads)) => demand.processes.threads.push(key),
+            Some((_, Tab::Groups)) => {
+                demand.want(FamilyId::Cgroup, true);
+            }
+            _ => {}
+        }
         if self.table.threads
             && let Some(now) = &self.now
         {

@@ -130,7 +130,7 @@ impl App {
             self.perform(Action::LineAccept, control);
         }
         let mode = self.mode();
-        let on_screen = matches!(mode, Mode::Live | Mode::Rewind);
+        let on_screen = matches!(mode, Mode::Live | Mode::Rewind | Mode::Pane);
         match spot {
             // A second click may come before the screen is drawn that the first one asked for.
             Spot::Do(action) => {

@@ -156,12 +156,18 @@ pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
     if mode == Mode::Live && app.pages.page.is_sheet() {
         x = tabs(app, canvas, x) + 1;
     }
-    let more = mode.base().filter(|_| mode != Mode::Rewind);
-    let more = app.keys.mode(more.unwrap_or(mode)).filter(move |_| more.is_some());
+    // Looking back has keys enough of its own.
+    let base = mode.base().filter(|_| mode != Mode::Rewind);
+    let more = app.keys.mode(base.unwrap_or(mode)).filter(move |_| base.is_some());
     let buttons = app.keys.mode(mode).chain(more).filter_map(|(binding, keys)| {
         let action = binding.action;
         let (key, name) = (keys.first()?, binding.short?);
         if mode == Mode::Live && !app.pages.page.takes(action) {
+            return None;
+        }
+        // Of what works on the table too, that which is done to the process.
+        let of_table = mode == Mode::Pane && binding.mode == Mode::Live;
+        if of_table && !binding.id.starts_with("process.") && action != Action::Quit {
             return None;
         }
         let name = match app.pages.page {
