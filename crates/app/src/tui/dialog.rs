@@ -9,6 +9,7 @@ use super::control::Targets;
 use super::edit::Editor;
 use super::filter::Filter;
 use super::palette::Palette;
+use super::people::People;
 
 /// What keys go to instead of the table.
 #[derive(Debug, Default)]
@@ -22,6 +23,8 @@ pub enum Overlay {
     Find(Editor, usize),
     /// The column to sort by: the line under the cursor.
     Sort(usize),
+    /// The user whose processes are shown.
+    Users(People),
     /// The columns of the set on the screen.
     Columns(Chooser),
     /// The signal to send.
@@ -305,6 +308,7 @@ impl Overlay {
                 | Overlay::Cpus(_)
                 | Overlay::Sort(_)
                 | Overlay::Columns(_)
+                | Overlay::Users(_)
         )
     }
 
@@ -339,6 +343,7 @@ impl Overlay {
             }
             Overlay::Io(dialog) => &mut dialog.at,
             Overlay::Cpus(dialog) => &mut dialog.at,
+            Overlay::Users(people) => &mut people.at,
             Overlay::Palette(palette) => &mut palette.at,
             _ => return None,
         };
@@ -349,6 +354,10 @@ impl Overlay {
     pub fn step(&mut self, by: isize, lines: usize) {
         let (at, lines) = match self {
             Overlay::Sort(at) => (at, lines),
+            Overlay::Users(people) => {
+                let lines = people.lines.len();
+                (&mut people.at, lines)
+            }
             Overlay::Columns(chooser) => {
                 let lines = chooser.lines.len();
                 (&mut chooser.at, lines)

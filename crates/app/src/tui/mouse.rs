@@ -143,7 +143,7 @@ impl App {
             Spot::Choice(at) => {
                 let again = self.overlay.point(at)?;
                 let action = match self.overlay {
-                    Overlay::Sort(_) | Overlay::Io(_) => Action::MenuAccept,
+                    Overlay::Sort(_) | Overlay::Io(_) | Overlay::Users(_) => Action::MenuAccept,
                     Overlay::Columns(_) => Action::ColumnShow,
                     Overlay::Cpus(_) => Action::CheckToggle,
                     Overlay::Palette(_) => Action::LineAccept,
