@@ -150,6 +150,22 @@ fn pages_look_as_they_did() {
         type_in(&mut app, &digit.to_string());
         check(&format!("page-{name}-small-80x24"), &shown(&mut app, 80, 24));
     }
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        let mut app = watched(&scene::GPUS, &options());
+        check(&format!("gpus-{width}x{height}"), &shown(&mut app, width, height));
+        // Their set of columns stands beside the main one.
+        press(&mut app, &[Key::of(Code::Tab)]);
+        check(&format!("columns-gpu-{width}x{height}"), &shown(&mut app, width, height));
+        type_in(&mut app, "4");
+        check(&format!("page-gpu-{width}x{height}"), &shown(&mut app, width, height));
+    }
+    let mut app = watched(&scene::MANY_GPUS, &options());
+    check("many-gpus-120x40", &shown(&mut app, 120, 40));
+    type_in(&mut app, "4");
+    check("page-gpu-many-120x40", &shown(&mut app, 120, 40));
+    let mut app = watched(&scene::SMALL, &options());
+    type_in(&mut app, "4");
+    check("page-gpu-small-80x24", &shown(&mut app, 80, 24));
     let mut app = watched(&scene::SERVER, &options());
     type_in(&mut app, "1");
     check("page-cpu-server-200x60", &shown(&mut app, 200, 60));

@@ -300,6 +300,9 @@ impl App {
     /// While paused it goes into the past without being shown.
     pub fn update(&mut self, snapshot: &Arc<Snapshot>) -> bool {
         self.history.push(snapshot);
+        if self.table.sets.len() > 1 && panel::gpu::is_there(snapshot) {
+            self.table.offer_gpu();
+        }
         let whole = match self.subsamples {
             1 => None,
             _ => match self.whole_interval(snapshot) {
@@ -361,6 +364,7 @@ impl App {
             disk: super::history::disks(now).next().is_some(),
             network: super::history::links(now).next().is_some(),
             heat: panel::heat::is_there(now),
+            gpu: panel::gpu::is_there(now),
             choice,
             page: page.is_sheet(),
             details: self.details.is_some(),
@@ -658,7 +662,7 @@ impl App {
             Files => self.open_details(Some(Tab::Files)),
             Close => self.close(),
             PageOverview | PageCpu | PageProcesses | PageGroups | PagePower | PageMemory
-            | PageTraffic | PageEvents | PageOwn => {
+            | PageTraffic | PageEvents | PageOwn | PageGpu => {
                 if let Some(page) = Page::of(action) {
                     self.open_page(page);
                 }

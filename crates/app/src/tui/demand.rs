@@ -5,6 +5,7 @@ use retop_model::family::process;
 use retop_model::{FamilyId, Field, Key};
 
 use super::app::App;
+use super::page::Page;
 use super::pane::Tab;
 use super::table::column::Col;
 
@@ -113,6 +114,7 @@ impl App {
         threaded.dedup();
         demand.want(FamilyId::Thread, !threaded.is_empty());
         demand.processes.threads = Rows::Keys(threaded);
+        demand.gpu_cycles = self.pages.page == Page::Gpu;
         demand.processes.texts = true;
         demand
     }

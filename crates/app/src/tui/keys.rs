@@ -178,6 +178,7 @@ actions! {
         PageCpu "page.cpu" [c('1')] "CPU: every core, idle states, interrupts; the same key leads back",
         PageProcesses "page.processes" [c('2')] "Processes on the whole screen",
         PageGroups "page.groups" [c('3')] "Control groups and containers; Enter shows the processes of one",
+        PageGpu "page.gpu" [c('4')] "Graphics processors, who is on them, and when their memory is full",
         PagePower "page.power" [c('5')] "Power, temperatures, fans, batteries",
         PageMemory "page.memory" [c('6')] "Memory, swap, pressure, and who uses most",
         PageTraffic "page.traffic" [c('7')] "Disks, file systems, network",

@@ -61,7 +61,7 @@ const SHORT: &[(&str, Target)] = &[
     ("dev", Target::Unmeasured(None)),
     ("vram", Target::Number(process::gpu_memory_bytes, 1.0)),
     ("dvram", Target::Number(process::gpu_memory_growth_bytes_per_second, 1.0)),
-    ("oom", Target::Unmeasured(Some((Unit::Seconds, 1.0)))),
+    ("oom", Target::Number(process::gpu_full_seconds, 1.0)),
     ("ipc", Target::Unmeasured(Some((Unit::Count, 1.0)))),
     ("llc", Target::Unmeasured(Some((Unit::Ratio, PERCENT)))),
     ("br", Target::Unmeasured(Some((Unit::Ratio, PERCENT)))),

@@ -91,6 +91,7 @@ pub fn spec() -> Spec {
             charge: 840,
             cycles: 214,
         }),
+        gpus: Vec::new(),
         limit: None,
         group_limits: Vec::new(),
         programs: programs(),

@@ -74,6 +74,7 @@ pub fn spec() -> Spec {
             },
         ],
         battery: None,
+        gpus: Vec::new(),
         limit: None,
         group_limits: (0..CONTAINERS)
             .filter(|number| number % 3 == 0)

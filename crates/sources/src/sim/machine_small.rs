@@ -50,6 +50,7 @@ pub fn small() -> Spec {
             whole: true,
         }],
         battery: None,
+        gpus: Vec::new(),
         limit: Some((1500, 800 * MIB)),
         group_limits: Vec::new(),
         programs: board(),

@@ -111,6 +111,7 @@ pub fn spec() -> Spec {
             domain("dram", (2_200, 6_800), 0),
         ],
         battery: None,
+        gpus: Vec::new(),
         limit: None,
         group_limits: vec![("/system.slice/gunicorn.service".to_owned(), Some(6000), None)],
         programs: programs(),

@@ -1,5 +1,6 @@
 //! What a made-up machine is built of, as data.
 
+use super::gpu::Gpu;
 use super::program::Program;
 use super::script::Script;
 
@@ -43,6 +44,8 @@ pub struct Spec {
     pub power: Vec<Power>,
     /// A battery.
     pub battery: Option<Battery>,
+    /// Graphics processors.
+    pub gpus: Vec<Gpu>,
     /// Limits of the container that retop runs in: thousandths of a CPU and bytes.
     pub limit: Option<(u64, u64)>,
     /// Groups with limits: path, thousandths of a CPU, bytes.

@@ -88,7 +88,7 @@ fn memory(world: &World, one: &Process, program: &Program, row: &mut retop_model
 }
 
 /// Times on the clock of the machine that watches.
-fn on_boot_clock(world: &World, since_boot_us: u64) -> i64 {
+pub fn on_boot_clock(world: &World, since_boot_us: u64) -> i64 {
     i64::try_from(since_boot_us).unwrap_or(i64::MAX).saturating_add(world.boot_us)
 }
 

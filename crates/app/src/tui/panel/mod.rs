@@ -9,6 +9,7 @@ pub mod dialog;
 pub mod disk;
 pub mod facts;
 pub mod fields;
+pub mod gpu;
 pub mod header;
 pub mod heat;
 pub mod help;
@@ -19,6 +20,7 @@ pub mod network;
 pub mod page;
 mod page_cpu;
 mod page_events;
+mod page_gpu;
 mod page_groups;
 mod page_memory;
 mod page_own;
@@ -65,6 +67,7 @@ fn all(app: &App, canvas: &mut Canvas<'_>) {
                 Panel::Disk => disk::draw(app, now, &mut canvas),
                 Panel::Network => network::draw(app, now, &mut canvas),
                 Panel::Heat => heat::draw(app, now, &mut canvas),
+                Panel::Gpu => gpu::draw(app, now, &mut canvas),
             }
         }
         if let Some(area) = areas.page {

@@ -299,6 +299,6 @@ mod tests {
         assert!(screen.draw(&mut Broken, Glyphs::Ascii, paint).is_err());
         let mut bytes = Vec::new();
         screen.draw(&mut bytes, Glyphs::Ascii, paint).expect("taken");
-        assert_eq!(bytes, b"\x1b[m\x1b[H\x1b[2J\x1b[Hab");
+        assert_eq!(bytes, b"\x1b[m\x1b[r\x1b[H\x1b[2J\x1b[Hab");
     }
 }

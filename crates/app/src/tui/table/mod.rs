@@ -116,6 +116,15 @@ impl Table {
         self.sets.get(self.set).unwrap_or(&NONE)
     }
 
+    /// Offers the set for graphics processors, now that there are some. The set on the screen stays.
+    pub fn offer_gpu(&mut self) {
+        let before = self.sets.len();
+        set::offer_gpu(&mut self.sets);
+        if self.set > 0 {
+            self.set += self.sets.len() - before;
+        }
+    }
+
     /// Goes to the next set, or the one before, around.
     pub fn step_set(&mut self, back: bool) {
         let count = self.sets.len().max(1);

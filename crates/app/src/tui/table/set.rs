@@ -60,6 +60,18 @@ pub fn builtin() -> Vec<Set> {
         .collect()
 }
 
+/// The set for machines with graphics processors, offered where there are some.
+const GPU: (&str, &str) =
+    ("GPU", "pid user state cpu rss@100 gpu vram dvram oom thr@120 time@110 cmd");
+
+/// Adds the set for graphics processors, unless there is one.
+pub fn offer_gpu(sets: &mut Vec<Set>) {
+    if sets.iter().all(|set| set.name != GPU.0) {
+        let seats = GPU.1.split_whitespace().filter_map(|name| seat(name).ok()).collect();
+        sets.insert(1, Set { name: GPU.0.to_owned(), seats });
+    }
+}
+
 /// Every column of the sets that come with retop, once.
 pub fn usual() -> &'static [Col] {
     static COLUMNS: LazyLock<Vec<Col>> = LazyLock::new(|| {
