@@ -61,17 +61,8 @@ fn manual_keys() -> String {
          of config.toml binds to other keys.\n",
     );
     let plain = |text: &str| text.replace('\\', "\\e").replace('-', "\\-");
-    for (mode, heading) in [
-        (Mode::Live, "The table and the pages"),
-        (Mode::Pane, "Details of a process"),
-        (Mode::Rewind, "Looking back"),
-        (Mode::Columns, "Columns of a set"),
-        (Mode::Menu, "Lists"),
-        (Mode::Checks, "Lists to check off"),
-        (Mode::Line, "Lines of text"),
-        (Mode::Help, "Help"),
-    ] {
-        text += &format!(".SS {heading}\n");
+    for mode in Mode::ALL {
+        text += &format!(".SS {}\n", mode.title());
         for binding in BINDINGS.iter().filter(|binding| binding.mode == mode) {
             let keys: Vec<String> =
                 binding.keys.iter().map(|key| plain(&key.to_string())).collect();

@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let known = scene::ALL.iter().find(|(known, _)| *known == name);
     // Something to look back at.
     let scene = scene::Scene { burst: Some(80), ..known.ok_or("no such scene")?.1 };
-    let mut terminal = Terminal::open()?;
+    let mut terminal = Terminal::open(true)?;
     let waker = terminal.waker()?;
     let newest = Arc::new(Mutex::new(None));
     let history = Arc::new(Mutex::new(History::new(64 << 20)?));

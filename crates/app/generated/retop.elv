@@ -54,7 +54,7 @@ set edit:completion:arg-completer[retop] = {|@words|
             cand --print-config 'Print config.toml with the present settings'
             cand --threads 'Threads of the processes in the output, and below those on the screen'
             cand --accessible 'Keep the terminal''s cursor on the selected row, for screen readers'
-            cand --no-mouse 'Leave the mouse to the terminal (accepted, no effect yet)'
+            cand --no-mouse 'Leave the mouse to the terminal'
             cand --show-cores 'Start with one row per core'
             cand --no-show-cores 'Start without rows for cores'
             cand --show-processes 'The table of processes, which is always there'

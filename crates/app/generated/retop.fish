@@ -75,7 +75,7 @@ complete -c retop -n "__fish_retop_needs_command" -l plain -d 'Answer typed comm
 complete -c retop -n "__fish_retop_needs_command" -l print-config -d 'Print config.toml with the present settings'
 complete -c retop -n "__fish_retop_needs_command" -l threads -d 'Threads of the processes in the output, and below those on the screen'
 complete -c retop -n "__fish_retop_needs_command" -l accessible -d 'Keep the terminal\'s cursor on the selected row, for screen readers'
-complete -c retop -n "__fish_retop_needs_command" -l no-mouse -d 'Leave the mouse to the terminal (accepted, no effect yet)'
+complete -c retop -n "__fish_retop_needs_command" -l no-mouse -d 'Leave the mouse to the terminal'
 complete -c retop -n "__fish_retop_needs_command" -l show-cores -d 'Start with one row per core'
 complete -c retop -n "__fish_retop_needs_command" -l no-show-cores -d 'Start without rows for cores'
 complete -c retop -n "__fish_retop_needs_command" -l show-processes -d 'The table of processes, which is always there'

@@ -181,13 +181,6 @@ impl Resolved {
         Ok(())
     }
 
-    /// One line for each option that was set and has no effect yet.
-    pub fn notes(&self) -> impl Iterator<Item = String> {
-        self.pairs()
-            .filter(|(option, _, origin)| !option.used && *origin != Origin::Default)
-            .map(|(option, ..)| format!("--{} is accepted and has no effect yet", option.long))
-    }
-
     /// A config file that amounts to these settings. What is at its default is commented out, so
     /// that later defaults apply.
     #[must_use]
@@ -438,16 +431,5 @@ mod tests {
             all.lines().count() + printed.matches("= \"\"").count(),
             OPTIONS.iter().filter(|option| option.place == Place::Config).count()
         );
-    }
-
-    #[test]
-    fn what_has_no_effect_is_noted() {
-        for option in OPTIONS.iter().filter(|option| option.place == Place::Config) {
-            let value = if option.is_switch() { "true" } else { option.default };
-            let Ok(resolved) = read(&format!("{} = '{value}'\n", option.long)) else { continue };
-            let notes: Vec<_> = resolved.notes().collect();
-            let note = format!("--{} is accepted and has no effect yet", option.long);
-            assert_eq!(notes, if option.used { vec![] } else { vec![note] }, "{}", option.long);
-        }
     }
 }

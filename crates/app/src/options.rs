@@ -37,8 +37,6 @@ pub struct Opt {
     pub place: Place,
     /// Which commands take it.
     pub scope: Scope,
-    /// False while nothing acts on it. Help and a note on stderr say so.
-    pub used: bool,
     /// Parses the value and puts it into the settings.
     pub set: fn(&mut Settings, &str) -> Parsed<()>,
 }
@@ -138,7 +136,6 @@ impl Opt {
             group,
             place: Place::Config,
             scope: Scope::Main,
-            used: true,
             set,
         }
     }
@@ -173,11 +170,6 @@ impl Opt {
         self
     }
 
-    const fn unused(mut self) -> Opt {
-        self.used = false;
-        self
-    }
-
     /// True for an option without a value.
     #[must_use]
     pub fn is_switch(&self) -> bool {
@@ -190,7 +182,7 @@ impl Opt {
         format!("RETOP_{}", self.long.replace('-', "_").to_ascii_uppercase())
     }
 
-    /// The help sentence with the default and, if nothing acts on the option, a word about that.
+    /// The help sentence with the default.
     #[must_use]
     pub fn full_help(&self) -> String {
         let mut text = self.help.to_owned();
@@ -199,9 +191,6 @@ impl Opt {
         }
         if !self.default.is_empty() && !self.is_switch() {
             text += &format!(" [{}]", self.default);
-        }
-        if !self.used {
-            text += " (accepted, no effect yet)";
         }
         text
     }
@@ -492,8 +481,7 @@ pub static OPTIONS: &[Opt] = &[
     Opt::new(Group::Screen, "no-mouse", "", "Leave the mouse to the terminal", |s, v| {
         put(&mut s.screen.mouse, value::switch(v).map(|off| !off))
     })
-    .default("false")
-    .unused(),
+    .default("false"),
     Opt::new(
         Group::Screen,
         "keys",

@@ -188,21 +188,6 @@ fn a_number_of_samples_is_kept() {
 }
 
 #[test]
-fn options_without_effect_are_noted_on_stderr() {
-    let (status, out, err) = outcome(&mut retop(&[
-        "--alert-bw-sat-percent",
-        "10",
-        "--json",
-        "--samples",
-        "1",
-        "--interval",
-        "0.1",
-    ]));
-    assert_eq!((status, out.lines().count()), (Some(0), 1));
-    assert_eq!(err, "retop: --alert-bw-sat-percent is accepted and has no effect yet\n");
-}
-
-#[test]
 fn version_and_help() {
     let version = format!("retop {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(outcome(&mut retop(&["--version"])), (Some(0), version, String::new()));

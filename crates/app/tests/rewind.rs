@@ -520,37 +520,6 @@ fn a_screen_that_stands_still_is_never_taken_for_now() {
 }
 
 #[test]
-fn charts_and_the_scrubber_lead_to_their_moments() {
-    let mut watch = watch();
-    watch.shown(120, 40);
-    // The box of the processor: what is drawn furthest to the right is now, two samples a cell.
-    let (_, area) = watch.app.areas.boxes[0].expect("the first box");
-    let row = area.y + area.height - 4;
-    let newest = moments()[399].stamp();
-    let mut seen = Vec::new();
-    for x in area.x..area.x + area.width {
-        watch.shown(120, 40);
-        if watch.app.look_at(x, row) {
-            seen.push(watch.at());
-            watch.press(&[Key::of(Code::Esc)]);
-        }
-    }
-    assert_eq!(seen.last(), Some(&399), "{seen:?}");
-    assert!(seen.len() > 10 && seen.windows(2).all(|pair| pair[0] < pair[1]), "{seen:?}");
-    assert_eq!(watch.app.now.as_ref().map(|now| now.stamp()), Some(newest));
-    assert!(!watch.app.look_at(0, 0), "the header is no chart");
-    // The scrubber: the spike stands where its mark does.
-    watch.type_in("r");
-    watch.shown(120, 40);
-    let area = watch.app.areas.scrubber.expect("there");
-    let marks = &watch.app.rewind.as_ref().expect("the past").marks;
-    let (cell, _) = *marks.iter().find(|(_, mark)| *mark == Mark::Spike).expect("a spike");
-    assert!(watch.app.look_at(area.x + 6 + cell, area.y));
-    assert!((264..271).contains(&watch.at()), "{}", watch.at());
-    assert!(!watch.app.look_at(area.x, area.y), "the name of the line is no moment");
-}
-
-#[test]
 fn comparing_and_going_to_look_like_this() {
     for (width, height) in [(80, 24), (120, 40), (200, 60)] {
         let mut watch = watch();

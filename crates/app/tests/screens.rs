@@ -274,7 +274,7 @@ fn dear_families_are_wanted_while_their_page_is_open() {
 fn overlays_look_as_they_did() {
     type Keys<'a> = &'a [Key];
     let enter = Key::of(Code::Enter);
-    let cases: [(&str, Keys<'_>, &str); 14] = [
+    let cases: [(&str, Keys<'_>, &str); 16] = [
         ("tree", &[Key::char('t')], ""),
         ("tree-filtered", &[Key::char('t'), Key::char('/')], "ray"),
         ("filter", &[Key::char('/')], "post|node"),
@@ -282,6 +282,8 @@ fn overlays_look_as_they_did() {
         ("sort", &[Key::f(6)], ""),
         ("kill", &[Key::char('k')], ""),
         ("help", &[Key::char('?')], ""),
+        ("palette", &[Key::char(':')], "sort"),
+        ("palette-theme", &[Key::char(':')], "theme "),
         ("details", &[enter], ""),
         ("filter-unknown", &[Key::char('/')], "rd>0"),
         ("filter-wrong", &[Key::char('/')], "cpu>1 state=Q"),

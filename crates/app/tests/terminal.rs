@@ -1,6 +1,7 @@
 //! The loop on a real pseudo-terminal: it draws, obeys, and gives the terminal back, however it
 //! ends. Frames are waited for by their end mark, never by the clock.
 
+mod outside;
 mod scene;
 
 use std::fs::{File, OpenOptions};
@@ -10,10 +11,11 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use portable_pty::{MasterPty, PtySize, native_pty_system};
+use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use retop::tui::render::encoder::SYNC_END;
 use retop::tui::terminal::{Terminal, Waker};
 use retop::tui::{Control, Feed, Options, run};
+use retop_engine::history::History;
 use retop_engine::{Demand, RealClock};
 use retop_model::{Key, Snapshot};
 use rustix::termios::{LocalModes, tcgetattr};
@@ -21,6 +23,11 @@ use signal_hook::consts::{SIGTERM, SIGWINCH};
 
 /// One terminal is taken at a time.
 static ONE: Mutex<()> = Mutex::new(());
+
+/// How the mouse is left to the terminal again.
+const NO_MOUSE: &str = "\x1b[?1002l\x1b[?1000l\x1b[?1006l";
+/// How the rest is given back.
+const LEAVE: &str = "\x1b[m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 /// Far longer than anything takes: reached only by what hangs.
 const LONG: Duration = Duration::from_secs(20);
@@ -33,13 +40,26 @@ impl Control for Deaf {
     }
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Player {
     newest: Arc<Mutex<Option<Arc<Snapshot>>>>,
+    past: Arc<Mutex<History>>,
     demand: Arc<Mutex<Option<Demand>>>,
 }
 
 impl Player {
+    fn new() -> Player {
+        let past = History::new(16 << 20).expect("an encoder");
+        let past = Arc::new(Mutex::new(past));
+        Player { newest: Arc::default(), past, demand: Arc::default() }
+    }
+
+    fn keep(&self, moments: &[Arc<Snapshot>]) {
+        for moment in moments {
+            self.past.lock().expect("whole").push(moment).expect("encoded");
+        }
+    }
+
     fn show(&self, snapshot: Arc<Snapshot>, waker: &Waker) {
         *self.newest.lock().expect("whole") = Some(snapshot);
         waker.wake();
@@ -51,7 +71,7 @@ impl Feed for Player {
         self.newest.lock().expect("whole").clone()
     }
     fn history(&self) -> Option<Arc<Mutex<dyn retop_engine::history::Past>>> {
-        None
+        Some(Arc::clone(&self.past) as Arc<Mutex<dyn retop_engine::history::Past>>)
     }
     fn set_interval(&self, _: Duration) {}
     fn set_demand(&self, demand: Demand) {
@@ -85,9 +105,9 @@ impl Running {
             options.open(&path).expect("the near end")
         };
         let near = open();
-        let mut terminal = Terminal::take(open().into(), open().into()).expect("taken");
+        let mut terminal = Terminal::take(open().into(), open().into(), true).expect("taken");
         let waker = terminal.waker().expect("a waker");
-        let player = Player::default();
+        let player = Player::new();
         let feed = player.clone();
         let (end, ended) = channel();
         std::thread::spawn(move || {
@@ -137,10 +157,7 @@ impl Running {
         self.ends();
         let left = self.read_until(b"\x1b[?1049l");
         let text = String::from_utf8_lossy(&left).into_owned();
-        assert!(
-            text.ends_with("\x1b[?2026l\x1b[m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l"),
-            "{text:?}"
-        );
+        assert!(text.ends_with(&format!("\x1b[?2026l{NO_MOUSE}{LEAVE}")), "{text:?}");
         let modes = tcgetattr(&self.near).expect("still a terminal").local_modes;
         assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG));
     }
@@ -152,7 +169,8 @@ fn it_draws_what_is_fed_and_quits() {
     let mut running = Running::start();
     let first = running.frame();
     assert!(first.starts_with(b"\x1b[?1049h\x1b[?25l"));
-    assert!(String::from_utf8_lossy(&first).contains("waiting for the first sample"));
+    let text = String::from_utf8_lossy(&first);
+    assert!(text.contains("waiting for the first sample"), "{text:?}");
     let modes = tcgetattr(&running.near).expect("a terminal").local_modes;
     assert!(!modes.intersects(LocalModes::ICANON | LocalModes::ECHO));
     let snapshot = scene::LAPTOP.at(1);
@@ -166,6 +184,47 @@ fn it_draws_what_is_fed_and_quits() {
     running.type_in(b"q");
     running.frame();
     running.type_in(b"q");
+    running.ends_and_restores();
+}
+
+/// Where a text begins on the terminal's screen, as the mouse counts.
+fn cell(screen: &vt100::Screen, text: &str) -> String {
+    let found = screen.rows(0, 80).zip(1..).find_map(|(row, y)| {
+        row.find(text).map(|at| format!("{};{y}", row[..at].chars().count() + 1))
+    });
+    found.unwrap_or_else(|| panic!("no {text:?} on {}", screen.contents()))
+}
+
+#[test]
+fn the_mouse_is_heard_and_followed_while_it_drags() {
+    let _one = ONE.lock();
+    let mut running = Running::start();
+    let first = running.frame();
+    let text = String::from_utf8_lossy(&first).into_owned();
+    assert!(text.contains("\x1b[?1000h\x1b[?1006h"), "{text:?}");
+    assert!(!text.contains("?1002h") && !text.contains("?1003h"), "{text:?}");
+    let size = |cells| std::num::NonZeroU16::new(cells).expect("not 0");
+    let mut terminal = vt100::Parser::new(size(24), size(80), 0);
+    terminal.process(&first);
+    running.player.keep(&scene::LAPTOP.run(30));
+    running.player.show(scene::LAPTOP.at(29), &running.waker);
+    terminal.process(&running.frame());
+    // A click on the key line looks back.
+    running.type_in(format!("\x1b[<0;{}M", cell(terminal.screen(), "r Rewind")).as_bytes());
+    let past = running.frame();
+    terminal.process(&past);
+    assert!(terminal.screen().contents().contains("REWIND"));
+    let axis = cell(terminal.screen(), "/cell");
+    let y = axis.split(';').nth(1).expect("a row").to_owned();
+    running.type_in(format!("\x1b[<0;50;{y}M").as_bytes());
+    let text = String::from_utf8_lossy(&running.read_until(b"\x1b[?1002h")).into_owned();
+    assert!(!text.contains("?1003h"));
+    running.type_in(format!("\x1b[<32;40;{y}M\x1b[<0;40;{y}m").as_bytes());
+    running.read_until(b"\x1b[?1002l\x1b[?1000h");
+    // Its reports are no keys, whole or torn.
+    running.type_in(b"\x1b[<0;1");
+    running.type_in(b";1m\x1b[<2;1;1M");
+    running.type_in(b"\x03");
     running.ends_and_restores();
 }
 
@@ -226,4 +285,138 @@ fn a_terminal_that_takes_no_bytes_neither_holds_it_up_nor_is_flooded() {
     }
     signal_hook::low_level::raise(SIGTERM).expect("raised");
     running.ends();
+}
+
+/// The built program on a terminal of its own.
+struct Program {
+    child: Box<dyn portable_pty::Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    read: Receiver<Vec<u8>>,
+    writer: Box<dyn Write + Send>,
+    seen: Vec<u8>,
+}
+
+impl Program {
+    fn start(args: &[&str]) -> Program {
+        let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_retop"));
+        command.args(["--source", "sim:web-incident"]);
+        command.args(args);
+        command.env_clear();
+        command.env("TERM", "xterm-256color");
+        command.env("HOME", "/nonexistent");
+        command.cwd(env!("CARGO_MANIFEST_DIR"));
+        let child = pair.slave.spawn_command(command).expect("started");
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().expect("a reader");
+        let (found, read) = channel();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut bytes)
+                && found.send(bytes[..count].to_vec()).is_ok()
+            {}
+        });
+        Program {
+            child,
+            read,
+            writer: pair.master.take_writer().expect("a writer"),
+            master: pair.master,
+            seen: Vec::new(),
+        }
+    }
+
+    fn read_until(&mut self, mark: &str) -> String {
+        loop {
+            let mark = mark.as_bytes();
+            if let Some(at) = self.seen.windows(mark.len()).position(|part| part == mark) {
+                let read = self.seen.drain(..at + mark.len()).collect();
+                return String::from_utf8(read).expect("UTF-8");
+            }
+            match self.read.recv_timeout(LONG) {
+                Ok(bytes) => self.seen.extend_from_slice(&bytes),
+                Err(error) => {
+                    let _ = self.child.kill();
+                    panic!("{error} before {:?}", String::from_utf8_lossy(mark));
+                }
+            }
+        }
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.process_id().expect("running")
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(self.pid() as i32).expect("not 0");
+        rustix::process::kill_process(pid, signal).expect("ours");
+    }
+
+    fn ends(mut self) {
+        let status = outside::until("its end", || self.child.try_wait().expect("a child"));
+        assert!(status.success(), "{status:?}");
+    }
+}
+
+#[test]
+fn stopped_and_continued_it_gives_the_terminal_back_and_takes_it_again() {
+    let mut program = Program::start(&[]);
+    program.read_until("LIVE");
+    // By its own key, and by a signal.
+    for round in 0..2 {
+        if round == 0 {
+            program.writer.write_all(b"\x1a").expect("typed");
+        } else {
+            program.signal(rustix::process::Signal::TSTP);
+        }
+        program.read_until(&format!("{NO_MOUSE}{LEAVE}"));
+        let pid = program.pid();
+        outside::until("it stops", || (outside::state(pid) == Some('T')).then_some(()));
+        program.signal(rustix::process::Signal::CONT);
+        let text = program.read_until("LIVE");
+        assert!(text.contains("\x1b[?1049h"), "{text:?}");
+        assert!(text.contains("\x1b[?1000h\x1b[?1006h"), "{text:?}");
+        assert!(text.contains("\x1b[2J"), "everything is drawn anew: {text:?}");
+    }
+    program.writer.write_all(b"q").expect("typed");
+    program.read_until(&format!("{NO_MOUSE}{LEAVE}"));
+    program.ends();
+}
+
+#[test]
+fn a_storm_of_sizes_ends_in_the_last_one() {
+    let mut program = Program::start(&[]);
+    program.read_until("LIVE");
+    for step in 0..200_u16 {
+        let (rows, cols) = (8 + step % 60, 40 + step * 7 % 200);
+        let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
+        program.master.resize(size).expect("resized");
+    }
+    let size = PtySize { rows: 7, cols: 39, pixel_width: 0, pixel_height: 0 };
+    program.master.resize(size).expect("resized");
+    program.read_until("(now 39x7)");
+    program.writer.write_all(b"q").expect("typed");
+    program.read_until(LEAVE);
+    program.ends();
+}
+
+#[test]
+fn without_the_mouse_it_is_left_to_the_terminal() {
+    let mut program = Program::start(&["--no-mouse"]);
+    program.read_until("LIVE");
+    program.writer.write_all(b"q").expect("typed");
+    let text = program.read_until(LEAVE);
+    assert!(!text.contains("?1000") && !text.contains("?1006"), "{text:?}");
+    program.ends();
+}
+
+#[test]
+fn hung_up_it_ends() {
+    let mut program = Program::start(&[]);
+    program.read_until("LIVE");
+    let Program { mut child, master, read, writer, .. } = program;
+    // Its reader ends with the next bytes that nobody wants.
+    drop((master, read, writer));
+    let status = outside::until("its end", || child.try_wait().expect("a child"));
+    assert!(status.success(), "{status:?}");
 }

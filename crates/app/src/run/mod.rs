@@ -51,9 +51,6 @@ pub fn watch(resolved: &Resolved, environment: &Environment) -> anyhow::Result<(
     if settings.print_config {
         return print(&resolved.print());
     }
-    for note in resolved.notes() {
-        note_on_stderr(&note);
-    }
     if settings.once {
         once::run(settings)
     } else if settings.json {

@@ -47,7 +47,7 @@ pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()>
         ..looks::options(resolved, environment)?
     };
     let replay = Arc::new(Mutex::new(Replay::open(recording)?));
-    let mut terminal = Terminal::open()?;
+    let mut terminal = Terminal::open(settings.screen.mouse)?;
     let shown = Shown::start(replay, terminal.waker()?, interval, settings.replay.speed)?;
     // The first sample is there already, and nobody else would wake the screen for it.
     terminal.waker()?.wake();

@@ -36,7 +36,7 @@ pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()>
     let folder = record::folder(settings, environment).ok();
     let to = folder.map(|folder| RecordTo { folder, settings: record::recording(settings) });
     let options = Options { record: to, ..looks::options(resolved, environment)? };
-    let mut terminal = Terminal::open()?;
+    let mut terminal = Terminal::open(settings.screen.mouse)?;
     let waker = terminal.waker()?;
     let watch = retop_engine::Settings {
         interval: settings.interval / options.subsamples,

@@ -24,7 +24,7 @@ use super::page::{Page, Pages};
 use super::pane::{Pane, Tab};
 use super::panel;
 use super::people::{Chosen, People};
-use super::render::{Depth, Glyphs};
+use super::render::{Depth, Glyphs, Rect};
 use super::rewind::Rewind;
 use super::table::Table;
 use super::table::column::{Col, Form};
@@ -87,6 +87,8 @@ pub enum Effect {
     Record,
     /// Tell the engine how often to sample.
     Interval(Duration),
+    /// The mouse is to be followed while its button is held, or no longer.
+    Drag(bool),
 }
 
 /// A line for the person, until the next key.
@@ -172,6 +174,10 @@ pub struct App {
     pub keys: Keymap,
     /// The first letter of a key of two, until the second comes.
     pub prefix: Option<char>,
+    /// Lines of the palette that were run, the newest last.
+    pub(super) spoken: Vec<String>,
+    /// The scrubber, while the mouse holds it.
+    pub(super) dragged: Option<Rect>,
     /// Something to tell.
     pub message: Option<Message>,
     /// Where everything stands, as of the last layout.
@@ -229,6 +235,8 @@ impl App {
             header: true,
             keys: options.keys.clone(),
             prefix: None,
+            dragged: None,
+            spoken: Vec::new(),
             message: None,
             areas: Areas::default(),
             config_file: options.config_file.clone(),
@@ -375,7 +383,6 @@ impl App {
     /// Measures the screen. Must be called before each frame.
     pub fn arrange(&mut self, width: u16, height: u16) {
         self.gather();
-        self.past().forget_places();
         let page = self.pages.page;
         let choice = if page == Page::Overview { self.choice } else { Choice::Table };
         let shape = self.now.as_deref().map_or(Shape::default(), |now| Shape {
@@ -431,6 +438,7 @@ impl App {
             Overlay::Columns(_) => Mode::Columns,
             Overlay::Cpus(_) => Mode::Checks,
             Overlay::Filter(..) | Overlay::Find(..) | Overlay::Ask(..) => Mode::Line,
+            Overlay::Palette(_) => Mode::Palette,
             Overlay::Help(_) => Mode::Help,
         }
     }
@@ -440,6 +448,8 @@ impl App {
         let press = match event {
             Event::Key(press) => press,
             Event::Pasted(c) => return self.type_in(c),
+            // Only who drew the screen knows what lies where.
+            Event::Mouse(_) => return None,
         };
         let mode = self.mode();
         let press = match (self.prefix.take(), press) {
@@ -448,16 +458,14 @@ impl App {
             }
             _ => press,
         };
-        let takes = |action: &Action| mode != Mode::Live || self.pages.page.takes(*action);
         let others = if mode == Mode::Pane { Mode::Live } else { mode };
         let action = self.pane_action(mode, press).or_else(|| self.keys.action(others, press));
-        match action.filter(takes) {
+        match action.filter(|action| self.takes(*action)) {
             Some(action) => {
-                self.message = None;
-                let effect = self.act(action, control);
+                let effect = self.perform(action, control);
                 match press.code {
                     Code::Char(digit) if action == Action::FindPid => self.type_in(digit),
-                    _ => Some(effect),
+                    _ => effect,
                 }
             }
             None if self.keys.is_prefix(mode, press) => {
@@ -470,9 +478,7 @@ impl App {
             // The second letter meant nothing: what waits for it no longer does.
             None if matches!(press.code, Code::Pair(..)) => Some(Effect::Draw),
             None => match press {
-                Press { code: Code::Char(c), ctrl: false, alt: false, .. }
-                    if mode == Mode::Line =>
-                {
+                Press { code: Code::Char(c), ctrl: false, alt: false, .. } if mode.is_text() => {
                     self.type_in(c)
                 }
                 Press { code: Code::Char(c), ctrl: false, alt: false, .. }
@@ -483,6 +489,20 @@ impl App {
                 _ => None,
             },
         }
+    }
+
+    /// What would change the table does not where nobody sees it.
+    fn takes(&self, action: Action) -> bool {
+        self.mode() != Mode::Live || self.pages.page.takes(action)
+    }
+
+    /// Does what a key, a button or a line of the palette asks for.
+    pub(super) fn perform(&mut self, action: Action, control: &dyn Control) -> Option<Effect> {
+        if !self.takes(action) {
+            return None;
+        }
+        self.message = None;
+        Some(self.act(action, control))
     }
 
     pub(super) fn go_to_match(&mut self, from: usize, back: bool) -> bool {
@@ -534,6 +554,12 @@ impl App {
                 self.control(action, control);
             }
             MenuAccept | CheckAccept => self.accept(control),
+            LineAccept if matches!(self.overlay, Overlay::Palette(_)) => {
+                return self.speak(control);
+            }
+            PaletteUp => self.palette_step(-1),
+            PaletteDown => self.palette_step(1),
+            PaletteComplete => self.complete_command(),
             Up | Down | PageUp | PageDown | Home | End | ScrollUp | ScrollDown | Left | Right => {
                 self.travel(action);
             }
@@ -589,6 +615,7 @@ impl App {
         use Action::*;
         match action {
             Help => self.overlay = Overlay::Help(0),
+            Palette => self.open_palette(),
             Filter => {
                 let text = self.table.filter.as_ref().map_or("", |filter| filter.text());
                 let before = self.table.filter.clone();
@@ -774,7 +801,7 @@ impl App {
     }
 
     /// Takes another set of columns in place of the one on the screen.
-    fn put_set(&mut self, set: Set) {
+    pub(super) fn put_set(&mut self, set: Set) {
         if let Some(shown) = self.table.sets.get_mut(self.table.set) {
             *shown = set;
         }
@@ -811,7 +838,7 @@ impl App {
         });
     }
 
-    fn sort_by(&mut self, col: Col) {
+    pub(super) fn sort_by(&mut self, col: Col) {
         self.table.sort_by(col);
         self.table.hold = false;
         self.sort();

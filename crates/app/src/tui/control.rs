@@ -120,7 +120,7 @@ impl App {
     }
 
     /// The processes that are tagged, else the one under the cursor.
-    fn targets(&self) -> Option<Targets> {
+    pub(super) fn targets(&self) -> Option<Targets> {
         let now = self.now.as_ref()?;
         let keys = match self.table.tagged.as_slice() {
             [] => self.table.selected().into_iter().collect(),

@@ -8,6 +8,7 @@ use super::chooser::Chooser;
 use super::control::Targets;
 use super::edit::Editor;
 use super::filter::Filter;
+use super::palette::Palette;
 use super::people::People;
 
 /// What keys go to instead of the table.
@@ -34,6 +35,8 @@ pub enum Overlay {
     Io(IoDialog),
     /// The CPUs to run on.
     Cpus(CpuDialog),
+    /// Every action and command.
+    Palette(Palette),
     /// The help, scrolled.
     Help(usize),
 }
@@ -337,6 +340,7 @@ impl Overlay {
             Overlay::Filter(editor, _) | Overlay::Find(editor, _) | Overlay::Ask(editor, _) => {
                 Some(editor)
             }
+            Overlay::Palette(palette) => Some(&mut palette.editor),
             _ => None,
         }
     }
@@ -350,6 +354,24 @@ impl Overlay {
             }
             _ => false,
         }
+    }
+
+    /// Puts the cursor of a list on a line; true if it was there already.
+    pub fn point(&mut self, line: usize) -> Option<bool> {
+        let at = match self {
+            Overlay::Sort(at) => at,
+            Overlay::Columns(chooser) => &mut chooser.at,
+            Overlay::Signal(dialog) => {
+                dialog.typed = 0;
+                &mut dialog.at
+            }
+            Overlay::Io(dialog) => &mut dialog.at,
+            Overlay::Cpus(dialog) => &mut dialog.at,
+            Overlay::Users(people) => &mut people.at,
+            Overlay::Palette(palette) => &mut palette.at,
+            _ => return None,
+        };
+        Some(std::mem::replace(at, line) == line)
     }
 
     /// Moves the cursor of a list; which has so many lines if it is one of the table's.
@@ -370,6 +392,10 @@ impl Overlay {
             }
             Overlay::Io(dialog) => (&mut dialog.at, IO_LINES),
             Overlay::Cpus(dialog) => return dialog.step(by),
+            Overlay::Palette(palette) => {
+                let lines = palette.found.len();
+                (&mut palette.at, lines)
+            }
             Overlay::Help(at) => (at, super::panel::help::lines()),
             _ => return,
         };

@@ -118,7 +118,7 @@ pub fn written(form: Form, change: f64, ascii: bool) -> Text {
         Form::Count(_) | Form::Number(_) => short!("{}", Count(size)),
         Form::Time(_) | Form::Span(_) => short!("{}", Duration(size)),
         Form::Value(field) => short!("{}", Value(field.unit(), size)),
-        Form::State | Form::Text(_) | Form::Command => return Text::new(),
+        Form::State | Form::Text(_) | Form::Command | Form::Terminal => return Text::new(),
     };
     // What rounds to nothing has no sign.
     let nothing = text.chars().all(|c| !c.is_ascii_digit() || c == '0');

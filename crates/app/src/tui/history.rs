@@ -1,16 +1,12 @@
 //! The last two hours of a few numbers, for charts: what a chart of the past or of now is drawn from
 //! without decoding a sample.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ratatui_core::layout::Position;
 use retop_model::family::{core, cpu, disk, gpu, memory, network, own, power, pressure};
 use retop_model::snapshot::sum;
 use retop_model::{FamilyId, Field, Key, Row, Snapshot};
-
-use super::render::Rect;
 
 /// Samples that a chart shows at most: one of 250 cells shows 500.
 pub const LENGTH: usize = 512;
@@ -33,8 +29,6 @@ pub struct Ring {
     skipped: usize,
     /// Values pushed since the start.
     pushed: usize,
-    /// Where the last frame drew it, and how many samples stand in a cell.
-    place: Cell<(Rect, u16)>,
 }
 
 impl Ring {
@@ -42,8 +36,7 @@ impl Ring {
     #[must_use]
     pub fn new(length: usize) -> Ring {
         let values = vec![f32::NAN; length.max(1)].into();
-        let place = Cell::new((Rect::ZERO, 1));
-        Ring { values, next: 0, len: 0, skipped: 0, pushed: 0, place }
+        Ring { values, next: 0, len: 0, skipped: 0, pushed: 0 }
     }
 
     /// Adds a value; the oldest gives way.
@@ -64,19 +57,12 @@ impl Ring {
         (self.ago(cell * 2 + 1 - open), newer)
     }
 
-    /// Notes where it was drawn, so that a place on the screen is a moment.
-    pub fn drawn(&self, area: Rect, samples: u16) {
-        self.place.set((area, samples));
-    }
-
-    /// How many samples before the moment shown stand at that place of the screen: the newest of
-    /// its cell.
-    fn ago_at(&self, x: u16, y: u16) -> Option<usize> {
-        let (area, samples) = self.place.get();
-        let inside = area.contains(Position { x, y });
-        let cell = usize::from(area.right().checked_sub(x + 1).filter(|_| inside)?);
-        let open = if samples == 2 { self.pushed.wrapping_sub(self.skipped) % 2 } else { 0 };
-        Some((cell * usize::from(samples)).saturating_sub(open))
+    /// The newest sample of a cell that many cells back, as [`Ring::pair`] has it: so many samples
+    /// ago.
+    #[must_use]
+    pub fn newest_in(&self, cell: usize) -> usize {
+        let open = self.pushed.wrapping_sub(self.skipped) % 2;
+        (cell * 2).saturating_sub(open)
     }
 
     /// Forgets all values.
@@ -146,8 +132,6 @@ pub struct History {
     rails: Vec<(Key, Ring)>,
     /// When each sample was taken, by the monotonic clock.
     moments: VecDeque<u64>,
-    /// When by the wall clock.
-    times: VecDeque<i64>,
     /// The moment shown, if it is not the newest.
     end_ns: Option<u64>,
     kept: usize,
@@ -182,7 +166,6 @@ impl History {
             cores: Vec::new(),
             rails: Vec::new(),
             moments: VecDeque::with_capacity(kept),
-            times: VecDeque::with_capacity(kept),
             end_ns: None,
             kept,
         }
@@ -231,10 +214,8 @@ impl History {
         }
         if self.moments.len() == self.kept {
             self.moments.pop_front();
-            self.times.pop_front();
         }
         self.moments.push_back(now.stamp().monotonic_ns);
-        self.times.push_back(now.stamp().wall_ms);
         if self.end_ns.is_some() {
             self.skip();
         }
@@ -270,31 +251,11 @@ impl History {
         }
     }
 
-    fn rings(&self) -> [&Ring; 9] {
-        [
-            &self.cpu,
-            &self.memory,
-            &self.swap,
-            &self.read,
-            &self.written,
-            &self.received,
-            &self.sent,
-            &self.watts,
-            &self.io_pressure,
-        ]
-    }
-
-    /// Before a frame: no chart is on the screen yet.
-    pub fn forget_places(&self) {
-        self.rings().into_iter().for_each(|ring| ring.drawn(Rect::ZERO, 1));
-    }
-
-    /// The time of the wall clock of the sample that a chart shows at that place of the screen.
+    /// The moment of that many samples before the one shown.
     #[must_use]
-    pub fn wall_ms_at(&self, x: u16, y: u16) -> Option<i64> {
-        let ago = self.rings().into_iter().find_map(|ring| ring.ago_at(x, y))?;
-        let last = self.times.len().checked_sub(1 + self.cpu.skipped)?;
-        self.times.get(last.checked_sub(ago)?).copied()
+    pub fn moment_ago(&self, samples: usize) -> Option<u64> {
+        let back = samples.checked_add(self.cpu.skipped)?;
+        self.moments.get(self.moments.len().checked_sub(back + 1)?).copied()
     }
 
     /// True if the sample of that very moment is here.

@@ -107,6 +107,27 @@ pub enum Event {
     Key(Key),
     /// A character was pasted: text for an input line, never a command.
     Pasted(char),
+    /// The mouse did something.
+    Mouse(Mouse),
+}
+
+/// What the mouse did, and in which cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Mouse {
+    pub kind: MouseKind,
+    pub x: u16,
+    pub y: u16,
+}
+
+/// What can be done with a mouse; of its buttons the left one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum MouseKind {
+    Press,
+    Drag,
+    Release,
+    Wheel { up: bool },
 }
 
 /// How far a sequence reached.
@@ -267,6 +288,17 @@ fn control(rest: &[u8]) -> Step {
     if rest == b"[" {
         return Step::Wait;
     }
+    // Terminals that know no other form of mouse reports: three bytes follow.
+    if let [b'M', report @ ..] = rest {
+        let [button, x, y, ..] = *report else { return Step::Wait };
+        let cell = |byte: u8| u32::from(byte.saturating_sub(32));
+        let button = button.wrapping_sub(32);
+        return mouse(
+            [u32::from(button), cell(x), cell(y)],
+            button & 3 != 3 || button & 64 != 0,
+            6,
+        );
+    }
     let Some(end) = rest.iter().position(|byte| !(0x20..=0x3f).contains(byte)) else {
         return Step::Wait;
     };
@@ -275,6 +307,10 @@ fn control(rest: &[u8]) -> Step {
     if !(0x40..=0x7e).contains(&last) {
         return Step::Skip(len - 1);
     }
+    let (form, parameters) = match parameters {
+        [b'<', rest @ ..] => (Some(b'<'), rest),
+        parameters => (parameters.first().copied(), parameters),
+    };
     let mut numbers = [[0_u32; 3]; 3];
     for (numbers, part) in numbers.iter_mut().zip(parameters.split(|&byte| byte == b';')) {
         for (number, digits) in numbers.iter_mut().zip(part.split(|&byte| byte == b':')) {
@@ -283,7 +319,10 @@ fn control(rest: &[u8]) -> Step {
             });
         }
     }
-    let [[number, _, base], [modifiers, kind, _], _] = numbers;
+    let [[number, _, base], [modifiers, kind, _], [third, ..]] = numbers;
+    if let (Some(b'<'), b'M' | b'm') = (form, last) {
+        return mouse([number, modifiers, third], last == b'M', len);
+    }
     // The kitty protocol reports releases too, where they were asked for.
     if kind == 3 {
         return Step::Skip(len);
@@ -305,7 +344,7 @@ fn control(rest: &[u8]) -> Step {
         b'u' => unicode(if base != 0 { base } else { number }, modifiers),
         b'Z' => Some(Code::BackTab),
         // With parameters of another kind these are reports, such as of the cursor's place.
-        _ if parameters.first().is_some_and(|byte| !byte.is_ascii_digit()) => None,
+        _ if form.is_some_and(|byte| !byte.is_ascii_digit()) => None,
         last => letter(last),
     };
     let Some(code) = code else { return Step::Skip(len) };
@@ -313,6 +352,21 @@ fn control(rest: &[u8]) -> Step {
     let shift = bits & 1 != 0 && !matches!(code, Code::Char(_) | Code::BackTab);
     let key = Key { code, shift, alt: bits & 2 != 0, ctrl: bits & 4 != 0 };
     Step::Event(Event::Key(key), len)
+}
+
+/// A report of the mouse: its button, column and row; whether that is down.
+fn mouse([button, x, y]: [u32; 3], down: bool, len: usize) -> Step {
+    // Of the bits 4, 8 and 16 are Shift, Alt and Control, 32 is a move, 64 the wheel.
+    let kind = match (button & !0b1_1100, down) {
+        (0, true) => MouseKind::Press,
+        (0 | 3, false) => MouseKind::Release,
+        (32, true) => MouseKind::Drag,
+        (64, true) => MouseKind::Wheel { up: true },
+        (65, true) => MouseKind::Wheel { up: false },
+        _ => return Step::Skip(len),
+    };
+    let cell = |number: u32| u16::try_from(number.saturating_sub(1)).unwrap_or(u16::MAX);
+    Step::Event(Event::Mouse(Mouse { kind, x: cell(x), y: cell(y) }), len)
 }
 
 fn letter(last: u8) -> Option<Code> {
@@ -403,9 +457,15 @@ mod tests {
 
     #[test]
     fn reports_and_garbage_are_no_keys() {
-        for bytes in
-            [&b"\x1b[<0;3;4M"[..], b"\x1b[?62;1c", b"\x1b[I", b"\x1b[99~", b"\xff", b"\xc3"]
-        {
+        for bytes in [
+            &b"\x1b[<2;3;4M"[..],
+            b"\x1b[<35;3;4M",
+            b"\x1b[?62;1c",
+            b"\x1b[I",
+            b"\x1b[99~",
+            b"\xff",
+            b"\xc3",
+        ] {
             assert_eq!(decode(&[bytes]), [], "{bytes:?}");
         }
         assert_eq!(decode(&[b"\x1b[97;1:3u"]), [], "a release");
@@ -413,6 +473,30 @@ mod tests {
             decode(&[b"\x1b[12;4\x18q"]),
             [Event::Key(Key::ctrl('x')), Event::Key(Key::char('q'))]
         );
+    }
+
+    #[test]
+    fn reports_of_the_mouse_are_understood() {
+        use MouseKind::*;
+        let cases: &[(&[u8], MouseKind, (u16, u16))] = &[
+            (b"\x1b[<0;3;4M", Press, (2, 3)),
+            (b"\x1b[<0;3;4m", Release, (2, 3)),
+            (b"\x1b[<16;3;4M", Press, (2, 3)),
+            (b"\x1b[<32;300;40M", Drag, (299, 39)),
+            (b"\x1b[<64;1;1M", Wheel { up: true }, (0, 0)),
+            (b"\x1b[<65;1;1M", Wheel { up: false }, (0, 0)),
+            (b"\x1b[<0;0;0M", Press, (0, 0)),
+            (b"\x1b[<0;99999;4M", Press, (u16::MAX, 3)),
+            (b"\x1b[M #$", Press, (2, 3)),
+            (b"\x1b[M##$", Release, (2, 3)),
+            (b"\x1b[M`!!", Wheel { up: true }, (0, 0)),
+        ];
+        for &(bytes, kind, (x, y)) in cases {
+            let want = [Event::Mouse(Mouse { kind, x, y })];
+            assert_eq!(decode(&[bytes]), want, "{bytes:?}");
+            let torn: Vec<_> = bytes.chunks(1).collect();
+            assert_eq!(decode(&torn), want, "torn {bytes:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use super::input::{Code, Key};
 use super::keys::{Action, BINDINGS, Binding, Mode};
 use super::preset::Preset;
-use crate::value;
+use super::render::width;
+use super::units::Text;
+use crate::{short, value};
 
 /// Keys that the user gave to an action, in place of those that it had.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +40,7 @@ impl Bound {
         let plain = |key: &&Key| {
             matches!(key.code, Code::Char(_) | Code::Pair(..)) && !key.ctrl && !key.alt
         };
-        if binding.mode == Mode::Line
+        if binding.mode.is_text()
             && let Some(key) = keys.iter().find(plain)
         {
             return Err(format!("{id}: '{key}' is text there; write Ctrl-{key} or Alt-{key}"));
@@ -143,7 +145,7 @@ impl Keymap {
     }
 
     /// Every action of that mode with its keys.
-    pub fn mode(&self, mode: Mode) -> impl Iterator<Item = (&'static Binding, &[Key])> {
+    pub fn mode(&self, mode: Mode) -> impl Iterator<Item = (&'static Binding, &[Key])> + Clone {
         let all = BINDINGS.iter().zip(&self.keys);
         all.filter(move |(binding, _)| binding.mode == mode).map(|(b, keys)| (b, keys.as_slice()))
     }
@@ -172,7 +174,7 @@ impl Keymap {
             own.map(|(binding, _)| binding.action)
         };
         bound(key).or_else(|| match key.code {
-            Code::Char(capital) if capital.is_uppercase() && mode != Mode::Line => {
+            Code::Char(capital) if capital.is_uppercase() && !mode.is_text() => {
                 let mut small = capital.to_lowercase();
                 let small = small.next().filter(|_| small.next().is_none())?;
                 bound(Key { code: Code::Char(small), ..key })
@@ -205,6 +207,25 @@ impl Keymap {
             }
         }
     }
+}
+
+/// The names of keys in so many cells, as many as fit; `0–9` for all digits.
+#[must_use]
+pub fn names(keys: &[Key], room: u16) -> Text {
+    let mut names = Text::new();
+    let digit = |key: &Key| matches!(key.code, Code::Char('0'..='9'));
+    if keys.len() == 10 && keys.iter().all(digit) {
+        return short!("0–9");
+    }
+    for key in keys {
+        let gap = if names.is_empty() { "" } else { " " };
+        let name = short!("{gap}{key}");
+        if width(&names) + width(&name) > room {
+            break;
+        }
+        names.push(&name);
+    }
+    names
 }
 
 /// True if one of them is the other, or only its beginning.

@@ -24,11 +24,13 @@ pub enum Mode {
     Help,
     /// The columns of a set; what is not bound there is bound as in a menu.
     Columns,
+    /// The palette; what is not bound there is bound as in a line.
+    Palette,
 }
 
 impl Mode {
     /// Every one of them.
-    pub const ALL: [Mode; 8] = [
+    pub const ALL: [Mode; 9] = [
         Mode::Live,
         Mode::Rewind,
         Mode::Pane,
@@ -36,8 +38,31 @@ impl Mode {
         Mode::Menu,
         Mode::Checks,
         Mode::Line,
+        Mode::Palette,
         Mode::Help,
     ];
+
+    /// True where letters are text.
+    #[must_use]
+    pub fn is_text(self) -> bool {
+        matches!(self, Mode::Line | Mode::Palette)
+    }
+
+    /// What it is, as a heading.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Mode::Live => "The table and the pages",
+            Mode::Rewind => "Looking back",
+            Mode::Pane => "Details of a process",
+            Mode::Columns => "Columns of a set",
+            Mode::Menu => "Lists",
+            Mode::Checks => "Lists to check off",
+            Mode::Line => "Lines of text",
+            Mode::Palette => "The palette",
+            Mode::Help => "Help",
+        }
+    }
 
     /// The mode whose keys hold where its own say nothing.
     #[must_use]
@@ -45,6 +70,7 @@ impl Mode {
         match self {
             Mode::Rewind | Mode::Pane => Some(Mode::Live),
             Mode::Columns => Some(Mode::Menu),
+            Mode::Palette => Some(Mode::Line),
             _ => None,
         }
     }
@@ -177,6 +203,7 @@ actions! {
         End "move.end" [k(End)] "To the last row",
         Left "scroll.left" [k(Left)] "Scroll commands to their beginning",
         Right "scroll.right" [k(Right)] "Scroll commands to their end",
+        Palette "palette" [c(':'), Key::ctrl('p')] "Every action by its name, and commands" => "Command",
         Redraw "redraw" [Key::ctrl('l')] "Draw the screen anew",
         Suspend "suspend" [Key::ctrl('z')] "Stop the program; `fg` goes on",
     }
@@ -253,6 +280,11 @@ actions! {
         LineNext "line.next" [f(3), k(Down)] "Next match, or the filter after" => "Next",
         LineBack "line.back" [Key::shift(Code::F(3)), k(Up)] "Previous match, or the filter before",
         LineComplete "line.complete" [k(Tab)] "Complete the name of a field or a value" => "Complete",
+    }
+    Palette {
+        PaletteUp "palette.up" [k(Up)] "Up; from the first line on, what was done before" => "Up",
+        PaletteDown "palette.down" [k(Down)] "Down" => "Down",
+        PaletteComplete "palette.complete" [k(Tab)] "Complete the word" => "Complete",
     }
     Help {
         HelpUp "help.up" [k(Up), c('k')] "Up",

@@ -19,7 +19,9 @@ pub mod input;
 pub mod keymap;
 pub mod keys;
 pub mod layout;
+pub mod mouse;
 pub mod page;
+pub mod palette;
 pub mod pane;
 pub mod panel;
 pub mod people;
@@ -327,7 +329,11 @@ pub fn run(
         }
         let mut effects = Effects::default();
         let mut take = |event: Event| {
-            if let Some(effect) = app.event(event, control) {
+            let effect = match event {
+                Event::Mouse(mouse) => app.mouse(mouse, screen.spots(), control),
+                event => app.event(event, control),
+            };
+            if let Some(effect) = effect {
                 effects.note(effect);
             }
         };
@@ -351,6 +357,9 @@ pub fn run(
         if effects.quit {
             return Ok(());
         }
+        if let Some(on) = effects.drag {
+            terminal.follow_mouse(on)?;
+        }
         if effects.suspend {
             terminal.suspend()?;
         }
@@ -370,6 +379,7 @@ struct Effects {
     quit: bool,
     record: bool,
     interval: Option<Duration>,
+    drag: Option<bool>,
 }
 
 impl Effects {
@@ -381,6 +391,7 @@ impl Effects {
             Effect::Suspend => self.suspend = true,
             Effect::Record => self.record = true,
             Effect::Quit => self.quit = true,
+            Effect::Drag(on) => self.drag = Some(on),
             Effect::Interval(interval) => self.interval = Some(interval),
         }
     }

@@ -84,19 +84,30 @@ impl Page {
     /// The page that an action opens.
     #[must_use]
     pub fn of(action: Action) -> Option<Page> {
-        Some(match action {
-            Action::PageOverview => Page::Overview,
-            Action::PageCpu => Page::Cpu,
-            Action::PageProcesses => Page::Processes,
-            Action::PageGroups => Page::Groups,
-            Action::PageGpu => Page::Gpu,
-            Action::PagePower => Page::Power,
-            Action::PageMemory => Page::Memory,
-            Action::PageTraffic => Page::Traffic,
-            Action::PageEvents => Page::Events,
-            Action::PageOwn => Page::Own,
-            _ => return None,
-        })
+        Page::ALL.into_iter().find(|page| page.action() == action)
+    }
+
+    /// The action that opens it.
+    #[must_use]
+    pub fn action(self) -> Action {
+        match self {
+            Page::Overview => Action::PageOverview,
+            Page::Cpu => Action::PageCpu,
+            Page::Processes => Action::PageProcesses,
+            Page::Groups => Action::PageGroups,
+            Page::Gpu => Action::PageGpu,
+            Page::Power => Action::PagePower,
+            Page::Memory => Action::PageMemory,
+            Page::Traffic => Action::PageTraffic,
+            Page::Events => Action::PageEvents,
+            Page::Own => Action::PageOwn,
+        }
+    }
+
+    /// The page that a digit on the edge of a box names.
+    #[must_use]
+    pub fn with_key(key: char) -> Option<Page> {
+        Page::ALL.into_iter().find(|page| page.key() == key)
     }
 
     /// True if it stands in the place of the table of processes.
@@ -215,6 +226,12 @@ impl Pages {
             self.cursor = self.cursor.clamp(self.top, self.top + self.room - 1);
             self.selected = self.group_at(now, self.cursor).map(Row::key);
         }
+    }
+
+    /// Puts the cursor on a line.
+    pub fn point(&mut self, now: &Snapshot, line: usize) {
+        self.cursor = line.min(self.lines.saturating_sub(1));
+        self.selected = self.group_at(now, self.cursor).map(Row::key);
     }
 
     /// Puts the control groups in order; the cursor stays with its group. The order keeps its

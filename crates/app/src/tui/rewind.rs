@@ -88,6 +88,12 @@ pub struct Window {
 }
 
 impl Window {
+    /// A moment in the middle of that cell.
+    #[must_use]
+    pub fn moment(&self, cell: u16) -> i64 {
+        self.from_ms.saturating_add(self.cell_ms.saturating_mul(i64::from(cell)) + self.cell_ms / 2)
+    }
+
     /// The cell of that moment, if it is on the scrubber.
     #[must_use]
     pub fn cell(&self, wall_ms: i64) -> Option<u16> {
@@ -441,25 +447,6 @@ impl App {
         self.rewind.is_some()
     }
 
-    /// Goes to the moment that is drawn at that place of the screen, on the scrubber or on a chart;
-    /// false if there is none.
-    pub fn look_at(&mut self, x: u16, y: u16) -> bool {
-        if let (Some(rewind), Some(area)) = (&self.rewind, self.areas.scrubber)
-            && area.contains(ratatui_core::layout::Position { x, y })
-        {
-            let window = rewind.window;
-            let Some(cell) = x.checked_sub(area.x + LEFT) else { return false };
-            // The last sample of the cell: a click at the right edge is the newest.
-            let end_ms = (i64::from(cell) + 1).saturating_mul(window.cell_ms) - 1;
-            let wall_ms = window.from_ms.saturating_add(end_ms);
-            return wall_ms < window.to_ms && self.look_at_time(wall_ms);
-        }
-        match self.past().wall_ms_at(x, y) {
-            Some(wall_ms) => self.look_at_time(wall_ms),
-            None => false,
-        }
-    }
-
     /// Goes to that sample, or the nearest that is kept.
     fn go(&mut self, number: u64) {
         let (Some(rewind), Some(record)) = (&mut self.rewind, &self.record) else { return };
@@ -485,6 +472,30 @@ impl App {
         }
         self.now = Some(Arc::new(moment));
         self.sort();
+    }
+
+    /// Shows that moment of the monotonic clock, or the nearest before it that is kept.
+    pub fn look_at(&mut self, moment_ns: u64) {
+        if self.rewind.is_none() {
+            self.enter();
+        }
+        let Some(record) = &self.record else { return };
+        let view = locked(record).view();
+        if let Some(number) = view.number_at_monotonic(moment_ns).or_else(|| oldest(&view)) {
+            self.go(number);
+        }
+    }
+
+    /// The same by the wall clock.
+    pub fn look_at_wall(&mut self, wall_ms: i64) {
+        if self.rewind.is_none() {
+            self.enter();
+        }
+        let Some(record) = &self.record else { return };
+        let view = locked(record).view();
+        if let Some(number) = view.number_at(wall_ms).or_else(|| oldest(&view)) {
+            self.go(number);
+        }
     }
 
     fn step(&mut self, samples: i64) {

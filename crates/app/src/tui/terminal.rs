@@ -21,6 +21,15 @@ use super::render::encoder::{SYNC_END, WHOLE_SCREEN};
 
 /// Alternate screen, no cursor, no wrapping at the last column, pasted text in brackets.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h";
+/// Reports of the mouse's buttons in a form without bounds. Not of its moves: a hand that rests on
+/// the mouse costs nothing.
+const MOUSE: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+/// No reports of the mouse.
+const NO_MOUSE: &[u8] = b"\x1b[?1002l\x1b[?1000l\x1b[?1006l";
+/// Its moves are reported, too, while a button is held.
+const DRAG: &[u8] = b"\x1b[?1002h";
+/// No longer. The end of one kind of reports ends the other in some terminals.
+const NO_DRAG: &[u8] = b"\x1b[?1002l\x1b[?1000h";
 /// And back, in the reverse order, after the end of a frame that was cut short.
 const LEAVE: &[u8] = b"\x1b[m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
 
@@ -33,6 +42,7 @@ static TAKEN: Mutex<Option<Taken>> = Mutex::new(None);
 struct Taken {
     output: OwnedFd,
     before: Termios,
+    mouse: bool,
 }
 
 /// The terminal that retop was started on, taken over until it is dropped.
@@ -42,6 +52,7 @@ pub struct Terminal {
     /// The end of a frame that the terminal has not taken yet.
     rest: Vec<u8>,
     raw: Termios,
+    mouse: bool,
     woken: UnixStream,
     waker: Waker,
     signals: Signals,
@@ -127,15 +138,15 @@ impl Drop for Signals {
 }
 
 impl Terminal {
-    /// Takes over the terminal on standard input and output.
+    /// Takes over the terminal on standard input and output, and its mouse if that is asked for.
     ///
     /// # Errors
     ///
     /// If either is no terminal, or the terminal refuses.
-    pub fn open() -> io::Result<Terminal> {
+    pub fn open(mouse: bool) -> io::Result<Terminal> {
         let input = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
         let output = own_description(rustix::stdio::stdout())?;
-        Terminal::take(input, output)
+        Terminal::take(input, output, mouse)
     }
 
     /// Takes over a terminal.
@@ -143,7 +154,7 @@ impl Terminal {
     /// # Errors
     ///
     /// As [`Terminal::open`].
-    pub fn take(input: OwnedFd, output: OwnedFd) -> io::Result<Terminal> {
+    pub fn take(input: OwnedFd, output: OwnedFd, mouse: bool) -> io::Result<Terminal> {
         let before = tcgetattr(&input)?;
         let mut raw = before.clone();
         raw.make_raw();
@@ -151,11 +162,13 @@ impl Terminal {
         woken.set_nonblocking(true)?;
         waker.set_nonblocking(true)?;
         let signals = Signals::register(&waker)?;
-        let mut terminal =
-            Terminal { input, output, rest: Vec::new(), raw, woken, waker: Waker(waker), signals };
+        let rest = Vec::new();
+        let waker = Waker(waker);
+        let mut terminal = Terminal { input, output, rest, raw, mouse, woken, waker, signals };
         restore_on_panic();
         let output = terminal.output.try_clone()?;
-        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = Some(Taken { output, before });
+        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Taken { output, before, mouse });
         terminal.enter()?;
         Ok(terminal)
     }
@@ -164,7 +177,34 @@ impl Terminal {
         tcsetattr(&self.input, OptionalActions::Now, &self.raw)?;
         // Whatever was on its way belongs to a screen that is gone.
         self.rest.clear();
-        self.send(ENTER)
+        self.send(ENTER)?;
+        if self.mouse { self.send(MOUSE) } else { Ok(()) }
+    }
+
+    /// Takes the mouse, or leaves it to the terminal, which selects text with it.
+    ///
+    /// # Errors
+    ///
+    /// Those of writing to a terminal.
+    pub fn set_mouse(&mut self, on: bool) -> io::Result<()> {
+        if let Some(taken) = TAKEN.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            taken.mouse = on;
+        }
+        self.mouse = on;
+        self.send(if on { MOUSE } else { NO_MOUSE })
+    }
+
+    /// Follows the mouse while its button is held.
+    ///
+    /// # Errors
+    ///
+    /// Those of writing to a terminal.
+    pub fn follow_mouse(&mut self, on: bool) -> io::Result<()> {
+        match (self.mouse, on) {
+            (false, _) => Ok(()),
+            (true, true) => self.send(DRAG),
+            (true, false) => self.send(NO_DRAG),
+        }
     }
 
     /// Writes what is left of a frame, as far as the terminal takes it.
@@ -319,8 +359,9 @@ pub fn restore() {
 }
 
 fn give_back(taken: &Taken) {
+    let mouse = if taken.mouse { NO_MOUSE } else { b"" };
     // A frame that was cut short may have left a part of the screen that scrolls by itself.
-    for bytes in [WHOLE_SCREEN, SYNC_END, LEAVE] {
+    for bytes in [WHOLE_SCREEN, SYNC_END, mouse, LEAVE] {
         let mut rest = bytes;
         while !rest.is_empty() {
             match rustix::io::write(&taken.output, rest) {

@@ -77,6 +77,7 @@ impl App {
                 let origin = *origin;
                 self.go_to_match(origin, false);
             }
+            Overlay::Palette(_) => self.look_up(),
             _ => {}
         }
     }
@@ -84,6 +85,10 @@ impl App {
     /// Does what a key of the line means.
     pub(super) fn edit(&mut self, action: Action) {
         match (action, &self.overlay) {
+            // The palette has a memory of its own.
+            (Action::LineNext | Action::LineBack | Action::LineComplete, Overlay::Palette(_)) => {
+                return;
+            }
             (Action::LineNext | Action::LineBack, Overlay::Find(..)) => {
                 return self.find_next(action == Action::LineBack);
             }
@@ -105,6 +110,7 @@ impl App {
                 self.search = None;
                 self.table.cursor = origin;
             }
+            (Action::LineDrop, _) => {}
             (_, mut overlay) => {
                 if let Some(editor) = overlay.editor() {
                     editor.act(action);

@@ -62,6 +62,7 @@ pub fn spec() -> Spec {
             },
         ],
         battery: None,
+        bandwidth: 0,
         gpus: vec![
             Gpu {
                 uuid: "GPU-7f2c1a52-0001-4b7e-9c11-6d1a2f3b4c5d",

@@ -6,7 +6,9 @@ use retop_model::{FamilyId, Row, Snapshot};
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::events::Mark;
-use crate::tui::render::{Canvas, Pen, width};
+use crate::tui::keys::Action;
+use crate::tui::mouse::Spot;
+use crate::tui::render::{Canvas, Pen, Rect, width};
 use crate::tui::units::{Text, time_of_day};
 
 /// More than this fit on no line.
@@ -78,7 +80,9 @@ pub fn line(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>, x: u16, end: u16
         (0, cleared) => short!("A: {cleared} cleared"),
         (active, cleared) => short!("A: {active} active, {cleared} cleared"),
     };
-    let end = canvas.right(end, 0, &key, theme.dim).saturating_sub(2);
+    let start = canvas.right(end, 0, &key, theme.dim);
+    canvas.spot(Rect::new(start, 0, width(&key), 1), Spot::Do(Action::PageEvents));
+    let end = start.saturating_sub(2);
     let glyphs = canvas.glyphs();
     let mut x = x;
     // What is still to come keeps room for its name.

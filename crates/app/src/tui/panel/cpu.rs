@@ -8,6 +8,8 @@ use super::{cores, facts};
 use crate::short;
 use crate::tui::app::{App, CoreView};
 use crate::tui::history::{LENGTH, waiting};
+use crate::tui::keys::Action;
+use crate::tui::mouse::Spot;
 use crate::tui::render::{Canvas, Rect};
 use crate::tui::units::{Text, interval, whole_percent};
 use crate::tui::widget::chart::chart;
@@ -37,6 +39,8 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         right: &right,
         below: &below,
         below_right: &short!("{count} threads"),
+        below_spot: Some(Spot::Do(Action::CoreView)),
+        ..Edges::default()
     };
     let mut inner = frame(canvas, &edges, theme);
     let (width, height) = (inner.width(), inner.height());

@@ -9,7 +9,9 @@ use crate::short;
 use crate::tui::app::App;
 use crate::tui::chooser::Chooser;
 use crate::tui::control::Targets;
-use crate::tui::dialog::{Check, CpuDialog, CpuLine, IO_LINES, IoDialog, SignalDialog};
+use crate::tui::dialog::{Check, CpuDialog, CpuLine, IO_LINES, IoDialog, Overlay, SignalDialog};
+use crate::tui::keys::Action;
+use crate::tui::mouse::Spot;
 use crate::tui::people::People;
 use crate::tui::render::{Canvas, Pen, Rect};
 use crate::tui::units::{self, Text};
@@ -24,6 +26,15 @@ pub fn middle(canvas: &Canvas<'_>, width: u16, height: u16) -> Rect {
     Rect::new((w - width) / 2, (h - height) / 2, width, height)
 }
 
+/// An area of that size in the middle that lies above the rest: what is below it cannot be clicked.
+#[must_use]
+pub fn above<'c>(canvas: &'c mut Canvas<'_>, width: u16, height: u16) -> Canvas<'c> {
+    let area = middle(canvas, width, height);
+    canvas.spot(Rect::new(0, 0, canvas.width(), canvas.height()), Spot::Behind);
+    canvas.spot(area, Spot::Cover);
+    canvas.region(area)
+}
+
 /// The part of a list that is shown, so that the line under the cursor is.
 fn first_shown(at: usize, height: u16) -> usize {
     (at + 1).saturating_sub(usize::from(height))
@@ -34,13 +45,15 @@ pub fn sort(app: &App, at: usize, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     let columns = &app.table.shown_set().seats;
     let at = at.min(columns.len().saturating_sub(1));
-    let area = middle(canvas, 64, columns.len() as u16 + 2);
-    let mut canvas = canvas.region(area);
+    let mut canvas = above(canvas, 64, columns.len() as u16 + 2);
+    let area = Rect::new(0, 0, canvas.width(), canvas.height());
     canvas.fill(Rect::new(0, 0, area.width, area.height), theme.text);
     let edges = Edges {
         name: "Sort by",
         below: "Enter takes it",
         below_right: "Esc leaves",
+        below_spot: Some(Spot::Do(Action::MenuAccept)),
+        below_right_spot: Some(Spot::Do(Action::MenuClose)),
         ..Edges::default()
     };
     let mut inner = frame(&mut canvas, &edges, theme);
@@ -48,6 +61,8 @@ pub fn sort(app: &App, at: usize, canvas: &mut Canvas<'_>) {
     let first = first_shown(at, h);
     for (seat, y) in columns[first.min(columns.len())..].iter().zip(0..h) {
         let col = seat.col;
+        let line = first + usize::from(y);
+        inner.spot(Rect::new(0, y, w, 1), Spot::Choice(line));
         let back = (first + usize::from(y) == at).then_some(theme.cursor);
         inner.fill(Rect::new(0, y, w, 1), theme.text.over(back));
         let mark = match col {
@@ -65,13 +80,15 @@ pub fn sort(app: &App, at: usize, canvas: &mut Canvas<'_>) {
 /// Choosing the user whose processes are shown.
 pub fn users(app: &App, people: &People, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
-    let area = middle(canvas, 50, u16::try_from(people.lines.len() + 3).unwrap_or(u16::MAX));
-    let mut canvas = canvas.region(area);
-    canvas.fill(Rect::new(0, 0, area.width, area.height), theme.text);
+    let height = u16::try_from(people.lines.len() + 3).unwrap_or(u16::MAX);
+    let mut canvas = above(canvas, 50, height);
+    canvas.fill(Rect::new(0, 0, canvas.width(), canvas.height()), theme.text);
     let edges = Edges {
         name: "Users",
         below: "Enter shows theirs",
         below_right: "Esc leaves",
+        below_spot: Some(Spot::Do(Action::MenuAccept)),
+        below_right_spot: Some(Spot::Do(Action::MenuClose)),
         ..Edges::default()
     };
     let mut inner = frame(&mut canvas, &edges, theme);
@@ -85,6 +102,7 @@ pub fn users(app: &App, people: &People, canvas: &mut Canvas<'_>) {
     let first = first_shown(people.at, h);
     for ((place, person), y) in people.lines.iter().enumerate().skip(first).zip(1..=h) {
         let back = (place == people.at).then_some(theme.cursor);
+        inner.spot(Rect::new(0, y, w, 1), Spot::Choice(place));
         inner.fill(Rect::new(0, y, w, 1), theme.text.over(back));
         let mark = if place == people.at { '>' } else { ' ' };
         inner.put(1, y, mark, theme.accent.over(back));
@@ -112,6 +130,8 @@ pub fn columns(app: &App, chooser: &Chooser, canvas: &mut Canvas<'_>) {
     let height = table.bottom().saturating_sub(top).min(wanted).max(4);
     let mut area = middle(canvas, 78, height);
     area.y = top.min(canvas.height().saturating_sub(area.height));
+    canvas.spot(Rect::new(0, 0, canvas.width(), canvas.height()), Spot::Behind);
+    canvas.spot(area, Spot::Cover);
     let mut canvas = canvas.region(area);
     canvas.fill(Rect::new(0, 0, area.width, area.height), theme.text);
     let edges = Edges {
@@ -119,6 +139,8 @@ pub fn columns(app: &App, chooser: &Chooser, canvas: &mut Canvas<'_>) {
         now: &chooser.before.name,
         below: "Enter takes them",
         below_right: "Esc leaves",
+        below_spot: Some(Spot::Do(Action::MenuAccept)),
+        below_right_spot: Some(Spot::Do(Action::MenuClose)),
         ..Edges::default()
     };
     let mut inner = frame(&mut canvas, &edges, theme);
@@ -126,6 +148,7 @@ pub fn columns(app: &App, chooser: &Chooser, canvas: &mut Canvas<'_>) {
     let first = first_shown(chooser.at, h);
     for ((place, &(seat, shown)), y) in chooser.lines.iter().enumerate().skip(first).zip(0..h) {
         let back = (place == chooser.at).then_some(theme.cursor);
+        inner.spot(Rect::new(0, y, w, 1), Spot::Choice(place));
         inner.fill(Rect::new(0, y, w, 1), theme.text.over(back));
         let (mark, pen) = if shown { ('x', theme.title) } else { (' ', theme.text) };
         inner.text(1, y, "[ ]", theme.dim.over(back));
@@ -216,6 +239,7 @@ pub fn cpus(app: &App, dialog: &CpuDialog, canvas: &mut Canvas<'_>) {
             let cpu = &dialog.cpus[place];
             let mut canvas = canvas.region(Rect::new(x, 0, each.saturating_sub(1), 1));
             let back = (place == dialog.at).then_some(theme.cursor);
+            canvas.spot(Rect::new(0, 0, canvas.width(), 1), Spot::Choice(place));
             canvas.fill(Rect::new(0, 0, canvas.width(), 1), theme.text.over(back));
             let (check, pen) = match cpu.check {
                 _ if !cpu.online => ("   ", theme.dim),
@@ -251,10 +275,18 @@ fn list(
     mut draw: impl FnMut(usize, &mut Canvas<'_>, Option<Pen>),
 ) {
     let theme = &app.theme;
-    let area = middle(canvas, 62, lines.saturating_add(5));
-    let mut canvas = canvas.region(area);
-    canvas.fill(Rect::new(0, 0, area.width, area.height), theme.text);
-    let mut inner = frame(&mut canvas, edges, theme);
+    let mut canvas = above(canvas, 62, lines.saturating_add(5));
+    canvas.fill(Rect::new(0, 0, canvas.width(), canvas.height()), theme.text);
+    let (accept, close) = match app.overlay {
+        Overlay::Cpus(_) => (Action::CheckAccept, Action::CheckClose),
+        _ => (Action::MenuAccept, Action::MenuClose),
+    };
+    let edges = Edges {
+        below_spot: Some(Spot::Do(accept)),
+        below_right_spot: Some(Spot::Do(close)),
+        ..*edges
+    };
+    let mut inner = frame(&mut canvas, &edges, theme);
     let (w, h) = (inner.width(), inner.height());
     target(app, targets, &mut inner.region(Rect::new(1, 0, w.saturating_sub(2), 2)));
     let rows = h.saturating_sub(3).max(1).min(h);
@@ -263,6 +295,9 @@ fn list(
     for (line, y) in (first..usize::from(lines)).zip(top..h) {
         let back = (line == at).then_some(theme.cursor);
         let mut row = inner.region(Rect::new(0, y, w, 1));
+        if !matches!(app.overlay, Overlay::Cpus(_)) {
+            row.spot(Rect::new(0, 0, w, 1), Spot::Choice(line));
+        }
         row.fill(Rect::new(0, 0, w, 1), theme.text.over(back));
         let mark = if line == at { '>' } else { ' ' };
         row.put(1, 0, mark, theme.accent.over(back));

@@ -8,6 +8,8 @@ use ratatui_core::style::Modifier;
 use super::{alerts, facts};
 use crate::short;
 use crate::tui::app::App;
+use crate::tui::keys::Action;
+use crate::tui::mouse::Spot;
 use crate::tui::render::{Canvas, Glyphs, Pen, Rect, width};
 use crate::tui::units::{Text, ago, date, interval, time_of_day};
 
@@ -17,6 +19,9 @@ struct Item {
     pen: Pen,
     leaves: u8,
 }
+
+/// The last item to leave: whether the screen shows what is now.
+const STATE: u8 = 9;
 
 /// Draws the header into one line.
 pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
@@ -40,11 +45,11 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
         None => Item {
             text: short!("REC {}", Size(recording.bytes as f64)),
             pen: theme.crit,
-            leaves: 9,
+            leaves: 8,
         },
-        Some(_) => Item { text: short!("REC paused"), pen: theme.warn, leaves: 9 },
+        Some(_) => Item { text: short!("REC paused"), pen: theme.warn, leaves: 8 },
     });
-    items[7] = Some(Item { text: short!("{mark} {word}"), pen, leaves: 9 });
+    items[7] = Some(Item { text: short!("{mark} {word}"), pen, leaves: STATE });
     if let Some(now) = now {
         let stamp = now.stamp();
         let offset = (app.offset_seconds)(stamp.wall_ms.div_euclid(1000));
@@ -82,6 +87,9 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
     }
     let mut at = start;
     for item in items.iter().flatten() {
+        if item.leaves == STATE {
+            canvas.spot(Rect::new(at, 0, width(&item.text), 1), Spot::Do(Action::Pause));
+        }
         at = canvas.text(at, 0, &item.text, item.pen) + 2;
     }
 }
@@ -139,6 +147,7 @@ fn past(app: &App, canvas: &mut Canvas<'_>) {
     ];
     let room = canvas.width();
     canvas.fill(Rect::new(0, 0, room, 1), pen);
+    canvas.spot(Rect::new(0, 0, room, 1), Spot::Do(Action::Leave));
     // The least of them leaves first.
     let least = (0..10).find(|&least| {
         let stays = parts.iter().filter(|(text, rank)| *rank > least && !text.is_empty());

@@ -1,12 +1,12 @@
 //! The help: made of the table of actions and the table of columns.
 
-use super::dialog::middle;
+use super::dialog::above;
 use crate::short;
 use crate::tui::app::App;
-use crate::tui::input::{Code, Key};
-use crate::tui::keymap::Keymap;
-use crate::tui::keys::{BINDINGS, Mode};
-use crate::tui::render::{Canvas, Rect, width};
+use crate::tui::keymap::{Keymap, names};
+use crate::tui::keys::{Action, BINDINGS, Mode};
+use crate::tui::mouse::Spot;
+use crate::tui::render::{Canvas, Rect};
 use crate::tui::table::set;
 use crate::tui::units::Text;
 use crate::tui::widget::frame::{Edges, frame};
@@ -88,25 +88,7 @@ fn binding(map: &Keymap, mode: Mode, place: usize) -> (Text, &'static str, bool)
     let Some((binding, keys)) = map.mode(mode).nth(place) else {
         return (Text::new(), "", false);
     };
-    (names(keys), binding.help, false)
-}
-
-/// The names of keys, as many as fit before what they do; `0–9` for all digits.
-fn names(keys: &[Key]) -> Text {
-    let mut names = Text::new();
-    let digit = |key: &Key| matches!(key.code, Code::Char('0'..='9'));
-    if keys.len() == 10 && keys.iter().all(digit) {
-        return short!("0–9");
-    }
-    for key in keys {
-        let gap = if names.is_empty() { "" } else { " " };
-        let name = short!("{gap}{key}");
-        if width(&names) + width(&name) > NAMES {
-            break;
-        }
-        names.push(&name);
-    }
-    names
+    (names(keys, NAMES), binding.help, false)
 }
 
 fn take_from(number: usize, first: usize, count: usize) -> Option<usize> {
@@ -120,14 +102,14 @@ const NAMES: u16 = 14;
 pub fn draw(app: &App, at: usize, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     let (w, h) = (canvas.width(), canvas.height());
-    let area = middle(canvas, w.saturating_sub(4).min(84), h.saturating_sub(2));
-    let mut canvas = canvas.region(area);
-    canvas.fill(Rect::new(0, 0, area.width, area.height), theme.text);
+    let mut canvas = above(canvas, w.saturating_sub(4).min(84), h.saturating_sub(2));
+    canvas.fill(Rect::new(0, 0, canvas.width(), canvas.height()), theme.text);
     let edges = Edges {
         name: "Help",
         right: concat!("retop ", env!("CARGO_PKG_VERSION")),
         below: "↑ ↓ PgUp PgDn move",
         below_right: "Esc closes",
+        below_right_spot: Some(Spot::Do(Action::HelpClose)),
         ..Edges::default()
     };
     let mut inner = frame(&mut canvas, &edges, theme);

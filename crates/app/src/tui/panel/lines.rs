@@ -12,6 +12,7 @@ use crate::tui::edit::Editor;
 use crate::tui::history::Cost;
 use crate::tui::input::Code;
 use crate::tui::keys::{Action, Mode};
+use crate::tui::mouse::Spot;
 use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Rect, width};
 
@@ -92,7 +93,19 @@ fn input(
         canvas.right(end - 1, 0, right, pen);
     }
     let room = end.saturating_sub(x + if shows_right { right_room } else { 1 });
-    let mut canvas = canvas.region(Rect::new(x, 0, room, 1));
+    let shown = line(app, editor, &mut canvas.region(Rect::new(x, 0, room, 1)));
+    let (before, after) = editor.parts();
+    let error = app.filter_error.as_ref()?;
+    let hidden = before.get(..before.len() - shown.len())?.chars().count();
+    let place = error.column.checked_sub(hidden + 1)?;
+    let text = shown.chars().chain(after.chars()).take(place);
+    let cells: u16 = text.map(|c| width(c.encode_utf8(&mut [0; 4]))).sum();
+    Some((x + cells).min(end - 1))
+}
+
+/// What is typed, with its cursor; gives what of the text before the cursor is in sight.
+pub fn line<'e>(app: &App, editor: &'e Editor, canvas: &mut Canvas<'_>) -> &'e str {
+    let (theme, room) = (&app.theme, canvas.width());
     canvas.fill(Rect::new(0, 0, room, 1), theme.input);
     let (before, after) = editor.parts();
     let shown = in_sight(before, room);
@@ -102,12 +115,7 @@ fn input(
         canvas.put(at, 0, ' ', theme.input);
     }
     canvas.tint(at, 0, |pen| pen.with(ratatui_core::style::Modifier::REVERSED));
-    let error = app.filter_error.as_ref()?;
-    let hidden = before.get(..before.len() - shown.len())?.chars().count();
-    let place = error.column.checked_sub(hidden + 1)?;
-    let text = shown.chars().chain(after.chars()).take(place);
-    let cells: u16 = text.map(|c| width(c.encode_utf8(&mut [0; 4]))).sum();
-    Some((x + cells).min(end - 1))
+    shown
 }
 
 /// What stands: modes that are easily forgotten, what cannot be read, and retop's own cost.
@@ -199,35 +207,58 @@ pub fn keys(app: &App, wrong: Option<u16>, canvas: &mut Canvas<'_>) {
     }
     // Looking back has keys enough of its own.
     let base = mode.base().filter(|_| mode != Mode::Rewind);
-    let more = base.into_iter().flat_map(|base| app.keys.mode(base));
-    for (binding, keys) in app.keys.mode(mode).chain(more) {
-        if mode == Mode::Live && !app.pages.page.takes(binding.action) {
-            continue;
+    let more = app.keys.mode(base.unwrap_or(mode)).filter(move |_| base.is_some());
+    let buttons = app.keys.mode(mode).chain(more).filter_map(|(binding, keys)| {
+        let action = binding.action;
+        let (key, name) = (keys.first()?, binding.short?);
+        if mode == Mode::Live && !app.pages.page.takes(action) {
+            return None;
         }
         // Of what works on the table too, that which is done to the process.
         let of_table = mode == Mode::Pane && binding.mode == Mode::Live;
-        if of_table && !binding.id.starts_with("process.") && binding.action != Action::Quit {
-            continue;
+        if of_table && !binding.id.starts_with("process.") && action != Action::Quit {
+            return None;
         }
-        let (Some(key), Some(name)) = (keys.first(), binding.short) else { continue };
-        let opens = binding.action == Action::Details && app.pages.page.has_cursor();
         let name = match app.pages.page {
-            Page::Groups if opens => "Open",
-            Page::Events if opens => "Go",
+            Page::Groups if action == Action::Details => "Open",
+            Page::Events if action == Action::Details => "Go",
             _ => name,
         };
         // F1Help reads well, pPause does not.
-        let glued = !wide && matches!(key.code, Code::F(_));
+        let gap = u16::from(wide || !matches!(key.code, Code::F(_)));
         let key = short!("{key}");
-        let gap = u16::from(!glued);
         let room = width(&key) + gap + width(name);
-        if x + room > end {
-            break;
+        Some((action, key, gap, name, room))
+    });
+    let between = 1 + u16::from(wide);
+    let first = |action: Action| FIRST.contains(&action);
+    let firsts = buttons.clone().filter(|button| first(button.0));
+    let mut kept: u16 = firsts.map(|button| button.4 + between).sum();
+    for (action, key, gap, name, room) in buttons {
+        if first(action) {
+            kept -= room + between;
         }
+        if x + room + if first(action) { 0 } else { between + kept } > end {
+            continue;
+        }
+        canvas.spot(Rect::new(x, 0, room, 1), Spot::Do(action));
         x = canvas.text(x, 0, &key, theme.key) + gap;
-        x = canvas.text(x, 0, name, theme.key_text) + 1 + u16::from(wide);
+        x = canvas.text(x, 0, name, theme.key_text) + between;
     }
 }
+
+/// What a newcomer looks for: on a narrow screen the others make room for these.
+const FIRST: [Action; 9] = [
+    Action::Help,
+    Action::Find,
+    Action::Filter,
+    Action::Tree,
+    Action::SortMenu,
+    Action::Signal,
+    Action::Quit,
+    Action::Rewind,
+    Action::Palette,
+];
 
 /// The pages with their keys, the one on the screen marked.
 fn tabs(app: &App, canvas: &mut Canvas<'_>, x: u16) -> u16 {
@@ -239,6 +270,7 @@ fn tabs(app: &App, canvas: &mut Canvas<'_>, x: u16) -> u16 {
             break;
         }
         let here = page == app.pages.page;
+        canvas.spot(Rect::new(x, 0, 2 + width(name), 1), Spot::Page(page));
         x = canvas.put(x, 0, page.key(), theme.key);
         x = canvas.put(x, 0, ' ', theme.key_text);
         x = canvas.text(x, 0, name, if here { theme.title } else { theme.key_text }) + 1;

@@ -45,6 +45,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         right: &right,
         below: &below,
         below_right: &limit,
+        ..Edges::default()
     };
     let inner = &mut frame(canvas, &edges, theme);
     let (width, height) = (inner.width(), inner.height());

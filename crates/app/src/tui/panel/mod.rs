@@ -26,6 +26,7 @@ mod page_memory;
 mod page_own;
 mod page_power;
 mod page_traffic;
+pub mod palette;
 pub mod scrubber;
 pub mod table;
 mod table_diff;
@@ -97,6 +98,7 @@ fn all(app: &App, canvas: &mut Canvas<'_>) {
         Overlay::Io(io) => dialog::io(app, io, canvas),
         Overlay::Cpus(cpus) => dialog::cpus(app, cpus, canvas),
         Overlay::Help(at) => help::draw(app, *at, canvas),
+        Overlay::Palette(palette) => palette::draw(app, palette, canvas),
         Overlay::None | Overlay::Filter(..) | Overlay::Find(..) | Overlay::Ask(..) => {}
     }
 }

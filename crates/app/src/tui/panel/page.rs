@@ -6,6 +6,8 @@ use super::{
     page_cpu, page_events, page_gpu, page_groups, page_memory, page_own, page_power, page_traffic,
 };
 use crate::tui::app::App;
+use crate::tui::keys::Action;
+use crate::tui::mouse::Spot;
 use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Rect};
 use crate::tui::units::Text;
@@ -80,6 +82,13 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         right: "0 or Esc: overview",
         below,
         below_right: &place,
+        below_spot: match page {
+            Page::Groups => Some(Spot::Do(Action::Details)),
+            Page::Cpu => Some(Spot::Do(Action::CoreView)),
+            _ => None,
+        },
+        right_spots: &[(0, 18, Spot::Do(Action::PageOverview))],
+        ..Edges::default()
     };
     inside(app, now, &parts, &mut frame(canvas, &edges, &app.theme));
 }

@@ -9,6 +9,7 @@ use super::alerts::Firing;
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::events::Event;
+use crate::tui::mouse::Spot;
 use crate::tui::render::{Canvas, Rect, Short, width};
 use crate::tui::units::{Text, ago, date, time_of_day};
 use crate::tui::widget::sheet::Sheet;
@@ -70,7 +71,10 @@ pub fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     let columns = columns(sheet.width());
     for (line, event) in list.iter().enumerate() {
         let under = line == app.pages.cursor;
-        sheet.line(|canvas| one(app, now, event, under, &columns, canvas));
+        sheet.line(|canvas| {
+            canvas.spot(Rect::new(0, 0, canvas.width(), 1), Spot::Line(line));
+            one(app, now, event, under, &columns, canvas);
+        });
     }
 }
 

@@ -5,6 +5,7 @@ use retop_model::{FamilyId, Field, Row, Snapshot};
 
 use super::fields::{self, Columns};
 use crate::tui::app::App;
+use crate::tui::mouse::Spot;
 use crate::tui::render::{Canvas, Rect};
 use crate::tui::widget::sheet::Sheet;
 
@@ -45,7 +46,10 @@ pub fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     let columns = columns(now, sheet.width());
     for line in 0..app.pages.groups() {
         let Some(row) = app.pages.group_at(now, line) else { continue };
-        sheet.line(|canvas| group(app, row, line == app.pages.cursor, &columns, canvas));
+        sheet.line(|canvas| {
+            canvas.spot(Rect::new(0, 0, canvas.width(), 1), Spot::Line(line));
+            group(app, row, line == app.pages.cursor, &columns, canvas);
+        });
     }
 }
 

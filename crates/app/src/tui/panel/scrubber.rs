@@ -7,6 +7,7 @@ use retop_model::family::cpu;
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::events::Mark;
+use crate::tui::mouse::Spot;
 use crate::tui::render::{Canvas, Glyphs, Rect, width};
 use crate::tui::rewind::{LEFT, RIGHT, Rewind};
 use crate::tui::units::{Text, ago, interval, whole_percent};
@@ -49,6 +50,7 @@ pub fn draw(app: &App, rewind: &Rewind, canvas: &mut Canvas<'_>) {
     if h >= 1 {
         axis(app, rewind, &mut canvas.region(Rect::new(0, h - 1, w, 1)), room);
     }
+    canvas.spot(Rect::new(0, 0, w, h), Spot::Scrubber);
 }
 
 fn axis(app: &App, rewind: &Rewind, canvas: &mut Canvas<'_>, room: u16) {

@@ -7,12 +7,17 @@ use super::table_diff;
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::diff::ROOM;
+use crate::tui::keys::Action;
+use crate::tui::mouse::Spot;
 use crate::tui::render::{Canvas, Glyphs, Rect, width};
 use crate::tui::table::column::{self, Col, Form, Placed};
 use crate::tui::table::order::What;
 use crate::tui::units::Text;
 use crate::tui::widget::frame::{Edges, frame};
 use crate::tui::widget::scrollbar::scrollbar;
+
+/// Sets of columns whose names are buttons; those of more have their keys.
+const SETS: usize = 16;
 
 /// Draws the table, in a frame or with a status line.
 pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
@@ -29,10 +34,15 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         }
     }
     let mut sets = Text::new();
+    let mut spots = [(0, 0, Spot::Cover); SETS + 2];
     for (place, set) in app.table.sets.iter().enumerate() {
         let (open, close) = if place == app.table.set { ("[", "]") } else { ("", "") };
         let gap = if sets.is_empty() { "" } else { " " };
+        let first = width(&sets) + width(gap);
         sets.push(gap).push(open).push(&set.name).push(close);
+        if let Some(spot) = spots.get_mut(2 + place) {
+            *spot = (first, width(&sets) - first, Spot::Set(place));
+        }
     }
     let arrow = arrow(canvas.glyphs(), app.table.descending);
     let sorted = short!("sort {}{arrow}", app.table.sort.head());
@@ -52,13 +62,23 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         } else {
             short!("{} of {}", status.shown, status.all)
         };
+        let right = short!("{} · {} · {}", &*sorted, &*form, &*sets);
+        for (first, ..) in &mut spots[2..] {
+            *first += width(&right) - width(&sets);
+        }
+        let (sort, list) = (width(&sorted), width(&form));
+        spots[0] = (0, sort, Spot::Do(Action::SortMenu));
+        spots[1] = (sort + 3, list, Spot::Do(Action::Tree));
         let edges = Edges {
             key: Some('2'),
             name: "Processes",
             now: &title,
-            right: &short!("{} · {} · {}", &*sorted, &*form, &*sets),
+            right: &right,
+            right_spots: &spots,
             below: &filter,
+            below_spot: Some(Spot::Do(Action::Filter)),
             below_right: &place,
+            ..Edges::default()
         };
         rows(app, now, &mut frame(canvas, &edges, &app.theme));
         bar(app, canvas, 2, 3);
@@ -68,10 +88,24 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     rows(app, now, &mut canvas.region(Rect::new(0, 0, w - 1, h - 1)));
     bar(app, canvas, 1, 2);
     let mut x = canvas.text(1, h - 1, &place, app.theme.text) + 2;
-    for text in [&sorted, &form, &filter, &sets] {
-        if x + width(text) <= w {
-            x = canvas.text(x, h - 1, text, app.theme.dim) + 2;
+    for (text, action) in [
+        (&sorted, Some(Action::SortMenu)),
+        (&form, Some(Action::Tree)),
+        (&filter, Some(Action::Filter)),
+        (&sets, None),
+    ] {
+        if x + width(text) > w {
+            continue;
         }
+        match action {
+            Some(action) => canvas.spot(Rect::new(x, h - 1, width(text), 1), Spot::Do(action)),
+            None => {
+                for &(first, cells, spot) in &spots[2..] {
+                    canvas.spot(Rect::new(x + first, h - 1, cells, 1), spot);
+                }
+            }
+        }
+        x = canvas.text(x, h - 1, text, app.theme.dim) + 2;
     }
 }
 
@@ -102,6 +136,9 @@ fn rows(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
             break;
         }
         let under = table.top + place == table.cursor;
+        if let Some(who) = table.who(now, table.top + place) {
+            canvas.spot(Rect::new(0, y, w, 1), Spot::Row(who));
+        }
         one(app, now, &subject, under, placed, &mut canvas.region(Rect::new(0, y, w, 1)));
     }
     if let Some(diff) = diff {
@@ -131,6 +168,7 @@ fn heads(app: &App, placed: &[Option<Placed>], canvas: &mut Canvas<'_>) {
             Col::CPU if app.table.whole_machine => "CPU%a",
             col => col.head(),
         };
+        canvas.spot(Rect::new(placed.x, 0, placed.width + 1, 1), Spot::Head(placed.col));
         let estimate = placed.col.is_estimated().then(|| short!("{name}~"));
         let name = estimate.as_deref().unwrap_or(name);
         // The mark takes a cell of the column where its name leaves one, else the blank after it.

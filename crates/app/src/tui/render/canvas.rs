@@ -7,6 +7,8 @@ use ratatui_core::layout::Rect;
 use ratatui_core::style::{Color, Modifier};
 use unicode_width::UnicodeWidthChar;
 
+use crate::tui::mouse::{Spot, Spots};
+
 /// The cell under the second half of a wide character. It equals no other cell, so that the diff
 /// writes whatever comes there after the wide character has gone: terminals disagree on how they
 /// blank the half that is left.
@@ -158,6 +160,7 @@ pub struct Canvas<'a> {
     buffer: &'a mut Buffer,
     area: Rect,
     glyphs: Glyphs,
+    spots: Option<&'a mut Spots>,
     letters: Letters,
 }
 
@@ -166,7 +169,22 @@ impl<'a> Canvas<'a> {
     #[must_use]
     pub fn new(buffer: &'a mut Buffer, glyphs: Glyphs) -> Canvas<'a> {
         let area = *buffer.area();
-        Canvas { buffer, area, glyphs, letters: Letters::All }
+        Canvas { buffer, area, glyphs, spots: None, letters: Letters::All }
+    }
+
+    /// The same, which notes what can be clicked.
+    #[must_use]
+    pub fn with_spots(self, spots: &'a mut Spots) -> Canvas<'a> {
+        Canvas { spots: Some(spots), ..self }
+    }
+
+    /// Says what a click on a part of this part means. `area` is in this canvas's coordinates and is
+    /// cut to it.
+    pub fn spot(&mut self, area: Rect, spot: Spot) {
+        let area = self.inside(area);
+        if let Some(spots) = &mut self.spots {
+            spots.add(area, spot);
+        }
     }
 
     /// With those letters.
@@ -202,15 +220,26 @@ impl<'a> Canvas<'a> {
     /// A part of this part. `area` is in this canvas's coordinates and is cut to it.
     #[must_use]
     pub fn region(&mut self, area: Rect) -> Canvas<'_> {
+        let area = self.inside(area);
+        Canvas {
+            buffer: self.buffer,
+            area,
+            glyphs: self.glyphs,
+            spots: self.spots.as_deref_mut(),
+            letters: self.letters,
+        }
+    }
+
+    /// That part of this part, on the screen.
+    fn inside(&self, area: Rect) -> Rect {
         let x = area.x.min(self.area.width);
         let y = area.y.min(self.area.height);
-        let area = Rect {
+        Rect {
             x: self.area.x + x,
             y: self.area.y + y,
             width: area.width.min(self.area.width - x),
             height: area.height.min(self.area.height - y),
-        };
-        Canvas { buffer: self.buffer, area, glyphs: self.glyphs, letters: self.letters }
+        }
     }
 
     fn cell(&mut self, x: u16, y: u16) -> Option<&mut Cell> {

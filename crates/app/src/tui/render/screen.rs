@@ -7,6 +7,7 @@ use ratatui_core::layout::Rect;
 
 use super::canvas::{Canvas, Glyphs, Letters};
 use super::encoder::Encoder;
+use crate::tui::mouse::Spots;
 
 /// Where the bytes of a frame go: a terminal, or a test.
 pub trait Sink {
@@ -31,6 +32,7 @@ pub struct Screen {
     shown: Buffer,
     next: Buffer,
     encoder: Encoder,
+    spots: Spots,
     letters: Letters,
     /// Nothing is known of what the terminal shows.
     stale: bool,
@@ -43,7 +45,8 @@ impl Screen {
         let area = Rect::new(0, 0, width, height);
         let (shown, next) = (Buffer::empty(area), Buffer::empty(area));
         let encoder = Encoder::new(synchronised);
-        Screen { shown, next, encoder, letters: Letters::All, stale: true }
+        let (letters, spots) = (Letters::All, Spots::default());
+        Screen { shown, next, encoder, spots, letters, stale: true }
     }
 
     /// The size in cells.
@@ -89,7 +92,9 @@ impl Screen {
         paint: impl FnOnce(&mut Canvas<'_>),
     ) -> io::Result<usize> {
         self.next.reset();
-        paint(&mut Canvas::new(&mut self.next, glyphs).with(self.letters));
+        self.spots.clear();
+        let canvas = Canvas::new(&mut self.next, glyphs).with(self.letters);
+        paint(&mut canvas.with_spots(&mut self.spots));
         let stale = std::mem::replace(&mut self.stale, false);
         if stale {
             self.shown.reset();
@@ -104,6 +109,12 @@ impl Screen {
             self.stale = true;
         }
         sent.map(|()| self.encoder.bytes.len())
+    }
+
+    /// What can be clicked on the frame that the terminal shows.
+    #[must_use]
+    pub fn spots(&self) -> &Spots {
+        &self.spots
     }
 
     /// The frame that the terminal shows.

@@ -14,7 +14,8 @@ use super::filter::Filter;
 
 /// What a line stands for, from sample to sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Spot {
+#[allow(missing_docs)]
+pub enum Who {
     Process(Key),
     Group(Key),
     Thread { owner: Key, thread: Key },
@@ -73,7 +74,7 @@ pub struct Table {
     pub page: usize,
     /// Digits of the largest process number seen.
     pub pid_digits: u16,
-    selected: Option<Spot>,
+    selected: Option<Who>,
 }
 
 impl Default for Table {
@@ -182,7 +183,7 @@ impl Table {
         let page = self.page.max(1);
         self.top = self.top.min(self.cursor).max((self.cursor + 1).saturating_sub(page));
         self.top = self.top.min((last + 1).saturating_sub(page));
-        self.selected = self.spot_at(now, self.cursor);
+        self.selected = self.who(now, self.cursor);
     }
 
     /// Moves the cursor by lines.
@@ -201,18 +202,30 @@ impl Table {
 
     /// Puts the cursor on a process.
     pub fn select(&mut self, now: &Snapshot, key: Key) {
-        if let Some(line) = self.line_of(now, Spot::Process(key)) {
+        if let Some(line) = self.line_of(now, Who::Process(key)) {
             self.cursor = line;
             self.clamp(now);
         }
+    }
+
+    /// Puts the cursor on whatever it is; true if it was there already.
+    pub fn point(&mut self, now: &Snapshot, who: Who) -> bool {
+        if self.selected == Some(who) {
+            return true;
+        }
+        if let Some(line) = self.line_of(now, who) {
+            self.cursor = line;
+            self.clamp(now);
+        }
+        false
     }
 
     /// The process under the cursor, or that of the thread under it; a group is none.
     #[must_use]
     pub fn selected(&self) -> Option<Key> {
         match self.selected? {
-            Spot::Process(key) | Spot::Thread { owner: key, .. } => Some(key),
-            Spot::Group(_) => None,
+            Who::Process(key) | Who::Thread { owner: key, .. } => Some(key),
+            Who::Group(_) => None,
         }
     }
 
@@ -220,7 +233,7 @@ impl Table {
     #[must_use]
     pub fn selected_group(&self) -> Option<Key> {
         match self.selected? {
-            Spot::Group(key) => Some(key),
+            Who::Group(key) => Some(key),
             _ => None,
         }
     }
@@ -228,18 +241,20 @@ impl Table {
     /// The process on that line.
     #[must_use]
     pub fn key_at(&self, now: &Snapshot, line: usize) -> Option<Key> {
-        match self.spot_at(now, line)? {
-            Spot::Process(key) => Some(key),
+        match self.who(now, line)? {
+            Who::Process(key) => Some(key),
             _ => None,
         }
     }
 
-    fn spot_at(&self, now: &Snapshot, line: usize) -> Option<Spot> {
+    /// What stands on that line.
+    #[must_use]
+    pub fn who(&self, now: &Snapshot, line: usize) -> Option<Who> {
         let line = self.order.lines.get(line)?;
         Some(match line.what {
-            What::Process => Spot::Process(self.owner(now, line)?),
-            What::Group(key) => Spot::Group(key),
-            What::Thread => Spot::Thread {
+            What::Process => Who::Process(self.owner(now, line)?),
+            What::Group(key) => Who::Group(key),
+            What::Thread => Who::Thread {
                 owner: self.owner(now, line)?,
                 thread: now.row(FamilyId::Thread, line.row as usize)?.key(),
             },
@@ -263,7 +278,7 @@ impl Table {
     }
 
     /// The line of that; for a thread that is gone, the line of its process.
-    fn line_of(&self, now: &Snapshot, spot: Spot) -> Option<usize> {
+    fn line_of(&self, now: &Snapshot, who: Who) -> Option<usize> {
         let find = |what: What, row: Option<usize>| {
             let mut lines = self.order.lines.iter();
             lines.position(|line| {
@@ -271,12 +286,12 @@ impl Table {
             })
         };
         let row = |family: FamilyId, key: Key| Some(now.find(family, key)?.index());
-        match spot {
-            Spot::Process(key) => find(What::Process, Some(row(FamilyId::Process, key)?)),
-            Spot::Group(key) => find(What::Group(key), None),
-            Spot::Thread { owner, thread } => row(FamilyId::Thread, thread)
+        match who {
+            Who::Process(key) => find(What::Process, Some(row(FamilyId::Process, key)?)),
+            Who::Group(key) => find(What::Group(key), None),
+            Who::Thread { owner, thread } => row(FamilyId::Thread, thread)
                 .and_then(|row| find(What::Thread, Some(row)))
-                .or_else(|| self.line_of(now, Spot::Process(owner))),
+                .or_else(|| self.line_of(now, Who::Process(owner))),
         }
     }
 
@@ -336,8 +351,8 @@ impl Table {
     /// Folds or unfolds what is under the cursor.
     pub fn fold(&mut self, fold: bool) {
         let (keys, key, into) = match self.selected {
-            Some(Spot::Group(key)) => (&mut self.unfolded, key, !fold),
-            Some(Spot::Process(key)) if self.tree => (&mut self.folded, key, fold),
+            Some(Who::Group(key)) => (&mut self.unfolded, key, !fold),
+            Some(Who::Process(key)) if self.tree => (&mut self.folded, key, fold),
             // From among its members a group is folded with the cursor going to its line.
             Some(_) if self.group.is_some() && fold => {
                 let above = self.order.lines.get(..self.cursor).unwrap_or(&[]);
@@ -345,7 +360,7 @@ impl Table {
                 let Some(line) = above.iter().rposition(is_group) else { return };
                 let What::Group(key) = self.order.lines[line].what else { return };
                 self.cursor = line;
-                self.selected = Some(Spot::Group(key));
+                self.selected = Some(Who::Group(key));
                 (&mut self.unfolded, key, false)
             }
             _ => return,

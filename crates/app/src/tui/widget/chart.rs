@@ -1,7 +1,8 @@
 //! A filled chart: two samples and four levels a cell in braille, one and eight in blocks.
 
 use crate::tui::history::Ring;
-use crate::tui::render::{Canvas, Glyphs};
+use crate::tui::mouse::Spot;
+use crate::tui::render::{Canvas, Glyphs, Rect};
 use crate::tui::theme::Ramp;
 
 /// Dots of the left and the right column of a cell, from the bottom up.
@@ -14,7 +15,6 @@ const LINES: [char; 5] = [' ', '.', ':', '+', '#'];
 /// the whole height. `upside_down` hangs the chart from the top.
 pub fn chart(canvas: &mut Canvas<'_>, ring: &Ring, full: f64, ramp: &Ramp, upside_down: bool) {
     let (width, height) = (canvas.width(), canvas.height());
-    ring.drawn(canvas.area(), if canvas.glyphs() == Glyphs::Braille { 2 } else { 1 });
     if full.is_nan() || full <= 0.0 {
         return;
     }
@@ -27,6 +27,7 @@ pub fn chart(canvas: &mut Canvas<'_>, ring: &Ring, full: f64, ramp: &Ramp, upsid
         ((value / full * f64::from(steps)).round().min(f64::from(steps)) as u16).max(1)
     };
     let braille = canvas.glyphs() == Glyphs::Braille;
+    canvas.spot(Rect::new(0, 0, width, height), Spot::Chart { pairs: braille });
     let parts = match canvas.glyphs() {
         Glyphs::Braille | Glyphs::Ascii => 4,
         Glyphs::Block => 8,
@@ -99,7 +100,6 @@ pub fn scale(peak: Option<f64>, least: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::render::Rect;
     use ratatui_core::buffer::Buffer;
     use ratatui_core::style::Color;
 

@@ -1,5 +1,7 @@
 //! A box with a title, facts at its right, and one fact on its lower edge.
 
+use crate::tui::mouse::Spot;
+use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Glyphs, Rect, width};
 use crate::tui::theme::Theme;
 
@@ -18,6 +20,12 @@ pub struct Edges<'a> {
     pub below: &'a str,
     /// At the right of the lower edge.
     pub below_right: &'a str,
+    /// What clicks on parts of the text at the right of the upper edge do: first cell, cells.
+    pub right_spots: &'a [(u16, u16, Spot)],
+    /// What a click on the text on the lower edge does.
+    pub below_spot: Option<Spot>,
+    /// What a click on the text at its right does.
+    pub below_right_spot: Option<Spot>,
 }
 
 /// Draws a box around the whole canvas; gives what is inside.
@@ -59,31 +67,46 @@ pub fn frame<'c>(canvas: &'c mut Canvas<'_>, edges: &Edges<'_>, theme: &Theme) -
         }
         x = inner.text(x, 0, edges.name, theme.title);
         x = inner.put(x, 0, ' ', theme.text);
+        if let Some(page) = edges.key.and_then(Page::with_key) {
+            inner.spot(Rect::new(0, 0, x, 1), Spot::Page(page));
+        }
     }
     if !edges.now.is_empty() && x + 2 < room {
         x = inner.text(x, 0, edges.now, theme.text);
         x = inner.put(x, 0, ' ', theme.text);
     }
-    caption(&mut inner, 0, x, edges.right, theme);
+    if let Some(start) = caption(&mut inner, 0, x, edges.right, theme) {
+        for &(first, cells, spot) in edges.right_spots {
+            inner.spot(Rect::new(start + first, 0, cells, 1), spot);
+        }
+    }
     let below = width(edges.below);
     if below > 0 && below + 2 <= room {
         inner.put(0, h - 1, ' ', theme.dim);
-        let end = inner.text(1, h - 1, edges.below, theme.dim);
-        inner.put(end, h - 1, ' ', theme.dim);
-        caption(&mut inner, h - 1, end + 1, edges.below_right, theme);
+        x = inner.text(1, h - 1, edges.below, theme.dim);
+        x = inner.put(x, h - 1, ' ', theme.dim);
+        if let Some(spot) = edges.below_spot {
+            inner.spot(Rect::new(0, h - 1, x, 1), spot);
+        }
     } else {
-        caption(&mut inner, h - 1, 0, edges.below_right, theme);
+        x = 0;
+    }
+    let start = caption(&mut inner, h - 1, x, edges.below_right, theme);
+    if let (Some(start), Some(spot)) = (start, edges.below_right_spot) {
+        inner.spot(Rect::new(start, h - 1, width(edges.below_right), 1), spot);
     }
     canvas.region(Rect::new(1, 1, w - 2, h - 2))
 }
 
-/// A text at the right of an edge, if there is room after `taken`.
-fn caption(inner: &mut Canvas<'_>, y: u16, taken: u16, text: &str, theme: &Theme) {
+/// A text at the right of an edge, if there is room after `taken`: where it begins.
+fn caption(inner: &mut Canvas<'_>, y: u16, taken: u16, text: &str, theme: &Theme) -> Option<u16> {
     let (room, wanted) = (inner.width(), width(text));
-    if wanted > 0 && taken + wanted + 3 <= room {
-        let start = room - wanted - 2;
-        inner.put(start, y, ' ', theme.dim);
-        let end = inner.text(start + 1, y, text, theme.dim);
-        inner.put(end, y, ' ', theme.dim);
+    if wanted == 0 || taken + wanted + 3 > room {
+        return None;
     }
+    let start = room - wanted - 2;
+    inner.put(start, y, ' ', theme.dim);
+    let end = inner.text(start + 1, y, text, theme.dim);
+    inner.put(end, y, ' ', theme.dim);
+    Some(start + 1)
 }
