@@ -97,7 +97,8 @@ pub fn demand(settings: &Settings, processes: Limit) -> Demand {
     demand.processes = ProcessDemand {
         memory: rows.clone(),
         status: rows.clone(),
-        io: rows,
+        io: rows.clone(),
+        counters: rows,
         proportional: Rows::None,
         texts: true,
         patient: settings.once,

@@ -66,6 +66,15 @@ impl App {
         if shows_shares || self.details.is_some() {
             demand.processes.proportional = rows(false);
         }
+        let counted = decides(&[
+            process::ipc,
+            process::instructions_per_second,
+            process::cache_miss_ratio,
+            process::branch_miss_ratio,
+        ]);
+        if counted || self.details.is_some() {
+            demand.processes.counters = rows(counted);
+        }
         if let Some(key) = self.details {
             demand.want(FamilyId::Thread, true);
             demand.processes.threads.push(key);

@@ -90,6 +90,20 @@ family! {
         energy_joules: Counter Joules / 1000000 { label: "ENERGY", estimated: true },
         /// Power of the processors laid to the process by its share of the CPU time.
         watts: Gauge Watts / 1000000 { label: "PWR", estimated: true },
+        /// Cycles of the processors, while hardware counters are attached to the process.
+        cycles: Counter Count { label: "CYCLES" },
+        /// Instructions done, while counters are attached.
+        instructions: Counter Count { label: "INSTR" },
+        /// References to the last-level cache (what the processor's unit calls so), while counters are attached.
+        cache_references: Counter Count { label: "LLCREF" },
+        /// Those of them that went on to memory, while counters are attached.
+        cache_misses: Counter Count { label: "LLCMISS" },
+        /// Branches taken or not, while counters are attached.
+        branches: Counter Count { label: "BRANCH" },
+        /// Branches that the processor predicted wrong, while counters are attached.
+        branch_misses: Counter Count { label: "BRMISS" },
+        /// Share of the process's CPU time in which the counters really counted; below a half their numbers are a guess.
+        counted_ratio: Gauge Ratio / 10000 { label: "CNT%" },
         /// How likely the kernel is to kill the process when memory runs out: 0 to 1000 and beyond.
         oom_score: Gauge Count { label: "OOM" },
     }
@@ -125,6 +139,17 @@ family! {
             |d| Some(d.rate(voluntary_switches)? + d.rate(involuntary_switches)?);
         /// Share of the interval spent waiting for block devices.
         io_delay_ratio: Ratio { label: "IOW%" } = |d| d.rate(io_delay_seconds);
+        /// Instructions for each cycle: below 1 it mostly waits for memory, above 2 it computes.
+        ipc: Count { label: "IPC" } = |d| d.increase_per(instructions, cycles);
+        /// Instructions done per second.
+        instructions_per_second: PerSecond { label: "INS/s" } = |d| d.rate(instructions);
+        /// Share of references to the last-level cache that went on to memory.
+        cache_miss_ratio: Ratio { label: "LLC%" } = |d| {
+            Some(d.increase_per(cache_misses, cache_references)?.min(1.0))
+        };
+        /// Share of branches that the processor predicted wrong.
+        branch_miss_ratio: Ratio { label: "BR%" } =
+            |d| Some(d.increase_per(branch_misses, branches)?.min(1.0));
         /// Time since the process started.
         age_seconds: Seconds { label: "AGE" } = |d| {
             let uptime = d.snapshot().stamp().boottime_ns as f64 / 1e9;

@@ -23,6 +23,7 @@ mod network;
 mod on_machines;
 mod page;
 mod parse;
+mod perf;
 mod power;
 mod pressure;
 mod process;

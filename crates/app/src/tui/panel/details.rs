@@ -4,7 +4,7 @@ use retop_model::family::{memory, process, thread};
 use retop_model::human::{Duration, MISSING, Or, Percent, Size};
 use retop_model::{FamilyId, Key, Row, Snapshot};
 
-use super::facts;
+use super::{facts, verdict};
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::render::{Canvas, Rect, width};
@@ -36,6 +36,10 @@ pub fn draw(app: &App, now: &Snapshot, key: Key, canvas: &mut Canvas<'_>) {
             inner.field(x, y, w.saturating_sub(x), text, theme.text);
             y += 1;
         }
+    }
+    if let Some(verdict) = verdict::of(row) {
+        inner.field(0, y, w, &verdict, theme.text);
+        y += 1;
     }
     y += u16::from(h > y + 8);
     let y = numbers(app, now, row, inner, y);

@@ -23,6 +23,7 @@ mod page_power;
 mod page_traffic;
 pub mod scrubber;
 pub mod table;
+pub mod verdict;
 
 use super::app::App;
 use super::dialog::Overlay;

@@ -8,6 +8,7 @@
 //! the limit allows, exact memory and I/O are read for the rows that somebody looks at, and command
 //! lines, which can block on a process short of memory, by threads of their own.
 
+mod counters;
 mod detail;
 mod listing;
 mod stat;
@@ -21,6 +22,7 @@ use std::os::unix::fs::MetadataExt as _;
 use retop_model::family::{process, task};
 use retop_model::{FamilyId, Key, RawTable, Reading, RowMut, RowTexts, Text, TextField};
 
+use self::counters::Counters;
 use self::detail::Detail;
 use self::listing::Listing;
 pub use self::stat::Stat;
@@ -59,6 +61,8 @@ struct Known {
     user_id: Reading,
     /// CPU ticks at the last sweep, and in the one before.
     ticks: u64,
+    recent_ticks: u64,
+    threads: i64,
     moved: bool,
     texts_asked_ns: u64,
     proportional_asked_ns: u64,
@@ -98,6 +102,7 @@ pub struct Processes {
     texts: TextReader,
     users: Users,
     detail: Detail,
+    counters: Counters,
     pids: Vec<u32>,
     wanted: Wanted,
     buffer: Vec<u8>,
@@ -119,6 +124,7 @@ impl Processes {
             texts: TextReader::new(roots),
             users: Users::new(roots),
             detail: Detail::default(),
+            counters: Counters::new(roots),
             pids: Vec::new(),
             wanted: Wanted::default(),
             buffer: vec![0; 4096],
@@ -221,6 +227,7 @@ impl Processes {
                 entry.reborn(&stat, listing, users, *started);
             }
             let used = stat.used_ticks();
+            entry.recent_ticks = used.saturating_sub(entry.ticks);
             (entry.moved, entry.ticks) = (used != entry.ticks, used);
             if entry.renamed(stat.comm) {
                 entry.name(stat.comm);
@@ -228,6 +235,7 @@ impl Processes {
                 texts.ask(Job::Texts, entry.key());
             }
             entry.kernel = stat.is_kernel();
+            entry.threads = stat.threads;
             if now_ns.saturating_sub(entry.proportional_taken_ns) > PROPORTIONAL_GONE_NS {
                 entry.proportional = [Reading::NONE; 3];
             }
@@ -236,6 +244,16 @@ impl Processes {
             fill(&mut row, entry, &stat, *page_bytes);
             true
         });
+    }
+
+    /// Attaches counters to what is wanted, and reads those that are attached.
+    fn count(&mut self, listing: &Listing, table: &mut RawTable, read: &Read<'_>, now_ns: u64) {
+        let demand = &read.demand().processes.counters;
+        self.wanted.choose(demand, &self.known, table);
+        if self.counters.prepare(demand, &mut self.descriptors) {
+            let rows = &self.wanted.rows;
+            self.counters.read(listing, rows, &self.known, table, now_ns);
+        }
     }
 
     /// Takes what the threads that read command lines and page tables brought back.
@@ -325,6 +343,7 @@ impl Source for Processes {
         self.started = true;
         let swept_ns = read.now_ns();
         self.details(&listing, &mut table, read);
+        self.count(&listing, &mut table, read, swept_ns);
         self.texts.wake(swept_ns);
         if read.demand().processes.patient {
             self.texts.finish();
@@ -357,6 +376,9 @@ impl Processes {
             ))
             .hint("sudo setcap cap_sys_ptrace+ep $(command -v retop), or run as root");
             read.report("processes/io", "read_bytes written_bytes", Some(problem));
+        }
+        if let Some(problem) = self.counters.problem() {
+            read.report("processes/counters", "ipc cache_miss_ratio branch_miss_ratio", Some(problem));
         }
         if let Some(problem) = &self.hidden {
             read.report("processes/hidden", "processes", Some(problem.clone()));
@@ -391,6 +413,8 @@ impl Known {
             comm_len: u8::MAX,
             user_id: Reading::NONE,
             ticks: 0,
+            recent_ticks: 0,
+            threads: 1,
             moved: false,
             texts_asked_ns: 0,
             proportional_asked_ns: 0,
