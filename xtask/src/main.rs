@@ -22,7 +22,7 @@ cargo xtask bless                    make docs/metrics.md, man page, completions
 cargo xtask bless --pages            the same without the golden files, which takes seconds
 cargo xtask check-layers             which crate may use which, and what only sources may hold
 cargo xtask size                     size of the release binary
-cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--binary FILE] [--write]
+cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--size COLUMNSxROWS] [--binary FILE] [--write]
                                      retop and its peers side by side; --write puts the tables
                                      into docs/performance.md
 cargo xtask load N                   N processes to look at, until interrupted

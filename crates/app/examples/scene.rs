@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use retop::tui::render::{Depth, Glyphs};
 use retop::tui::terminal::Terminal;
-use retop::tui::{Feed, Options, Signals, run};
+use retop::tui::{Control, Feed, Options, run};
 use retop_engine::history::History;
 use retop_engine::{Demand, RealClock};
 use retop_model::{Key, Snapshot, derive};
 
 struct NoSignals;
 
-impl Signals for NoSignals {
+impl Control for NoSignals {
     fn send(&self, _: Key, _: i32) -> Result<(), String> {
         Err("nobody lives there".to_owned())
     }

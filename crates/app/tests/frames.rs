@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use retop::tui::app::App;
 use retop::tui::input::{Code, Event, Key};
 use retop::tui::render::{Depth, Screen, Sink};
-use retop::tui::{Options, Signals, panel};
+use retop::tui::{Control, Options, panel};
 use retop_engine::history::History;
 use retop_model::Snapshot;
 
@@ -61,7 +61,7 @@ impl Sink for Meter {
 
 struct Deaf;
 
-impl Signals for Deaf {
+impl Control for Deaf {
     fn send(&self, _: retop_model::Key, _: i32) -> Result<(), String> {
         Ok(())
     }
@@ -247,10 +247,10 @@ fn a_refresh_is_small() {
     // What moves: 16 cores, every chart, and the rows whose numbers change.
     let crowd = scene::Scene { cores: 8, processes: 3_000, ..scene::LAPTOP };
     for (scene, size, most) in [
-        (scene::LAPTOP, (80, 24), 1_100),
-        (scene::LAPTOP, (120, 40), 2_700),
-        (scene::LAPTOP, (200, 60), 3_300),
-        (crowd, (200, 50), 3_300),
+        (scene::LAPTOP, (80, 24), 750),
+        (scene::LAPTOP, (120, 40), 1_800),
+        (scene::LAPTOP, (200, 60), 2_300),
+        (crowd, (200, 50), 2_000),
     ] {
         let mut watch = Watch::new(scene, size);
         let mean = (0..20).map(|_| watch.tick().bytes).sum::<usize>() / 20;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use retop::tui::app::App;
 use retop::tui::input::{Code, Event, Key};
 use retop::tui::render::{Depth, Glyphs, Screen};
-use retop::tui::{Options, Signals, panel};
+use retop::tui::{Control, Options, panel};
 use retop_engine::RealClock;
 use retop_engine::history::History;
 use retop_model::family::{cpu, process};
@@ -19,7 +19,7 @@ use scene::Scene;
 /// Sends to those alone who live.
 struct Living(Vec<retop_model::Key>);
 
-impl Signals for Living {
+impl Control for Living {
     fn send(&self, key: retop_model::Key, _: i32) -> Result<(), String> {
         self.0.contains(&key).then_some(()).ok_or_else(|| "it has ended".to_owned())
     }

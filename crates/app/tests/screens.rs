@@ -13,14 +13,14 @@ use retop::tui::input::{Code, Event, Key};
 use retop::tui::keys::Mode;
 use retop::tui::page::Page;
 use retop::tui::render::{Depth, Glyphs, Screen};
-use retop::tui::{Options, Signals, panel, theme};
+use retop::tui::{Control, Options, panel, theme};
 use retop_model::Snapshot;
 use scene::Scene;
 
 /// Takes every signal, and remembers none.
 struct Deaf;
 
-impl Signals for Deaf {
+impl Control for Deaf {
     fn send(&self, key: retop_model::Key, _: i32) -> Result<(), String> {
         if key.0 == 1 { Err("it is the first process".to_owned()) } else { Ok(()) }
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use portable_pty::{MasterPty, PtySize, native_pty_system};
 use retop::tui::render::encoder::SYNC_END;
 use retop::tui::terminal::{Terminal, Waker};
-use retop::tui::{Feed, Options, Signals, run};
+use retop::tui::{Control, Feed, Options, run};
 use retop_engine::{Demand, RealClock};
 use retop_model::{Key, Snapshot};
 use rustix::termios::{LocalModes, tcgetattr};
@@ -27,7 +27,7 @@ const LONG: Duration = Duration::from_secs(20);
 
 struct Deaf;
 
-impl Signals for Deaf {
+impl Control for Deaf {
     fn send(&self, _: Key, _: i32) -> Result<(), String> {
         Ok(())
     }

@@ -16,7 +16,8 @@ pub use clock::RealClock;
 pub use monitor::{INTERVALS, Monitor, OnSample, Settings};
 pub use own::Own;
 pub use retop_sources::{
-    Demand, Machine, MachineError, ProcessDemand, Roots, Rows, SignalError, local_offset_seconds,
-    open, send_signal,
+    Affinity, CpuSet, Demand, IO_LEVELS, IoPriority, Machine, MachineError, ProcessDemand, Roots,
+    Rows, ScheduleError, SignalError, SignalName, affinity, io_priority, local_offset_seconds,
+    open, send_signal, set_affinity, set_io_priority, signals, step_nice,
 };
 pub use tick::Ticker;

@@ -11,6 +11,7 @@ mod local_time;
 mod machine;
 mod own;
 mod roots;
+mod schedule;
 mod signal;
 mod sim;
 mod source;
@@ -20,7 +21,11 @@ pub use local_time::local_offset_seconds;
 pub use machine::{Machine, MachineError, open};
 pub use own::{OwnUsage, own_descriptors, own_usage};
 pub use roots::Roots;
-pub use signal::{SignalError, send_signal};
+pub use schedule::{
+    Affinity, CpuSet, IO_LEVELS, IoPriority, ScheduleError, affinity, io_priority, set_affinity,
+    set_io_priority, step_nice,
+};
+pub use signal::{SignalError, SignalName, send_signal, signals};
 pub use sim::names as simulations;
 pub use source::{Pace, Problem, Read, Report, Source};
 

@@ -40,9 +40,7 @@ impl From<std::io::Error> for SignalError {
 
 /// Sends a signal to the process with this key (pid and start time) on this very machine.
 ///
-/// The order is what makes it safe: a pidfd is opened first and holds on to whatever process has
-/// the number *then*; only if that one's start time is the key's is the signal sent, through the
-/// pidfd. A number that changes hands in between cannot be hit.
+/// It goes through a pidfd: a number that changes hands in between cannot be hit.
 ///
 /// # Errors
 ///
@@ -51,34 +49,95 @@ pub fn send_signal(key: Key, signal: i32) -> Result<(), SignalError> {
     send(key, signal)
 }
 
+/// A signal of this system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignalName {
+    /// Its number.
+    pub number: i32,
+    /// Its name without `SIG`.
+    pub name: String,
+    /// What it does to a program that does not mind it, or what it is for.
+    pub help: &'static str,
+}
+
+/// Every signal of this system, by number. Numbers differ between systems and processors.
+#[must_use]
+pub fn signals() -> Vec<SignalName> {
+    let named = |&(number, name, help): &(i32, &str, &'static str)| SignalName {
+        number,
+        name: name.to_owned(),
+        help,
+    };
+    let mut all: Vec<SignalName> = NAMED.iter().chain(OF_PLATFORM).map(named).collect();
+    all.extend(real_time());
+    all.sort_by_key(|signal| signal.number);
+    all
+}
+
+const NAMED: &[(i32, &str, &str)] = &[
+    (libc::SIGHUP, "HUP", "its terminal is gone; daemons reload"),
+    (libc::SIGINT, "INT", "as Ctrl-C does"),
+    (libc::SIGQUIT, "QUIT", "ends it with a core dump"),
+    (libc::SIGILL, "ILL", "as an illegal instruction does"),
+    (libc::SIGTRAP, "TRAP", "as a breakpoint does"),
+    (libc::SIGABRT, "ABRT", "as a failed assertion does, with a core dump"),
+    (libc::SIGBUS, "BUS", "as a bad memory access does"),
+    (libc::SIGFPE, "FPE", "as a division by zero does"),
+    (libc::SIGKILL, "KILL", "ends it at once, nothing is saved"),
+    (libc::SIGUSR1, "USR1", "its own meaning; ends it by default"),
+    (libc::SIGSEGV, "SEGV", "as a memory fault does, with a core dump"),
+    (libc::SIGUSR2, "USR2", "its own meaning; ends it by default"),
+    (libc::SIGPIPE, "PIPE", "as writing to nobody does"),
+    (libc::SIGALRM, "ALRM", "as an alarm clock does"),
+    (libc::SIGTERM, "TERM", "asks it to end"),
+    (libc::SIGCHLD, "CHLD", "a child has ended; passed over by default"),
+    (libc::SIGCONT, "CONT", "lets it go on"),
+    (libc::SIGSTOP, "STOP", "stops it; it has no say"),
+    (libc::SIGTSTP, "TSTP", "stops it as Ctrl-Z does"),
+    (libc::SIGTTIN, "TTIN", "stops it as reading in the background does"),
+    (libc::SIGTTOU, "TTOU", "stops it as writing in the background does"),
+    (libc::SIGURG, "URG", "urgent data has come; passed over by default"),
+    (libc::SIGXCPU, "XCPU", "as running out of CPU time does"),
+    (libc::SIGXFSZ, "XFSZ", "as writing too large a file does"),
+    (libc::SIGVTALRM, "VTALRM", "as a clock of its CPU time does"),
+    (libc::SIGPROF, "PROF", "as a profiler's clock does"),
+    (libc::SIGWINCH, "WINCH", "the terminal has another size; passed over by default"),
+    (libc::SIGIO, "IO", "a descriptor is ready; ends it by default"),
+    (libc::SIGSYS, "SYS", "as a forbidden system call does"),
+];
+
+#[cfg(target_os = "linux")]
+const OF_PLATFORM: &[(i32, &str, &str)] = &[
+    (libc::SIGPWR, "PWR", "power fails; ends it by default"),
+    // No MIPS and no SPARC among the processors that retop runs on.
+    (libc::SIGSTKFLT, "STKFLT", "ends it; the kernel never sends it"),
+];
+
+#[cfg(not(target_os = "linux"))]
+const OF_PLATFORM: &[(i32, &str, &str)] = &[];
+
+/// Those that a program gives a meaning; the C library keeps the first few for itself.
+#[cfg(target_os = "linux")]
+fn real_time() -> impl Iterator<Item = SignalName> {
+    let first = libc::SIGRTMIN();
+    (first..=libc::SIGRTMAX()).map(move |number| SignalName {
+        number,
+        name: match number - first {
+            0 => "RTMIN".to_owned(),
+            above => format!("RTMIN+{above}"),
+        },
+        help: "its own meaning; ends it by default",
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn real_time() -> impl Iterator<Item = SignalName> {
+    std::iter::empty()
+}
+
 #[cfg(target_os = "linux")]
 fn send(key: Key, signal: i32) -> Result<(), SignalError> {
-    use std::io::Error;
-    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-
-    let pid = i32::try_from(key.0).map_err(|_| SignalError::Gone)?;
-    // SAFETY: pidfd_open takes integers only.
-    let file = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    if file < 0 {
-        return Err(Error::last_os_error().into());
-    }
-    let file = i32::try_from(file).map_err(|_| SignalError::Gone)?;
-    // SAFETY: the call above just gave us this descriptor; nobody else has it.
-    let file = unsafe { OwnedFd::from_raw_fd(file) };
-    if crate::linux::start_ticks(pid)? != key.1 {
-        return Err(SignalError::Gone);
-    }
-    // SAFETY: the descriptor is open; a null siginfo asks for the kernel's default.
-    let status = unsafe {
-        libc::syscall(
-            libc::SYS_pidfd_send_signal,
-            file.as_raw_fd(),
-            signal,
-            std::ptr::null::<libc::siginfo_t>(),
-            0,
-        )
-    };
-    if status == 0 { Ok(()) } else { Err(Error::last_os_error().into()) }
+    Ok(crate::linux::Pinned::open(key)?.send(signal)?)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -89,6 +148,17 @@ fn send(_: Key, _: i32) -> Result<(), SignalError> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_number_that_can_be_sent_has_one_name() {
+        let numbers: Vec<i32> = signals().iter().map(|signal| signal.number).collect();
+        // 32 and 33 are the C library's own.
+        let all: Vec<i32> = (1..=31).chain(libc::SIGRTMIN()..=libc::SIGRTMAX()).collect();
+        assert_eq!(numbers, all);
+        let names: std::collections::HashSet<_> =
+            signals().into_iter().map(|signal| signal.name).collect();
+        assert_eq!(names.len(), all.len());
+    }
 
     #[test]
     #[allow(clippy::disallowed_methods, reason = "a process to send to")]

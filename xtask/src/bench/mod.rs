@@ -41,6 +41,9 @@ pub fn run(options: &[&str]) -> Result<()> {
     if rounds == 0 || seconds == 0 {
         bail!("--rounds and --seconds take numbers from 1");
     }
+    let size = crate::option(options, "--size")?.unwrap_or("200x50");
+    let size = size.split_once('x').context("--size takes COLUMNSxROWS")?;
+    let size: (u16, u16) = (size.0.parse()?, size.1.parse()?);
     let binary = match crate::option(options, "--binary")? {
         Some(path) => PathBuf::from(path),
         None => crate::release()?,
@@ -49,11 +52,14 @@ pub fn run(options: &[&str]) -> Result<()> {
     let peers = peers(&binary, &folder)?;
     let mut text = machine();
     for population in populations {
-        let mut load = start_load(population)?;
-        let result = measure(&peers, &folder, rounds, Duration::from_secs(seconds));
-        load.kill()?;
-        load.wait()?;
-        text += &table(population, rounds, seconds, &peers, &result?);
+        // Without a load: what it costs to watch a machine that rests.
+        let mut load = (population > 0).then(|| start_load(population)).transpose()?;
+        let result = measure(&peers, &folder, rounds, Duration::from_secs(seconds), size);
+        if let Some(load) = &mut load {
+            load.kill()?;
+            load.wait()?;
+        }
+        text += &table(population, rounds, seconds, size, &peers, &result?);
     }
     std::fs::remove_dir_all(&folder)?;
     println!("{text}");
@@ -82,12 +88,13 @@ fn measure(
     folder: &Path,
     rounds: usize,
     window: Duration,
+    size: (u16, u16),
 ) -> Result<Vec<Vec<Reading>>> {
     let mut readings = vec![Vec::new(); peers.len()];
     for round in 1..=rounds {
         for (peer, readings) in peers.iter().zip(&mut readings) {
             eprintln!("round {round}: {}", peer.name);
-            match one(peer, folder, window) {
+            match one(peer, folder, window, size) {
                 Ok(reading) => readings.push(reading),
                 Err(error) => eprintln!("{}: {error:#}", peer.name),
             }
@@ -96,7 +103,7 @@ fn measure(
     Ok(readings)
 }
 
-fn one(peer: &Peer, folder: &Path, window: Duration) -> Result<Reading> {
+fn one(peer: &Peer, folder: &Path, window: Duration, size: (u16, u16)) -> Result<Reading> {
     let text = folder.display().to_string();
     let path = std::env::var("PATH").unwrap_or_default();
     let environment = [
@@ -108,7 +115,7 @@ fn one(peer: &Peer, folder: &Path, window: Duration) -> Result<Reading> {
         ("LANG", "C.UTF-8"),
     ];
     let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let mut terminal = Terminal::start(&peer.command, &environment, marks())?;
+    let mut terminal = Terminal::start(&peer.command, &environment, size, marks())?;
     let pid = terminal.pid();
     if !terminal.run(WARM_UP)? {
         bail!("ended by itself");
@@ -154,6 +161,7 @@ fn table(
     population: usize,
     rounds: usize,
     seconds: u64,
+    (columns, rows): (u16, u16),
     peers: &[Peer],
     readings: &[Vec<Reading>],
 ) -> String {
@@ -163,9 +171,13 @@ fn table(
         cpu(readings.get(place)?)
     };
     let (htop, floor) = (named("htop"), named("floor"));
+    let what = match population {
+        0 => "No load".to_owned(),
+        _ => format!("{population} processes"),
+    };
     let mut text = format!(
-        "\n### {population} processes\n\n\
-         Medians of {rounds} rounds of {seconds} s, 200x50, one refresh a second.\n\n\
+        "\n### {what}\n\n\
+         Medians of {rounds} rounds of {seconds} s, {columns}x{rows}, one refresh a second.\n\n\
          | program | CPU ms per refresh | × htop | × floor | peak RSS MiB | bytes per refresh | \
          first byte ms | first rows ms |\n|---|---:|---:|---:|---:|---:|---:|---:|\n"
     );

@@ -1,4 +1,4 @@
-//! A terminal of 200 by 50 without a screen: it takes what a program draws, counts it and answers
+//! A terminal without a screen: it takes what a program draws, counts it and answers
 //! the few questions that programs ask of terminals.
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,8 +10,6 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
-
-const SIZE: Winsize = Winsize { ws_row: 50, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0 };
 
 /// Device attributes: what xterm says when asked.
 const QUESTIONS: [(&[u8], &[u8]); 3] = [
@@ -42,12 +40,14 @@ impl Terminal {
     pub fn start(
         program: &[String],
         environment: &[(String, String)],
+        (ws_col, ws_row): (u16, u16),
         marks: Vec<Vec<u8>>,
     ) -> Result<Self> {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         grantpt(&master)?;
         unlockpt(&master)?;
-        tcsetwinsize(&master, SIZE)?;
+        let size = Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&master, size)?;
         let name = ptsname(&master, Vec::new())?;
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let slave = open(&*name, flags, Mode::empty())?;

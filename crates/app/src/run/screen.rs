@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use retop_engine::{Monitor, RealClock, local_offset_seconds, send_signal};
+use retop_engine::{
+    Affinity, CpuSet, IoPriority, Monitor, RealClock, affinity, io_priority, local_offset_seconds,
+    send_signal, set_affinity, set_io_priority, step_nice,
+};
 use retop_model::Key;
 
 use crate::alerts;
@@ -14,7 +17,7 @@ use crate::tui::app::App;
 use crate::tui::render::colour::Hints;
 use crate::tui::render::{Depth, Glyphs};
 use crate::tui::terminal::Terminal;
-use crate::tui::{self, Options, Signals};
+use crate::tui::{self, Control, Options};
 
 /// Rates need two samples: the second one comes this soon after the first.
 const FIRST_INTERVAL: Duration = Duration::from_millis(250);
@@ -44,8 +47,8 @@ pub fn run(settings: &Settings, environment: &Environment) -> anyhow::Result<()>
     };
     let clock = Arc::new(RealClock);
     let monitor = Monitor::start(machine, clock, watch, Box::new(move |_| waker.wake()))?;
-    let signals: &dyn Signals = if live { &ThisMachine } else { &NoMachine };
-    Ok(tui::run(&mut terminal, &monitor, &options, signals, &RealClock)?)
+    let control: &dyn Control = if live { &ThisMachine } else { &NoMachine };
+    Ok(tui::run(&mut terminal, &monitor, &options, control, &RealClock)?)
 }
 
 /// How the screen begins: what was asked for, and what the terminal says of itself.
@@ -103,20 +106,54 @@ fn is_light(colors: &str) -> bool {
     matches!(colors.rsplit(';').next(), Some("7" | "15"))
 }
 
-/// Sends signals to processes of this machine.
+/// Acts on processes of this machine.
 struct ThisMachine;
 
-impl Signals for ThisMachine {
+impl Control for ThisMachine {
     fn send(&self, key: Key, signal: i32) -> Result<(), String> {
         send_signal(key, signal).map_err(|error| error.to_string())
+    }
+
+    fn step_nice(&self, key: Key, by: i32) -> Result<i32, String> {
+        step_nice(key, by).map_err(|error| error.to_string())
+    }
+
+    fn io_priority(&self, key: Key) -> Result<IoPriority, String> {
+        io_priority(key).map_err(|error| error.to_string())
+    }
+
+    fn set_io_priority(&self, key: Key, priority: IoPriority) -> Result<(), String> {
+        set_io_priority(key, priority).map_err(|error| error.to_string())
+    }
+
+    fn affinity(&self, key: Key) -> Result<Affinity, String> {
+        affinity(key).map_err(|error| error.to_string())
+    }
+
+    fn set_affinity(&self, key: Key, allow: &CpuSet, forbid: &CpuSet) -> Result<(), String> {
+        set_affinity(key, allow, forbid).map_err(|error| error.to_string())
     }
 }
 
 /// A made-up machine's processes do not exist.
 struct NoMachine;
 
-impl Signals for NoMachine {
+const NOBODY: &str = "this machine is made up: nobody lives there";
+
+impl Control for NoMachine {
     fn send(&self, _: Key, _: i32) -> Result<(), String> {
-        Err("this machine is made up: there is nobody to send a signal to".to_owned())
+        Err(NOBODY.to_owned())
+    }
+
+    fn step_nice(&self, _: Key, _: i32) -> Result<i32, String> {
+        Err(NOBODY.to_owned())
+    }
+
+    fn io_priority(&self, _: Key) -> Result<IoPriority, String> {
+        Err(NOBODY.to_owned())
+    }
+
+    fn affinity(&self, _: Key) -> Result<Affinity, String> {
+        Err(NOBODY.to_owned())
     }
 }

@@ -9,7 +9,7 @@ use retop_model::human::Size;
 use retop_model::metric::Slot;
 use retop_model::{FamilyId, Field, Key, Row, Snapshot, Stamp};
 
-use super::dialog::{Overlay, SIGNALS, SignalDialog};
+use super::dialog::Overlay;
 use super::edit::Editor;
 use super::filter::Filter;
 use super::history::History;
@@ -24,7 +24,7 @@ use super::rewind::Rewind;
 use super::table::Table;
 use super::table::column::{Col, Form};
 use super::theme::Theme;
-use super::{Options, Signals};
+use super::{Control, Options};
 use crate::short;
 
 /// How cores are drawn.
@@ -239,14 +239,15 @@ impl App {
         match self.overlay {
             Overlay::None if self.rewind.is_some() => Mode::Rewind,
             Overlay::None => Mode::Live,
-            Overlay::Sort(_) | Overlay::Signal(_) => Mode::Menu,
+            Overlay::Sort(_) | Overlay::Signal(_) | Overlay::Io(_) => Mode::Menu,
+            Overlay::Cpus(_) => Mode::Checks,
             Overlay::Filter(..) | Overlay::Find(..) => Mode::Line,
             Overlay::Help(_) => Mode::Help,
         }
     }
 
     /// Takes an event; `None` if it changed nothing.
-    pub fn event(&mut self, event: Event, signals: &dyn Signals) -> Option<Effect> {
+    pub fn event(&mut self, event: Event, control: &dyn Control) -> Option<Effect> {
         let press = match event {
             Event::Key(press) => press,
             Event::Pasted(c) => return self.type_in(c),
@@ -262,7 +263,7 @@ impl App {
         match self.keys.action(mode, press).filter(takes) {
             Some(action) => {
                 self.message = None;
-                let effect = self.act(action, signals);
+                let effect = self.act(action, control);
                 match press.code {
                     Code::Char(digit) if action == Action::FindPid => self.type_in(digit),
                     _ => Some(effect),
@@ -282,6 +283,11 @@ impl App {
                     if mode == Mode::Line =>
                 {
                     self.type_in(c)
+                }
+                Press { code: Code::Char(c), ctrl: false, alt: false, .. }
+                    if self.overlay.digit(c) =>
+                {
+                    Some(Effect::Draw)
                 }
                 _ => None,
             },
@@ -340,7 +346,7 @@ impl App {
         self.message = Some(Message { text, wrong: false });
     }
 
-    fn act(&mut self, action: Action, signals: &dyn Signals) -> Effect {
+    fn act(&mut self, action: Action, control: &dyn Control) -> Effect {
         use Action::*;
         match action {
             Quit => return Effect::Quit,
@@ -352,17 +358,27 @@ impl App {
                 self.say(format!("a sample each {}", &*super::units::interval(self.interval)));
                 return Effect::Interval(self.interval);
             }
-            Signal => self.open_signals(),
-            MenuAccept => self.accept(signals),
+            Signal | NiceLower | NiceHigher | IoPriority | Affinity => {
+                self.control(action, control);
+            }
+            MenuAccept | CheckAccept => self.accept(control),
             Up | Down | PageUp | PageDown | Home | End | ScrollUp | ScrollDown | Left | Right => {
                 self.travel(action);
             }
-            MenuUp | MenuDown | MenuPageUp | MenuPageDown => self.overlay.step(match action {
-                MenuUp => -1,
-                MenuDown => 1,
-                MenuPageUp => isize::MIN / 2,
+            MenuUp | MenuDown | MenuPageUp | MenuPageDown | CheckUp | CheckDown | CheckPageUp
+            | CheckPageDown => self.overlay.step(match action {
+                MenuUp | CheckUp => -1,
+                MenuDown | CheckDown => 1,
+                MenuPageUp | CheckPageUp => isize::MIN / 2,
                 _ => isize::MAX / 2,
             }),
+            CheckLeft => self.overlay.step_beside(-1),
+            CheckRight => self.overlay.step_beside(1),
+            CheckToggle | CheckAll => {
+                if let Overlay::Cpus(dialog) = &mut self.overlay {
+                    if action == CheckAll { dialog.toggle_all() } else { dialog.toggle() }
+                }
+            }
             HelpUp | HelpDown | HelpPageUp | HelpPageDown | HelpHome | HelpEnd => {
                 let page = isize::from(self.areas.message.bottom() as i16 / 2).max(1);
                 self.overlay.step(match action {
@@ -374,7 +390,7 @@ impl App {
                     _ => isize::MAX / 2,
                 });
             }
-            MenuClose | HelpClose => self.overlay = Overlay::None,
+            MenuClose | CheckClose | HelpClose => self.overlay = Overlay::None,
             LineAccept | LineDrop | LineBackspace | LineDelete | LineWord | LineClear
             | LineLeft | LineRight | LineHome | LineEnd | LineNext | LineBack => self.edit(action),
             Rewind | Mark | Back | Forward | BackTen | ForwardTen | BackScreen | ForwardScreen
@@ -612,52 +628,14 @@ impl App {
         self.sort();
     }
 
-    fn open_signals(&mut self) {
-        let Some(now) = &self.now else { return };
-        let tagged = !self.table.tagged.is_empty();
-        let targets = if tagged {
-            self.table.tagged.clone()
-        } else {
-            self.table.selected().into_iter().collect()
-        };
-        let name = |key: &Key| {
-            let row = now.find(FamilyId::Process, *key);
-            row.map_or_else(String::new, |row| row.shown(process::name).to_owned())
-        };
-        let Some(first) = targets.first() else { return };
-        let title = if targets.len() == 1 {
-            format!("{} {}", first.0, name(first))
-        } else {
-            format!("{} tagged processes", targets.len())
-        };
-        self.overlay = Overlay::Signal(SignalDialog::new(targets, title));
-    }
-
-    fn accept(&mut self, signals: &dyn Signals) {
+    fn accept(&mut self, control: &dyn Control) {
         match std::mem::replace(&mut self.overlay, Overlay::None) {
             Overlay::Sort(at) => {
                 if let Some(&col) = self.table.set.columns().get(at) {
                     self.sort_by(col);
                 }
             }
-            Overlay::Signal(dialog) => {
-                let (number, name) = SIGNALS[dialog.at.min(SIGNALS.len() - 1)];
-                let mut failed = None;
-                for &key in &dialog.targets {
-                    if let Err(reason) = signals.send(key, number) {
-                        failed = Some(format!("{}: {reason}", key.0));
-                    }
-                }
-                self.message = Some(match failed {
-                    Some(text) => Message { text, wrong: true },
-                    None => Message {
-                        text: format!("SIG{name} sent to {}", dialog.title),
-                        wrong: false,
-                    },
-                });
-                self.table.tagged.clear();
-            }
-            _ => {}
+            overlay => self.accept_control(&overlay, control),
         }
         self.sort();
     }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use retop_model::family::{core, cpu, disk, memory, network, power, pressure};
+use retop_model::family::{core, cpu, disk, memory, network, own, power, pressure};
 use retop_model::snapshot::sum;
 use retop_model::{FamilyId, Key, Snapshot};
 
@@ -111,6 +111,9 @@ pub struct History {
     pub io_pressure: Ring,
     /// What each power domain drew since the start.
     pub session: Session,
+    /// What retop costs, lately.
+    pub cost: Cost,
+    costs: Costs,
     cores: Vec<(Key, Ring)>,
     /// When each sample was taken, by the monotonic clock.
     moments: VecDeque<u64>,
@@ -141,6 +144,8 @@ impl History {
             watts: ring(),
             io_pressure: ring(),
             session: Session::default(),
+            cost: Cost::default(),
+            costs: Costs::default(),
             cores: Vec::new(),
             moments: VecDeque::with_capacity(kept),
             end_ns: None,
@@ -162,6 +167,7 @@ impl History {
         self.sent.push(sum(links.map(|row| row.get(network::transmit_bytes_per_second))));
         self.watts.push(watts(now));
         self.session.push(now);
+        self.cost = self.costs.push(now).unwrap_or(self.cost);
         self.io_pressure.push(waiting(now, "io"));
         let cores = now.rows(FamilyId::Core);
         let kept = (CORES_KEPT / cores.len().max(1)).max(CORE_LEAST).min(self.kept);
@@ -253,6 +259,50 @@ pub fn waiting(now: &Snapshot, resource: &str) -> Option<f64> {
     now.rows(FamilyId::Pressure)
         .find(|row| row.shown(pressure::resource) == resource)?
         .get(pressure::some_ratio)
+}
+
+/// What retop costs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
+    /// Share of one CPU.
+    pub cpu_ratio: Option<f64>,
+    /// Memory.
+    pub resident_bytes: Option<f64>,
+}
+
+impl Cost {
+    /// In the last interval.
+    #[must_use]
+    pub fn of(now: &Snapshot) -> Cost {
+        let (cpu_ratio, resident_bytes) = (now.one(own::cpu_ratio), now.one(own::resident_bytes));
+        Cost { cpu_ratio, resident_bytes }
+    }
+}
+
+/// The mean of ten samples each time; at the start of those that there are.
+#[derive(Clone, Debug, Default)]
+struct Costs {
+    seen: u32,
+    samples: u32,
+    sum: f64,
+}
+
+impl Costs {
+    /// The cost to show from now on; `None` to go on with that of before.
+    fn push(&mut self, now: &Snapshot) -> Option<Cost> {
+        let cost = Cost::of(now);
+        let share = cost.cpu_ratio?;
+        self.sum += share;
+        self.samples += 1;
+        let first = self.seen < 2;
+        self.seen = self.seen.saturating_add(1);
+        if !first && self.samples < 10 {
+            return None;
+        }
+        let cpu_ratio = Some(self.sum / f64::from(self.samples));
+        (self.samples, self.sum) = (0, 0.0);
+        Some(Cost { cpu_ratio, ..cost })
+    }
 }
 
 /// What power domains drew since the start: for as long as somebody looks.

@@ -128,7 +128,7 @@ impl Keymap {
         }
         let leaves = |action: Action| {
             use Action::*;
-            matches!(action, Quit | Leave | MenuClose | LineDrop | HelpClose)
+            matches!(action, Quit | Leave | MenuClose | CheckClose | LineDrop | HelpClose)
         };
         if keys.is_empty() && leaves(BINDINGS[mine].action) {
             return Err(format!("{at}: keys: {id}: needs a key: there is no other way out"));
@@ -373,6 +373,8 @@ mod tests {
             (Key::of(Code::Up), Action::Up),
             (Key::char('k'), Action::Signal),
             (Key::char('B'), Action::MarkHere),
+            (Key::char('['), Action::SpikeBack),
+            (Key::f(7), Action::NiceLower),
         ] {
             assert_eq!(map.action(Mode::Rewind, key), Some(past), "{key}");
         }
@@ -387,6 +389,12 @@ mod tests {
             (Key::f(4), "filter"),
             (Key::f(5), "table.tree"),
             (Key::f(6), "sort.menu"),
+            (Key::f(7), "process.nice_lower"),
+            (char(']'), "process.nice_lower"),
+            (Key::f(8), "process.nice_higher"),
+            (char('['), "process.nice_higher"),
+            (char('i'), "process.io_priority"),
+            (char('a'), "process.affinity"),
             (Key::f(9), "process.signal"),
             (Key::f(10), "quit"),
             (char('/'), "find"),

@@ -14,6 +14,8 @@ pub enum Mode {
     Rewind,
     /// A list to choose from.
     Menu,
+    /// A list to check off.
+    Checks,
     /// A line to type into.
     Line,
     /// The help screen.
@@ -22,7 +24,8 @@ pub enum Mode {
 
 impl Mode {
     /// Every one of them.
-    pub const ALL: [Mode; 5] = [Mode::Live, Mode::Rewind, Mode::Menu, Mode::Line, Mode::Help];
+    pub const ALL: [Mode; 6] =
+        [Mode::Live, Mode::Rewind, Mode::Menu, Mode::Checks, Mode::Line, Mode::Help];
 }
 
 macro_rules! actions {
@@ -96,6 +99,10 @@ actions! {
         SortPid "sort.pid" [c('N')] "Sort by process number",
         SortNext "sort.next" [c('s')] "Sort by CPU, memory, reads, writes, number in turn",
         SortInvert "sort.invert" [c('I')] "Turn the order round",
+        NiceLower "process.nice_lower" [f(7), c(']')] "Nice value one lower: the process, or those tagged, go first" => "Nice-",
+        NiceHigher "process.nice_higher" [f(8), c('[')] "Nice value one higher: they give way" => "Nice+",
+        IoPriority "process.io_priority" [c('i')] "Choose the priority of their reads and writes",
+        Affinity "process.affinity" [c('a')] "Choose the CPUs that they may run on",
         Signal "process.signal" [f(9), c('k')] "Send a signal to the process, or to those tagged" => "Kill",
         Details "process.details" [k(Enter)] "Show everything about the process" => "Details",
         Close "close" [k(Esc)] "Close what is on top, then drop the filter",
@@ -165,6 +172,18 @@ actions! {
         MenuPageDown "menu.page_down" [k(PageDown), k(End)] "To the last",
         MenuAccept "menu.accept" [k(Enter)] "Take it" => "Take",
         MenuClose "menu.close" [k(Esc), c('q'), f(10), Key::ctrl('c')] "Leave without a choice" => "Leave",
+    }
+    Checks {
+        CheckToggle "checks.toggle" [c(' ')] "Check it, or take the check away" => "Check",
+        CheckAll "checks.all" [c('a')] "Check all; if all are, this one alone" => "All",
+        CheckUp "checks.up" [k(Up), c('k')] "Up",
+        CheckDown "checks.down" [k(Down), c('j')] "Down",
+        CheckLeft "checks.left" [k(Left), c('h')] "Left",
+        CheckRight "checks.right" [k(Right), c('l')] "Right",
+        CheckPageUp "checks.page_up" [k(PageUp), k(Home)] "To the first",
+        CheckPageDown "checks.page_down" [k(PageDown), k(End)] "To the last",
+        CheckAccept "checks.accept" [k(Enter)] "Do as it is checked" => "Take",
+        CheckClose "checks.close" [k(Esc), c('q'), f(10), Key::ctrl('c')] "Leave everything as it was" => "Leave",
     }
     Line {
         LineAccept "line.accept" [k(Enter)] "Keep it" => "Keep",

@@ -4,6 +4,7 @@
 //! changed. Everything it needs of the world is an argument.
 
 pub mod app;
+mod control;
 mod demand;
 pub mod dialog;
 pub mod edit;
@@ -29,9 +30,10 @@ use std::time::Duration;
 
 use retop_engine::history::History;
 use retop_engine::{Demand, Monitor};
-use retop_model::{Clock, Key, Snapshot};
+use retop_model::{Clock, Snapshot};
 
 use self::app::{App, CoreView, Effect};
+pub use self::control::{Control, Targets};
 use self::input::{Decoder, Event};
 use self::keymap::Keymap;
 use self::layout::Choice;
@@ -66,16 +68,6 @@ impl Feed for Monitor {
     fn set_demand(&self, demand: Demand) {
         Monitor::set_demand(self, demand);
     }
-}
-
-/// Who sends signals.
-pub trait Signals {
-    /// Sends a signal to that very process, never to another that took over its number.
-    ///
-    /// # Errors
-    ///
-    /// Why it was not sent, for people.
-    fn send(&self, key: Key, signal: i32) -> Result<(), String>;
 }
 
 /// How the screen begins.
@@ -136,7 +128,7 @@ pub fn run(
     terminal: &mut Terminal,
     feed: &impl Feed,
     options: &Options,
-    signals: &dyn Signals,
+    control: &dyn Control,
     clock: &dyn Clock,
 ) -> std::io::Result<()> {
     let mut app = App::new(options);
@@ -205,7 +197,7 @@ pub fn run(
         }
         let mut effects = Effects::default();
         let mut take = |event: Event| {
-            if let Some(effect) = app.event(event, signals) {
+            if let Some(effect) = app.event(event, control) {
                 effects.note(effect);
             }
         };

@@ -116,8 +116,9 @@ impl Page {
             CoreView => self == Page::Cpu,
             Find | FindNext | FindBack | FindPid | Filter | Tree | SortMenu | SortLeft
             | SortRight | SortCpu | SortMemory | SortTime | SortPid | SortNext | SortInvert
-            | Signal | Tag | Untag | Follow | Hold | Kernel | Command | Base | SetNext
-            | SetBack | FoldAll | Layout | Left | Right => false,
+            | Signal | NiceLower | NiceHigher | IoPriority | Affinity | Tag | Untag | Follow
+            | Hold | Kernel | Command | Base | SetNext | SetBack | FoldAll | Layout | Left
+            | Right => false,
             _ => true,
         }
     }

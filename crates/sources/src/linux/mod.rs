@@ -24,10 +24,12 @@ mod on_machines;
 mod page;
 mod parse;
 mod perf;
+mod pinned;
 mod power;
 mod pressure;
 mod process;
 mod processor;
+pub(crate) mod schedule;
 mod sock_diag;
 mod sysfs;
 mod taskstats;
@@ -42,6 +44,7 @@ mod virtualization;
 
 pub use fuzz::PARSERS;
 pub(crate) use page::page_bytes;
+pub(crate) use pinned::Pinned;
 
 use crate::roots::Roots;
 use crate::source::Source;

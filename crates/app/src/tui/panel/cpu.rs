@@ -18,7 +18,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     let count = now.rows(FamilyId::Core).len();
     let right = match (app.past().cpu.mean(60), app.past().cpu.peak(60)) {
-        (Some(mean), Some(peak)) => short!("avg {:.0} · pk {:.0}", mean * 100.0, peak * 100.0),
+        (Some(mean), Some(peak)) => short!("avg {:>2.0} · pk {:>3.0}", mean * 100.0, peak * 100.0),
         _ => Text::new(),
     };
     let chosen = chosen(app, count);
@@ -55,8 +55,8 @@ pub(super) fn chosen(app: &App, count: usize) -> CoreView {
 
 pub(super) fn title(app: &App, now: &Snapshot) -> Text {
     let mut title = match now.one(cpu::utilization_ratio) {
-        Some(share) => whole_percent(share),
-        None => short!("{}", app.missing()),
+        Some(share) => short!("{:>3}", &*whole_percent(share)),
+        None => short!("{:>3}", app.missing()),
     };
     if let Some(clock) = facts::clock(now) {
         title.push(&short!("  {clock}"));
@@ -65,7 +65,7 @@ pub(super) fn title(app: &App, now: &Snapshot) -> Text {
         title.push(&short!("  {}C", &*facts::degrees(celsius)));
     }
     if let Some(share) = waiting(now, "cpu") {
-        title.push(&short!("  psi {}", Percent(share)));
+        title.push(&short!("  psi {:<4}", Percent(share)));
     }
     if let (Some(cpus), Some(share)) = (now.one(limit::cpus), now.one(limit::cpu_ratio)) {
         title.push(&short!("  {} of {} cpus", Percent(share), Count(cpus)));

@@ -1,14 +1,18 @@
 //! Dialogs on top of the screen.
 
-use retop_model::family::process;
+use retop_engine::IoPriority;
+use retop_model::family::{core, process};
 use retop_model::human::{Duration, Or};
 use retop_model::{FamilyId, Key};
 
 use crate::short;
 use crate::tui::app::App;
-use crate::tui::dialog::{SIGNAL_HELP, SIGNALS, SignalDialog};
-use crate::tui::render::{Canvas, Rect};
+use crate::tui::control::Targets;
+use crate::tui::dialog::{Check, CpuDialog, CpuLine, IO_LINES, IoDialog, SignalDialog};
+use crate::tui::render::{Canvas, Pen, Rect};
+use crate::tui::units::{self, Text};
 use crate::tui::widget::frame::{Edges, frame};
+use crate::tui::widget::scrollbar::scrollbar;
 
 /// An area of that size in the middle, cut to the screen.
 #[must_use]
@@ -53,43 +57,146 @@ pub fn sort(app: &App, at: usize, canvas: &mut Canvas<'_>) {
 
 /// Choosing a signal, and the last look at who gets it.
 pub fn signal(app: &App, dialog: &SignalDialog, canvas: &mut Canvas<'_>) {
-    let theme = &app.theme;
-    let area = middle(canvas, 58, SIGNALS.len() as u16 + 5);
-    let mut canvas = canvas.region(area);
-    canvas.fill(Rect::new(0, 0, area.width, area.height), theme.text);
+    let signals = &dialog.signals;
     let edges = Edges {
         name: "Signal",
-        now: &dialog.title,
-        below: "Enter sends it",
+        now: &dialog.targets.title,
+        below: "Enter sends it  digits: by number",
         below_right: "Esc leaves",
         ..Edges::default()
     };
-    let mut inner = frame(&mut canvas, &edges, theme);
-    let (w, h) = (inner.width(), inner.height());
-    target(app, dialog, &mut inner.region(Rect::new(1, 0, w.saturating_sub(2), 2)));
-    let rows = h.saturating_sub(3).max(1).min(h);
-    let top = h - rows;
-    let first = first_shown(dialog.at, rows);
-    for (place, y) in (first..SIGNALS.len()).zip(top..h) {
-        let (number, name) = SIGNALS[place];
-        let back = (place == dialog.at).then_some(theme.cursor);
-        inner.fill(Rect::new(0, y, w, 1), theme.text.over(back));
-        let mark = if place == dialog.at { '>' } else { ' ' };
-        inner.put(1, y, mark, theme.accent.over(back));
-        inner.right(5, y, &short!("{number}"), theme.dim.over(back));
-        inner.text(6, y, &short!("SIG{name}"), theme.title.over(back));
-        inner.field(15, y, w.saturating_sub(16), SIGNAL_HELP[place], theme.dim.over(back));
-    }
+    let lines = signals.len() as u16;
+    list(app, &dialog.targets, &edges, (lines, dialog.at), canvas, |line, canvas, back| {
+        let (theme, signal) = (&app.theme, &signals[line]);
+        canvas.right(5, 0, &short!("{}", signal.number), theme.dim.over(back));
+        canvas.text(6, 0, &short!("SIG{}", signal.name), theme.title.over(back));
+        let room = canvas.width().saturating_sub(19);
+        canvas.field(18, 0, room, signal.help, theme.dim.over(back));
+    });
 }
 
-fn target(app: &App, dialog: &SignalDialog, canvas: &mut Canvas<'_>) {
+/// What the levels of the classes of I/O mean.
+const IO_HELP: [(IoPriority, &str); 4] = [
+    (IoPriority::None, "nobody set one: it follows the nice value"),
+    (IoPriority::RealTime(0), "before all others; 0 before 7"),
+    (IoPriority::BestEffort(0), "in turn with others; 0 has most"),
+    (IoPriority::Idle, "when nobody else wants the disk"),
+];
+
+/// Choosing an I/O priority.
+pub fn io(app: &App, dialog: &IoDialog, canvas: &mut Canvas<'_>) {
+    let edges = Edges {
+        name: "I/O priority",
+        now: &dialog.targets.title,
+        right: "heeded by bfq and mq-deadline",
+        below: "Enter sets it",
+        below_right: "Esc leaves",
+        ..Edges::default()
+    };
+    let size = (IO_LINES as u16, dialog.at);
+    list(app, &dialog.targets, &edges, size, canvas, |line, canvas, back| {
+        let theme = &app.theme;
+        let Some(priority) = IoDialog::priority(line) else { return };
+        if dialog.present == Some(priority) {
+            canvas.put(2, 0, '*', theme.accent.over(back));
+        }
+        canvas.text(4, 0, &short!("{priority}"), theme.title.over(back));
+        let help = IO_HELP.iter().find(|(of, _)| *of == priority).map_or("", |(_, help)| *help);
+        let room = canvas.width().saturating_sub(20);
+        canvas.field(19, 0, room, help, theme.dim.over(back));
+    });
+}
+
+/// Checking CPUs.
+pub fn cpus(app: &App, dialog: &CpuDialog, canvas: &mut Canvas<'_>) {
+    let cores = app.newest.as_deref();
+    let edges = Edges {
+        name: "CPUs",
+        now: &dialog.targets.title,
+        below: "Space checks  a all  Enter does it",
+        below_right: "Esc leaves",
+        ..Edges::default()
+    };
+    let size = (dialog.lines.len() as u16, dialog.line());
+    list(app, &dialog.targets, &edges, size, canvas, |line, canvas, _| {
+        let theme = &app.theme;
+        let places = match &dialog.lines[line] {
+            CpuLine::Group(name) => {
+                canvas.field(2, 0, canvas.width().saturating_sub(3), name, theme.dim);
+                return;
+            }
+            CpuLine::Cpus(places) => places.clone(),
+        };
+        canvas.fill(Rect::new(0, 0, canvas.width(), 1), theme.text);
+        let each = canvas.width().saturating_sub(2) / 4;
+        for (place, x) in places.zip((1..).step_by(usize::from(each.max(1)))) {
+            let cpu = &dialog.cpus[place];
+            let mut canvas = canvas.region(Rect::new(x, 0, each.saturating_sub(1), 1));
+            let back = (place == dialog.at).then_some(theme.cursor);
+            canvas.fill(Rect::new(0, 0, canvas.width(), 1), theme.text.over(back));
+            let (check, pen) = match cpu.check {
+                _ if !cpu.online => ("   ", theme.dim),
+                Check::On => ("[x]", theme.ok),
+                Check::Mixed => ("[~]", theme.warn),
+                Check::Off => ("[ ]", theme.dim),
+            };
+            canvas.text(0, 0, check, pen.over(back));
+            let pen = if cpu.online { theme.title } else { theme.dim };
+            canvas.right(8, 0, &short!("{}", cpu.number), pen.over(back));
+            let use_of = cores
+                .and_then(|now| now.find(FamilyId::Core, Key(u64::from(cpu.number), 0)))
+                .and_then(|row| row.get(core::utilization_ratio));
+            let text = match use_of {
+                _ if !cpu.online => short!(" off"),
+                Some(share) => units::whole_percent(share),
+                None => Text::new(),
+            };
+            if canvas.width() >= 13 {
+                canvas.right(13, 0, &text, theme.dim.over(back));
+            }
+        }
+    });
+}
+
+/// A list of lines below a last look at who is meant, with a cursor that stays in sight.
+fn list(
+    app: &App,
+    targets: &Targets,
+    edges: &Edges<'_>,
+    (lines, at): (u16, usize),
+    canvas: &mut Canvas<'_>,
+    mut draw: impl FnMut(usize, &mut Canvas<'_>, Option<Pen>),
+) {
+    let theme = &app.theme;
+    let area = middle(canvas, 62, lines.saturating_add(5));
+    let mut canvas = canvas.region(area);
+    canvas.fill(Rect::new(0, 0, area.width, area.height), theme.text);
+    let mut inner = frame(&mut canvas, edges, theme);
+    let (w, h) = (inner.width(), inner.height());
+    target(app, targets, &mut inner.region(Rect::new(1, 0, w.saturating_sub(2), 2)));
+    let rows = h.saturating_sub(3).max(1).min(h);
+    let top = h - rows;
+    let first = first_shown(at, rows);
+    for (line, y) in (first..usize::from(lines)).zip(top..h) {
+        let back = (line == at).then_some(theme.cursor);
+        let mut row = inner.region(Rect::new(0, y, w, 1));
+        row.fill(Rect::new(0, 0, w, 1), theme.text.over(back));
+        let mark = if line == at { '>' } else { ' ' };
+        row.put(1, 0, mark, theme.accent.over(back));
+        draw(line, &mut row, back);
+    }
+    let place = (first, usize::from(rows), usize::from(lines));
+    scrollbar(&mut inner, w.saturating_sub(1), (top, rows), place, theme);
+}
+
+fn target(app: &App, targets: &Targets, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     let newest = app.newest.as_deref();
-    let (&[key], Some(now)) = (dialog.targets.as_slice(), newest) else {
+    let (&[key], Some(now)) = (targets.keys.as_slice(), newest) else {
         canvas.text(0, 0, "each of them gets it", theme.text);
         if let (Some(_), Some(now)) = (&app.rewind, newest) {
             let runs = |key: &&Key| now.find(FamilyId::Process, **key).is_some();
-            let (running, all) = (dialog.targets.iter().filter(runs).count(), dialog.targets.len());
+            let (running, all) = (targets.keys.iter().filter(runs).count(), targets.keys.len());
             canvas.text(0, 1, &short!("{running} of {all} still running now"), theme.dim);
         }
         return;
@@ -97,7 +204,9 @@ fn target(app: &App, dialog: &SignalDialog, canvas: &mut Canvas<'_>) {
     match now.find(FamilyId::Process, key) {
         Some(row) => {
             let age = Or(row.get(process::age_seconds).map(Duration));
-            let mut text = short!("user {}  age {age}", row.shown(process::user));
+            let threads = Or(row.raw(process::threads));
+            let mut text =
+                short!("user {}  age {age}  threads {threads}", row.shown(process::user));
             if app.rewind.is_some() {
                 text.push("  still running now");
             }

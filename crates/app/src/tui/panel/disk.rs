@@ -21,8 +21,9 @@ const LEAST: f64 = 1_048_576.0;
 pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     let rate = |ring| app.rate(app.newest_of(ring));
-    let right = short!("r {}/s  w {}/s", &*rate(&app.past().read), &*rate(&app.past().written));
-    let below = waiting(now, "io").map_or(Text::new(), |share| short!("psi {}", Percent(share)));
+    let right =
+        short!("r {:>4}/s  w {:>4}/s", &*rate(&app.past().read), &*rate(&app.past().written));
+    let below = waiting(now, "io").map_or(Text::new(), |share| short!("psi {:<4}", Percent(share)));
     let edges =
         Edges { key: Some('7'), name: "Disk", right: &right, below: &below, ..Edges::default() };
     let inner = &mut frame(canvas, &edges, theme);

@@ -62,9 +62,18 @@ pub fn watts(watts: f64) -> Text {
 #[must_use]
 pub fn per_second(rate: Option<f64>) -> Text {
     match rate {
-        Some(rate) => short!("{}/s", Count(rate)),
+        Some(rate) => short!("{}/s", Count(two_digits(rate))),
         None => short!("{}", retop_model::human::MISSING),
     }
+}
+
+/// A rate to two digits: the third is another one with each sample, and says nothing.
+fn two_digits(rate: f64) -> f64 {
+    if !(100.0..1e15).contains(&rate) {
+        return rate;
+    }
+    let unit = 10_f64.powi(rate.log10().floor() as i32 - 1);
+    (rate / unit).round() * unit
 }
 
 /// Draws `name value` with the name dim; the column after it and two blanks.
@@ -89,4 +98,20 @@ pub fn fact_in(
     let mut at = canvas.text(x, y, name, app.theme.dim);
     at += gap;
     canvas.text(at, y, value, pen) + 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::per_second;
+
+    #[test]
+    fn rates_have_two_digits() {
+        for (rate, text) in [(0.0, "0/s"), (7.0, "7/s"), (87.4, "87/s"), (814.0, "810/s")] {
+            assert_eq!(&*per_second(Some(rate)), text);
+        }
+        for (rate, text) in [(999.0, "1.0k/s"), (1_268.0, "1.3k/s"), (41_499.0, "41k/s")] {
+            assert_eq!(&*per_second(Some(rate)), text);
+        }
+        assert_eq!(&*per_second(None), "–");
+    }
 }

@@ -50,7 +50,7 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
         let threads = now.one(task::threads);
         let kernel = now.one(task::kernel_threads).unwrap_or(0.0);
         items[3] = match threads {
-            Some(threads) => plain(short!("{processes}p {:.0}t", threads + kernel), 4),
+            Some(threads) => plain(short!("{processes:>3}p {:>4.0}t", threads + kernel), 4),
             None => plain(short!("{processes}p"), 4),
         };
         items[4] = plain(interval(app.interval), 2);

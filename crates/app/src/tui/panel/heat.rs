@@ -39,7 +39,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let ring = &app.past().watts;
     let right = match (ring.mean(60), ring.peak(60)) {
         (Some(mean), Some(peak)) => {
-            short!("avg {} · pk {}", &*facts::watts(mean), &*facts::watts(peak))
+            short!("avg {:>5} · pk {:>5}", &*facts::watts(mean), &*facts::watts(peak))
         }
         _ => Text::new(),
     };

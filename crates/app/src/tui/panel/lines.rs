@@ -1,6 +1,6 @@
 //! The message line and the key line.
 
-use retop_model::family::{own, source};
+use retop_model::family::source;
 use retop_model::human::{Or, Percent, Size};
 use retop_model::{FamilyId, Snapshot};
 
@@ -8,6 +8,7 @@ use crate::short;
 use crate::tui::app::App;
 use crate::tui::dialog::Overlay;
 use crate::tui::edit::Editor;
+use crate::tui::history::Cost;
 use crate::tui::input::Code;
 use crate::tui::keys::{Action, Mode};
 use crate::tui::page::Page;
@@ -105,10 +106,15 @@ fn standing(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         let text = short!("{} tagged", app.table.tagged.len());
         x = canvas.text(x, 0, &text, theme.tag) + 2;
     }
+    // Live it is a mean: what changes with each sample would cost what it tells of.
+    let cost = match app.rewind {
+        None => app.history.cost,
+        Some(_) => Cost::of(now),
+    };
     let cost = short!(
-        "retop {} cpu  {}",
-        Or(now.one(own::cpu_ratio).map(Percent)),
-        Or(now.one(own::resident_bytes).map(Size))
+        "retop {:>4} cpu  {:>4}",
+        Or(cost.cpu_ratio.map(Percent)),
+        Or(cost.resident_bytes.map(Size))
     );
     let end = canvas.right(canvas.width().saturating_sub(1), 0, &cost, theme.dim);
     let sick = |row: &retop_model::Row<'_>| {

@@ -20,7 +20,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let share = now.one(memory::used_ratio);
     let size = |field| Or(now.one(field).map(Size));
     let title = short!(
-        "{}  {}/{}",
+        "{:>3}  {:>4}/{}",
         share.map_or(short!("{}", app.missing()), whole_percent).as_str(),
         size(memory::used_bytes),
         size(memory::total_bytes)
@@ -32,7 +32,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     };
     let mut below = Text::new();
     if let Some(share) = waiting(now, "memory") {
-        below = short!("psi {}", Percent(share));
+        below = short!("psi {:<4}", Percent(share));
     }
     let limit = match (now.one(limit::working_set_bytes), now.one(limit::memory_limit_bytes)) {
         (Some(used), Some(all)) => short!("limit {}/{}", Size(used), Size(all)),

@@ -79,6 +79,8 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
     match &app.overlay {
         Overlay::Sort(at) => dialog::sort(app, *at, canvas),
         Overlay::Signal(signal) => dialog::signal(app, signal, canvas),
+        Overlay::Io(io) => dialog::io(app, io, canvas),
+        Overlay::Cpus(cpus) => dialog::cpus(app, cpus, canvas),
         Overlay::Help(at) => help::draw(app, *at, canvas),
         Overlay::None | Overlay::Filter(..) | Overlay::Find(..) => {}
     }

@@ -22,7 +22,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let (down, up) = arrows(canvas.glyphs());
     let rate = |ring| app.rate(app.newest_of(ring));
     let (received, sent) = (rate(&app.past().received), rate(&app.past().sent));
-    let right = short!("{down} {}/s  {up} {}/s", &*received, &*sent);
+    let right = short!("{down} {:>4}/s  {up} {:>4}/s", &*received, &*sent);
     let connections = match (now.one(tcp::established), now.one(tcp::listening)) {
         (Some(established), Some(listening)) => {
             short!("tcp {} open · {} listen", Count(established), Count(listening))

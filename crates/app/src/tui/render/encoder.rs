@@ -1,9 +1,14 @@
 //! Cells into bytes: as few as the terminal needs.
+//!
+//! What changed is cut into runs of one style, and a frame is drawn style by style: going back to
+//! a row costs less than naming a colour again, which takes 19 bytes where there are 16 million.
 
-use ratatui_core::buffer::{Buffer, CellWidth};
+use ratatui_core::buffer::{Buffer, Cell, CellWidth};
 use ratatui_core::style::{Color, Modifier};
 
 use super::canvas::Pen;
+use super::cursor::Cursor;
+use super::scroll::Shift;
 
 /// Begin and end of a synchronised frame; terminals that do not know them ignore them.
 pub const SYNC_BEGIN: &[u8] = b"\x1b[?2026h";
@@ -12,6 +17,12 @@ pub const SYNC_END: &[u8] = b"\x1b[?2026l";
 
 /// Unchanged cells in a row up to this many are written again: a cursor movement is no shorter.
 const REWRITE: u16 = 3;
+/// Blanks from this many on are erased instead of written: `ESC [ 99 X`, and a movement after it.
+const ERASE: usize = 6;
+/// Runs of one style that are put into the order of the shortest way; beyond, rows come in order.
+const NEAREST: usize = 128;
+/// Movements of rows in a frame at most.
+const SHIFTS: usize = 4;
 
 /// Turns the difference of two frames into bytes.
 #[derive(Debug)]
@@ -20,44 +31,84 @@ pub struct Encoder {
     pub bytes: Vec<u8>,
     synchronised: bool,
     pen: Pen,
-    /// Where the terminal's cursor stands; `None` past the last column, where terminals differ.
-    at: Option<(u16, u16)>,
+    runs: Vec<Run>,
+    groups: Vec<Group>,
+    /// Changed cells of each row.
+    changed: Vec<u16>,
+}
+
+/// Cells side by side that are written in one go.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    y: u16,
+    x: u16,
+    end: u16,
+    /// Nothing but blanks so far: any style with the same background does.
+    blank: bool,
+    pen: Pen,
+    group: u16,
+}
+
+/// The runs of one style.
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    pen: Pen,
+    first: usize,
+    count: usize,
 }
 
 impl Encoder {
     /// An encoder that brackets frames if `synchronised`.
     #[must_use]
     pub fn new(synchronised: bool) -> Encoder {
-        let bytes = Vec::with_capacity(64 << 10);
-        Encoder { bytes, synchronised, pen: Pen::default(), at: None }
+        Encoder {
+            bytes: Vec::with_capacity(64 << 10),
+            synchronised,
+            pen: Pen::default(),
+            runs: Vec::with_capacity(4 << 10),
+            groups: Vec::with_capacity(256),
+            changed: Vec::with_capacity(128),
+        }
     }
 
     /// Encodes what changed from `before` to `now`, which have the same size. `clear` empties the
-    /// terminal first: `before` is then an empty frame.
-    pub fn encode(&mut self, before: &Buffer, now: &Buffer, clear: bool) {
+    /// terminal first: `before` is then an empty frame. Afterwards `before` is of no more use.
+    pub fn encode(&mut self, before: &mut Buffer, now: &Buffer, clear: bool) {
         self.bytes.clear();
         self.pen = Pen::default();
-        self.at = None;
+        self.cut(before, now);
+        if self.runs.is_empty() && !clear {
+            return;
+        }
+        if self.synchronised {
+            self.bytes.extend_from_slice(SYNC_BEGIN);
+        }
         if clear {
-            self.begin();
             // The style goes first: clearing paints with the present background.
             self.bytes.extend_from_slice(b"\x1b[m\x1b[H\x1b[2J");
-        }
-        let width = now.area.width;
-        for (x, y, cell) in before.diff_iter(now) {
-            if self.bytes.is_empty() {
-                self.begin();
+        } else {
+            for _ in 0..SHIFTS {
+                let Some(shift) = Shift::find(before, now, &self.changed) else { break };
+                shift.write(&mut self.bytes);
+                shift.apply(before);
+                self.cut(before, now);
             }
-            self.move_to(x, y, now);
-            let pen = Pen { fg: cell.fg, bg: cell.bg, modifier: cell.modifier };
-            let symbol = cell.symbol();
-            self.style(pen, symbol == " ");
-            self.bytes.extend_from_slice(symbol.as_bytes());
-            let after = x + cell.cell_width().max(1);
-            self.at = (after < width).then_some((after, y));
         }
-        if self.bytes.is_empty() {
-            return;
+        self.group();
+        let mut cursor = Cursor::new(now.area.width);
+        for place in 0..self.groups.len() {
+            let Group { first, count, .. } = self.groups[place];
+            for done in 0..count {
+                if count <= NEAREST {
+                    let rest = &self.runs[first + done..first + count];
+                    let costs = rest.iter().map(|run| cursor.cost(run.x, run.y));
+                    let next = costs.enumerate().min_by_key(|&(_, cost)| cost);
+                    let next = next.map_or(0, |(next, _)| next);
+                    // The others keep their order.
+                    self.runs[first + done..=first + done + next].rotate_right(1);
+                }
+                self.write(first + done, now, &mut cursor);
+            }
         }
         if self.pen != Pen::default() {
             self.bytes.extend_from_slice(b"\x1b[m");
@@ -67,45 +118,98 @@ impl Encoder {
         }
     }
 
-    fn begin(&mut self) {
-        if self.synchronised {
-            self.bytes.extend_from_slice(SYNC_BEGIN);
-        }
-    }
-
-    fn move_to(&mut self, x: u16, y: u16, now: &Buffer) {
-        match self.at {
-            Some((at, row)) if (at, row) == (x, y) => {}
-            Some((at, row)) if row == y && at < x => {
-                if !(x - at <= REWRITE && self.rewrite(at, x, y, now)) {
-                    self.sequence(&[x - at], b'C');
+    /// Cuts what changed into runs.
+    fn cut(&mut self, before: &Buffer, now: &Buffer) {
+        self.runs.clear();
+        self.changed.clear();
+        self.changed.resize(usize::from(now.area.height), 0);
+        let width = usize::from(now.area.width);
+        for (x, y, cell) in before.diff_iter(now) {
+            let pen = pen_of(cell);
+            let blank = cell.symbol() == " ";
+            let end = x + cell.cell_width().max(1);
+            self.changed[usize::from(y)] += 1;
+            if let Some(last) = self.runs.last_mut()
+                && last.y == y
+                && x >= last.end
+                && x - last.end <= REWRITE
+            {
+                let fits = pen == last.pen || (blank && same_blank(pen, last.pen));
+                let takes_over = last.blank && same_blank(last.pen, pen);
+                let row = usize::from(y) * width;
+                let between = &now.content[row + usize::from(last.end)..row + usize::from(x)];
+                let taken = if fits { last.pen } else { pen };
+                if (fits || takes_over) && between.iter().all(|cell| is_plain(cell, taken)) {
+                    last.pen = taken;
+                    last.blank &= blank && between.iter().all(|cell| cell.symbol() == " ");
+                    last.end = end;
+                    continue;
                 }
             }
-            _ if x == 0 => self.sequence(&[y + 1], b'H'),
-            _ => self.sequence(&[y + 1, x + 1], b'H'),
+            self.runs.push(Run { y, x, end, blank, pen, group: 0 });
         }
     }
 
-    /// Writes the unchanged cells between, if they are plain text in the present style.
-    fn rewrite(&mut self, from: u16, to: u16, y: u16, now: &Buffer) -> bool {
-        let row = usize::from(y) * usize::from(now.area.width);
-        let cells = &now.content[row + usize::from(from)..row + usize::from(to)];
-        let plain = cells.iter().all(|cell| {
-            let pen = Pen { fg: cell.fg, bg: cell.bg, modifier: cell.modifier };
-            let blank = cell.symbol() == " ";
-            cell.symbol().len() == 1 && (pen == self.pen || (blank && same_blank(pen, self.pen)))
-        });
-        if plain {
-            for cell in cells {
-                self.bytes.extend_from_slice(cell.symbol().as_bytes());
+    /// Sorts the runs by style, and the styles so that neighbours have much in common.
+    fn group(&mut self) {
+        self.groups.clear();
+        let mut latest = 0;
+        for run in &mut self.runs {
+            let known = self.groups.get(latest).is_some_and(|group| group.pen == run.pen);
+            if !known {
+                let found = self.groups.iter().position(|group| {
+                    group.pen == run.pen || (run.blank && same_blank(group.pen, run.pen))
+                });
+                latest = found.unwrap_or_else(|| {
+                    self.groups.push(Group { pen: run.pen, first: 0, count: 0 });
+                    self.groups.len() - 1
+                });
             }
+            self.groups[latest].count += 1;
+            run.pen = self.groups[latest].pen;
         }
-        plain
+        self.groups.sort_unstable_by_key(|group| order(group.pen));
+        let mut first = 0;
+        for group in &mut self.groups {
+            group.first = first;
+            first += group.count;
+        }
+        for run in &mut self.runs {
+            let found = self.groups.iter().position(|group| group.pen == run.pen);
+            run.group = found.unwrap_or(0) as u16;
+        }
+        self.runs.sort_unstable_by_key(|run| (run.group, run.y, run.x));
     }
 
-    /// One sequence with only the attributes that change. A blank shows no text colour.
-    fn style(&mut self, pen: Pen, blank: bool) {
-        if pen == self.pen || (blank && same_blank(pen, self.pen)) {
+    fn write(&mut self, place: usize, now: &Buffer, cursor: &mut Cursor) {
+        let Run { x, y, end, pen, .. } = self.runs[place];
+        cursor.go(x, y, &mut self.bytes);
+        self.style(pen);
+        let row = usize::from(y) * usize::from(now.area.width);
+        let cells = &now.content[row + usize::from(x)..row + usize::from(end)];
+        let mut at = 0;
+        while let Some(cell) = cells.get(at) {
+            let blanks = cells[at..].iter().take_while(|cell| cell.symbol() == " ").count();
+            let ends = at + blanks == cells.len();
+            // What follows has to be gone to.
+            let least = if ends { ERASE } else { 2 * ERASE };
+            if blanks >= least && is_erasable(pen) {
+                cursor.go(x + at as u16, y, &mut self.bytes);
+                super::cursor::sequence(&mut self.bytes, &[blanks as u16], b'X');
+                at += blanks;
+                continue;
+            }
+            cursor.go(x + at as u16, y, &mut self.bytes);
+            self.bytes.extend_from_slice(cell.symbol().as_bytes());
+            let cells = cell.cell_width().max(1);
+            at += usize::from(cells);
+            cursor.wrote(cells);
+        }
+    }
+
+    /// One sequence with only the attributes that change.
+    fn style(&mut self, pen: Pen) {
+        if pen == self.pen {
             return;
         }
         let mut codes = Codes::default();
@@ -140,47 +244,47 @@ impl Encoder {
         if pen.bg != self.pen.bg {
             codes.colour(pen.bg, 40);
         }
-        self.sequence(codes.as_slice(), b'm');
+        super::cursor::sequence(&mut self.bytes, codes.as_slice(), b'm');
         self.pen = pen;
-    }
-
-    fn sequence(&mut self, numbers: &[u16], last: u8) {
-        self.bytes.extend_from_slice(b"\x1b[");
-        for (place, &number) in numbers.iter().enumerate() {
-            if place > 0 {
-                self.bytes.push(b';');
-            }
-            // A lone 1 is the default of movements.
-            if number != 1 || numbers.len() > 1 || last == b'm' {
-                self.number(number);
-            }
-        }
-        self.bytes.push(last);
-    }
-
-    fn number(&mut self, number: u16) {
-        let mut digits = [0; 5];
-        let mut rest = number;
-        let mut start = digits.len();
-        loop {
-            start -= 1;
-            digits[start] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.bytes.extend_from_slice(&digits[start..]);
     }
 }
 
+fn pen_of(cell: &Cell) -> Pen {
+    Pen { fg: cell.fg, bg: cell.bg, modifier: cell.modifier }
+}
+
+/// True if a cell that has not changed can be written again with that pen, in one byte.
+fn is_plain(cell: &Cell, pen: Pen) -> bool {
+    let own = pen_of(cell);
+    let blank = cell.symbol() == " ";
+    cell.symbol().len() == 1 && (own == pen || (blank && same_blank(own, pen)))
+}
+
+/// Terminals erase with the background of the present style or without; where there is none, and
+/// nothing else that a blank shows, they agree.
+fn is_erasable(pen: Pen) -> bool {
+    pen.bg == Color::Reset && !pen.modifier.intersects(SHOWN)
+}
+
+/// What a blank shows.
+const SHOWN: Modifier = Modifier::REVERSED.union(Modifier::UNDERLINED);
+
 /// True if a blank looks the same with both pens.
 fn same_blank(a: Pen, b: Pen) -> bool {
-    const SHOWN: Modifier = Modifier::REVERSED.union(Modifier::UNDERLINED);
     let reversed = a.modifier.contains(Modifier::REVERSED);
     a.bg == b.bg
         && a.modifier.intersection(SHOWN) == b.modifier.intersection(SHOWN)
         && (!reversed || a.fg == b.fg)
+}
+
+/// Styles with the same background stand together, among them those with the same colour.
+fn order(pen: Pen) -> (u32, u32, u16) {
+    let number = |colour: Color| match colour {
+        Color::Rgb(r, g, b) => 0x100_0000 | u32::from_be_bytes([0, r, g, b]),
+        Color::Indexed(index) => 1 + u32::from(index),
+        _ => 0,
+    };
+    (number(pen.bg), number(pen.fg), pen.modifier.bits())
 }
 
 #[derive(Default)]

@@ -4,9 +4,11 @@
 
 pub mod canvas;
 pub mod colour;
+pub mod cursor;
 pub mod encoder;
 pub mod number;
 pub mod screen;
+mod scroll;
 
 pub use canvas::{Canvas, Glyphs, Pen, width};
 pub use colour::Depth;

@@ -81,7 +81,7 @@ impl Screen {
         if stale {
             self.shown.reset();
         }
-        self.encoder.encode(&self.shown, &self.next, stale);
+        self.encoder.encode(&mut self.shown, &self.next, stale);
         std::mem::swap(&mut self.shown, &mut self.next);
         if self.encoder.bytes.is_empty() {
             return Ok(0);
@@ -184,6 +184,49 @@ mod tests {
                 check(screen.shown(), terminal.screen());
                 let again = screen.draw(&mut bytes, Glyphs::Braille, paint).expect("the same");
                 prop_assert_eq!(again, 0, "the same frame again costs no byte");
+            }
+        }
+    }
+
+    proptest! {
+        /// Rows that move are moved by the terminal; what they say changes meanwhile.
+        #[test]
+        fn rows_may_change_places(
+            orders in prop::collection::vec(
+                (Just((0..9_u16).collect::<Vec<_>>()).prop_shuffle(), 0..9_usize, 0..9_u16),
+                1..6,
+            ),
+        ) {
+            let (width, height) = (60, 9);
+            let mut screen = Screen::new(width, height, true);
+            let size = |cells| std::num::NonZeroU16::new(cells).expect("not 0");
+            let mut terminal = vt100::Parser::new(size(height), size(width), 0);
+            let mut order: Vec<u16> = (0..9).collect();
+            for (step, (shuffled, from, to)) in orders.into_iter().enumerate() {
+                // Mostly one row gets elsewhere, now and then all of them do.
+                if from == 8 {
+                    order = shuffled;
+                } else {
+                    let row = order.remove(from);
+                    order.insert(usize::from(to), row);
+                }
+                let mut bytes = Vec::new();
+                let paint = |canvas: &mut Canvas<'_>| {
+                    for (y, row) in (0..).zip(&order) {
+                        let letter = char::from(b'a' + *row as u8);
+                        let text: String = std::iter::repeat_n(letter, 50).collect();
+                        let pen = Pen::new(Color::Indexed(*row as u8));
+                        canvas.text(4, y, &text, if y == 0 { pen.on(Color::Indexed(9)) } else { pen });
+                        canvas.text(0, y, &(usize::from(*row) * step).to_string(), Pen::default());
+                    }
+                };
+                screen.draw(&mut bytes, Glyphs::Braille, paint).expect("a Vec takes all");
+                terminal.process(&bytes);
+                for (y, line) in (0..).zip(terminal.screen().rows(0, width)) {
+                    let cells = (0..width).map(|x| screen.shown()[(x, y)].symbol());
+                    let wanted: String = cells.collect();
+                    prop_assert_eq!(line.trim_end(), wanted.trim_end());
+                }
             }
         }
     }
