@@ -56,6 +56,7 @@ fn manual_keys() -> String {
     for (mode, heading) in [
         (Mode::Live, "The table and the pages"),
         (Mode::Rewind, "Looking back"),
+        (Mode::Columns, "Columns of a set"),
         (Mode::Menu, "Lists"),
         (Mode::Line, "Lines of text"),
         (Mode::Help, "Help"),

@@ -3,11 +3,12 @@
 
 use std::fmt::Write as _;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, Item, Key, TableLike, Value};
 
 use crate::alerts;
+use crate::columns;
 use crate::environment::Environment;
 use crate::options::{self, OPTIONS, Opt, Place};
 use crate::settings::Settings;
@@ -33,6 +34,8 @@ pub enum Origin {
 pub struct Resolved {
     /// The settings.
     pub settings: Settings,
+    /// The config file, there or not; what is kept for the next time goes there.
+    pub file: Option<PathBuf>,
     given: Vec<(String, Origin)>,
 }
 
@@ -96,6 +99,10 @@ impl Resolved {
             let here = at(document.key(key).and_then(Key::span).or(item.span()));
             if key == "alert" {
                 self.settings.alerts.rules = alerts::read(item, &at)?;
+                continue;
+            }
+            if key == "columns" {
+                self.settings.screen.columns = columns::read(item, &at)?;
                 continue;
             }
             if key == "keys"
@@ -211,6 +218,7 @@ impl Resolved {
             (_, Ok(keys)) => keys.print("", false, &mut text),
             (_, Err(_)) => {}
         }
+        columns::print(&self.settings.screen.columns, &mut text);
         match self.settings.alerts.rules.as_slice() {
             [] => text.push_str(alerts::EXAMPLE),
             rules => alerts::print(rules, &mut text),
@@ -228,7 +236,9 @@ impl Resolved {
 pub fn load(environment: &Environment, file: Option<&Path>) -> Result<Resolved, String> {
     let mut resolved = Resolved::defaults();
     let usual = environment.config_folder.as_ref().map(|folder| folder.join("config.toml"));
-    if let Some(path) = file.or(usual.as_deref()) {
+    resolved.file = file.map(Path::to_owned).or(usual);
+    if let Some(path) = resolved.file.clone() {
+        let path = path.as_path();
         match std::fs::read_to_string(path) {
             Ok(text) => resolved.read_file(&path.display().to_string(), &text)?,
             Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => {}

@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 pub mod alerts;
+pub mod columns;
 pub mod command;
 pub mod config;
+pub mod config_write;
 pub mod environment;
 pub mod options;
 pub mod run;

@@ -9,6 +9,7 @@ use retop_model::alert::UserRule;
 
 use crate::tui::keymap::{Bound, Keymap};
 use crate::tui::preset::Preset;
+use crate::tui::table::set::Set;
 
 /// Everything that a user can set.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -62,6 +63,8 @@ pub struct Screen {
     pub preset: Preset,
     /// What the config file binds instead.
     pub bound: Vec<Bound>,
+    /// Sets of columns of the config file.
+    pub columns: Vec<Set>,
     /// One row per core.
     pub show_cores: Option<bool>,
     /// How cores are drawn.

@@ -253,7 +253,7 @@ fn bookmarks_and_spikes_are_events() {
     watch.type_in("{{");
     assert_eq!(watch.said(), "bookmark 14:07:37");
     watch.type_in("b{");
-    assert_eq!(watch.said(), "no earlier spike or bookmark");
+    assert_eq!(watch.said(), "no earlier event");
     watch.type_in("]]");
     assert_eq!(watch.said(), "no later spike");
 }

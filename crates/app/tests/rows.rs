@@ -10,8 +10,9 @@ use ratatui_core::buffer::CellWidth;
 use retop::tui::app::App;
 use retop::tui::filter::Filter;
 use retop::tui::render::{Depth, Screen};
-use retop::tui::table::column::{Col, Set, place};
+use retop::tui::table::column::{Col, place};
 use retop::tui::table::order::{Order, Wish};
+use retop::tui::table::set;
 use retop::tui::{Options, panel};
 use retop_model::family::process;
 use retop_model::{FamilyId, Key, RawSample, RawTable, Snapshot, Stamp, Window, derive};
@@ -41,7 +42,8 @@ fn snapshot(rows: &[(u64, i64, i64)]) -> Snapshot {
 }
 
 const WISH: Wish<'_> = Wish {
-    sort: Col::Cpu,
+    sort: Col::CPU,
+    then: Col::RESIDENT,
     descending: true,
     tree: false,
     hold: false,
@@ -142,25 +144,32 @@ fn a_folded_process_hides_its_descendants() {
 /// Whatever a process is called and however much it uses, the blank before each column is blank.
 #[test]
 fn no_cell_moves_its_neighbour() {
-    for set in Set::ALL {
+    for number in 0..set::builtin().len() {
         for width in [60, 80, 97] {
             let mut app = App::new(&Options { depth: Depth::True, ..Options::default() });
             for snapshot in scene::HOSTILE.run(3) {
                 app.update(&snapshot);
             }
-            app.table.set = set;
+            app.table.set = number;
             let height = 70;
             app.arrange(width, height);
             let mut screen = Screen::new(width, height, false);
             let paint = |canvas: &mut retop::tui::render::Canvas<'_>| panel::draw(&app, canvas);
             screen.draw(&mut Vec::new(), app.glyphs, paint).expect("drawn");
             let table = app.areas.table;
+            let set = app.table.shown_set();
             let (placed, count) = place(set, width - 1, app.table.pid_digits);
             for row in 0..app.table.visible().len() as u16 {
                 let y = table.y + 1 + row;
                 for placed in placed[..count].iter().flatten().filter(|placed| placed.x > 1) {
                     let blank = &screen.shown()[(placed.x - 1, y)];
-                    assert_eq!(blank.symbol(), " ", "{:?} of {set:?} in row {row}", placed.col);
+                    assert_eq!(
+                        blank.symbol(),
+                        " ",
+                        "{:?} of {} in row {row}",
+                        placed.col,
+                        set.name
+                    );
                 }
                 let cells: u16 = (0..width)
                     .filter(|&x| !screen.shown()[(x, y)].symbol().is_empty())
@@ -188,4 +197,44 @@ fn equals_stay_in_the_order_that_they_are_in() {
         order.update(now, &WISH);
         assert_eq!(pids(now, &order), wanted);
     }
+}
+
+#[test]
+fn among_equals_the_column_sorted_by_before_decides_then_the_order_so_far() {
+    const MIB: i64 = 1 << 20;
+    let moment = |memory: &[i64]| {
+        let mut table = RawTable::new(FamilyId::Process);
+        for (pid, &bytes) in (1_u64..).zip(memory) {
+            let mut row = table.push(Key(pid, 1));
+            row.set(process::pid, pid).set(process::threads, pid as i64 % 2);
+            if bytes >= 0 {
+                row.set(process::resident_bytes, bytes);
+            }
+        }
+        table.finish(Window { begin_ns: 1, end_ns: 2 });
+        let mut sample = RawSample::new(Stamp::default());
+        sample.put(Arc::new(table));
+        derive(None, Arc::new(sample))
+    };
+    let mut order = Order::default();
+    // Nobody has a rate: memory decides. What is missing comes last, of equals the first.
+    let now = moment(&[5 * MIB, 90 * MIB, -1, 5 * MIB, 7 * MIB]);
+    order.update(&now, &WISH);
+    assert_eq!(pids(&now, &order), [2, 5, 1, 4, 3]);
+    // A few pages more move nobody; a tenth more does.
+    let now = moment(&[5 * MIB, 90 * MIB, -1, 5 * MIB + 4096, 7 * MIB]);
+    order.update(&now, &WISH);
+    assert_eq!(pids(&now, &order), [2, 5, 1, 4, 3]);
+    let now = moment(&[5 * MIB, 90 * MIB, -1, 6 * MIB, 7 * MIB]);
+    order.update(&now, &WISH);
+    assert_eq!(pids(&now, &order), [2, 5, 4, 1, 3]);
+    // Turning the first column round leaves the second as it is.
+    let threads = Col::Number(process::threads);
+    order.update(&now, &Wish { sort: threads, descending: false, ..WISH });
+    assert_eq!(pids(&now, &order), [2, 4, 5, 1, 3]);
+    let mut table = retop::tui::table::Table::default();
+    table.sort_by(Col::PID);
+    assert_eq!((table.sort, table.then, table.descending), (Col::PID, Col::CPU, false));
+    table.sort_by(Col::PID);
+    assert_eq!((table.sort, table.then, table.descending), (Col::PID, Col::CPU, true));
 }

@@ -119,13 +119,14 @@ fn screens_look_as_they_did() {
 }
 
 /// The digits of the pages, and what their screens are called.
-const PAGES: [(char, &str); 7] = [
+const PAGES: [(char, &str); 8] = [
     ('1', "cpu"),
     ('2', "processes"),
     ('3', "groups"),
     ('5', "power"),
     ('6', "memory"),
     ('7', "traffic"),
+    ('8', "events"),
     ('9', "retop"),
 ];
 
@@ -152,6 +153,30 @@ fn pages_look_as_they_did() {
     let mut app = watched(&scene::SERVER, &options());
     type_in(&mut app, "1");
     check("page-cpu-server-200x60", &shown(&mut app, 200, 60));
+}
+
+/// Two disks full, memory short, a process killed: what fires, what has ended, and what there was.
+#[test]
+fn alerts_look_as_they_did() {
+    for (from, name) in [(110, "firing"), (85, "ending")] {
+        let scene = Scene { trouble: Some(from), ..scene::LAPTOP };
+        for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+            let mut app = watched(&scene, &options());
+            check(&format!("alerts-{name}-{width}x{height}"), &shown(&mut app, width, height));
+            type_in(&mut app, "A");
+            check(&format!("events-{name}-{width}x{height}"), &shown(&mut app, width, height));
+        }
+    }
+    let scene = Scene { trouble: Some(110), ..scene::LAPTOP };
+    let small = shown(&mut watched(&scene, &options()), 60, 16);
+    assert!(small.lines().next().is_some_and(|header| header.contains("! MEM +2")), "{small}");
+    let ascii = Options { glyphs: Glyphs::Ascii, ..options() };
+    let mut app = watched(&scene, &ascii);
+    type_in(&mut app, "8");
+    let text = shown(&mut app, 120, 40);
+    let odd: String = text.chars().filter(|c| !c.is_ascii() && !"–·°…".contains(*c)).collect();
+    assert_eq!(odd, "", "drawing characters of ASCII");
+    assert!(text.contains("^ DISK") && text.contains("x OOM kill"), "{text}");
 }
 
 #[test]
@@ -233,7 +258,7 @@ fn dear_families_are_wanted_while_their_page_is_open() {
 fn overlays_look_as_they_did() {
     type Keys<'a> = &'a [Key];
     let enter = Key::of(Code::Enter);
-    let cases: [(&str, Keys<'_>, &str); 9] = [
+    let cases: [(&str, Keys<'_>, &str); 10] = [
         ("tree", &[Key::char('t')], ""),
         ("tree-filtered", &[Key::char('t'), Key::char('/')], "ray"),
         ("filter", &[Key::char('/')], "post|node"),
@@ -242,6 +267,7 @@ fn overlays_look_as_they_did() {
         ("kill", &[Key::char('k')], ""),
         ("help", &[Key::char('?')], ""),
         ("details", &[enter], ""),
+        ("chooser", &[Key::char('o'), Key::char(' '), Key::of(Code::Down), Key::char('>')], ""),
         ("columns-io", &[Key::of(Code::Tab), Key::char('p')], ""),
     ];
     for (name, keys, text) in cases {

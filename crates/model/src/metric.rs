@@ -74,6 +74,8 @@ pub struct Column {
     pub scraped: bool,
     /// True if the value is a model's answer and not a reading; shown with `~`.
     pub estimated: bool,
+    /// Whether the values of several entities add up to one of them all; see [`Field::adds`].
+    pub adds: Option<bool>,
 }
 
 /// A number computed from one or two samples.
@@ -95,6 +97,8 @@ pub struct Formula {
     pub series: Option<Series>,
     /// True if the value is a model's answer and not a reading; shown with `~`.
     pub estimated: bool,
+    /// Whether the values of several entities add up to one of them all; see [`Field::adds`].
+    pub adds: Option<bool>,
 }
 
 impl TextColumn {
@@ -125,6 +129,7 @@ impl Column {
             series: None,
             scraped: true,
             estimated: false,
+            adds: None,
         }
     }
 
@@ -154,6 +159,7 @@ impl Formula {
             scraped: false,
             series: None,
             estimated: false,
+            adds: None,
         }
     }
 }
@@ -249,6 +255,30 @@ impl Field {
             }
         };
         if label.is_empty() { name } else { label }
+    }
+
+    /// True if the values of several entities add up to one of them all, as bytes and CPU time do
+    /// and process numbers do not. A ratio does only where it is declared so: CPU% of two processes
+    /// does, misses per reference do not and are computed anew from what they are made of.
+    #[must_use]
+    pub fn adds(self) -> bool {
+        let is_flow =
+            |unit: Unit| matches!(unit, Unit::BytesPerSecond | Unit::PerSecond | Unit::Watts);
+        let family = self.family.get();
+        match self.slot {
+            Slot::Raw(i) => family.raw.get(usize::from(i)).is_some_and(|column| {
+                column.adds.unwrap_or(match column.kind {
+                    Kind::Counter => true,
+                    Kind::Gauge => column.unit == Unit::Bytes || is_flow(column.unit),
+                    Kind::State(_) => false,
+                })
+            }),
+            // Bytes that are computed are means as often as sums.
+            Slot::Derived(i) => family
+                .derived
+                .get(usize::from(i))
+                .is_some_and(|formula| formula.adds.unwrap_or(is_flow(formula.unit))),
+        }
     }
 
     /// True if the value is a model's answer and not a reading.

@@ -3,6 +3,9 @@
 //! Nothing is computed ahead. A rate is a view of two counters, evaluated when somebody asks; a
 //! screen of 40 rows asks for 40. Live, rewound and replayed are this same type.
 
+mod whole;
+
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::counter;
@@ -12,6 +15,8 @@ use crate::sample::RawSample;
 use crate::stamp::{Stamp, Window};
 use crate::table::{Key, RawTable};
 use crate::text::Text;
+
+pub use whole::{Sum, Whole};
 
 /// A moment of the machine.
 #[derive(Clone, Debug)]
@@ -242,7 +247,8 @@ impl<'a> Row<'a> {
             }
             Slot::Derived(i) => {
                 let formula = self.family.get().derived.get(usize::from(i))?;
-                (formula.compute)(&Delta { row: self }).filter(|value| value.is_finite())
+                let delta = Delta { row: self, whole: None, partial: Cell::new(false) };
+                (formula.compute)(&delta).filter(|value| value.is_finite())
             }
         }
     }
@@ -303,6 +309,10 @@ impl<'a> Row<'a> {
 /// What a formula may look at: the entity now and before, and the rest of the machine now.
 pub struct Delta<'a> {
     row: Row<'a>,
+    /// Several rows, of which `row` is the first, taken together.
+    whole: Option<Whole<'a>>,
+    /// Something was asked for that not all of them have.
+    partial: Cell<bool>,
 }
 
 impl<'a> Delta<'a> {
@@ -310,26 +320,42 @@ impl<'a> Delta<'a> {
     #[inline]
     #[must_use]
     pub fn now(&self, field: Field) -> Option<f64> {
-        self.row.get(field)
+        match self.whole {
+            None => self.row.get(field),
+            Some(whole) => self.noted(whole.get(field)),
+        }
     }
 
-    /// The integer of a raw field as it was read.
+    /// The integer of a raw field as it was read; of several entities together there is none.
     #[must_use]
     pub fn raw(&self, field: Field) -> Option<i64> {
-        self.row.raw(field)
+        self.row.raw(field).filter(|_| self.whole.is_none())
     }
 
     /// True if the entity was not there in the previous read.
     #[must_use]
     pub fn is_new(&self) -> bool {
-        self.row.is_new()
+        self.whole.is_none() && self.row.is_new()
     }
 
     /// A text of the same entity.
     #[inline]
     #[must_use]
     pub fn text(&self, field: TextField) -> Option<&'a Text> {
-        self.row.text(field)
+        self.row.text(field).filter(|_| self.whole.is_none())
+    }
+
+    fn noted(&self, sum: Sum) -> Option<f64> {
+        if sum.partial {
+            self.partial.set(true);
+        }
+        sum.value
+    }
+
+    /// What each of the entities gives, added up.
+    fn each(&self, of: impl Fn(&Delta<'a>) -> Option<f64>) -> Option<f64> {
+        let whole = self.whole?;
+        self.noted(whole.sum(|row| of(&Delta { row, whole: None, partial: Cell::new(false) })))
     }
 
     /// A field of a family with one entity, such as the memory's size.
@@ -351,7 +377,7 @@ impl<'a> Delta<'a> {
         self.row.snapshot
     }
 
-    /// The raw integers before and now.
+    /// The raw integers before and now, of one entity.
     fn pair(&self, field: Field) -> Option<(i64, i64)> {
         if self.row.snapshot.gap {
             return None;
@@ -366,6 +392,9 @@ impl<'a> Delta<'a> {
     #[inline]
     #[must_use]
     pub fn increase(&self, field: Field) -> Option<f64> {
+        if self.whole.is_some() {
+            return self.each(|delta| delta.increase(field));
+        }
         let (before, now) = self.pair(field)?;
         Some(self.scale(field, counter::increase(before, now)?))
     }
@@ -374,6 +403,9 @@ impl<'a> Delta<'a> {
     #[inline]
     #[must_use]
     pub fn increase_or_stall(&self, field: Field) -> Option<f64> {
+        if self.whole.is_some() {
+            return self.each(|delta| delta.increase_or_stall(field));
+        }
         let (before, now) = self.pair(field)?;
         Some(self.scale(field, counter::increase_or_stall(before, now)))
     }
@@ -388,6 +420,9 @@ impl<'a> Delta<'a> {
     /// By how much a gauge changed, up or down.
     #[must_use]
     pub fn change(&self, field: Field) -> Option<f64> {
+        if self.whole.is_some() {
+            return self.each(|delta| delta.change(field));
+        }
         let (before, now) = self.pair(field)?;
         Some(self.scale(field, now.checked_sub(before)?))
     }

@@ -52,7 +52,7 @@ pub fn watch(resolved: &Resolved, environment: &Environment) -> anyhow::Result<(
     } else if let Some(address) = settings.serve {
         serve::run(settings, address)
     } else {
-        screen::run(settings, environment)
+        screen::run(resolved, environment)
     }
 }
 

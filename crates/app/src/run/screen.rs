@@ -10,6 +10,7 @@ use retop_engine::{
 use retop_model::Key;
 
 use crate::alerts;
+use crate::config::Resolved;
 use crate::environment::{self, Environment};
 use crate::run::{Usage, machine};
 use crate::settings::{ChartGlyph, Color, CoreView, Settings};
@@ -27,14 +28,16 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(250);
 /// # Errors
 ///
 /// If there is no terminal, or the machine cannot be opened.
-pub fn run(settings: &Settings, environment: &Environment) -> anyhow::Result<()> {
+pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()> {
+    let settings = &resolved.settings;
     if !environment.stdout_is_terminal || !environment.stdin_is_terminal {
         let what = if environment.stdout_is_terminal { "stdin" } else { "stdout" };
         let next = "use --json for a stream, --once for a report or --serve PORT for metrics";
         return Err(Usage(format!("{what} is no terminal; {next}")).into());
     }
     let machine = machine(settings)?;
-    let options = options(settings, &environment.terminal)?;
+    let options =
+        Options { config_file: resolved.file.clone(), ..options(settings, &environment.terminal)? };
     let live = settings.source.is_none() && settings.root == std::path::Path::new("/");
     let mut terminal = Terminal::open()?;
     let waker = terminal.waker()?;
@@ -95,6 +98,7 @@ fn options(settings: &Settings, terminal: &environment::Terminal) -> anyhow::Res
             CoreView::History => tui::app::CoreView::History,
             CoreView::Both => tui::app::CoreView::Both,
         },
+        columns: screen.columns.clone(),
         keys: screen.keys().map_err(Usage)?,
         offset_seconds: local_offset_seconds,
         ..Options::default()

@@ -1,5 +1,6 @@
 //! What the screen shows and what keys change. Knows no terminal: events go in, effects come out.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,10 +8,12 @@ use retop_model::family::process;
 use retop_model::filter::FilterError;
 use retop_model::human::Size;
 use retop_model::metric::Slot;
-use retop_model::{FamilyId, Field, Key, Row, Snapshot, Stamp};
+use retop_model::{FamilyId, Field, Key, Row, Snapshot};
 
+use super::chooser::Chooser;
 use super::dialog::Overlay;
 use super::edit::Editor;
+use super::events::{Bookmarks, Events};
 use super::filter::Filter;
 use super::history::History;
 use super::input::{Code, Event, Key as Press};
@@ -23,9 +26,10 @@ use super::render::Glyphs;
 use super::rewind::Rewind;
 use super::table::Table;
 use super::table::column::{Col, Form};
+use super::table::set::{self, Set};
 use super::theme::Theme;
 use super::{Control, Options};
-use crate::short;
+use crate::{columns, short};
 
 /// How cores are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,7 +112,9 @@ pub struct App {
     /// The past is shown, and which.
     pub rewind: Option<Box<Rewind>>,
     /// Moments that somebody wants to find again, oldest first.
-    pub bookmarks: Vec<Stamp>,
+    pub bookmarks: Bookmarks,
+    /// What happened.
+    pub events: Events,
     /// The processes.
     pub table: Table,
     /// What lies on top.
@@ -137,6 +143,8 @@ pub struct App {
     pub message: Option<Message>,
     /// Where everything stands, as of the last layout.
     pub areas: Areas,
+    /// Where settings are kept for the next time, if anywhere.
+    pub config_file: Option<PathBuf>,
 }
 
 impl App {
@@ -144,6 +152,7 @@ impl App {
     #[must_use]
     pub fn new(options: &Options) -> App {
         let mut table = Table::default();
+        table.sets = set::all(&options.columns);
         // The command line has refused what is no filter.
         table.filter = options.filter.as_deref().and_then(|text| Filter::parse(text).ok()?);
         App {
@@ -157,7 +166,8 @@ impl App {
             history: History::default(),
             record: None,
             rewind: None,
-            bookmarks: Vec::new(),
+            bookmarks: Bookmarks::default(),
+            events: Events::default(),
             table,
             overlay: Overlay::None,
             details: None,
@@ -172,6 +182,7 @@ impl App {
             prefix: None,
             message: None,
             areas: Areas::default(),
+            config_file: options.config_file.clone(),
         }
     }
 
@@ -179,6 +190,9 @@ impl App {
     pub fn update(&mut self, snapshot: &Arc<Snapshot>) {
         self.history.push(snapshot);
         self.newest = Some(Arc::clone(snapshot));
+        if self.record.is_none() {
+            self.events.note(snapshot);
+        }
         if self.rewind.is_some() {
             self.pass();
         } else if !self.paused {
@@ -196,6 +210,7 @@ impl App {
 
     /// Measures the screen. Must be called before each frame.
     pub fn arrange(&mut self, width: u16, height: u16) {
+        self.gather();
         let page = self.pages.page;
         let choice = if page == Page::Overview { self.choice } else { Choice::Table };
         let shape = self.now.as_deref().map_or(Shape::default(), |now| Shape {
@@ -240,6 +255,7 @@ impl App {
             Overlay::None if self.rewind.is_some() => Mode::Rewind,
             Overlay::None => Mode::Live,
             Overlay::Sort(_) | Overlay::Signal(_) | Overlay::Io(_) => Mode::Menu,
+            Overlay::Columns(_) => Mode::Columns,
             Overlay::Cpus(_) => Mode::Checks,
             Overlay::Filter(..) | Overlay::Find(..) => Mode::Line,
             Overlay::Help(_) => Mode::Help,
@@ -366,12 +382,15 @@ impl App {
                 self.travel(action);
             }
             MenuUp | MenuDown | MenuPageUp | MenuPageDown | CheckUp | CheckDown | CheckPageUp
-            | CheckPageDown => self.overlay.step(match action {
-                MenuUp | CheckUp => -1,
-                MenuDown | CheckDown => 1,
-                MenuPageUp | CheckPageUp => isize::MIN / 2,
-                _ => isize::MAX / 2,
-            }),
+            | CheckPageDown => {
+                let by = match action {
+                    MenuUp | CheckUp => -1,
+                    MenuDown | CheckDown => 1,
+                    MenuPageUp | CheckPageUp => isize::MIN / 2,
+                    _ => isize::MAX / 2,
+                };
+                self.overlay.step(by, self.table.shown_set().seats.len());
+            }
             CheckLeft => self.overlay.step_beside(-1),
             CheckRight => self.overlay.step_beside(1),
             CheckToggle | CheckAll => {
@@ -381,16 +400,18 @@ impl App {
             }
             HelpUp | HelpDown | HelpPageUp | HelpPageDown | HelpHome | HelpEnd => {
                 let page = isize::from(self.areas.message.bottom() as i16 / 2).max(1);
-                self.overlay.step(match action {
+                let by = match action {
                     HelpUp => -1,
                     HelpDown => 1,
                     HelpPageUp => -page,
                     HelpPageDown => page,
                     HelpHome => isize::MIN / 2,
                     _ => isize::MAX / 2,
-                });
+                };
+                self.overlay.step(by, 0);
             }
-            MenuClose | CheckClose | HelpClose => self.overlay = Overlay::None,
+            MenuClose | CheckClose | HelpClose => self.shut(),
+            ColumnShow | ColumnLeft | ColumnRight | ColumnSave => self.choose(action),
             LineAccept | LineDrop | LineBackspace | LineDelete | LineWord | LineClear
             | LineLeft | LineRight | LineHome | LineEnd | LineNext | LineBack => self.edit(action),
             Rewind | Mark | Back | Forward | BackTen | ForwardTen | BackScreen | ForwardScreen
@@ -417,18 +438,18 @@ impl App {
             FindNext => self.find_next(false),
             FindBack => self.find_next(true),
             SortMenu => {
-                let columns = self.table.set.columns();
-                let at = columns.iter().position(|&col| col == self.table.sort).unwrap_or(0);
+                let at = self.table.shown_set().position(self.table.sort).unwrap_or(0);
                 self.overlay = Overlay::Sort(at);
             }
+            Columns => self.overlay = Overlay::Columns(Chooser::new(self.table.shown_set())),
             SortLeft => self.sort_beside(-1),
             SortRight => self.sort_beside(1),
-            SortCpu => self.sort_by(Col::Cpu),
-            SortMemory => self.sort_by(Col::Resident),
-            SortTime => self.sort_by(Col::Time),
-            SortPid => self.sort_by(Col::Pid),
+            SortCpu => self.sort_by(Col::CPU),
+            SortMemory => self.sort_by(Col::RESIDENT),
+            SortTime => self.sort_by(Col::TIME),
+            SortPid => self.sort_by(Col::PID),
             SortNext => {
-                let turn = [Col::Cpu, Col::Resident, Col::Read, Col::Written, Col::Pid];
+                let turn = [Col::CPU, Col::RESIDENT, Col::READ, Col::WRITTEN, Col::PID];
                 let at = turn.iter().position(|&col| col == self.table.sort);
                 self.sort_by(turn[at.map_or(0, |at| (at + 1) % turn.len())]);
             }
@@ -458,16 +479,17 @@ impl App {
             Kernel => self.table.kernel = !self.table.kernel,
             Command => self.table.full_commands = !self.table.full_commands,
             Base => self.table.whole_machine = !self.table.whole_machine,
-            SetNext => self.table.set = self.table.set.step(1),
-            SetBack => self.table.set = self.table.set.step(4),
+            SetNext => self.table.step_set(false),
+            SetBack => self.table.step_set(true),
             Details if self.pages.page == Page::Groups => self.zoom(),
+            Details if self.pages.page == Page::Events => self.open_event(),
             Details => {
                 let selected = self.table.selected();
                 self.details = if self.details == selected { None } else { selected };
             }
             Close => self.close(),
             PageOverview | PageCpu | PageProcesses | PageGroups | PagePower | PageMemory
-            | PageTraffic | PageOwn => {
+            | PageTraffic | PageEvents | PageOwn => {
                 if let Some(page) = Page::of(action) {
                     self.open_page(page);
                 }
@@ -522,6 +544,14 @@ impl App {
         }
         self.pages.open(page);
         self.details = None;
+        if self.pages.page == Page::Events {
+            self.find_event();
+        }
+    }
+
+    /// Back to the overview.
+    pub(super) fn leave_page(&mut self) {
+        self.open_page(Page::Overview);
     }
 
     /// Shows the processes of the control group under the cursor.
@@ -545,28 +575,74 @@ impl App {
         self.travel(Action::Down);
     }
 
+    /// Closes what lies on top without a choice.
+    fn shut(&mut self) {
+        if let Overlay::Columns(chooser) = std::mem::take(&mut self.overlay) {
+            self.put_set(chooser.before);
+        }
+        self.sort();
+    }
+
+    /// Takes another set of columns in place of the one on the screen.
+    fn put_set(&mut self, set: Set) {
+        if let Some(shown) = self.table.sets.get_mut(self.table.set) {
+            *shown = set;
+        }
+    }
+
+    /// Changes the columns of the set on the screen.
+    fn choose(&mut self, action: Action) {
+        let Overlay::Columns(chooser) = &mut self.overlay else { return };
+        match action {
+            Action::ColumnShow => chooser.toggle(),
+            Action::ColumnLeft | Action::ColumnRight => {
+                chooser.carry(action == Action::ColumnRight);
+            }
+            _ => {
+                let set = chooser.set();
+                self.overlay = Overlay::None;
+                return self.save_set(&set);
+            }
+        }
+        let set = chooser.set();
+        self.put_set(set);
+    }
+
+    fn save_set(&mut self, set: &Set) {
+        let kept = match &self.config_file {
+            Some(path) => columns::save(path, set).map(|()| path.display().to_string()),
+            None => Err("there is no folder for a config.toml: set XDG_CONFIG_HOME".to_owned()),
+        };
+        self.message = Some(match kept {
+            Ok(path) => {
+                Message { text: format!("columns of {} kept in {path}", set.name), wrong: false }
+            }
+            Err(text) => Message { text, wrong: true },
+        });
+    }
+
     fn sort_by(&mut self, col: Col) {
-        // A second time turns it round.
-        let first = self.table.sort != col;
-        self.table.descending = if first { col.largest_first() } else { !self.table.descending };
-        self.table.sort = col;
+        self.table.sort_by(col);
         self.table.hold = false;
         self.sort();
     }
 
     fn sort_beside(&mut self, by: isize) {
-        let columns = self.table.set.columns();
-        let at = columns.iter().position(|&col| col == self.table.sort);
-        let next = at.map_or(0, |at| at.saturating_add_signed(by).min(columns.len() - 1));
-        if columns[next] != self.table.sort {
-            self.sort_by(columns[next]);
+        let set = self.table.shown_set();
+        let at = set.position(self.table.sort);
+        let last = set.seats.len().saturating_sub(1);
+        let next = at.map_or(0, |at| at.saturating_add_signed(by).min(last));
+        let next = set.seats.get(next).map(|seat| seat.col);
+        if let Some(next) = next.filter(|&next| next != self.table.sort) {
+            self.sort_by(next);
         }
     }
 
     fn travel(&mut self, action: Action) {
         let Some(now) = self.now.clone() else { return };
         if self.pages.page.is_sheet() {
-            return self.pages.travel(&now, action);
+            self.pages.travel(&now, action);
+            return self.choose_event();
         }
         let page = isize::try_from(self.table.page).unwrap_or(1);
         let table = &mut self.table;
@@ -631,7 +707,8 @@ impl App {
     fn accept(&mut self, control: &dyn Control) {
         match std::mem::replace(&mut self.overlay, Overlay::None) {
             Overlay::Sort(at) => {
-                if let Some(&col) = self.table.set.columns().get(at) {
+                let chosen = self.table.shown_set().seats.get(at).map(|seat| seat.col);
+                if let Some(col) = chosen {
                     self.sort_by(col);
                 }
             }
@@ -685,6 +762,7 @@ impl App {
             || of_counter(process::written_bytes_per_second, process::written_bytes)
             || of_counter(process::io_bytes_per_second, process::read_bytes)
             || of_counter(process::switches_per_second, process::voluntary_switches)
+            || of_counter(process::calls_per_second, process::read_calls)
     }
 }
 

@@ -5,10 +5,25 @@ use retop_model::family::process;
 use retop_model::{FamilyId, Field, Key};
 
 use super::app::App;
-use super::table::column::{Form, Set};
+use super::table::column::Col;
 
 /// How long a row that left the screen is still read in full.
 const REMEMBERED_NS: u64 = 10_000_000_000;
+
+/// What hardware counters give.
+const COUNTED: [Field; 11] = [
+    process::ipc,
+    process::instructions_per_second,
+    process::cache_miss_ratio,
+    process::branch_miss_ratio,
+    process::counted_ratio,
+    process::cycles,
+    process::instructions,
+    process::cache_references,
+    process::cache_misses,
+    process::branches,
+    process::branch_misses,
+];
 
 impl App {
     /// Notes which rows are on the screen. Those that leave it are asked for a while longer: a row
@@ -45,10 +60,8 @@ impl App {
         keys.dedup();
         // What rows are sorted or filtered by is wanted of all of them.
         let decides = |fields: &[Field]| {
-            let sorted = match self.table.sort.get().form {
-                Form::Size(field) | Form::Count(field) => fields.contains(&field),
-                _ => false,
-            };
+            let is_one = |col: Col| matches!(col, Col::Number(field) if fields.contains(&field));
+            let sorted = is_one(self.table.sort) || is_one(self.table.then);
             sorted || self.table.filter.as_ref().is_some_and(|filter| filter.needs(fields))
         };
         let rows = |all: bool| if all { Rows::All } else { Rows::Keys(keys.clone()) };
@@ -58,21 +71,29 @@ impl App {
             process::io_bytes_per_second,
             process::read_bytes,
             process::written_bytes,
+            process::calls_per_second,
+            process::read_call_bytes,
+            process::write_call_bytes,
+            process::read_calls,
+            process::write_calls,
         ]));
-        demand.processes.status =
-            rows(decides(&[process::swap_bytes, process::switches_per_second]));
+        demand.processes.status = rows(decides(&[
+            process::swap_bytes,
+            process::switches_per_second,
+            process::voluntary_switches,
+            process::involuntary_switches,
+            process::oom_score,
+        ]));
         demand.processes.memory = rows(decides(&[process::shared_bytes]));
-        let shows_shares = self.table.set == Set::Memory;
-        if shows_shares || self.details.is_some() {
+        let seats = &self.table.shown_set().seats;
+        let shows = |fields: &[Field]| {
+            seats.iter().any(|seat| matches!(seat.col, Col::Number(field) if fields.contains(&field)))
+        };
+        if shows(&[process::proportional_bytes, process::unique_bytes]) || self.details.is_some() {
             demand.processes.proportional = rows(false);
         }
-        let counted = decides(&[
-            process::ipc,
-            process::instructions_per_second,
-            process::cache_miss_ratio,
-            process::branch_miss_ratio,
-        ]);
-        if counted || self.details.is_some() {
+        let counted = decides(&COUNTED);
+        if counted || shows(&COUNTED) || self.details.is_some() {
             demand.processes.counters = rows(counted);
         }
         if let Some(key) = self.details {

@@ -4,6 +4,7 @@ use retop_engine::{Affinity, CpuSet, IO_LEVELS, IoPriority, SignalName, signals}
 use retop_model::family::core;
 use retop_model::{FamilyId, Row, Snapshot};
 
+use super::chooser::Chooser;
 use super::control::Targets;
 use super::edit::Editor;
 use super::filter::Filter;
@@ -18,8 +19,10 @@ pub enum Overlay {
     Filter(Editor, Option<Filter>),
     /// What is looked for, and the line where it began.
     Find(Editor, usize),
-    /// The column to sort by.
+    /// The column to sort by: the line under the cursor.
     Sort(usize),
+    /// The columns of the set on the screen.
+    Columns(Chooser),
     /// The signal to send.
     Signal(SignalDialog),
     /// The I/O priority to set.
@@ -292,7 +295,14 @@ impl Overlay {
     /// Rows must not move below a dialog; they may below help and a filter being typed.
     #[must_use]
     pub fn holds_rows(&self) -> bool {
-        matches!(self, Overlay::Signal(_) | Overlay::Io(_) | Overlay::Cpus(_) | Overlay::Sort(_))
+        matches!(
+            self,
+            Overlay::Signal(_)
+                | Overlay::Io(_)
+                | Overlay::Cpus(_)
+                | Overlay::Sort(_)
+                | Overlay::Columns(_)
+        )
     }
 
     /// The line being typed.
@@ -314,20 +324,24 @@ impl Overlay {
         }
     }
 
-    /// Moves the cursor of a list; its end is minded when it is drawn or taken.
-    pub fn step(&mut self, by: isize) {
-        let (at, last) = match self {
-            Overlay::Sort(at) => (at, super::table::column::MOST - 1),
+    /// Moves the cursor of a list; which has so many lines if it is one of the table's.
+    pub fn step(&mut self, by: isize, lines: usize) {
+        let (at, lines) = match self {
+            Overlay::Sort(at) => (at, lines),
+            Overlay::Columns(chooser) => {
+                let lines = chooser.lines.len();
+                (&mut chooser.at, lines)
+            }
             Overlay::Signal(dialog) => {
                 dialog.typed = 0;
-                (&mut dialog.at, dialog.signals.len().saturating_sub(1))
+                (&mut dialog.at, dialog.signals.len())
             }
-            Overlay::Io(dialog) => (&mut dialog.at, IO_LINES - 1),
+            Overlay::Io(dialog) => (&mut dialog.at, IO_LINES),
             Overlay::Cpus(dialog) => return dialog.step(by),
-            Overlay::Help(at) => (at, super::panel::help::LINES),
+            Overlay::Help(at) => (at, super::panel::help::lines()),
             _ => return,
         };
-        *at = at.saturating_add_signed(by).min(last);
+        *at = at.saturating_add_signed(by).min(lines.saturating_sub(1));
     }
 
     /// Moves the cursor to the side, where a list has columns.

@@ -162,10 +162,7 @@ impl Keymap {
         let bound = |key: Key| {
             let has = |(_, keys): &(&Binding, &[Key])| keys.contains(&key);
             let own = self.mode(mode).find(has);
-            let own = own.or_else(|| match mode {
-                Mode::Rewind => self.mode(Mode::Live).find(has),
-                _ => None,
-            });
+            let own = own.or_else(|| self.mode(mode.base()?).find(has));
             own.map(|(binding, _)| binding.action)
         };
         bound(key).or_else(|| match key.code {
@@ -186,8 +183,8 @@ impl Keymap {
             keys.iter().any(|key| matches!(key.code, Code::Pair(first, _) if first == c))
         };
         let here = self.mode(mode).any(|(_, keys)| begins(keys));
-        let live = mode == Mode::Rewind && self.mode(Mode::Live).any(|(_, keys)| begins(keys));
-        (here || live) && self.action(mode, key).is_none()
+        let base = mode.base().is_some_and(|base| self.mode(base).any(|(_, keys)| begins(keys)));
+        (here || base) && self.action(mode, key).is_none()
     }
 
     /// The `[keys]` table that amounts to this, every line after `before`. What is as in the preset

@@ -20,12 +20,24 @@ pub enum Mode {
     Line,
     /// The help screen.
     Help,
+    /// The columns of a set; what is not bound there is bound as in a menu.
+    Columns,
 }
 
 impl Mode {
     /// Every one of them.
-    pub const ALL: [Mode; 6] =
-        [Mode::Live, Mode::Rewind, Mode::Menu, Mode::Checks, Mode::Line, Mode::Help];
+    pub const ALL: [Mode; 7] =
+        [Mode::Live, Mode::Rewind, Mode::Columns, Mode::Menu, Mode::Checks, Mode::Line, Mode::Help];
+
+    /// The mode whose keys hold where its own say nothing.
+    #[must_use]
+    pub fn base(self) -> Option<Mode> {
+        match self {
+            Mode::Rewind => Some(Mode::Live),
+            Mode::Columns => Some(Mode::Menu),
+            _ => None,
+        }
+    }
 }
 
 macro_rules! actions {
@@ -115,6 +127,7 @@ actions! {
         Base "table.base" [c('%')] "Count CPU% of one core, or of the whole machine",
         SetNext "columns.next" [k(Tab)] "Next set of columns",
         SetBack "columns.back" [k(BackTab)] "Previous set of columns",
+        Columns "columns.choose" [c('o')] "Choose the columns of the set and their order",
         More "interval.longer" [c('+')] "List: longer between samples. Tree: unfold",
         Less "interval.shorter" [c('-')] "List: shorter between samples. Tree: fold",
         FoldAll "tree.fold_all" [c('*')] "Fold or unfold the whole tree",
@@ -125,6 +138,7 @@ actions! {
         PagePower "page.power" [c('5')] "Power, temperatures, fans, batteries",
         PageMemory "page.memory" [c('6')] "Memory, swap, pressure, and who uses most",
         PageTraffic "page.traffic" [c('7')] "Disks, file systems, network",
+        PageEvents "page.events" [c('8'), c('A')] "Events: alerts, spikes, bookmarks, gaps; Enter goes to the moment",
         PageOwn "page.retop" [c('9')] "What retop reads, what it cannot, why, and what it costs itself",
         Quit "quit" [f(10), c('q'), Key::ctrl('c')] "Quit" => "Quit",
         Rewind "view.rewind" [c('r')] "Look back: the whole screen as it was" => "Rewind",
@@ -156,14 +170,20 @@ actions! {
         ForwardTen "rewind.forward_ten" [Key::shift(Right), c('.')] "Ten samples forward",
         BackScreen "rewind.back_screen" [k(PageUp)] "A screen of time back",
         ForwardScreen "rewind.forward_screen" [k(PageDown)] "A screen of time forward",
-        EventBack "rewind.event_back" [c('{')] "To the spike or bookmark before",
-        EventNext "rewind.event_next" [c('}')] "To the next spike or bookmark",
+        EventBack "rewind.event_back" [c('{')] "To whatever happened before",
+        EventNext "rewind.event_next" [c('}')] "To whatever happened next",
         MarkHere "rewind.mark" [c('b')] "Set or drop a bookmark here" => "Mark",
         Play "rewind.play" [c(' '), c('p'), c('Z')] "Play a sample per interval, or stop" => "Play",
         ZoomIn "rewind.zoom_in" [c('+')] "Less time on the screen" => "Zoom",
         ZoomOut "rewind.zoom_out" [c('-')] "More time on the screen",
         Oldest "rewind.oldest" [k(Home)] "To the oldest sample" => "Oldest",
         Leave "rewind.leave" [k(End), c('r'), k(Esc)] "Back to what is now" => "Live",
+    }
+    Columns {
+        ColumnShow "columns.show" [c(' ')] "Show or hide the column" => "Show/hide",
+        ColumnLeft "columns.left" [c('<'), Key::shift(Up), f(7)] "Move it to the left" => "Left",
+        ColumnRight "columns.right" [c('>'), Key::shift(Down), f(8)] "Move it to the right" => "Right",
+        ColumnSave "columns.save" [c('s')] "Take them and keep them in config.toml" => "Save",
     }
     Menu {
         MenuUp "menu.up" [k(Up), c('k')] "Up" => "Up",

@@ -4,10 +4,12 @@
 //! changed. Everything it needs of the world is an argument.
 
 pub mod app;
+pub mod chooser;
 mod control;
 mod demand;
 pub mod dialog;
 pub mod edit;
+pub mod events;
 pub mod filter;
 pub mod history;
 pub mod input;
@@ -25,6 +27,7 @@ pub mod theme;
 pub mod units;
 pub mod widget;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -38,6 +41,7 @@ use self::input::{Decoder, Event};
 use self::keymap::Keymap;
 use self::layout::Choice;
 use self::render::{Depth, Glyphs, Screen};
+use self::table::set::Set;
 use self::terminal::Terminal;
 
 /// Where snapshots come from: the engine, or a test.
@@ -85,6 +89,10 @@ pub struct Options {
     pub interval: Duration,
     /// A filter that is in force from the start.
     pub filter: Option<String>,
+    /// A user's own sets of columns.
+    pub columns: Vec<Set>,
+    /// Where settings are kept for the next time, if anywhere.
+    pub config_file: Option<PathBuf>,
     /// How cores are drawn.
     pub core_view: CoreView,
     /// The layout.
@@ -104,6 +112,8 @@ impl Default for Options {
             synchronised: true,
             interval: Duration::from_secs(1),
             filter: None,
+            columns: Vec::new(),
+            config_file: None,
             core_view: CoreView::Auto,
             layout: Choice::Auto,
             keys: Keymap::default(),

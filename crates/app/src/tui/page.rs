@@ -24,13 +24,15 @@ pub enum Page {
     Memory,
     /// Disks, file systems, network interfaces.
     Traffic,
+    /// What happened: alerts, spikes, bookmarks, gaps.
+    Events,
     /// The sources, and what retop itself costs.
     Own,
 }
 
 impl Page {
     /// Every page, in the order of the keys.
-    pub const ALL: [Page; 8] = [
+    pub const ALL: [Page; 9] = [
         Page::Overview,
         Page::Cpu,
         Page::Processes,
@@ -38,6 +40,7 @@ impl Page {
         Page::Power,
         Page::Memory,
         Page::Traffic,
+        Page::Events,
         Page::Own,
     ];
 
@@ -52,6 +55,7 @@ impl Page {
             Page::Power => '5',
             Page::Memory => '6',
             Page::Traffic => '7',
+            Page::Events => '8',
             Page::Own => '9',
         }
     }
@@ -67,6 +71,7 @@ impl Page {
             Page::Power => "Power",
             Page::Memory => "Memory",
             Page::Traffic => "Traffic",
+            Page::Events => "Events",
             Page::Own => "retop",
         }
     }
@@ -82,6 +87,7 @@ impl Page {
             Action::PagePower => Page::Power,
             Action::PageMemory => Page::Memory,
             Action::PageTraffic => Page::Traffic,
+            Action::PageEvents => Page::Events,
             Action::PageOwn => Page::Own,
             _ => return None,
         })
@@ -91,6 +97,12 @@ impl Page {
     #[must_use]
     pub fn is_sheet(self) -> bool {
         !matches!(self, Page::Overview | Page::Processes)
+    }
+
+    /// True if its lines are things to choose from.
+    #[must_use]
+    pub fn has_cursor(self) -> bool {
+        matches!(self, Page::Groups | Page::Events)
     }
 
     /// True if it alone shows that family: dear ones are read only while it is open.
@@ -112,13 +124,13 @@ impl Page {
             return true;
         }
         match action {
-            Details => self == Page::Groups,
+            Details => self.has_cursor(),
             CoreView => self == Page::Cpu,
             Find | FindNext | FindBack | FindPid | Filter | Tree | SortMenu | SortLeft
             | SortRight | SortCpu | SortMemory | SortTime | SortPid | SortNext | SortInvert
             | Signal | NiceLower | NiceHigher | IoPriority | Affinity | Tag | Untag | Follow
-            | Hold | Kernel | Command | Base | SetNext | SetBack | FoldAll | Layout | Left
-            | Right => false,
+            | Hold | Kernel | Command | Base | SetNext | SetBack | Columns | FoldAll | Layout
+            | Left | Right => false,
             _ => true,
         }
     }
@@ -156,8 +168,8 @@ impl Pages {
     /// Takes over what the layout found: the lines of the page, and the room for them.
     pub fn fit(&mut self, lines: usize, room: usize) {
         (self.lines, self.room) = (lines, room.max(1));
-        if self.page == Page::Groups {
-            self.cursor = self.cursor.min(self.order.len().saturating_sub(1));
+        if self.page.has_cursor() {
+            self.cursor = self.cursor.min(lines.saturating_sub(1));
             self.top = self.top.min(self.cursor).max((self.cursor + 1).saturating_sub(self.room));
         }
         self.top = self.top.min(lines.saturating_sub(self.room));
@@ -182,15 +194,15 @@ impl Pages {
             _ => return,
         };
         let scrolls = matches!(action, Action::ScrollUp | Action::ScrollDown);
-        if self.page == Page::Groups && !scrolls {
-            let last = self.order.len().saturating_sub(1);
+        if self.page.has_cursor() && !scrolls {
+            let last = self.lines.saturating_sub(1);
             self.cursor = self.cursor.saturating_add_signed(by).min(last);
             self.selected = self.group_at(now, self.cursor).map(Row::key);
             return;
         }
         let last = self.lines.saturating_sub(self.room);
         self.top = self.top.saturating_add_signed(by).min(last);
-        if self.page == Page::Groups {
+        if self.page.has_cursor() {
             self.cursor = self.cursor.clamp(self.top, self.top + self.room - 1);
             self.selected = self.group_at(now, self.cursor).map(Row::key);
         }
@@ -317,6 +329,7 @@ mod tests {
         let mut pages = Pages { page: Page::Groups, ..Pages::default() };
         let now = groups(&["/a", "/b"]);
         pages.sort_groups(&now);
+        pages.fit(2, 10);
         pages.travel(&now, Action::End);
         assert_eq!(pages.cursor, 1);
         let now = groups(&["/0", "/a", "/b", "/c"]);

@@ -5,12 +5,15 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use retop_engine::history::{Blame, Channel, Cursor, History as Record, Spike, View, blame};
+use retop_engine::history::{
+    Blame, Buckets, Channel, Cursor, History as Record, Spike, View, blame,
+};
 use retop_model::family::{cpu, process};
 use retop_model::human::Size;
 use retop_model::{FamilyId, Key, Stamp};
 
 use super::app::App;
+use super::events::{Event, Mark};
 use super::history::{History, Ring};
 use super::keys::Action;
 use super::render::Glyphs;
@@ -28,15 +31,6 @@ const WIDEST: u16 = 400;
 pub const LEFT: u16 = 6;
 /// See [`LEFT`].
 pub const RIGHT: u16 = 15;
-
-/// Something that happened, on the event line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// Something went up.
-    Spike,
-    /// Somebody marked the moment.
-    Bookmark,
-}
 
 /// The moment that is looked at, and what the scrubber shows.
 pub struct Rewind {
@@ -57,6 +51,7 @@ pub struct Rewind {
     pub window: Window,
     /// The window's end stays there while the moment shown lies far back.
     pinned_ms: Option<i64>,
+    bands: Buckets,
     measured: Option<Measure>,
 }
 
@@ -91,7 +86,7 @@ struct Measure {
     shown: Stamp,
     newest: Stamp,
     zoom: usize,
-    bookmarks: usize,
+    events: u64,
 }
 
 impl Rewind {
@@ -107,6 +102,7 @@ impl Rewind {
             marks: Vec::with_capacity(64),
             window: Window::default(),
             pinned_ms: None,
+            bands: Buckets::default(),
             measured: None,
         }
     }
@@ -154,25 +150,26 @@ impl Rewind {
     }
 
     /// Fills the scrubber from what the engine keeps.
-    fn fill(&mut self, record: &Record, width: u16, glyphs: Glyphs, bookmarks: &[Stamp]) {
+    fn fill(&mut self, record: &Record, width: u16, glyphs: Glyphs, events: &[Event]) {
         let Window { from_ms, to_ms, .. } = self.window;
         let parts = if glyphs == Glyphs::Braille { 2 } else { 1 };
         let buckets = usize::from(width) * parts;
         let field = cpu::utilization_ratio;
-        let bands = record.series().range(field, Key::ONE, from_ms, to_ms, buckets);
+        record.series().fill(field, Key::ONE, (from_ms, to_ms), buckets, &mut self.bands);
+        let bands = &self.bands;
         self.cpu.clear();
         for (place, band) in bands.iter().enumerate() {
             // A sample that came a little late left its place empty; two empty ones are a gap.
-            let around = |step: isize| bands.get(place.checked_add_signed(step)?).copied()?;
+            let around = |step: isize| bands.get(place.checked_add_signed(step)?);
             let band = band.or_else(|| around(1).and(around(-1)));
             self.cpu.push(band.map(|band| f64::from(band.max)));
         }
         self.marks.clear();
-        let spikes = record.spikes().iter().map(|spike| (spike.stamp, Mark::Spike));
-        let bookmarks = bookmarks.iter().map(|&stamp| (stamp, Mark::Bookmark));
         let window = self.window;
-        let cells = spikes.chain(bookmarks);
-        self.marks.extend(cells.filter_map(|(at, mark)| Some((window.cell(at.wall_ms)?, mark))));
+        let cells = events.iter().filter(|event| event.mark() != Mark::Ended);
+        let cells = cells.map(|event| (window.cell(event.stamp().wall_ms), event.mark()));
+        self.marks.extend(cells.filter_map(|(cell, mark)| Some((cell?, mark))));
+        self.marks.sort_unstable();
     }
 }
 
@@ -289,46 +286,72 @@ impl App {
 
     /// To the nearest spike, or whatever else happened, before or after the moment shown.
     fn seek_event(&mut self, back: bool, any: bool) {
-        let (Some(rewind), Some(record)) = (&mut self.rewind, &self.record) else { return };
+        self.gather();
+        let (Some(rewind), Some(record)) = (&self.rewind, &self.record) else { return };
         let shown = rewind.cursor.number();
         let at = rewind.landed.filter(|landed| landed.0 == shown).map_or(shown, |landed| landed.1);
-        let history = locked(record);
-        let view = history.view();
-        let spikes = history.spikes().iter().map(|&spike| (spike.number, Some(spike)));
-        let marked = |stamp: &Stamp| Some((view.number_at_monotonic(stamp.monotonic_ns)?, None));
-        let bookmarks = self.bookmarks.iter().filter(|_| any).filter_map(marked);
-        let away = |&(number, _): &(u64, Option<Spike>)| match back {
+        let view = locked(record).view();
+        let number = |event: &Event| {
+            let at_its_time = || view.number_at_monotonic(event.stamp().monotonic_ns);
+            event.number().or_else(at_its_time)
+        };
+        let away = |number: u64| match back {
             true => at.checked_sub(number).filter(|&away| away > 0),
             false => number.checked_sub(at).filter(|&away| away > 0),
         };
-        // Of several in one sample the first channel explains most.
-        let rank = |spike: &Option<Spike>| {
-            let place = |spike: &Spike| Channel::ALL.iter().position(|&c| c == spike.channel);
-            spike.as_ref().and_then(place)
+        // Of several in one sample the most important comes first; of spikes the channel that
+        // explains most.
+        let rank = |event: &Event| match event {
+            Event::Spike(spike) => Channel::ALL.iter().position(|&c| c == spike.channel),
+            _ => None,
         };
-        let events = spikes.chain(bookmarks).filter_map(|event| Some((away(&event)?, event)));
-        let nearest = events.min_by_key(|(away, (_, spike))| (*away, rank(spike)));
-        drop(history);
+        let wanted = self.events.list().iter().filter(|event| any || event.mark() == Mark::Spike);
+        let nearest = wanted
+            .filter_map(|event| Some((away(number(event)?)?, event)))
+            .min_by_key(|(away, event)| (*away, std::cmp::Reverse(event.mark()), rank(event)))
+            .map(|(_, event)| event.clone());
         match nearest {
-            Some((_, (number, Some(spike)))) => {
-                // By the same cursor: these samples lie where it has inflated them once.
-                rewind.cursor.refresh(view);
-                let behind = blame(&mut rewind.cursor, &spike);
-                let best = behind.map_or(number, |behind| behind.number);
-                rewind.landed = Some((best, number));
-                self.go(best);
-                self.tell(&spike, behind);
-            }
-            Some((_, (number, None))) => {
-                self.go(number);
-                let time = self.now.as_ref().map(|now| self.time(now.stamp()));
-                self.say(format!("bookmark {}", time.as_deref().unwrap_or("")));
-            }
+            Some(event) => _ = self.visit(&event),
             None => {
-                let what = if any { "spike or bookmark" } else { "spike" };
+                let what = if any { "event" } else { "spike" };
                 self.say(format!("no {} {what}", if back { "earlier" } else { "later" }));
             }
         }
+    }
+
+    /// Goes to the moment of an event and says what it was; false if that is not to be had.
+    pub(super) fn visit(&mut self, event: &Event) -> bool {
+        if self.rewind.is_none() {
+            self.enter();
+        }
+        let (Some(rewind), Some(record)) = (&mut self.rewind, &self.record) else { return false };
+        let view = locked(record).view();
+        let at_its_time = || view.number_at_monotonic(event.stamp().monotonic_ns);
+        let Some(number) = event.number().or_else(at_its_time) else {
+            self.say("its samples are gone".to_owned());
+            return false;
+        };
+        if let Event::Spike(spike) = event {
+            // By the same cursor: these samples lie where it has inflated them once.
+            rewind.cursor.refresh(view);
+            let behind = blame(&mut rewind.cursor, spike);
+            let best = behind.map_or(number, |behind| behind.number);
+            rewind.landed = Some((best, number));
+            self.go(best);
+            self.tell(spike, behind);
+            return true;
+        }
+        self.go(number);
+        let time = self.time(event.stamp());
+        self.say(match event {
+            Event::Bookmark(mark) if mark.text.is_empty() => format!("bookmark {}", &*time),
+            Event::Bookmark(mark) => format!("bookmark {}: {}", &*time, mark.text),
+            event => format!("{}: {event}", event.name()),
+        });
+        if let Some(pid) = event.culprit_pid() {
+            self.select_pid(pid);
+        }
+        true
     }
 
     /// Says what went up and who rose most, and puts the cursor there.
@@ -361,17 +384,11 @@ impl App {
     fn mark(&mut self) {
         let Some(stamp) = self.now.as_ref().map(|now| now.stamp()) else { return };
         let time = self.time(stamp);
-        let place =
-            self.bookmarks.binary_search_by_key(&stamp.monotonic_ns, |mark| mark.monotonic_ns);
-        let what = match place {
-            Ok(place) => {
-                self.bookmarks.remove(place);
-                "bookmark dropped at"
-            }
-            Err(place) => {
-                self.bookmarks.insert(place, stamp);
-                "bookmark set at"
-            }
+        let what = if self.bookmarks.drop_at(stamp) {
+            "bookmark dropped at"
+        } else {
+            self.bookmarks.set(stamp, "");
+            "bookmark set at"
         };
         self.say(format!("{what} {}", &*time));
     }
@@ -393,7 +410,7 @@ impl App {
             shown: now.stamp(),
             newest: newest.stamp(),
             zoom: rewind.zoom,
-            bookmarks: self.bookmarks.len(),
+            events: self.events.version(),
         };
         if rewind.measured == Some(measure) {
             return;
@@ -402,7 +419,7 @@ impl App {
         let interval_ms = i64::try_from(self.interval.as_millis()).unwrap_or(1000);
         let (shown_ms, newest_ms) = (measure.shown.wall_ms, measure.newest.wall_ms);
         rewind.place_window(measure.width, shown_ms, newest_ms, interval_ms);
-        rewind.fill(&locked(record), measure.width, measure.glyphs, &self.bookmarks);
+        rewind.fill(&locked(record), measure.width, measure.glyphs, self.events.list());
     }
 }
 
@@ -411,6 +428,6 @@ fn oldest(view: &View) -> Option<u64> {
 }
 
 /// A reader that failed left nothing half done, for readers change nothing.
-fn locked(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
+pub(super) fn locked(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
     record.lock().unwrap_or_else(PoisonError::into_inner)
 }

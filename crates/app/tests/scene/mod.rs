@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use retop_model::alert::{Alerts, builtin};
 use retop_model::family::{
     battery, cgroup, core, cpu, disk, filesystem, host, idle_state, interrupt, limit, memory,
     network, own, power, pressure, process, sensor, source, task, tcp,
@@ -26,6 +27,9 @@ pub struct Scene {
     pub bare: bool,
     /// A compiler takes nearly every core for three seconds from then on.
     pub burst: Option<u64>,
+    /// From then on a disk is full for 40 seconds, memory runs short after 5 for 25, and after 12
+    /// a process is killed.
+    pub trouble: Option<u64>,
 }
 
 pub const LAPTOP: Scene = Scene {
@@ -36,6 +40,7 @@ pub const LAPTOP: Scene = Scene {
     limited: false,
     bare: false,
     burst: None,
+    trouble: None,
 };
 pub const SMALL: Scene = Scene { cores: 2, processes: 40, sensors: false, limited: true, ..LAPTOP };
 pub const DESK: Scene = Scene { cores: 20, processes: 300, ..LAPTOP };
@@ -122,10 +127,17 @@ impl Scene {
     /// That many moments, a second apart, starting with the first sample.
     pub fn run(&self, moments: u64) -> Vec<Arc<Snapshot>> {
         let mut last: Option<Arc<Snapshot>> = None;
+        let mut alerts = Alerts::new(builtin());
         (0..moments)
             .map(|tick| {
                 let sample = Arc::new(self.sample(tick));
-                let now = Arc::new(derive(last.as_deref(), sample));
+                let mut now = derive(last.as_deref(), sample);
+                if !self.bare {
+                    alerts.advance(&now);
+                    let table = alerts.table(&now);
+                    now = now.with_table(last.as_deref(), table);
+                }
+                let now = Arc::new(now);
                 last = Some(Arc::clone(&now));
                 now
             })
@@ -151,10 +163,14 @@ impl Scene {
         give(self.host(tick));
         give(self.cpu(tick));
         give(self.core_table(tick));
-        give(memory_table(tick));
+        give(memory_table(
+            tick,
+            self.is_in_trouble(tick, 5, 30),
+            self.is_in_trouble(tick, 12, u64::MAX),
+        ));
         give(pressure_table(tick));
         give(disk_table(tick));
-        give(filesystems());
+        give(filesystems(self.is_in_trouble(tick, 0, 40)));
         give(network_table(tick));
         give(one(FamilyId::Tcp, |row| {
             row.set(tcp::established, 214_i64).set(tcp::listening, 31_i64);
@@ -183,6 +199,12 @@ impl Scene {
         give(groups(tick, self.hostile));
         give(sources(tick, self));
         sample
+    }
+
+    /// True that many seconds after trouble began, until so many.
+    fn is_in_trouble(&self, tick: u64, after: u64, until: u64) -> bool {
+        let since = self.trouble.and_then(|from| tick.checked_sub(from));
+        since.is_some_and(|since| (after..until).contains(&since))
     }
 
     fn host(&self, tick: u64) -> RawTable {
@@ -300,6 +322,9 @@ impl Scene {
         }
         for extra in KNOWN.len()..self.processes {
             let pid = 40_000 + extra as u64 * 3;
+            if extra == 89 && self.is_in_trouble(tick, 12, u64::MAX) {
+                continue;
+            }
             let mut row = table.push(Key(pid, 100 + pid));
             row.set(process::pid, pid)
                 .set(process::parent_pid, if extra % 5 == 0 { 1 } else { pid - 3 })
@@ -337,13 +362,14 @@ fn one(family: FamilyId, fill: impl FnOnce(&mut retop_model::RowMut<'_>)) -> Raw
     table
 }
 
-fn memory_table(tick: u64) -> RawTable {
+fn memory_table(tick: u64, short: bool, killed: bool) -> RawTable {
     one(FamilyId::Memory, |row| {
         let used =
             18 * GIB + ((swung(0.5, 3, tick + 1) - swung(0.5, 3, tick)) * 3.0 * GIB as f64) as i64;
         row.set(memory::total_bytes, 31 * GIB + 300 * MIB)
             .set(memory::free_bytes, 31 * GIB + 300 * MIB - used - 9 * GIB)
-            .set(memory::available_bytes, 13 * GIB)
+            .set(memory::available_bytes, if short { GIB } else { 13 * GIB })
+            .set(memory::oom_kills, killed)
             .set(memory::buffers_bytes, 300 * MIB)
             .set(memory::cached_bytes, 9 * GIB - 300 * MIB)
             .set(memory::shared_bytes, 200 * MIB)
@@ -388,10 +414,10 @@ fn disk_table(tick: u64) -> RawTable {
     table
 }
 
-fn filesystems() -> RawTable {
+fn filesystems(full: bool) -> RawTable {
     let mut table = RawTable::new(FamilyId::Filesystem);
     for (place, (mount, all, free)) in
-        [("/", 620, 178), ("/srv", 3400, 1900)].into_iter().enumerate()
+        [("/", 620, 178), ("/srv", 3400, if full { 102 } else { 1900 })].into_iter().enumerate()
     {
         table
             .push(Key(place as u64, 0))

@@ -6,6 +6,7 @@ use retop_model::{Snapshot, Stamp};
 
 use super::chunk::Chunk;
 use super::codec::{Encoder, FrameKind};
+use super::log::Log;
 use super::series::Series;
 use super::spike::Spikes;
 use super::varint::CodecError;
@@ -29,6 +30,7 @@ pub struct History {
     pushed: u64,
     series: Series,
     spikes: Spikes,
+    log: Log,
 }
 
 impl History {
@@ -48,6 +50,7 @@ impl History {
             pushed: 0,
             series: Series::new(cap_bytes / 4),
             spikes: Spikes::default(),
+            log: Log::default(),
         })
     }
 
@@ -72,10 +75,13 @@ impl History {
             // Copies the chunk if a reader holds it: once per view, not per sample.
             Arc::make_mut(open).push(stamp, &self.payload);
             self.spikes.push(self.pushed, moment);
+            self.log.push(self.pushed, moment);
             self.pushed += 1;
         }
         self.evict();
-        self.spikes.forget(self.view.numbers().start);
+        let first = self.view.numbers().start;
+        self.spikes.forget(first);
+        self.log.forget(first);
         Ok(())
     }
 
@@ -111,6 +117,7 @@ impl History {
             + self.payload.capacity()
             + self.series.memory()
             + self.spikes.memory()
+            + self.log.memory()
             + self.view.chunks.capacity() * size_of::<Arc<Chunk>>()
     }
 
@@ -179,6 +186,12 @@ impl History {
     #[must_use]
     pub fn spikes(&self) -> &Spikes {
         &self.spikes
+    }
+
+    /// What happened, in the samples that are kept.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
     }
 
     /// The rings, to watch more of them.

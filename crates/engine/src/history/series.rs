@@ -93,6 +93,23 @@ impl Sum {
     }
 }
 
+/// Room for what [`Series::fill`] finds: used again, it allocates nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Buckets(Vec<Sum>);
+
+impl Buckets {
+    /// The buckets, oldest first. One without a value is `None`.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<Band>> + Clone {
+        self.0.iter().map(Sum::band)
+    }
+
+    /// That bucket.
+    #[must_use]
+    pub fn get(&self, place: usize) -> Option<Band> {
+        self.0.get(place)?.band()
+    }
+}
+
 const MISSING: Band = Band { min: f32::NAN, mean: f32::NAN, max: f32::NAN };
 
 fn point(value: f32) -> Band {
@@ -288,10 +305,23 @@ impl Series {
         to_ms: i64,
         buckets: usize,
     ) -> Vec<Option<Band>> {
-        let mut sums = vec![Sum::NONE; buckets];
-        let Some(line) = self.place(field, key).filter(|_| from_ms < to_ms) else {
-            return vec![None; buckets];
-        };
+        let mut found = Buckets::default();
+        self.fill(field, key, (from_ms, to_ms), buckets, &mut found);
+        found.iter().collect()
+    }
+
+    /// The same into room that is there already.
+    pub fn fill(
+        &self,
+        field: Field,
+        key: Key,
+        (from_ms, to_ms): (i64, i64),
+        buckets: usize,
+        Buckets(sums): &mut Buckets,
+    ) {
+        sums.clear();
+        sums.resize(buckets, Sum::NONE);
+        let Some(line) = self.place(field, key).filter(|_| from_ms < to_ms) else { return };
         let width_ms = (to_ms as f64 - from_ms as f64) / buckets as f64;
         let mut put = |time_ms: i64, band: Band| {
             let place = ((time_ms as f64 - from_ms as f64) / width_ms) as usize;
@@ -315,7 +345,6 @@ impl Series {
                 }
             }
         }
-        sums.iter().map(Sum::band).collect()
     }
 
     /// The finest means that reach back to `from_ms`, or coarser ones that are fine enough for

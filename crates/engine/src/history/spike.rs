@@ -135,11 +135,13 @@ pub struct Spike {
 pub struct Spikes {
     usual: [Usual; Channel::ALL.len()],
     found: VecDeque<Spike>,
+    version: u64,
 }
 
 impl Default for Spikes {
     fn default() -> Self {
-        Spikes { usual: [const { Usual::new() }; Channel::ALL.len()], found: VecDeque::new() }
+        let usual = [const { Usual::new() }; Channel::ALL.len()];
+        Spikes { usual, found: VecDeque::new(), version: 0 }
     }
 }
 
@@ -157,9 +159,13 @@ impl Spikes {
                 match last.filter(|_| usual.goes_on) {
                     Some(last) if last.value < value => {
                         *last = Spike { before: last.before, usual: last.usual, ..spike };
+                        self.version += 1;
                     }
                     Some(_) => {}
-                    None => self.found.push_back(spike),
+                    None => {
+                        self.found.push_back(spike);
+                        self.version += 1;
+                    }
                 }
             }
         }
@@ -172,7 +178,14 @@ impl Spikes {
     pub fn forget(&mut self, first: u64) {
         while self.found.front().is_some_and(|spike| spike.number < first) {
             self.found.pop_front();
+            self.version += 1;
         }
+    }
+
+    /// Another number whenever anything about them has changed.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// Those found, in the order in which they began. The last of a channel may still grow.

@@ -3,6 +3,7 @@
 //! Pure: an [`Alerts`] is advanced with each snapshot, live or from a recording, and gives the same
 //! events for the same samples.
 
+mod culprit;
 mod rule;
 mod show;
 mod trail;
@@ -10,11 +11,12 @@ mod user;
 
 use std::collections::{HashMap, VecDeque};
 
+pub use culprit::{Suspect, victim};
 pub use rule::{Bound, Culprit, Phrase, Rule, Severity, builtin, package_power, swap_rise};
-pub use user::UserRule;
+pub use user::{UserRule, metric};
 
 use self::trail::Trail;
-use crate::family::{FamilyId, cgroup, process};
+use crate::family::FamilyId;
 use crate::metric::{Field, Role};
 use crate::snapshot::{Row, Snapshot};
 use crate::stamp::Stamp;
@@ -46,17 +48,8 @@ pub struct Active {
     pub culprit: Option<Suspect>,
     /// The first sample of the run that made it fire.
     pub since: Stamp,
-}
-
-/// A process named by an alert.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Suspect {
-    /// The process.
-    pub key: Key,
-    /// Its pid.
-    pub pid: u64,
-    /// Its name as it may be shown.
-    pub name: String,
+    /// When it fired.
+    pub fired: Stamp,
 }
 
 /// Something that happened.
@@ -218,7 +211,8 @@ fn step(
         Some(active) => {
             active.value = value;
             active.worst = rule.worse(active.worst, value);
-            if rule.is_clear(value) {
+            let shown = snapshot.stamp().monotonic_ns.saturating_sub(active.fired.monotonic_ns);
+            if rule.is_clear(value) && shown as f64 / 1e9 >= rule.linger_seconds {
                 let alert = active.clone();
                 events.push(Event { stamp: snapshot.stamp(), kind: EventKind::Cleared, alert });
                 watch.active = None;
@@ -234,8 +228,9 @@ fn step(
                 limit: rule.limit,
                 field: rule.field,
                 phrase: rule.phrase,
-                culprit: culprit(rule, row, snapshot),
+                culprit: culprit::of(rule, row),
                 since: watch.first,
+                fired: snapshot.stamp(),
             };
             watch.active = Some(alert.clone());
             events.push(Event { stamp: snapshot.stamp(), kind: EventKind::Fired, alert });
@@ -269,28 +264,6 @@ fn subject(row: Row<'_>) -> String {
             format!("{} ({})", name.unwrap_or("?"), row.key().0)
         }
     }
-}
-
-/// The process that uses most of what the rule is about.
-fn culprit(rule: &Rule, row: Row<'_>, snapshot: &Snapshot) -> Option<Suspect> {
-    let (field, within) = match rule.culprit {
-        Culprit::Nobody => return None,
-        Culprit::Most(field) => (field, None),
-        Culprit::MostWithin(field) => (field, Some(row.shown(cgroup::cgroup))),
-    };
-    let belongs = |candidate: &Row<'_>| {
-        within.is_none_or(|group| {
-            let rest = candidate.shown(process::cgroup).strip_prefix(group);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || group == "/")
-        })
-    };
-    let (worst, _) = snapshot
-        .rows(FamilyId::Process)
-        .filter(belongs)
-        .filter_map(|candidate| Some((candidate, candidate.get(field).filter(|&v| v > 0.0)?)))
-        .max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let key = worst.key();
-    Some(Suspect { key, pid: key.0, name: worst.shown(process::name).to_owned() })
 }
 
 #[cfg(test)]

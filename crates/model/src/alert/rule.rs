@@ -44,6 +44,10 @@ pub enum Culprit {
     Most(Field),
     /// The process with the most of this among those in the control group that the alert is about.
     MostWithin(Field),
+    /// The process that was probably killed.
+    Killed,
+    /// The same, of those in the control group that the alert is about.
+    KilledWithin,
 }
 
 /// How an alert is put into words, behind its subject.
@@ -78,6 +82,9 @@ pub struct Rule {
     pub sustain: u32,
     /// Seconds for which it must hold as well.
     pub hold_seconds: f64,
+    /// Seconds for which it fires at least: what happens in a moment would be gone before anybody
+    /// has seen it.
+    pub linger_seconds: f64,
     /// Whom to name.
     pub culprit: Culprit,
     /// Which entities it concerns.
@@ -98,6 +105,7 @@ impl Rule {
             rise_seconds: None,
             sustain: 3,
             hold_seconds: 0.0,
+            linger_seconds: 0.0,
             culprit: Culprit::Nobody,
             only: |_| true,
             phrase: Phrase::Named,
@@ -118,6 +126,10 @@ impl Rule {
 
     fn only(self, only: fn(Row<'_>) -> bool) -> Rule {
         Rule { only, ..self }
+    }
+
+    fn linger(self) -> Rule {
+        Rule { linger_seconds: LINGER_SECONDS, ..self }
     }
 
     fn measured(self, words: &'static str) -> Rule {
@@ -203,6 +215,8 @@ pub fn builtin() -> Vec<Rule> {
         Rule::new("OOM", memory::oom_kills_per_second, Above, 1e-9, 1e-9)
             .critical()
             .sustain(1)
+            .linger()
+            .culprit(Culprit::Killed)
             .plain("the kernel killed a process for want of it"),
         Rule::new("DISK", filesystem::used_ratio, Above, 0.95, 0.93)
             .only(|row| row.get(filesystem::readonly) != Some(1.0))
@@ -218,6 +232,8 @@ pub fn builtin() -> Vec<Rule> {
         Rule::new("CGROUP-OOM", cgroup::oom_kills_per_second, Above, 1e-9, 1e-9)
             .critical()
             .sustain(1)
+            .linger()
+            .culprit(Culprit::KilledWithin)
             .plain(killed),
         Rule::new("THROTTLED", cgroup::throttled_ratio, Above, 0.5, 0.25)
             .sustain(5)
@@ -239,6 +255,9 @@ pub fn builtin() -> Vec<Rule> {
             .plain("no longer answers, see 'retop doctor'"),
     ]
 }
+
+/// How long something that happened in a moment fires.
+const LINGER_SECONDS: f64 = 60.0;
 
 /// How far [`swap_rise`] looks back: a leak shows within minutes, and what swapped out an hour ago
 /// is no news.

@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use super::{Active, Alerts, Phrase, Suspect};
 use crate::family::{FamilyId, alert};
 use crate::human::Value;
+use crate::metric::Field;
 use crate::snapshot::Snapshot;
 use crate::stamp::Window;
 use crate::table::{Key, RawTable};
@@ -41,6 +42,7 @@ impl Active {
             }
         }
         match &self.culprit {
+            Some(suspect) if suspect.guessed => write!(out, ", probably {suspect}"),
             Some(suspect) => write!(out, ", by {suspect}"),
             None => Ok(()),
         }
@@ -75,6 +77,7 @@ impl Alerts {
                 .text_if(alert::subject, subject)
                 .text_if(alert::culprit, culprit.map(Suspect::to_string))
                 .text(alert::message, message)
+                .text(alert::metric, path(active.field))
                 .set(alert::value, millionths(active.value))
                 .set(alert::worst, millionths(active.worst))
                 .set(alert::limit, millionths(active.limit))
@@ -86,6 +89,11 @@ impl Alerts {
         table.finish(Window { begin_ns: ns, end_ns: ns });
         table
     }
+}
+
+/// As [`super::metric`] understands it.
+fn path(field: Field) -> String {
+    format!("{}.{}", field.family.get().name, field.name())
 }
 
 /// The same rule and the same entity are the same alert, in every run and in every recording.

@@ -4,7 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::family::{FAMILIES, alert, filesystem, memory, own, power, pressure, source, task};
+use crate::family::{
+    FAMILIES, alert, cgroup, exit, filesystem, memory, own, power, pressure, process, source, task,
+};
 use crate::sample::RawSample;
 use crate::snapshot::derive;
 use crate::stamp::Window;
@@ -128,6 +130,41 @@ fn the_culprit_of_a_group_is_in_the_group() {
     assert_eq!((active[0].subject.as_str(), suspect.name.as_str(), suspect.pid), ("/app", "p5", 5));
 }
 
+/// Kills so far, who runs, and whose end was reported with which signal.
+fn killed(kills: u64, running: &[u64], ends: &[(u64, u64)]) -> impl FnOnce(&mut Vec<RawTable>) {
+    let mut rows = RawTable::new(FamilyId::Process);
+    for &pid in running {
+        rows.push(Key(pid, 1))
+            .text(process::name, format!("p{pid}"))
+            .set(process::resident_bytes, pid * 100);
+    }
+    let mut exits = RawTable::new(FamilyId::Exit);
+    for (place, &(pid, signal)) in ends.iter().enumerate() {
+        exits.push(Key(place as u64, 1)).set(exit::pid, pid).set(exit::signal, signal);
+    }
+    let mut memory = RawTable::new(FamilyId::Memory);
+    memory.push(Key::ONE).set(memory::oom_kills, kills);
+    move |tables| tables.extend([rows, exits, memory])
+}
+
+#[test]
+fn a_kill_is_shown_for_a_minute_and_names_who_is_probably_gone() {
+    for (ends, named) in [(&[][..], "p9 (9)"), (&[(9, 15), (5, 9), (7, 9)], "p7 (7)")] {
+        let mut alerts = Alerts::new(builtin());
+        let mut scene = Scene::new();
+        alerts.advance(&scene.step(killed(0, &[1, 5, 7, 9], &[])));
+        assert_eq!(alerts.advance(&scene.step(killed(1, &[1], ends))), 1);
+        let mut text = String::new();
+        alerts.active()[0].describe(&mut text).expect("a string takes all");
+        let wanted = format!("memory the kernel killed a process for want of it, probably {named}");
+        assert_eq!(text, wanted);
+        let events: Vec<_> =
+            (0..61).map(|_| alerts.advance(&scene.step(killed(1, &[1], &[])))).collect();
+        assert_eq!(events.iter().position(|&count| count > 0), Some(59), "{events:?}");
+        assert!(alerts.active().is_empty());
+    }
+}
+
 #[test]
 fn every_rule_clears_on_the_good_side_of_its_limit() {
     for rule in builtin() {
@@ -192,7 +229,8 @@ fn a_package_at_its_power_limit() {
 
 #[test]
 fn an_alert_is_one_readable_sentence() {
-    let suspect = Suspect { key: Key(3101, 1), pid: 3101, name: "rsync".to_owned() };
+    let name = "rsync".to_owned();
+    let suspect = Suspect { key: Key(3101, 1), pid: 3101, name, guessed: false };
     let words = |field, phrase, subject: &str, value, limit, culprit: Option<&Suspect>| {
         let alert = Active {
             rule: "X".to_owned(),
@@ -205,6 +243,7 @@ fn an_alert_is_one_readable_sentence() {
             phrase,
             culprit: culprit.cloned(),
             since: Stamp::default(),
+            fired: Stamp::default(),
         };
         let mut text = String::new();
         alert.describe(&mut text).expect("a string takes all");

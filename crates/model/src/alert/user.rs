@@ -49,6 +49,7 @@ impl UserRule {
             rise_seconds: None,
             sustain: 1,
             hold_seconds: self.for_seconds.max(0.0),
+            linger_seconds: 0.0,
             culprit: culprit(field),
             only: |_| true,
             phrase: Phrase::Named,
@@ -83,6 +84,12 @@ fn expression(text: &str) -> Result<(Field, Bound, f64), String> {
     let right = right[1..].strip_prefix('=').unwrap_or(&right[1..]);
     let field = field(left.trim())?;
     Ok((field, bound, value(right, field.unit())?))
+}
+
+/// The metric that a row of the alert family names: `filesystem.used_ratio`.
+#[must_use]
+pub fn metric(path: &str) -> Option<Field> {
+    field(path).ok()
 }
 
 /// Finds `family.metric`; the family by its name or its key in JSON.

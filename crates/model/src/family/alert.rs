@@ -14,6 +14,8 @@ family! {
         culprit: Info,
         /// All of it in one sentence.
         message: Info,
+        /// Metric that passed its limit, as `family.name`; value, worst and limit are in its unit.
+        metric: Info,
     }
     raw {
         /// What was measured last, in the base unit of the rule's metric.

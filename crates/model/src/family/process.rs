@@ -30,12 +30,12 @@ family! {
         start_seconds: Gauge Seconds / 1000000 { label: "START" },
         /// Number of the user that the process runs as.
         user_id: Gauge Count { label: "UID" },
-        /// What the process does.
+        /// What the process does: R runs, S sleeps, D waits for a disk, T stopped, t traced, Z ended, I idle.
         state: State ["running", "sleeping", "blocked", "stopped", "traced", "zombie", "dead", "idle", "unknown"] Count { label: "S" },
         /// 1 for a thread of the kernel.
         kernel: Gauge Count,
         /// Threads.
-        threads: Gauge Count { label: "THR" },
+        threads: Gauge Count { label: "THR", adds: Some(true) },
         /// Nice value: 19 gives way, −20 takes.
         nice: Gauge Count { label: "NI" },
         /// Priority as the kernel's scheduler counts it.
@@ -73,7 +73,7 @@ family! {
         /// Bytes read from disks for the process.
         read_bytes: Counter Bytes { label: "READ" },
         /// Bytes that the process made the kernel write to disks, cancelled writes taken off.
-        written_bytes: Counter Bytes { label: "WRITTEN" },
+        written_bytes: Counter Bytes { label: "WRITE" },
         /// Bytes asked for by read calls, from caches and pipes too.
         read_call_bytes: Counter Bytes { label: "RCHAR" },
         /// Bytes handed to write calls, to caches and pipes too.
@@ -109,17 +109,21 @@ family! {
     }
     derived {
         /// CPU time used per second: 1 is one CPU.
-        cpu_ratio: Ratio { label: "CPU%" } = |d| {
+        cpu_ratio: Ratio { label: "CPU%", adds: Some(true) } = |d| {
             Some(used_seconds(d)? / d.elapsed_seconds()?)
         };
         /// CPU time used as a share of the whole machine.
-        cpu_machine_ratio: Ratio { label: "CPU%all" } =
+        cpu_machine_ratio: Ratio { label: "CPU%all", adds: Some(true) } =
             |d| Some(d.now(cpu_ratio)? / d.machine(cpu::logical).filter(|&n| n > 0.0)?);
+        /// CPU time used per second in user code; the split is the kernel's estimate.
+        user_ratio: Ratio { label: "USR%", adds: Some(true) } = |d| d.rate(user_seconds);
+        /// CPU time used per second in the kernel.
+        system_ratio: Ratio { label: "SYS%", adds: Some(true) } = |d| d.rate(system_seconds);
         /// CPU time used since the start.
-        cpu_seconds: Seconds { label: "TIME" } =
+        cpu_seconds: Seconds { label: "TIME+", adds: Some(true) } =
             |d| Some(d.now(user_seconds)? + d.now(system_seconds)?);
         /// Memory in use as a share of the machine's.
-        memory_ratio: Ratio { label: "MEM%" } = |d| {
+        memory_ratio: Ratio { label: "MEM%", adds: Some(true) } = |d| {
             let all = d.machine(memory::total_bytes).filter(|&all| all > 0.0)?;
             Some(d.now(resident_bytes)? / all)
         };
@@ -130,6 +134,9 @@ family! {
         /// Bytes read and written per second.
         io_bytes_per_second: BytesPerSecond { label: "IO/s" } =
             |d| Some(d.rate(read_bytes)? + d.rate(written_bytes)?);
+        /// Read and write calls per second, those that caches and pipes answer too.
+        calls_per_second: PerSecond { label: "CALL/s" } =
+            |d| Some(d.rate(read_calls)? + d.rate(write_calls)?);
         /// Page faults that read from a disk, per second.
         major_faults_per_second: PerSecond { label: "MAJF/s" } = |d| d.rate(major_faults);
         /// Page faults served without a disk, per second.
@@ -138,7 +145,7 @@ family! {
         switches_per_second: PerSecond { label: "CTX/s" } =
             |d| Some(d.rate(voluntary_switches)? + d.rate(involuntary_switches)?);
         /// Share of the interval spent waiting for block devices.
-        io_delay_ratio: Ratio { label: "IOW%" } = |d| d.rate(io_delay_seconds);
+        io_delay_ratio: Ratio { label: "IOW%", adds: Some(true) } = |d| d.rate(io_delay_seconds);
         /// Instructions for each cycle: below 1 it mostly waits for memory, above 2 it computes.
         ipc: Count { label: "IPC" } = |d| d.increase_per(instructions, cycles);
         /// Instructions done per second.

@@ -1,5 +1,7 @@
 //! Threads of processes that somebody looks into.
 
+use super::cpu;
+
 family! {
     /// Threads, of processes whose threads were asked for.
     Thread "thread" "threads" many
@@ -35,6 +37,9 @@ family! {
             let used = d.increase(user_seconds)? + d.increase(system_seconds)?;
             Some(used / d.elapsed_seconds()?)
         };
+        /// CPU time used as a share of the whole machine.
+        cpu_machine_ratio: Ratio { label: "CPU%all" } =
+            |d| Some(d.now(cpu_ratio)? / d.machine(cpu::logical).filter(|&n| n > 0.0)?);
         /// CPU time used since the start.
         cpu_seconds: Seconds { label: "TIME" } =
             |d| Some(d.now(user_seconds)? + d.now(system_seconds)?);

@@ -77,7 +77,8 @@ const SHORT: &[(&str, Target)] = &[
 ];
 
 /// The field of that name, in whatever case.
-pub(super) fn find(name: &str) -> Option<FieldName> {
+#[must_use]
+pub fn find(name: &str) -> Option<FieldName> {
     let name = name.to_ascii_lowercase();
     if let Some(&(name, target)) = SHORT.iter().find(|(short, _)| *short == name) {
         return Some(FieldName { name, target });
@@ -88,6 +89,20 @@ pub(super) fn find(name: &str) -> Option<FieldName> {
     }
     let field = family.text_field(&name)?;
     Some(FieldName { name: field.column().name, target: Target::Text(field) })
+}
+
+/// What a field is called: by its short name, else as it was declared.
+#[must_use]
+pub fn name_of(target: Target) -> Option<&'static str> {
+    let short = SHORT.iter().find(|(_, known)| match (known, &target) {
+        (Target::Number(known, _), Target::Number(field, _)) => known == field,
+        (known, target) => *known == *target,
+    });
+    short.map(|(name, _)| *name).or(match target {
+        Target::Number(field, _) => Some(field.name()),
+        Target::Text(field) => Some(field.column().name),
+        _ => None,
+    })
 }
 
 /// Every name, the short ones first: for completion.

@@ -29,7 +29,7 @@ mod wild;
 use std::sync::Arc;
 
 pub use cache::Matches;
-pub use fields::{FieldName, NOT_MEASURED, Target, names};
+pub use fields::{FieldName, NOT_MEASURED, Target, find, name_of, names};
 pub use number::Number;
 pub use pattern::{Pattern, PatternKind};
 pub use wild::Wild;

@@ -348,3 +348,77 @@ proptest! {
         prop_assert!((total - bytes as f64).abs() < 1e-3 * (1.0 + bytes as f64));
     }
 }
+
+#[test]
+fn a_whole_is_the_sum_of_its_parts_and_its_ratios_are_made_of_sums() {
+    // Disk 1 served 10 reads in 1 s, disk 2 served 990 in 1 s; disk 3 counts no bytes, and disk 4
+    // comes with the second sample.
+    let at = |tick: i64| {
+        let mut table = RawTable::new(FamilyId::Disk);
+        for (number, reads) in [(1, 10), (2, 990)] {
+            table
+                .push(Key(number, 0))
+                .set(disk::read_bytes, 4096 * reads * tick)
+                .set(disk::written_bytes, 0_i64)
+                .set(disk::reads_completed, reads * tick)
+                .set(disk::writes_completed, 0_i64)
+                .set(disk::read_time_seconds, 1_000 * tick)
+                .set(disk::write_time_seconds, 0_i64)
+                .set(disk::size_bytes, 1_000_000_i64)
+                .set(disk::kind, 1_i64);
+        }
+        table.push(Key(3, 0)).set(disk::size_bytes, 500_i64);
+        if tick > 0 {
+            table.push(Key(4, 0)).set(disk::read_bytes, 1_i64 << 40);
+        }
+        sample(stamp((10 + tick as u64) * SECOND), [table])
+    };
+    let now = derive(Some(&derive(None, at(0))), at(1));
+    let sum = |rows: &[u32], field: Field| now.whole(FamilyId::Disk, rows).get(field);
+    let whole = |value: f64| Sum { value: Some(value), partial: false };
+    let part = |value: f64| Sum { value: Some(value), partial: true };
+    let cases: &[(&[u32], Field, Sum)] = &[
+        (&[0, 1], disk::read_bytes_per_second, whole(4_096_000.0)),
+        // Two seconds of waiting for 1,000 reads, and not the mean of 100 ms and 1.01 ms.
+        (&[0, 1], disk::latency_seconds, whole(0.002)),
+        (&[0, 1], disk::request_bytes, whole(4096.0)),
+        (&[0], disk::latency_seconds, whole(0.1)),
+        // What one of them does not tell makes the sum a part of the whole.
+        (&[0, 1, 2], disk::read_bytes_per_second, part(4_096_000.0)),
+        (&[0, 1, 2], disk::latency_seconds, part(0.002)),
+        (&[0, 2], disk::size_bytes, whole(1_000_500.0)),
+        // One that is new has no rate yet, and its total is no increase.
+        (&[0, 3], disk::read_bytes_per_second, part(40_960.0)),
+        // Missing from all of them stays missing; names and states do not add up.
+        (&[2], disk::read_bytes, Sum::default()),
+        (&[2, 3], disk::latency_seconds, Sum::default()),
+        (&[0, 1], disk::kind, Sum::default()),
+        (&[], disk::read_bytes, Sum::default()),
+        (&[99], disk::read_bytes, Sum::default()),
+    ];
+    for (rows, field, wanted) in cases {
+        assert_eq!(sum(rows, *field), *wanted, "{} of {rows:?}", field.name());
+    }
+}
+
+#[test]
+fn what_adds_up_is_known() {
+    for (field, adds) in [
+        (process::pid, false),
+        (process::nice, false),
+        (process::threads, true),
+        (process::state, false),
+        (process::start_seconds, false),
+        (process::resident_bytes, true),
+        (process::read_bytes, true),
+        (process::read_bytes_per_second, true),
+        (process::cpu_ratio, true),
+        (process::memory_ratio, true),
+        (process::age_seconds, false),
+        (disk::utilization_ratio, false),
+        (disk::request_bytes, false),
+        (memory::total_bytes, true),
+    ] {
+        assert_eq!(field.adds(), adds, "{}", field.name());
+    }
+}

@@ -7,6 +7,7 @@ use retop_model::{FamilyId, Key};
 
 use crate::short;
 use crate::tui::app::App;
+use crate::tui::chooser::Chooser;
 use crate::tui::control::Targets;
 use crate::tui::dialog::{Check, CpuDialog, CpuLine, IO_LINES, IoDialog, SignalDialog};
 use crate::tui::render::{Canvas, Pen, Rect};
@@ -30,7 +31,7 @@ fn first_shown(at: usize, height: u16) -> usize {
 /// Choosing the column to sort by.
 pub fn sort(app: &App, at: usize, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
-    let columns = app.table.set.columns();
+    let columns = &app.table.shown_set().seats;
     let at = at.min(columns.len().saturating_sub(1));
     let area = middle(canvas, 64, columns.len() as u16 + 2);
     let mut canvas = canvas.region(area);
@@ -44,15 +45,55 @@ pub fn sort(app: &App, at: usize, canvas: &mut Canvas<'_>) {
     let mut inner = frame(&mut canvas, &edges, theme);
     let (w, h) = (inner.width(), inner.height());
     let first = first_shown(at, h);
-    for (&col, y) in columns[first.min(columns.len())..].iter().zip(0..h) {
-        let column = col.get();
+    for (seat, y) in columns[first.min(columns.len())..].iter().zip(0..h) {
+        let col = seat.col;
         let back = (first + usize::from(y) == at).then_some(theme.cursor);
         inner.fill(Rect::new(0, y, w, 1), theme.text.over(back));
-        let mark = if col == app.table.sort { '*' } else { ' ' };
+        let mark = match col {
+            col if col == app.table.sort => '*',
+            // What decides among equals.
+            col if col == app.table.then => '2',
+            _ => ' ',
+        };
         inner.put(1, y, mark, theme.accent.over(back));
-        inner.text(3, y, column.head, theme.title.over(back));
-        inner.field(12, y, w.saturating_sub(13), column.help, theme.dim.over(back));
+        inner.text(3, y, col.head(), theme.title.over(back));
+        inner.field(12, y, w.saturating_sub(13), col.help(), theme.dim.over(back));
     }
+}
+
+/// Choosing the columns of a set. The heads of the table and its first row stay in sight.
+pub fn columns(app: &App, chooser: &Chooser, canvas: &mut Canvas<'_>) {
+    let theme = &app.theme;
+    let table = app.areas.table;
+    let top = table.y + u16::from(app.areas.framed) + 2;
+    let wanted = u16::try_from(chooser.lines.len() + 2).unwrap_or(u16::MAX);
+    let height = table.bottom().saturating_sub(top).min(wanted).max(4);
+    let mut area = middle(canvas, 78, height);
+    area.y = top.min(canvas.height().saturating_sub(area.height));
+    let mut canvas = canvas.region(area);
+    canvas.fill(Rect::new(0, 0, area.width, area.height), theme.text);
+    let edges = Edges {
+        name: "Columns",
+        now: &chooser.before.name,
+        below: "Enter takes them",
+        below_right: "Esc leaves",
+        ..Edges::default()
+    };
+    let mut inner = frame(&mut canvas, &edges, theme);
+    let (w, h) = (inner.width(), inner.height());
+    let first = first_shown(chooser.at, h);
+    for ((place, &(seat, shown)), y) in chooser.lines.iter().enumerate().skip(first).zip(0..h) {
+        let back = (place == chooser.at).then_some(theme.cursor);
+        inner.fill(Rect::new(0, y, w, 1), theme.text.over(back));
+        let (mark, pen) = if shown { ('x', theme.title) } else { (' ', theme.text) };
+        inner.text(1, y, "[ ]", theme.dim.over(back));
+        inner.put(2, y, mark, theme.accent.over(back));
+        inner.field(5, y, 8, seat.col.head(), pen.over(back));
+        inner.field(14, y, 24, &seat.name(), theme.dim.over(back));
+        inner.field(39, y, w.saturating_sub(41), seat.col.help(), theme.text.over(back));
+    }
+    let shown = (first, usize::from(h), chooser.lines.len());
+    scrollbar(&mut inner, w.saturating_sub(1), (0, h), shown, theme);
 }
 
 /// Choosing a signal, and the last look at who gets it.

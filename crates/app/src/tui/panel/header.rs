@@ -5,7 +5,7 @@ use retop_model::human::{Count, Duration, Or};
 
 use ratatui_core::style::Modifier;
 
-use super::facts;
+use super::{alerts, facts};
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::render::{Canvas, Glyphs, Pen, Rect, width};
@@ -36,9 +36,9 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
         (_, true) => (if ascii { '"' } else { '‖' }, "PAUSED", theme.past),
         (_, false) => (if ascii { '*' } else { '●' }, "LIVE", theme.live),
     };
-    let mut items: [Option<Item>; 6] = [const { None }; 6];
+    let mut items: [Option<Item>; 7] = [const { None }; 7];
     let plain = |text: Text, leaves| Some(Item { text, pen: theme.text, leaves });
-    items[5] = Some(Item { text: short!("{mark} {word}"), pen, leaves: 9 });
+    items[6] = Some(Item { text: short!("{mark} {word}"), pen, leaves: 9 });
     if let Some(now) = now {
         let stamp = now.stamp();
         let offset = (app.offset_seconds)(stamp.wall_ms.div_euclid(1000));
@@ -54,6 +54,9 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
             None => plain(short!("{processes}p"), 4),
         };
         items[4] = plain(interval(app.interval), 2);
+        // On a small screen the line of alerts has no room of its own.
+        let worst = alerts::brief(app, now).filter(|_| !app.areas.message_apart);
+        items[5] = worst.map(|(text, pen)| Item { text, pen, leaves: 9 });
     }
     let total = |items: &[Option<Item>]| -> u16 {
         items.iter().flatten().map(|item| width(&item.text) + 2).sum()

@@ -7,7 +7,7 @@ use crate::tui::input::{Code, Key};
 use crate::tui::keymap::Keymap;
 use crate::tui::keys::{BINDINGS, Mode};
 use crate::tui::render::{Canvas, Rect, width};
-use crate::tui::table::column::COLUMNS;
+use crate::tui::table::set;
 use crate::tui::units::Text;
 use crate::tui::widget::frame::{Edges, frame};
 use crate::tui::widget::scrollbar::scrollbar;
@@ -37,7 +37,10 @@ const LIVE: usize = count(Mode::Live);
 const REWIND: usize = count(Mode::Rewind);
 
 /// Lines of the help.
-pub const LINES: usize = LIVE + REWIND + COLUMNS.len() + SIGNS.len() + 7;
+#[must_use]
+pub fn lines() -> usize {
+    LIVE + REWIND + set::usual().len() + SIGNS.len() + 8
+}
 
 /// One line: a heading, a key and its meaning, or nothing.
 fn line(map: &Keymap, number: usize) -> (Text, &'static str, bool) {
@@ -76,8 +79,14 @@ fn line(map: &Keymap, number: usize) -> (Text, &'static str, bool) {
     if number == columns + 1 {
         return heading("Columns");
     }
-    match take_from(number, columns + 2, COLUMNS.len()) {
-        Some(place) => (short!("{}", COLUMNS[place].head), COLUMNS[place].help, false),
+    if number == columns + 2 {
+        return (short!("[columns]"), "in config.toml makes any metric of a process one", false);
+    }
+    match take_from(number, columns + 3, set::usual().len()) {
+        Some(place) => {
+            let col = set::usual()[place];
+            (short!("{}", col.head()), col.help(), false)
+        }
         None => (Text::new(), "", false),
     }
 }
@@ -131,8 +140,9 @@ pub fn draw(app: &App, at: usize, canvas: &mut Canvas<'_>) {
     };
     let mut inner = frame(&mut canvas, &edges, theme);
     let (w, h) = (inner.width(), inner.height());
-    let first = at.min(LINES.saturating_sub(usize::from(h)));
-    for (number, y) in (first..LINES).zip(0..h) {
+    let lines = lines();
+    let first = at.min(lines.saturating_sub(usize::from(h)));
+    for (number, y) in (first..lines).zip(0..h) {
         let (key, text, heading) = line(&app.keys, number);
         if heading {
             inner.text(1, y, &key, theme.title);
@@ -142,7 +152,7 @@ pub fn draw(app: &App, at: usize, canvas: &mut Canvas<'_>) {
             inner.field(16, y, w.saturating_sub(18), text, theme.text);
         }
     }
-    scrollbar(&mut inner, w.saturating_sub(1), (0, h), (first, usize::from(h), LINES), theme);
+    scrollbar(&mut inner, w.saturating_sub(1), (0, h), (first, usize::from(h), lines), theme);
 }
 
 #[cfg(test)]
@@ -151,12 +161,13 @@ mod tests {
 
     #[test]
     fn every_line_has_something_to_say() {
-        let lines: Vec<_> = (0..LINES).map(|number| line(&Keymap::default(), number)).collect();
+        let count = super::lines();
+        let lines: Vec<_> = (0..count).map(|number| line(&Keymap::default(), number)).collect();
         let empty = lines.iter().filter(|(key, text, _)| key.is_empty() && text.is_empty());
         assert_eq!(empty.count(), 3, "one between each two parts");
         for binding in BINDINGS.iter().filter(|b| matches!(b.mode, Mode::Live | Mode::Rewind)) {
             assert!(lines.iter().any(|(_, text, _)| *text == binding.help), "{}", binding.id);
         }
-        assert_eq!(lines[LINES - 1].0.as_str(), "COMMAND");
+        assert_eq!(lines[lines.len() - 1].0.as_str(), "COMMAND");
     }
 }

@@ -4,6 +4,7 @@ use retop_model::family::source;
 use retop_model::human::{Or, Percent, Size};
 use retop_model::{FamilyId, Snapshot};
 
+use super::alerts;
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::dialog::Overlay;
@@ -106,6 +107,11 @@ fn standing(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         let text = short!("{} tagged", app.table.tagged.len());
         x = canvas.text(x, 0, &text, theme.tag) + 2;
     }
+    let firing = alerts::Firing::of(now).count > 0 || app.cleared(now).next().is_some();
+    if firing {
+        alerts::line(app, now, canvas, x, canvas.width().saturating_sub(1));
+        return;
+    }
     // Live it is a mean: what changes with each sample would cost what it tells of.
     let cost = match app.rewind {
         None => app.history.cost,
@@ -117,6 +123,8 @@ fn standing(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         Or(cost.resident_bytes.map(Size))
     );
     let end = canvas.right(canvas.width().saturating_sub(1), 0, &cost, theme.dim);
+    let at = alerts::line(app, now, canvas, x, end);
+    x = if at > x { at + 2 } else { x };
     let sick = |row: &retop_model::Row<'_>| {
         matches!(row.raw(source::state), Some(source::DENIED | source::FAILING | source::SLOW))
     };
@@ -142,13 +150,18 @@ pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
     if mode == Mode::Live && app.pages.page.is_sheet() {
         x = tabs(app, canvas, x) + 1;
     }
-    for (binding, keys) in app.keys.mode(mode) {
+    let more = app.keys.mode(Mode::Menu).filter(|_| mode.base() == Some(Mode::Menu));
+    for (binding, keys) in app.keys.mode(mode).chain(more) {
         if mode == Mode::Live && !app.pages.page.takes(binding.action) {
             continue;
         }
         let (Some(key), Some(name)) = (keys.first(), binding.short) else { continue };
-        let opens = app.pages.page == Page::Groups && binding.action == Action::Details;
-        let name = if opens { "Open" } else { name };
+        let opens = binding.action == Action::Details && app.pages.page.has_cursor();
+        let name = match app.pages.page {
+            Page::Groups if opens => "Open",
+            Page::Events if opens => "Go",
+            _ => name,
+        };
         // F1Help reads well, pPause does not.
         let glued = !wide && matches!(key.code, Code::F(_));
         let key = short!("{key}");

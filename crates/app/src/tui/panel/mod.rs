@@ -1,5 +1,6 @@
 //! The parts of the screen.
 
+pub mod alerts;
 pub mod cores;
 pub mod cpu;
 pub mod details;
@@ -16,6 +17,7 @@ pub mod meters;
 pub mod network;
 pub mod page;
 mod page_cpu;
+mod page_events;
 mod page_groups;
 mod page_memory;
 mod page_own;
@@ -78,6 +80,7 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
     }
     match &app.overlay {
         Overlay::Sort(at) => dialog::sort(app, *at, canvas),
+        Overlay::Columns(chooser) => dialog::columns(app, chooser, canvas),
         Overlay::Signal(signal) => dialog::signal(app, signal, canvas),
         Overlay::Io(io) => dialog::io(app, io, canvas),
         Overlay::Cpus(cpus) => dialog::cpus(app, cpus, canvas),

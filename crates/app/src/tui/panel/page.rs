@@ -2,7 +2,7 @@
 
 use retop_model::{FamilyId, Row, Snapshot};
 
-use super::{page_cpu, page_groups, page_memory, page_own, page_power, page_traffic};
+use super::{page_cpu, page_events, page_groups, page_memory, page_own, page_power, page_traffic};
 use crate::tui::app::App;
 use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Rect};
@@ -27,7 +27,7 @@ fn parts(app: &App, now: &Snapshot, (width, height): (u16, u16)) -> Parts {
     let (width, height) = if framed { (width - 2, height - 2) } else { (width, height) };
     let head = match app.pages.page {
         Page::Cpu => page_cpu::head_height(app, now, width, height),
-        Page::Groups => 1,
+        Page::Groups | Page::Events => 1,
         Page::Power => page_power::head_height(app, height),
         Page::Memory => page_memory::head_height(height),
         Page::Traffic => page_traffic::head_height(height),
@@ -61,6 +61,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     };
     let below = match page {
         Page::Groups => "Enter: its processes",
+        Page::Events => "Enter: the machine as it was",
         Page::Cpu => "v: another view of the cores",
         _ => "",
     };
@@ -84,6 +85,7 @@ fn inside(app: &App, now: &Snapshot, parts: &Parts, canvas: &mut Canvas<'_>) {
         Page::Power => page_power::head(app, &mut head),
         Page::Memory => page_memory::head(app, now, &mut head),
         Page::Traffic => page_traffic::head(app, &mut head),
+        Page::Events => page_events::head(app, &mut head),
         Page::Own | Page::Overview | Page::Processes => {}
     }
     let body = canvas.region(Rect::new(1, parts.head, width, parts.body));
@@ -99,6 +101,7 @@ fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
         Page::Power => page_power::lines(app, now, sheet),
         Page::Memory => page_memory::lines(app, now, sheet),
         Page::Traffic => page_traffic::lines(app, now, sheet),
+        Page::Events => page_events::lines(app, now, sheet),
         Page::Own => page_own::lines(app, now, sheet),
         Page::Overview | Page::Processes => {}
     }
@@ -110,6 +113,7 @@ fn title(app: &App, now: &Snapshot) -> Text {
         Page::Groups => crate::short!("{}", app.pages.groups()),
         Page::Power => page_power::title(app, now),
         Page::Memory => page_memory::title(app, now),
+        Page::Events => page_events::title(app, now),
         Page::Own => crate::short!("{}", env!("CARGO_PKG_VERSION")),
         Page::Traffic | Page::Overview | Page::Processes => Text::new(),
     }

@@ -6,8 +6,9 @@ use retop_model::family::cpu;
 
 use crate::short;
 use crate::tui::app::App;
+use crate::tui::events::Mark;
 use crate::tui::render::{Canvas, Glyphs, Rect, width};
-use crate::tui::rewind::{LEFT, Mark, RIGHT, Rewind};
+use crate::tui::rewind::{LEFT, RIGHT, Rewind};
 use crate::tui::units::{Text, ago, interval, whole_percent};
 use crate::tui::widget::chart::chart;
 
@@ -34,16 +35,16 @@ pub fn draw(app: &App, rewind: &Rewind, canvas: &mut Canvas<'_>) {
     if h >= 2 {
         canvas.text(1, h - 2, "ev", theme.dim);
         let mut strip = canvas.region(Rect::new(LEFT, h - 2, room, 1));
-        // Bookmarks come last and stand above spikes: somebody set them.
+        // What matters most comes last, and stands above the rest.
         for &(cell, mark) in &rewind.marks {
-            let (c, pen) = match mark {
-                Mark::Spike => ('s', theme.warn),
-                Mark::Bookmark => ('b', theme.accent),
-            };
+            let (c, pen) = mark.draw(theme, strip.glyphs());
             strip.put(cell, 0, c, pen);
         }
-        let x = canvas.text(LEFT + room + 2, h - 2, "b", theme.accent);
-        canvas.text(x + 1, h - 2, "s", theme.warn);
+        let mut x = LEFT + room + 2;
+        for mark in [Mark::Bookmark, Mark::Spike, Mark::Warning, Mark::Killed] {
+            let (c, pen) = mark.draw(theme, canvas.glyphs());
+            x = canvas.put(x, h - 2, c, pen) + 1;
+        }
     }
     if h >= 1 {
         axis(app, rewind, &mut canvas.region(Rect::new(0, h - 1, w, 1)), room);

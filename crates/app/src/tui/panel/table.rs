@@ -1,13 +1,13 @@
 //! The table of processes.
 
 use retop_model::family::process;
-use retop_model::human::{Count, Duration, Size};
+use retop_model::human::{Count, Duration, Size, Value};
 use retop_model::{FamilyId, Row, Snapshot};
 
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::render::{Canvas, Glyphs, Pen, Rect, width};
-use crate::tui::table::column::{self, Col, Form, Placed, Set};
+use crate::tui::table::column::{self, Col, Form, Placed};
 use crate::tui::table::order::Line;
 use crate::tui::theme::on_ramp;
 use crate::tui::units::{self, Text};
@@ -26,13 +26,13 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         None => short!("filter: none"),
     };
     let mut sets = Text::new();
-    for set in Set::ALL {
-        let (open, close) = if set == app.table.set { ("[", "]") } else { ("", "") };
+    for (place, set) in app.table.sets.iter().enumerate() {
+        let (open, close) = if place == app.table.set { ("[", "]") } else { ("", "") };
         let gap = if sets.is_empty() { "" } else { " " };
-        sets.push(gap).push(open).push(set.name()).push(close);
+        sets.push(gap).push(open).push(&set.name).push(close);
     }
     let arrow = arrow(canvas.glyphs(), app.table.descending);
-    let sorted = short!("sort {}{arrow}", app.table.sort.get().head);
+    let sorted = short!("sort {}{arrow}", app.table.sort.head());
     let form = if app.table.tree { "tree" } else { "list" };
     if app.areas.framed {
         let title = if status.shown == status.all {
@@ -75,7 +75,7 @@ fn arrow(glyphs: Glyphs, descending: bool) -> char {
 fn rows(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let table = &app.table;
     let (w, h) = (canvas.width(), canvas.height());
-    let (placed, count) = column::place(table.set, w, table.pid_digits);
+    let (placed, count) = column::place(table.shown_set(), w, table.pid_digits);
     let placed = &placed[..count];
     heads(app, placed, canvas);
     for (place, line) in table.visible().iter().enumerate() {
@@ -97,24 +97,21 @@ fn bar(app: &App, canvas: &mut Canvas<'_>, top: u16, chrome: u16) {
     scrollbar(canvas, x, (top, height), shown, &app.theme);
 }
 
-fn is_left(form: Form) -> bool {
-    matches!(form, Form::Text(_) | Form::Command | Form::State)
-}
-
 fn heads(app: &App, placed: &[Option<Placed>], canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     canvas.fill(Rect::new(0, 0, canvas.width(), 1), theme.head);
     for placed in placed.iter().flatten() {
-        let column = placed.col.get();
         let sorted = placed.col == app.table.sort;
         let pen = if sorted { theme.sorted } else { theme.head };
         let name = match placed.col {
-            Col::Cpu if app.table.whole_machine => "CPU%a",
-            _ => column.head,
+            Col::CPU if app.table.whole_machine => "CPU%a",
+            col => col.head(),
         };
+        let estimate = placed.col.is_estimated().then(|| short!("{name}~"));
+        let name = estimate.as_deref().unwrap_or(name);
         // The mark takes a cell of the column where its name leaves one, else the blank after it.
         let mark = u16::from(sorted && width(name) < placed.width);
-        let end = if is_left(column.form) {
+        let end = if placed.col.is_left() {
             canvas.text(placed.x, 0, name, pen)
         } else {
             let end = placed.x + placed.width - mark;
@@ -148,14 +145,14 @@ fn one(
         canvas.put(0, 0, '+', theme.new);
     }
     for placed in placed.iter().flatten() {
-        let column = placed.col.get();
+        let form = placed.col.form();
         let room = placed.width;
-        if column.form == Form::Command {
+        if form == Form::Command {
             let mut region = canvas.region(Rect::new(placed.x, 0, room, 1));
             command(app, row, line, back, &mut region);
             continue;
         }
-        if let Form::Text(field) = column.form {
+        if let Form::Text(field) = form {
             let text = row.shown(field);
             let dim = text.is_empty() || line.beside;
             let text = if text.is_empty() { retop_model::human::MISSING } else { text };
@@ -163,7 +160,7 @@ fn one(
             canvas.field(placed.x, 0, room, text, pen.over(back));
             continue;
         }
-        let (text, pen) = cell(app, row, column.form);
+        let (text, pen) = cell(app, row, form, room);
         let pen = if line.beside { theme.dim } else { pen };
         let pen = if tagged { theme.tag } else { pen };
         let mut region = canvas.region(Rect::new(placed.x, 0, room, 1));
@@ -172,7 +169,7 @@ fn one(
 }
 
 /// A number's text and look. Nothing is `–`, what is still to come `…`, zero is dim.
-fn cell(app: &App, row: Row<'_>, form: Form) -> (Text, Pen) {
+fn cell(app: &App, row: Row<'_>, form: Form, room: u16) -> (Text, Pen) {
     let theme = &app.theme;
     let missing = || (short!("{}", units::missing(app.is_pending(row, form))), theme.dim);
     let shown = |value: f64, text: Text| (text, if value == 0.0 { theme.dim } else { theme.text });
@@ -200,11 +197,7 @@ fn cell(app: &App, row: Row<'_>, form: Form) -> (Text, Pen) {
             };
             let text = units::percent(share);
             // MEM% has four cells: 100.0 would be one too many.
-            let text = if field == process::memory_ratio && text.len() > 4 {
-                short!("{:.0}", share * 100.0)
-            } else {
-                text
-            };
+            let text = if width(&text) > room { short!("{:.0}", share * 100.0) } else { text };
             (text, pen)
         }
         Form::Size(field) => match row.get(field) {
@@ -216,7 +209,16 @@ fn cell(app: &App, row: Row<'_>, form: Form) -> (Text, Pen) {
             None => missing(),
         },
         Form::Number(field) => match row.raw(field) {
-            Some(number) => shown(1.0, short!("{number}")),
+            Some(number) => {
+                let text = short!("{number}");
+                // What no machine says is cut nowhere: fewer digits are better than the last ones.
+                let fits = width(&text) <= room;
+                shown(1.0, if fits { text } else { short!("{}", Count(number as f64)) })
+            }
+            None => missing(),
+        },
+        Form::Value(field) => match row.get(field) {
+            Some(value) => shown(value, short!("{}", Value(field.unit(), value))),
             None => missing(),
         },
         Form::Time(field) => match row.get(field) {

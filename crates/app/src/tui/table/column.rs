@@ -1,48 +1,27 @@
-//! Columns of the table: what each shows, how wide it is, and when it makes room.
+//! Columns of the table: any metric of a process. Names, headings, units and help are those of the
+//! declarations; what is here is how wide a column is and when it makes room for others.
 
 use retop_model::family::process;
-use retop_model::{Field, TextField};
+use retop_model::filter::{self, Target};
+use retop_model::metric::{Kind, Slot};
+use retop_model::{FamilyId, Field, TextField, Unit};
+
+use super::set::Set;
+use crate::tui::render::width;
 
 /// A column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Col {
-    Pid,
-    Parent,
-    User,
-    State,
-    Nice,
-    Priority,
-    Cpu,
-    Memory,
-    Resident,
-    Shared,
-    Virtual,
-    Proportional,
-    Unique,
-    Swap,
-    Read,
-    Written,
-    Io,
-    IoWait,
-    MajorFaults,
-    MinorFaults,
-    ReadAll,
-    WrittenAll,
-    Threads,
-    Switches,
-    Time,
-    Age,
-    LastCpu,
-    Container,
-    Cgroup,
-    Command,
+    /// A number of the process.
+    Number(Field),
+    /// A text of the process.
+    Text(TextField),
 }
 
 /// How a cell is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A whole number.
+    /// A whole number that names something.
     Number(Field),
     /// A share in percent with one decimal.
     Percent(Field),
@@ -54,6 +33,8 @@ pub enum Form {
     Time(Field),
     /// A span of time.
     Span(Field),
+    /// Anything else, with its unit.
+    Value(Field),
     /// The letter of the state.
     State,
     /// A text, on the left.
@@ -62,165 +43,191 @@ pub enum Form {
     Command,
 }
 
-/// What is known of a column.
-#[derive(Debug)]
-pub struct Column {
-    /// Which it is.
-    pub col: Col,
-    /// Its heading.
-    pub head: &'static str,
-    /// How its cells are written.
-    pub form: Form,
-    /// Cells of room.
-    pub width: u16,
-    /// Shown only on screens at least this wide.
-    pub from: u16,
-    /// When room runs out, the smallest number leaves first; 0 never leaves.
-    pub leaves: u8,
-    /// What it says, for the help.
-    pub help: &'static str,
-}
-
-const fn column(
-    col: Col,
-    head: &'static str,
-    form: Form,
-    (width, from, leaves): (u16, u16, u8),
-    help: &'static str,
-) -> Column {
-    Column { col, head, form, width, from, leaves, help }
-}
-
-/// Every column, in the order of [`Col`].
+/// What the metric of a column does not tell: the cells of its values, and when it makes room. The
+/// smallest number leaves first; 0 never leaves. What is not named here is as wide as its form
+/// asks for, and leaves with [`USUAL`].
 #[rustfmt::skip]
-pub static COLUMNS: &[Column] = &[
-    column(Col::Pid, "PID", Form::Number(process::pid), (5, 0, 0), "process number"),
-    column(Col::Parent, "PPID", Form::Number(process::parent_pid), (7, 0, 4), "number of the parent"),
-    column(Col::User, "USER", Form::Text(process::user), (8, 0, 12), "user that it runs as"),
-    column(Col::State, "S", Form::State, (1, 0, 11), "R runs, S sleeps, D waits for a disk, T stopped, Z ended, I idle"),
-    column(Col::Nice, "NI", Form::Number(process::nice), (3, 150, 2), "nice value: 19 gives way, -20 takes"),
-    column(Col::Priority, "PRI", Form::Number(process::priority), (4, 0, 3), "priority of the scheduler"),
-    column(Col::Cpu, "CPU%", Form::Percent(process::cpu_ratio), (5, 0, 0), "CPU time, 100 is one core"),
-    column(Col::Memory, "MEM%", Form::Percent(process::memory_ratio), (4, 0, 10), "share of the machine's memory"),
-    column(Col::Resident, "RES", Form::Size(process::resident_bytes), (5, 0, 9), "memory in use"),
-    column(Col::Shared, "SHR", Form::Size(process::shared_bytes), (5, 170, 2), "the part of it that files and shared memory stand behind"),
-    column(Col::Virtual, "VIRT", Form::Size(process::virtual_bytes), (5, 190, 1), "address space"),
-    column(Col::Proportional, "PSS", Form::Size(process::proportional_bytes), (5, 0, 5), "memory with shared pages divided among their users"),
-    column(Col::Unique, "USS", Form::Size(process::unique_bytes), (5, 0, 6), "memory that would come free"),
-    column(Col::Swap, "SWAP", Form::Size(process::swap_bytes), (5, 0, 7), "memory in swap"),
-    column(Col::Read, "RD/s", Form::Size(process::read_bytes_per_second), (5, 0, 6), "bytes read from disks per second"),
-    column(Col::Written, "WR/s", Form::Size(process::written_bytes_per_second), (5, 0, 7), "bytes written to disks per second"),
-    column(Col::Io, "IO/s", Form::Size(process::io_bytes_per_second), (5, 0, 5), "both together"),
-    column(Col::IoWait, "IOW%", Form::Percent(process::io_delay_ratio), (5, 0, 4), "share of time spent waiting for disks"),
-    column(Col::MajorFaults, "MAJF/s", Form::Count(process::major_faults_per_second), (6, 0, 3), "page faults that read from a disk"),
-    column(Col::MinorFaults, "MINF/s", Form::Count(process::minor_faults_per_second), (6, 0, 2), "page faults without a disk"),
-    column(Col::ReadAll, "READ", Form::Size(process::read_bytes), (5, 0, 2), "bytes read since the start"),
-    column(Col::WrittenAll, "WRITE", Form::Size(process::written_bytes), (5, 0, 2), "bytes written since the start"),
-    column(Col::Threads, "THR", Form::Count(process::threads), (4, 0, 5), "threads"),
-    column(Col::Switches, "CTX/s", Form::Count(process::switches_per_second), (5, 0, 3), "context switches"),
-    column(Col::Time, "TIME+", Form::Time(process::cpu_seconds), (8, 100, 4), "CPU time since the start"),
-    column(Col::Age, "AGE", Form::Span(process::age_seconds), (6, 180, 3), "time since the start"),
-    column(Col::LastCpu, "CPU", Form::Number(process::last_cpu), (3, 0, 2), "core that it last ran on"),
-    column(Col::Container, "CTR", Form::Text(process::container), (14, 160, 1), "container or unit"),
-    column(Col::Cgroup, "CGROUP", Form::Text(process::cgroup), (28, 0, 2), "path of the control group"),
-    column(Col::Command, "COMMAND", Form::Command, (16, 0, 0), "command line"),
+const SEATS: &[(Col, Option<u16>, u8)] = &[
+    (Col::PID, Some(5), 0),
+    (Col::CPU, None, 0),
+    (Col::COMMAND, Some(LEAST), 0),
+    (Col::Number(process::parent_pid), Some(7), 4),
+    (Col::Text(process::user), Some(8), 12),
+    (Col::STATE, None, 11),
+    (Col::Number(process::memory_ratio), Some(4), 10),
+    (Col::RESIDENT, None, 9),
+    (Col::Number(process::nice), Some(3), 2),
+    (Col::Number(process::priority), Some(4), USUAL),
+    (Col::Number(process::last_cpu), Some(3), 2),
+    (Col::Number(process::shared_bytes), None, 2),
+    (Col::Number(process::virtual_bytes), None, 1),
+    (Col::Number(process::proportional_bytes), None, 5),
+    (Col::Number(process::unique_bytes), None, 6),
+    (Col::Number(process::swap_bytes), None, 7),
+    (Col::READ, None, 6),
+    (Col::WRITTEN, None, 7),
+    (Col::Number(process::io_bytes_per_second), None, 5),
+    (Col::Number(process::io_delay_ratio), None, 4),
+    (Col::Number(process::minor_faults_per_second), None, 2),
+    (Col::Number(process::read_bytes), None, 2),
+    (Col::Number(process::written_bytes), None, 2),
+    (Col::Number(process::threads), None, 5),
+    (Col::TIME, None, 4),
+    (Col::Number(process::watts), None, 9),
+    (Col::Text(process::container), Some(14), 1),
+    (Col::Text(process::cgroup), Some(28), 2),
 ];
 
+/// When a column makes room of which nothing is said.
+const USUAL: u8 = 3;
+
+/// The command has at least so many cells.
+const LEAST: u16 = 16;
+
 impl Col {
-    /// What is known of it.
+    /// The process number.
+    pub const PID: Col = Col::Number(process::pid);
+    /// The letter of the state.
+    pub const STATE: Col = Col::Number(process::state);
+    /// CPU%.
+    pub const CPU: Col = Col::Number(process::cpu_ratio);
+    /// Memory in use.
+    pub const RESIDENT: Col = Col::Number(process::resident_bytes);
+    /// Bytes read per second.
+    pub const READ: Col = Col::Number(process::read_bytes_per_second);
+    /// Bytes written per second.
+    pub const WRITTEN: Col = Col::Number(process::written_bytes_per_second);
+    /// CPU time since the start.
+    pub const TIME: Col = Col::Number(process::cpu_seconds);
+    /// The command, which is the last column of every set.
+    pub const COMMAND: Col = Col::Text(process::command);
+
+    /// Every column that there can be, in the order of declaration.
+    pub fn all() -> impl Iterator<Item = Col> {
+        let family = FamilyId::Process.get();
+        let texts = family.text_fields().map(Col::Text);
+        family.fields().map(Col::Number).chain(texts)
+    }
+
+    /// The column of that name: one that the filter knows, or its heading.
     #[must_use]
-    pub fn get(self) -> &'static Column {
-        &COLUMNS[self as usize]
+    pub fn named(name: &str) -> Option<Col> {
+        match filter::find(name).map(|field| field.target) {
+            Some(Target::Number(field, _)) => Some(Col::Number(field)),
+            Some(Target::Text(field)) => Some(Col::Text(field)),
+            Some(Target::State) => Some(Col::STATE),
+            _ => Col::all().find(|col| col.head().eq_ignore_ascii_case(name)),
+        }
+    }
+
+    /// What it is called in the configuration and in filters.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let target = match self {
+            Col::STATE => Target::State,
+            Col::Number(field) => Target::Number(field, 1.0),
+            Col::Text(field) => Target::Text(field),
+        };
+        filter::name_of(target).unwrap_or("")
+    }
+
+    /// Its heading.
+    #[must_use]
+    pub fn head(self) -> &'static str {
+        match self {
+            Col::Number(field) => field.label(),
+            Col::Text(field) => match field.column() {
+                column if column.label.is_empty() => column.name,
+                column => column.label,
+            },
+        }
+    }
+
+    /// True if its values are a model's answer: its heading says so with `~`.
+    #[must_use]
+    pub fn is_estimated(self) -> bool {
+        matches!(self, Col::Number(field) if field.is_estimated())
+    }
+
+    /// What it says, in a sentence without a full stop.
+    #[must_use]
+    pub fn help(self) -> &'static str {
+        match self {
+            Col::Number(field) => field.help(),
+            Col::Text(field) => field.column().help.trim(),
+        }
+        .trim_end_matches('.')
+    }
+
+    /// How its cells are written: its unit tells.
+    #[must_use]
+    pub fn form(self) -> Form {
+        let field = match self {
+            Col::COMMAND => return Form::Command,
+            Col::STATE => return Form::State,
+            Col::Text(field) => return Form::Text(field),
+            Col::Number(field) => field,
+        };
+        match field.unit() {
+            Unit::Ratio => Form::Percent(field),
+            Unit::Bytes | Unit::BytesPerSecond => Form::Size(field),
+            Unit::PerSecond => Form::Count(field),
+            // Time that adds up is used up; other time has gone by.
+            Unit::Seconds if field.adds() => Form::Time(field),
+            Unit::Seconds => Form::Span(field),
+            Unit::Count if field.adds() || is_computed(field) => Form::Count(field),
+            Unit::Count => Form::Number(field),
+            _ => Form::Value(field),
+        }
+    }
+
+    /// Cells of room. The process number is as wide as the largest there is.
+    #[must_use]
+    pub fn width(self, pid_digits: u16) -> u16 {
+        if self == Col::PID {
+            return pid_digits;
+        }
+        let cells = match self.form() {
+            Form::State => 1,
+            Form::Count(_) => 4,
+            Form::Number(_) | Form::Percent(_) | Form::Size(_) => 5,
+            Form::Span(_) => 6,
+            Form::Value(_) => 6,
+            Form::Time(_) => 8,
+            Form::Text(_) | Form::Command => 12,
+        };
+        let seat = SEATS.iter().find(|(col, ..)| *col == self);
+        seat.and_then(|(_, cells, _)| *cells)
+            .unwrap_or(cells)
+            .max(width(self.head()) + u16::from(self.is_estimated()))
+    }
+
+    fn leaves(self) -> u8 {
+        SEATS.iter().find(|(col, ..)| *col == self).map_or(USUAL, |&(.., leaves)| leaves)
     }
 
     /// True if the first press sorts the largest to the top.
     #[must_use]
     pub fn largest_first(self) -> bool {
-        let named = matches!(self.get().form, Form::Text(_) | Form::Command | Form::State);
-        !named && !matches!(self, Col::Pid | Col::Parent | Col::Nice | Col::Priority)
+        !matches!(self.form(), Form::Text(_) | Form::Command | Form::State | Form::Number(_))
+    }
+
+    /// True if cells begin at the left.
+    #[must_use]
+    pub fn is_left(self) -> bool {
+        matches!(self.form(), Form::Text(_) | Form::Command | Form::State)
     }
 }
 
-/// Columns that are shown together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Set {
-    Main,
-    Io,
-    Memory,
-    Time,
-    Container,
-}
-
-impl Set {
-    /// Every set, in the order of Tab.
-    pub const ALL: [Set; 5] = [Set::Main, Set::Io, Set::Memory, Set::Time, Set::Container];
-
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Set::Main => "Main",
-            Set::Io => "IO",
-            Set::Memory => "Mem",
-            Set::Time => "Time",
-            Set::Container => "Ctr",
-        }
-    }
-
-    /// The set that many places on, around.
-    #[must_use]
-    pub fn step(self, by: usize) -> Set {
-        Set::ALL[(self as usize + by) % Set::ALL.len()]
-    }
-
-    /// Its columns from left to right.
-    #[must_use]
-    pub fn columns(self) -> &'static [Col] {
-        use Col::*;
-        match self {
-            Set::Main => &[
-                Pid, User, State, Nice, Cpu, Memory, Resident, Shared, Virtual, Read, Written,
-                Threads, Time, Age, Container, Command,
-            ],
-            Set::Io => &[
-                Pid,
-                User,
-                State,
-                Cpu,
-                Read,
-                Written,
-                Io,
-                IoWait,
-                MajorFaults,
-                ReadAll,
-                WrittenAll,
-                Command,
-            ],
-            Set::Memory => &[
-                Pid,
-                User,
-                State,
-                Cpu,
-                Memory,
-                Resident,
-                Shared,
-                Virtual,
-                Proportional,
-                Unique,
-                Swap,
-                MajorFaults,
-                MinorFaults,
-                Command,
-            ],
-            Set::Time => &[
-                Pid, Parent, User, State, Priority, Nice, Cpu, Time, Age, Threads, Switches,
-                LastCpu, Command,
-            ],
-            Set::Container => {
-                &[Pid, User, State, Cpu, Memory, Resident, Container, Cgroup, Command]
-            }
-        }
+fn is_computed(field: Field) -> bool {
+    match field.slot {
+        Slot::Derived(_) => true,
+        Slot::Raw(i) => field
+            .family
+            .get()
+            .raw
+            .get(usize::from(i))
+            .is_some_and(|column| column.kind == Kind::Counter),
     }
 }
 
@@ -236,28 +243,24 @@ pub struct Placed {
 }
 
 /// No set has more columns than this.
-pub const MOST: usize = 20;
+pub const MOST: usize = 32;
 
 /// The columns that fit, placed: each has one blank before it, and the first cell of a row is for
 /// marks. Nothing in a cell changes this, so a value never moves its neighbours.
 #[must_use]
-pub fn place(set: Set, room: u16, pid_digits: u16) -> ([Option<Placed>; MOST], usize) {
-    let width = |col: Col| match col {
-        Col::Pid => pid_digits,
-        col => col.get().width,
-    };
+pub fn place(set: &Set, room: u16, pid_digits: u16) -> ([Option<Placed>; MOST], usize) {
     let mut kept: [Option<Col>; MOST] = [None; MOST];
-    let asked_for = set != Set::Main;
-    for (place, &col) in kept.iter_mut().zip(set.columns()) {
-        *place = (asked_for || room >= col.get().from).then_some(col);
+    for (place, seat) in kept.iter_mut().zip(&set.seats) {
+        *place = (room >= seat.from).then_some(seat.col);
     }
     loop {
-        let taken: u16 = kept.iter().flatten().map(|&col| width(col) + 1).sum();
+        let taken: u16 = kept.iter().flatten().map(|col| col.width(pid_digits) + 1).sum();
         if taken <= room {
             break;
         }
-        let leaves = |place: &usize| kept[*place].map_or(0, |col| col.get().leaves);
-        let next = (0..MOST).filter(|place| leaves(place) > 0).min_by_key(leaves);
+        let leaves = |place: usize| kept[place].map_or(0, Col::leaves);
+        // Of several the last one: what stands further left is wanted more.
+        let next = (0..MOST).rev().filter(|&place| leaves(place) > 0).min_by_key(|&p| leaves(p));
         match next {
             Some(place) => kept[place] = None,
             None => break,
@@ -267,7 +270,8 @@ pub fn place(set: Set, room: u16, pid_digits: u16) -> ([Option<Placed>; MOST], u
     let mut count = 0;
     let mut x = 1;
     for col in kept.into_iter().flatten() {
-        let cells = if col == Col::Command { room.saturating_sub(x) } else { width(col) };
+        let cells =
+            if col == Col::COMMAND { room.saturating_sub(x) } else { col.width(pid_digits) };
         placed[count] = Some(Placed { col, x, width: cells });
         count += 1;
         x += cells + 1;
@@ -289,33 +293,78 @@ pub struct Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::table::set::{Seat, builtin};
 
     #[test]
-    fn columns_stand_in_the_order_of_their_names() {
-        for (place, column) in COLUMNS.iter().enumerate() {
-            assert_eq!(column.col as usize, place, "{}", column.head);
-            assert!(column.head.chars().count() <= usize::from(column.width), "{}", column.head);
+    fn every_metric_of_a_process_can_be_a_column_and_has_a_name_of_its_own() {
+        let mut names = std::collections::HashSet::new();
+        for col in Col::all() {
+            assert!(names.insert(col.name()), "{} twice", col.name());
+            assert_eq!(Col::named(col.name()), Some(col), "{}", col.name());
+            assert_eq!(Col::named(&col.name().to_uppercase()), Some(col), "{}", col.name());
+            assert!(!col.head().is_empty() && !col.help().is_empty(), "{}", col.name());
+            let head = width(col.head()) + u16::from(col.is_estimated());
+            assert!(head <= col.width(5), "{}", col.head());
         }
-        for set in Set::ALL {
-            assert!(set.columns().len() <= MOST);
-            assert_eq!(set.columns().last(), Some(&Col::Command));
+        for (name, wanted) in [
+            ("RES", Some(Col::RESIDENT)),
+            ("cpu%", Some(Col::CPU)),
+            ("resident_bytes", Some(Col::RESIDENT)),
+            ("command", Some(Col::COMMAND)),
+            ("vram", None),
+            ("", None),
+        ] {
+            assert_eq!(Col::named(name), wanted, "{name}");
         }
     }
 
     #[test]
+    fn units_tell_how_cells_are_written() {
+        for (field, wanted) in [
+            (process::pid, Form::Number(process::pid)),
+            (process::nice, Form::Number(process::nice)),
+            (process::threads, Form::Count(process::threads)),
+            (process::read_calls, Form::Count(process::read_calls)),
+            (process::user_seconds, Form::Time(process::user_seconds)),
+            (process::cpu_seconds, Form::Time(process::cpu_seconds)),
+            (process::age_seconds, Form::Span(process::age_seconds)),
+            (process::state, Form::State),
+        ] {
+            assert_eq!(Col::Number(field).form(), wanted, "{}", field.name());
+        }
+    }
+
+    /// The sets that come with retop, and one of every metric there is.
+    fn sets() -> Vec<Set> {
+        let every = Col::all().map(|col| Seat { col, from: 0 });
+        let mut sets = builtin();
+        let columns: Vec<Seat> = every.filter(|seat| seat.col != Col::COMMAND).collect();
+        for part in columns.chunks(MOST - 1) {
+            let mut seats = part.to_vec();
+            seats.push(Seat { col: Col::COMMAND, from: 0 });
+            sets.push(Set { name: "part".to_owned(), seats });
+        }
+        sets
+    }
+
+    #[test]
     fn columns_never_overlap_and_the_command_keeps_its_room() {
-        for set in Set::ALL {
-            for room in 0..=300 {
-                let (placed, count) = place(set, room, 7);
+        for set in sets() {
+            for room in 0..=400 {
+                let (placed, count) = place(&set, room, 7);
                 let placed: Vec<Placed> = placed[..count].iter().flatten().copied().collect();
                 for pair in placed.windows(2) {
-                    assert!(pair[0].x + pair[0].width < pair[1].x, "{set:?} at {room}");
+                    assert!(pair[0].x + pair[0].width < pair[1].x, "{} at {room}", set.name);
                 }
                 let last = placed.last().expect("the command never leaves");
-                assert_eq!(last.col, Col::Command);
+                assert_eq!(last.col, Col::COMMAND);
                 if room >= 40 {
-                    assert!(last.width >= 16, "{set:?} at {room}: {}", last.width);
+                    assert!(last.width >= LEAST, "{} at {room}: {}", set.name, last.width);
                     assert_eq!(last.x + last.width, room);
+                }
+                let has = |col| set.seats.iter().any(|seat| seat.col == col);
+                for col in [Col::PID, Col::CPU].into_iter().filter(|&col| has(col)) {
+                    assert!(placed.iter().any(|placed| placed.col == col), "{col:?} at {room}");
                 }
             }
         }

@@ -2,11 +2,13 @@
 
 pub mod column;
 pub mod order;
+pub mod set;
 
 use retop_model::{FamilyId, Key, Snapshot};
 
-use self::column::{Col, Set, Status};
+use self::column::{Col, Status};
 use self::order::{Line, Order};
+use self::set::Set;
 use super::filter::Filter;
 
 /// How the table is shown.
@@ -14,10 +16,14 @@ use super::filter::Filter;
 pub struct Table {
     /// The rows in order.
     pub order: Order,
-    /// The set of columns.
-    pub set: Set,
+    /// Every set of columns.
+    pub sets: Vec<Set>,
+    /// The one on the screen.
+    pub set: usize,
     /// The column that rows are sorted by.
     pub sort: Col,
+    /// The column that decides among equals: what they were sorted by before.
+    pub then: Col,
     /// Largest first.
     pub descending: bool,
     /// Children below their parents.
@@ -55,8 +61,10 @@ impl Default for Table {
     fn default() -> Self {
         Table {
             order: Order::default(),
-            set: Set::Main,
-            sort: Col::Cpu,
+            sets: set::builtin(),
+            set: 0,
+            sort: Col::CPU,
+            then: Col::RESIDENT,
             descending: true,
             tree: false,
             filter: None,
@@ -78,12 +86,36 @@ impl Default for Table {
 }
 
 impl Table {
+    /// The set of columns on the screen.
+    #[must_use]
+    pub fn shown_set(&self) -> &Set {
+        static NONE: Set = Set { name: String::new(), seats: Vec::new() };
+        self.sets.get(self.set).unwrap_or(&NONE)
+    }
+
+    /// Goes to the next set, or the one before, around.
+    pub fn step_set(&mut self, back: bool) {
+        let count = self.sets.len().max(1);
+        self.set = (self.set + if back { count - 1 } else { 1 }) % count;
+    }
+
+    /// Sorts by that column; by the same one again turns the order round.
+    pub fn sort_by(&mut self, col: Col) {
+        if self.sort == col {
+            self.descending = !self.descending;
+            return;
+        }
+        self.then = std::mem::replace(&mut self.sort, col);
+        self.descending = col.largest_first();
+    }
+
     /// Puts the rows of that moment in order. `held`: a dialog is open, nothing may move.
     pub fn update(&mut self, now: &Snapshot, held: bool) {
         self.order.update(
             now,
             &order::Wish {
                 sort: self.sort,
+                then: self.then,
                 descending: self.descending,
                 tree: self.tree,
                 hold: self.hold || held,

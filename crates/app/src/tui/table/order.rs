@@ -33,6 +33,7 @@ pub struct Line {
 #[allow(missing_docs)]
 pub struct Wish<'a> {
     pub sort: Col,
+    pub then: Col,
     pub descending: bool,
     pub tree: bool,
     pub hold: bool,
@@ -53,6 +54,8 @@ pub struct Order {
     /// Processes of which it cannot tell, and which it hides too.
     pub unknown: usize,
     values: Vec<f64>,
+    /// The same of the column that decides among equals.
+    seconds: Vec<f64>,
     /// 0: hidden. 1: an ancestor of what is shown. 2: shown.
     shown: Vec<u8>,
     matches: Matches,
@@ -82,15 +85,18 @@ impl Order {
         self.all = rows.len();
         self.judge(now, wish);
         self.values.clear();
-        let column = wish.sort.get();
-        self.values.extend(rows.map(|row| value(row, column.form)));
+        let (form, then) = (wish.sort.form(), wish.then.form());
+        self.values.extend(rows.clone().map(|row| value(row, form)));
+        self.seconds.clear();
+        self.seconds.extend(rows.map(|row| about(value(row, then))));
         self.index.clear();
         if wish.tree {
             self.tree(now, wish);
         } else {
             let count = u32::try_from(self.all).unwrap_or(u32::MAX);
             self.index.extend((0..count).filter(|&row| self.shown[row as usize] == 2));
-            let (values, kernel, ranks) = (&self.values, &self.kernel, &self.ranks);
+            let (kernel, ranks) = (&self.kernel, &self.ranks);
+            let (values, seconds) = (&self.values, &self.seconds);
             if wish.hold {
                 self.index.sort_unstable_by_key(|&row| (rank(ranks, now, row), row));
             } else {
@@ -102,7 +108,9 @@ impl Order {
                     // Equals stay in the order that they are in. By number instead, each row that
                     // falls back among thousands of idle ones would move all the rows between.
                     let equals = || last(a).cmp(&last(b));
-                    compare(now, wish, values, a, b).then_with(equals)
+                    let first = compare(now, (wish.sort, wish.descending), values, a, b);
+                    let then = (wish.then, wish.then.largest_first());
+                    first.then_with(|| compare(now, then, seconds, a, b)).then_with(equals)
                 });
             }
             self.lines.clear();
@@ -268,7 +276,8 @@ fn value(row: Row<'_>, form: Form) -> f64 {
         | Form::Size(field)
         | Form::Count(field)
         | Form::Time(field)
-        | Form::Span(field) => row.get(field),
+        | Form::Span(field)
+        | Form::Value(field) => row.get(field),
         // Sorted by what is shown: what looks the same stays where it is.
         Form::Percent(field) => row.get(field).map(|share| (share * 1e3).round()),
         Form::State => row.get(process::state),
@@ -277,16 +286,32 @@ fn value(row: Row<'_>, form: Form) -> f64 {
     value.unwrap_or(f64::NAN)
 }
 
-fn compare(now: &Snapshot, wish: &Wish<'_>, values: &[f64], a: u32, b: u32) -> Ordering {
+/// A value to about 2 %, as finely as people see it. Among equals a row must not move for less.
+fn about(value: f64) -> f64 {
+    if !value.is_normal() {
+        return value;
+    }
+    let step = (value.abs().log2().floor() - 5.0).exp2();
+    (value / step).round() * step
+}
+
+fn compare(
+    now: &Snapshot,
+    (col, descending): (Col, bool),
+    values: &[f64],
+    a: u32,
+    b: u32,
+) -> Ordering {
+    let form = col.form();
     let text = |row: u32| {
         let row = now.row(FamilyId::Process, row as usize);
-        row.map_or("", |row| match wish.sort.get().form {
+        row.map_or("", |row| match form {
             Form::Text(field) => row.shown(field),
             _ => row.shown(process::name),
         })
     };
-    let turned = |order: Ordering| if wish.descending { order.reverse() } else { order };
-    match wish.sort.get().form {
+    let turned = |order: Ordering| if descending { order.reverse() } else { order };
+    match form {
         Form::Text(_) | Form::Command => turned(text(a).cmp(text(b))),
         _ => {
             let (x, y) = (values[a as usize], values[b as usize]);

@@ -1,0 +1,342 @@
+//! What happened in the samples that are kept: alerts, processes killed for want of memory, sources
+//! that fell silent, time that nobody saw.
+//!
+//! All of it follows from the samples, so that a log made live and one made from a recording are the
+//! same. Spikes are apart: they have to be found (see [`super::Spikes`]).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use retop_model::alert::{Severity, metric, victim};
+use retop_model::family::{alert, cgroup, memory, source};
+use retop_model::{FamilyId, Field, Key, Row, Snapshot, Stamp, Unit};
+
+/// The oldest beyond this many are forgotten.
+const MOST: usize = 1000;
+/// A time between two samples is a gap if it is so many times as long as those around it ...
+const LONGER: u64 = 4;
+/// ... and takes at least this: a busy machine holds everybody up now and then.
+const LEAST_GAP_NS: u64 = 5_000_000_000;
+/// The wall clock was set if it moved by more than this beside the others.
+const CLOCK_SET_MS: i64 = 2_000;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The first sample that shows it.
+    pub number: u64,
+    /// When that was taken.
+    pub stamp: Stamp,
+    /// What it was.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// An alert fired.
+    Fired {
+        /// The alert as it stood then.
+        alert: Told,
+        /// When it ended, if it has.
+        ended: Option<Stamp>,
+    },
+    /// An alert ended.
+    Cleared {
+        /// The alert, with the worst that was measured meanwhile.
+        alert: Told,
+        /// When it had fired.
+        fired: Stamp,
+    },
+    /// The kernel killed processes for want of memory.
+    Killed {
+        /// How many.
+        count: u64,
+        /// The control group whose limit it was; empty for the machine.
+        group: String,
+        /// Who is gone since, as far as that can be told: `name (pid)`.
+        victim: Option<String>,
+    },
+    /// A source that worked gives nothing any more.
+    Lost {
+        /// The source.
+        source: String,
+        /// Why.
+        reason: String,
+    },
+    /// A source that was lost works again.
+    Back {
+        /// The source.
+        source: String,
+    },
+    /// The machine slept for so many seconds.
+    Slept(f64),
+    /// No sample was taken for so many seconds, and the machine was awake.
+    Missed(f64),
+    /// The wall clock was set by so many seconds.
+    ClockSet(f64),
+}
+
+/// An alert as its row told it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// Name of the rule.
+    pub name: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is about; empty for the machine.
+    pub subject: String,
+    /// All of it in one sentence.
+    pub message: String,
+    /// Process behind it.
+    pub culprit_pid: Option<u64>,
+    /// The worst that was measured.
+    pub worst: Option<f64>,
+    /// The limit that was passed.
+    pub limit: Option<f64>,
+    /// The unit of both.
+    pub unit: Unit,
+}
+
+impl Told {
+    fn of(row: Row<'_>) -> Told {
+        let critical = row.shown(alert::severity) == Severity::Critical.name();
+        Told {
+            name: row.shown(alert::alert).to_owned(),
+            severity: if critical { Severity::Critical } else { Severity::Warning },
+            subject: row.shown(alert::subject).to_owned(),
+            message: row.shown(alert::message).to_owned(),
+            culprit_pid: row.raw(alert::culprit_pid).and_then(|pid| u64::try_from(pid).ok()),
+            worst: row.get(alert::worst),
+            limit: row.get(alert::limit),
+            unit: metric(row.shown(alert::metric)).map_or(Unit::Count, Field::unit),
+        }
+    }
+}
+
+impl What {
+    fn memory(&self) -> usize {
+        match self {
+            What::Fired { alert, .. } | What::Cleared { alert, .. } => {
+                alert.name.capacity() + alert.subject.capacity() + alert.message.capacity()
+            }
+            What::Killed { group, victim, .. } => {
+                group.capacity() + victim.as_ref().map_or(0, String::capacity)
+            }
+            What::Lost { source, reason } => source.capacity() + reason.capacity(),
+            What::Back { source } => source.capacity(),
+            What::Slept(_) | What::Missed(_) | What::ClockSet(_) => 0,
+        }
+    }
+}
+
+/// An alert that fires.
+#[derive(Debug)]
+struct Open {
+    key: Key,
+    fired: Stamp,
+    told: Told,
+    seen: bool,
+}
+
+/// What happened, the oldest first.
+#[derive(Debug, Default)]
+pub struct Log {
+    entries: VecDeque<Arc<Entry>>,
+    /// Bytes of the entries.
+    bytes: usize,
+    open: Vec<Open>,
+    /// Sources that are lost.
+    lost: Vec<Key>,
+    /// Kills so far, of the machine and of its groups.
+    kills: Vec<(FamilyId, Key, i64)>,
+    last: Option<Stamp>,
+    /// The time before the newest sample, and the one before that if it may have been a gap.
+    step_ns: u64,
+    long: Option<(u64, Stamp, u64)>,
+    version: u64,
+}
+
+impl Log {
+    /// Looks at the newest sample.
+    pub fn push(&mut self, number: u64, moment: &Snapshot) {
+        self.time(number, moment);
+        self.alerts(number, moment);
+        self.kills(number, moment);
+        self.sources(number, moment);
+        while self.entries.len() > MOST {
+            self.drop_oldest();
+        }
+    }
+
+    fn add(&mut self, number: u64, stamp: Stamp, what: What) {
+        self.bytes += size_of::<Entry>() + what.memory();
+        self.entries.push_back(Arc::new(Entry { number, stamp, what }));
+        self.version += 1;
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.entries.pop_front() {
+            self.bytes -= size_of::<Entry>() + oldest.what.memory();
+            self.version += 1;
+        }
+    }
+
+    /// Forgets what came before that sample.
+    pub fn forget(&mut self, first: u64) {
+        while self.entries.front().is_some_and(|entry| entry.number < first) {
+            self.drop_oldest();
+        }
+    }
+
+    fn time(&mut self, number: u64, moment: &Snapshot) {
+        let stamp = moment.stamp();
+        let Some(last) = self.last.replace(stamp) else { return };
+        let Some(step_ns) = stamp.monotonic_ns.checked_sub(last.monotonic_ns) else { return };
+        let awake_ms = i64::try_from(step_ns / 1_000_000).unwrap_or(i64::MAX);
+        let slept_ns = stamp.slept_ns(last);
+        let asleep_ms = i64::try_from(slept_ns / 1_000_000).unwrap_or(i64::MAX);
+        if stamp.slept_since(last) {
+            self.add(number, stamp, What::Slept(slept_ns as f64 / 1e9));
+        }
+        let passed_ms = awake_ms.saturating_add(asleep_ms);
+        let set_ms = stamp.wall_ms.saturating_sub(last.wall_ms).saturating_sub(passed_ms);
+        if set_ms.abs() > CLOCK_SET_MS {
+            self.add(number, stamp, What::ClockSet(set_ms as f64 / 1e3));
+        }
+        // A longer interval may have been asked for: the next one tells.
+        if let Some((number, stamp, long_ns)) = self.long.take()
+            && long_ns > step_ns.saturating_mul(LONGER)
+        {
+            self.add(number, stamp, What::Missed(long_ns as f64 / 1e9));
+        }
+        let long = self.step_ns > 0 && step_ns > self.step_ns.saturating_mul(LONGER);
+        self.long = (long && step_ns > LEAST_GAP_NS).then_some((number, stamp, step_ns));
+        self.step_ns = step_ns;
+    }
+
+    fn alerts(&mut self, number: u64, moment: &Snapshot) {
+        let stamp = moment.stamp();
+        self.open.iter_mut().for_each(|open| open.seen = false);
+        // A kill has an entry of its own, with more to say.
+        let fires = |row: &Row<'_>| {
+            !row.shown(alert::metric).ends_with(memory::oom_kills_per_second.name())
+        };
+        for row in moment.rows(FamilyId::Alert).filter(fires) {
+            let key = row.key();
+            match self.open.iter_mut().find(|open| open.key == key) {
+                Some(open) => {
+                    open.seen = true;
+                    open.told.worst = row.get(alert::worst);
+                }
+                None => {
+                    let told = Told::of(row);
+                    self.open.push(Open { key, fired: stamp, told: told.clone(), seen: true });
+                    self.add(number, stamp, What::Fired { alert: told, ended: None });
+                }
+            }
+        }
+        while let Some(place) = self.open.iter().position(|open| !open.seen) {
+            let Open { fired, told, .. } = self.open.remove(place);
+            self.end(&told, fired, stamp);
+            self.add(number, stamp, What::Cleared { alert: told, fired });
+        }
+    }
+
+    /// Notes at its beginning when an alert ended.
+    fn end(&mut self, told: &Told, began: Stamp, at: Stamp) {
+        for entry in self.entries.iter_mut().rev().filter(|entry| entry.stamp == began) {
+            let is_it = |what: &What| match what {
+                What::Fired { alert, .. } => {
+                    (&alert.name, &alert.subject) == (&told.name, &told.subject)
+                }
+                _ => false,
+            };
+            if is_it(&entry.what)
+                && let What::Fired { ended, .. } = &mut Arc::make_mut(entry).what
+            {
+                *ended = Some(at);
+                return;
+            }
+        }
+    }
+
+    fn kills(&mut self, number: u64, moment: &Snapshot) {
+        let machine = (FamilyId::Memory, memory::oom_kills);
+        let groups = (FamilyId::Cgroup, cgroup::oom_kills);
+        for (family, field) in [machine, groups] {
+            for row in moment.rows(family) {
+                let Some(kills) = row.raw(field) else { continue };
+                let key = row.key();
+                let known = self.kills.binary_search_by_key(&(family, key), |k| (k.0, k.1));
+                let before = match known {
+                    Ok(place) => Some(std::mem::replace(&mut self.kills[place].2, kills)),
+                    Err(place) => {
+                        self.kills.insert(place, (family, key, kills));
+                        None
+                    }
+                };
+                let Some(more) = before.and_then(|before| kills.checked_sub(before)) else {
+                    continue;
+                };
+                let Ok(count @ 1..) = u64::try_from(more) else { continue };
+                let group = match family {
+                    FamilyId::Cgroup => row.shown(cgroup::cgroup).to_owned(),
+                    _ => String::new(),
+                };
+                let within = (family == FamilyId::Cgroup).then_some(group.as_str());
+                let victim = victim(moment, within).map(|gone| gone.to_string());
+                self.add(number, moment.stamp(), What::Killed { count, group, victim });
+            }
+        }
+        // Groups that are gone; those of a walk that was not made stay.
+        if moment.window(FamilyId::Cgroup).is_some() {
+            self.kills.retain(|(family, key, _)| {
+                *family != FamilyId::Cgroup || moment.find(FamilyId::Cgroup, *key).is_some()
+            });
+        }
+    }
+
+    fn sources(&mut self, number: u64, moment: &Snapshot) {
+        for row in moment.rows(FamilyId::Source) {
+            let is_lost = row.get(source::lost) == Some(1.0);
+            let place = self.lost.iter().position(|&key| key == row.key());
+            let source = || row.shown(source::source).to_owned();
+            match (place, is_lost) {
+                (None, true) => {
+                    self.lost.push(row.key());
+                    let reason = row.shown(source::reason).to_owned();
+                    self.add(number, moment.stamp(), What::Lost { source: source(), reason });
+                }
+                (Some(place), false) if row.raw(source::state) == Some(source::WORKS) => {
+                    self.lost.swap_remove(place);
+                    self.add(number, moment.stamp(), What::Back { source: source() });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Everything, the oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Entry>> + ExactSizeIterator {
+        self.entries.iter()
+    }
+
+    /// Another number whenever anything in it has changed.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Bytes that it takes.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.bytes
+            + self.entries.capacity() * size_of::<Arc<Entry>>()
+            + self.open.capacity() * size_of::<Open>()
+            + self.kills.capacity() * size_of::<(FamilyId, Key, i64)>()
+    }
+}
+
+#[cfg(test)]
+mod tests;
