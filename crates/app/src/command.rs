@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use crate::config::{self, Origin, Resolved};
 use crate::environment::Environment;
 use crate::options::{OPTIONS, Opt, Scope};
+use crate::run::command::Wanted;
 
 /// The shells that completions exist for.
 pub const SHELLS: &[&str] = &["bash", "zsh", "fish", "elvish"];
@@ -20,6 +21,7 @@ Examples:
   retop --once                           one report
   retop --serve 9090                     metrics for Prometheus
   retop doctor                           what can be read here, what not, and why
+  retop run -- make -j8                  what a command took: time, memory, I/O, energy
 
 Each option is also a key in config.toml and a variable (--no-mouse is RETOP_NO_MOUSE), except
 those that say what to do. A flag wins over a variable, a variable over the file.
@@ -45,6 +47,8 @@ pub enum Task {
 pub enum Parsed {
     /// Something to do.
     Run(Task, Box<Resolved>),
+    /// A command to run and to report on.
+    Command(Box<Resolved>, Wanted),
     /// A text that was asked for: help or version.
     Text(String),
     /// Wrong usage, in one line.
@@ -84,9 +88,34 @@ pub fn command() -> Command {
             "doctor",
             "Say what can be read here, what not, and what would help",
         ))
+        .subcommand(run())
         .subcommand(subcommand("metrics", "Print every metric with its unit and meaning"))
         .subcommand(subcommand("completions", "Print completions for a shell").arg(shell))
         .subcommand(subcommand("man", "Print the man page"))
+}
+
+/// The words behind the options are the command's, whatever they begin with.
+fn run() -> Command {
+    let words = Arg::new("words")
+        .value_name("COMMAND")
+        .help("The command and its arguments; -- before it keeps its options apart")
+        .required(true)
+        .num_args(1..)
+        .trailing_var_arg(true)
+        .allow_hyphen_values(true)
+        .value_parser(clap::value_parser!(OsString))
+        .value_hint(ValueHint::CommandWithArguments);
+    let report = "Report as one line of JSON";
+    let output = Arg::new("output")
+        .long("output")
+        .value_name("FILE")
+        .help("Write the report to FILE and not to stderr")
+        .value_parser(clap::value_parser!(PathBuf))
+        .value_hint(ValueHint::FilePath);
+    subcommand("run", "Run a command and report what it took: time, memory, I/O, energy")
+        .arg(Arg::new("report").long("json").action(ArgAction::SetTrue).help(report))
+        .arg(output)
+        .arg(words)
 }
 
 fn subcommand(name: &'static str, about: &'static str) -> Command {
@@ -133,7 +162,15 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, environment: &Environment
             };
         }
     };
+    let wanted = matches.subcommand_matches("run").map(|own| Wanted {
+        words: own.get_many::<OsString>("words").into_iter().flatten().cloned().collect(),
+        json: own.get_flag("report"),
+        output: own.get_one::<PathBuf>("output").cloned(),
+    });
     match resolve(&matches, environment) {
+        Ok((_, resolved)) if wanted.is_some() => {
+            Parsed::Command(Box::new(resolved), wanted.unwrap_or_default())
+        }
         Ok((task, resolved)) => Parsed::Run(task, Box::new(resolved)),
         Err(message) => Parsed::Wrong(message),
     }
@@ -144,6 +181,7 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
         Some(("doctor", own)) => (Task::Doctor, own),
         Some(("metrics", own)) => (Task::Metrics, own),
         Some(("man", own)) => (Task::Man, own),
+        Some(("run", own)) => (Task::Doctor, own),
         Some(("completions", own)) => {
             let shell = own.get_one::<String>("shell").map_or("", String::as_str);
             let shell = SHELLS.iter().find(|known| **known == shell).copied();

@@ -16,8 +16,9 @@ pub use clock::RealClock;
 pub use monitor::{INTERVALS, Monitor, OnSample, Settings};
 pub use own::Own;
 pub use retop_sources::{
-    Affinity, CpuSet, Demand, IO_LEVELS, IoPriority, Machine, MachineError, ProcessDemand, Roots,
-    Rows, ScheduleError, SignalError, SignalName, affinity, io_priority, local_offset_seconds,
-    open, send_signal, set_affinity, set_io_priority, signals, step_nice,
+    Affinity, Counts, CpuSet, Demand, Exit, IO_LEVELS, IoPriority, Launch, Machine, MachineError,
+    Problem, ProcessDemand, Roots, Rows, Running, ScheduleError, SignalError, SignalName, Usage,
+    affinity, io_priority, local_offset_seconds, open, send_signal, set_affinity, set_io_priority,
+    signals, step_nice,
 };
 pub use tick::Ticker;

@@ -4,6 +4,7 @@
 //! crate is the only home of operating-system calls, of paths and library names, of `unsafe` and
 //! of `cfg(target_os)`.
 
+mod child;
 mod demand;
 #[cfg(target_os = "linux")]
 mod linux;
@@ -16,6 +17,7 @@ mod signal;
 mod sim;
 mod source;
 
+pub use child::{Counts, Exit, Launch, Running, Usage};
 pub use demand::{Demand, ProcessDemand, Rows};
 pub use local_time::local_offset_seconds;
 pub use machine::{Machine, MachineError, open};

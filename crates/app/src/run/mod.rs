@@ -1,5 +1,6 @@
 //! What each command does. All of them drive the engine; none reads a machine itself.
 
+pub mod command;
 pub mod doctor;
 pub mod generated;
 pub mod json;

@@ -57,6 +57,11 @@ family! {
         /// Share of the CPUs' time that was not idle; waiting for a disk is idle.
         utilization_ratio: Ratio { scraped: true, label: "CPU%" } =
             |d| Some(1.0 - ratio(d, &[idle_seconds, iowait_seconds])?);
+        /// Time that was not idle, of all CPUs together.
+        busy_seconds: Seconds = |d| {
+            let spent = MODES.iter().filter(|mode| ![idle_seconds, iowait_seconds].contains(mode));
+            crate::snapshot::sum(spent.map(|&mode| d.now(mode)))
+        };
         /// Share of the time in user programs.
         user_ratio: Ratio = |d| ratio(d, &[user_seconds]);
         /// Share of the time in user programs at lowered priority.

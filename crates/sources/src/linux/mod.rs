@@ -2,6 +2,7 @@
 
 mod battery;
 mod cgroup;
+mod child;
 mod container;
 mod cpu;
 mod disk;
@@ -42,6 +43,7 @@ mod trial;
 mod users;
 mod virtualization;
 
+pub use child::{Launch, Running};
 pub use fuzz::PARSERS;
 pub(crate) use page::page_bytes;
 pub(crate) use pinned::Pinned;

@@ -6,7 +6,8 @@ use retop_model::family::process;
 use retop_model::{Field, Key, RawTable, RowMut};
 
 use super::group::is_exhausted;
-use super::{Access, EVENTS, Follow, Group, Kernel, Target, Whose, is_refusal, probe};
+use super::pmu::NAMES;
+use super::{Access, Begin, EVENTS, Follow, Group, Kernel, Target, Whose, is_refusal, probe};
 use crate::roots::Roots;
 use crate::source::Problem;
 
@@ -52,6 +53,8 @@ pub struct Attached<K: Kernel> {
     descriptors: usize,
     most_descriptors: usize,
     exhausted: bool,
+    /// Places of events that some unit counts.
+    found: [bool; EVENTS],
 }
 
 /// A process with counters, or one that may have none.
@@ -74,6 +77,7 @@ impl<K: Kernel> Attached<K> {
             descriptors: 0,
             most_descriptors: usize::try_from(DESCRIPTORS).unwrap_or(usize::MAX),
             exhausted: false,
+            found: [false; EVENTS],
         }
     }
 
@@ -164,7 +168,8 @@ impl<K: Kernel> Attached<K> {
                 continue;
             }
             let whose = Whose::Thread(i32::try_from(tid).unwrap_or(i32::MAX));
-            let target = Target { whose, user_only: access.user_only, follow: access.follow };
+            let Access { user_only, follow, .. } = *access;
+            let target = Target { whose, user_only, follow, begin: Begin::Now };
             for pmu in &access.pmus {
                 if self.descriptors + EVENTS > self.most_descriptors {
                     self.exhausted = true;
@@ -172,6 +177,7 @@ impl<K: Kernel> Attached<K> {
                 }
                 match Group::open(&mut self.kernel, pmu, target) {
                     Ok(group) => {
+                        group.places().iter().for_each(|&place| self.found[place] = true);
                         self.descriptors += group.len();
                         watched.groups.push((tid, group));
                     }
@@ -201,13 +207,21 @@ impl<K: Kernel> Attached<K> {
                     .hint("sudo setcap cap_perfmon+ep $(command -v retop), or run as root"),
             );
         }
-        self.exhausted.then(|| {
-            Problem::failing(format!(
-                "counters have {} file descriptors, and more threads are wanted",
-                self.most_descriptors
-            ))
-            .hint("raise the hard limit: ulimit -Hn, or LimitNOFILE= in the unit")
-        })
+        if self.exhausted {
+            return Some(self.shortage());
+        }
+        let missing = NAMES.iter().zip(self.found).filter(|(_, found)| !found);
+        let missing: Vec<&str> = missing.map(|(name, _)| *name).collect();
+        let is_told = self.found.contains(&true) && !missing.is_empty();
+        is_told.then(|| Problem::absent(format!("this PMU does not count {}", missing.join(", "))))
+    }
+
+    fn shortage(&self) -> Problem {
+        Problem::failing(format!(
+            "counters have {} file descriptors, and more threads are wanted",
+            self.most_descriptors
+        ))
+        .hint("raise the hard limit: ulimit -Hn, or LimitNOFILE= in the unit")
     }
 
     /// Lets go of everything.
@@ -272,8 +286,8 @@ impl<C> Watched<C> {
             row.set(field, total);
         }
         if sum.enabled_ns > 0 {
-            let followed = self.groups.len().min(self.threads).max(1) as f64
-                / self.threads.max(1) as f64;
+            let followed =
+                self.groups.len().min(self.threads).max(1) as f64 / self.threads.max(1) as f64;
             let ran = (sum.running_ns as f64 / sum.enabled_ns as f64).min(1.0);
             let share = if self.threads > THREADS { ran * followed } else { ran };
             row.set(process::counted_ratio, (share * 10_000.0) as i64);

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use super::{Follow, Kernel, Spec, Target, WORDS, Whose};
+use super::{Begin, Follow, Kernel, Spec, Target, WORDS, Whose};
 
 /// `struct perf_event_attr` of linux/perf_event.h as it was in 4.1, which every kernel since then
 /// takes: later fields would be zero.
@@ -36,9 +36,11 @@ const TOTAL_TIME_ENABLED: u64 = 1;
 const TOTAL_TIME_RUNNING: u64 = 1 << 1;
 const GROUP: u64 = 1 << 3;
 
+const DISABLED: u64 = 1;
 const INHERIT: u64 = 1 << 1;
 const EXCLUDE_KERNEL: u64 = 1 << 5;
 const EXCLUDE_HYPERVISOR: u64 = 1 << 6;
+const ENABLE_ON_EXEC: u64 = 1 << 12;
 const INHERIT_THREAD: u64 = 1 << 35;
 
 const CLOSE_ON_EXEC: libc::c_ulong = 1 << 3;
@@ -62,9 +64,14 @@ impl Kernel for System {
         let mut flags = match target.follow {
             Follow::Nobody => 0,
             Follow::Threads => INHERIT | INHERIT_THREAD,
+            Follow::Processes => INHERIT,
         };
         if target.user_only {
             flags |= EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR;
+        }
+        // The others of a group wait for its leader.
+        if target.begin == Begin::AtExec && leader.is_none() {
+            flags |= DISABLED | ENABLE_ON_EXEC;
         }
         let attributes = Attributes {
             kind: event.kind,

@@ -42,7 +42,8 @@ impl<C> Group<C> {
         pmu: &Pmu,
         target: Target,
     ) -> io::Result<Group<C>> {
-        let mut events = pmu.events.iter().enumerate().filter_map(|(place, event)| Some((place, (*event)?)));
+        let mut events =
+            pmu.events.iter().enumerate().filter_map(|(place, event)| Some((place, (*event)?)));
         let (first, event) = events.next().ok_or(io::ErrorKind::NotFound)?;
         let leader = kernel.open(target, event, None)?;
         let (mut siblings, mut order, mut count) = (Vec::new(), [first; EVENTS], 1);
@@ -63,6 +64,11 @@ impl<C> Group<C> {
         Ok(group)
     }
 
+    /// Places of the events in it.
+    pub fn places(&self) -> &[usize] {
+        &self.order[..self.len()]
+    }
+
     /// Events in it.
     pub fn len(&self) -> usize {
         1 + self.siblings.len()
@@ -81,7 +87,7 @@ impl<C> Group<C> {
             running_ns: grown(last.running, now.running).unwrap_or(0),
             counts: [None; EVENTS],
         };
-        for &place in self.order.iter().take(self.len()) {
+        for &place in self.places() {
             step.counts[place] = grown(last.values[place], now.values[place]);
         }
         Ok(step)
@@ -114,7 +120,8 @@ impl Step {
             return Some(self.counts);
         }
         let scale = |count: u64| {
-            let scaled = u128::from(count) * u128::from(self.enabled_ns) / u128::from(self.running_ns);
+            let scaled =
+                u128::from(count) * u128::from(self.enabled_ns) / u128::from(self.running_ns);
             u64::try_from(scaled).unwrap_or(u64::MAX)
         };
         Some(self.counts.map(|count| count.map(scale)))

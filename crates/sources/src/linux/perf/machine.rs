@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Access, EVENTS, Follow, Group, Kernel, Pmu, Target, Whose, explain, probe};
+use super::{Access, Begin, EVENTS, Follow, Group, Kernel, Pmu, Target, Whose, explain, probe};
 use crate::roots::Roots;
 use crate::source::Problem;
 
@@ -63,7 +63,7 @@ fn open<K: Kernel>(
     let mut last: Option<io::Error> = None;
     for &cpu in cpus {
         let whose = Whose::Cpu(i32::try_from(cpu).unwrap_or(i32::MAX));
-        let target = Target { whose, user_only: false, follow: Follow::Nobody };
+        let target = Target { whose, user_only: false, follow: Follow::Nobody, begin: Begin::Now };
         let group = pmus.iter().find_map(|pmu| {
             let [cycles, instructions, ..] = pmu.events;
             let mut events = [None; EVENTS];
@@ -77,8 +77,10 @@ fn open<K: Kernel>(
             let refused = super::is_refusal(&error);
             let problem = explain(&error, roots);
             Err(match refused {
-                true => Problem::denied("counters of whole CPUs need perf_event_paranoid <= 0 or CAP_PERFMON")
-                    .hint("sudo setcap cap_perfmon+ep $(command -v retop), or run as root"),
+                true => Problem::denied(
+                    "counters of whole CPUs need perf_event_paranoid <= 0 or CAP_PERFMON",
+                )
+                .hint("sudo setcap cap_perfmon+ep $(command -v retop), or run as root"),
                 false => problem,
             })
         }

@@ -53,6 +53,15 @@ pub struct Target {
     /// Not the kernel's own work: all that an ordinary user may see.
     pub user_only: bool,
     pub follow: Follow,
+    pub begin: Begin,
+}
+
+/// When a group begins to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    Now,
+    /// Where the thread, or one that it follows, calls exec.
+    AtExec,
 }
 
 /// Whose work.
@@ -71,6 +80,8 @@ pub enum Follow {
     Nobody,
     /// Threads that it starts later (Linux 5.13).
     Threads,
+    /// Those and the processes that it starts later.
+    Processes,
 }
 
 /// What the kernel allows.
@@ -87,7 +98,8 @@ pub fn probe<K: Kernel>(kernel: &mut K, roots: &Roots) -> Result<Access, Problem
     let pmus = pmu::cores(&roots.sys);
     let event = pmus.iter().find_map(|pmu| pmu.events[CYCLES]).unwrap_or(Spec::cycles());
     let mut attempt = |user_only, follow| {
-        kernel.open(Target { whose: Whose::Thread(0), user_only, follow }, event, None).map(drop)
+        let target = Target { whose: Whose::Thread(0), user_only, follow, begin: Begin::Now };
+        kernel.open(target, event, None).map(drop)
     };
     let mut user_only = false;
     let mut opened = attempt(user_only, Follow::Nobody);
@@ -114,12 +126,11 @@ pub fn explain(error: &io::Error, roots: &Roots) -> Problem {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::EOPNOTSUPP) => {
             match super::virtualization::hypervisor_of(roots) {
-                Some(name) => {
-                    Problem::absent(format!("this virtual machine ({name}) has no PMU")).hint(
+                Some(name) => Problem::absent(format!("this virtual machine ({name}) has no PMU"))
+                    .hint(
                         "its host can give it one: a virtual PMU in the machine's settings, \
                          -cpu host for QEMU",
-                    )
-                }
+                    ),
                 None => Problem::absent("the kernel knows no PMU of this processor"),
             }
         }

@@ -8,6 +8,10 @@ use crate::linux::sysfs;
 /// branches and those predicted wrong.
 pub const EVENTS: usize = 6;
 
+/// What each is called.
+pub const NAMES: [&str; EVENTS] =
+    ["cycles", "instructions", "cache references", "cache misses", "branches", "branch misses"];
+
 /// Places in a group.
 pub const CYCLES: usize = 0;
 

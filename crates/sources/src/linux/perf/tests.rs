@@ -104,6 +104,9 @@ fn an_event_that_the_unit_lacks_hides_no_other() {
     ]
     .map(|field| reading(&table, 7, field));
     assert_eq!(found, [Some(8), Some(4), None, None, Some(2), None]);
+    let problem = bench.attached.problem().expect("said");
+    let reason = "this PMU does not count cache references, cache misses, branch misses";
+    assert_eq!((problem.state, problem.reason.as_str()), (ABSENT, reason));
 }
 
 #[test]
@@ -224,7 +227,8 @@ fn processes_of_others_are_left_alone_and_told_of() {
 #[test]
 fn why_nothing_can_be_counted_is_said_with_its_cure() {
     let bare = [("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu sse\n")];
-    let guest = [("proc/cpuinfo", "flags\t\t: fpu hypervisor\n"), ("sys/class/dmi/id/sys_vendor", "QEMU")];
+    let guest =
+        [("proc/cpuinfo", "flags\t\t: fpu hypervisor\n"), ("sys/class/dmi/id/sys_vendor", "QEMU")];
     let strict = [("proc/sys/kernel/perf_event_paranoid", "3\n")];
     let usual = [("proc/sys/kernel/perf_event_paranoid", "2\n")];
     for (files, code, state, reason, hint) in [
@@ -298,7 +302,7 @@ fn this_machine_counts_a_thread_in_a_group() {
         ends.recv().expect("an end");
     });
     let whose = Whose::Thread(tids.recv().expect("its number"));
-    let target = Target { whose, user_only: true, follow: Follow::Nobody };
+    let target = Target { whose, user_only: true, follow: Follow::Nobody, begin: Begin::Now };
     let mut kernel = System;
     let mut group = match Group::open(&mut kernel, &software(), target) {
         Ok(group) => group,
