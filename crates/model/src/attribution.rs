@@ -139,18 +139,17 @@ impl Attribution {
                 Some(&account) => account,
                 None => {
                     let start = reading(process::start_seconds);
-                    let is_born = self.shared_us.zip(start).is_some_and(|(shared, start)| {
-                        start >= shared.saturating_sub(TICK_US)
-                    });
+                    let is_born = self
+                        .shared_us
+                        .zip(start)
+                        .is_some_and(|(shared, start)| start >= shared.saturating_sub(TICK_US));
                     let cpu_us = if is_born { 0 } else { cpu_us };
                     Account { key, cpu_us, ..Account::unknown(cycles) }
                 }
             };
             account.used_us = counter::increase_or_stall(account.cpu_us, cpu_us);
-            account.cycled = account
-                .cycles
-                .zip(cycles)
-                .and_then(|(before, now)| counter::increase(before, now));
+            account.cycled =
+                account.cycles.zip(cycles).and_then(|(before, now)| counter::increase(before, now));
             (account.now_us, account.now_cycles) = (cpu_us, cycles);
             used_us = used_us.saturating_add(account.used_us);
             self.spare.push(account);
@@ -183,9 +182,9 @@ impl Attribution {
             self.names = Some(basis.names(power));
         }
         let window = self.window.replace(power.window());
-        let modes = sample.table(FamilyId::Cpu).map(|table| {
-            cpu::MODES.map(|field| reading(table, 0, field).unwrap_or(0))
-        });
+        let modes = sample
+            .table(FamilyId::Cpu)
+            .map(|table| cpu::MODES.map(|field| reading(table, 0, field).unwrap_or(0)));
         let earlier = std::mem::replace(&mut self.modes, modes);
         let seconds = power.window().seconds_since(window?)?;
         let (mut whole, mut idle) = (0.0, 0.0);

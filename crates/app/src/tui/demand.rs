@@ -87,7 +87,9 @@ impl App {
         demand.processes.memory = rows(decides(&[process::shared_bytes]));
         let seats = &self.table.shown_set().seats;
         let shows = |fields: &[Field]| {
-            seats.iter().any(|seat| matches!(seat.col, Col::Number(field) if fields.contains(&field)))
+            seats
+                .iter()
+                .any(|seat| matches!(seat.col, Col::Number(field) if fields.contains(&field)))
         };
         if shows(&[process::proportional_bytes, process::unique_bytes]) || self.details.is_some() {
             demand.processes.proportional = rows(false);

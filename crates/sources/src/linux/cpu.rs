@@ -114,7 +114,9 @@ impl Source for Cpu {
                     Ok([cycles, instructions]) => {
                         row.set(cpu::cycles, cycles).set(cpu::instructions, instructions);
                     }
-                    Err(problem) => read.report("cpu/counters", "cycles instructions", Some(problem)),
+                    Err(problem) => {
+                        read.report("cpu/counters", "cycles instructions", Some(problem))
+                    }
                 }
             }
             read.give(table, begin);

@@ -82,10 +82,28 @@ mod tests {
     fn verdicts_and_their_evidence() {
         let all = |counts: [i64; 6]| counts.map(Some);
         for (counts, counted, expected) in [
-            (all([1000, 400, 100, 31, 100, 1]), 10_000, Some("waits for memory: IPC 0.40, 31% LLC misses, 1.0% branch misses")),
-            (all([1000, 400, 100, 3, 100, 9]), 10_000, Some("stumbles over branches: IPC 0.40, 3.0% LLC misses, 9.0% branch misses")),
-            (all([1000, 3000, 0, 0, 100, 0]), 10_000, Some("computes: IPC 3.00, 0.0% branch misses")),
-            (all([1000, 1000, 100, 50, 0, 0]), 4_000, Some("computes and waits in turn: IPC 1.00, 50% LLC misses (~ counted 40% of its time)")),
+            (
+                all([1000, 400, 100, 31, 100, 1]),
+                10_000,
+                Some("waits for memory: IPC 0.40, 31% LLC misses, 1.0% branch misses"),
+            ),
+            (
+                all([1000, 400, 100, 3, 100, 9]),
+                10_000,
+                Some("stumbles over branches: IPC 0.40, 3.0% LLC misses, 9.0% branch misses"),
+            ),
+            (
+                all([1000, 3000, 0, 0, 100, 0]),
+                10_000,
+                Some("computes: IPC 3.00, 0.0% branch misses"),
+            ),
+            (
+                all([1000, 1000, 100, 50, 0, 0]),
+                4_000,
+                Some(
+                    "computes and waits in turn: IPC 1.00, 50% LLC misses (~ counted 40% of its time)",
+                ),
+            ),
             ([Some(1000), Some(500), None, None, None, None], 10_000, Some("waits: IPC 0.50")),
             (all([0; 6]), 10_000, None),
             ([None; 6], 10_000, None),

@@ -272,8 +272,8 @@ impl<C> Watched<C> {
             row.set(field, total);
         }
         if sum.enabled_ns > 0 {
-            let followed = self.groups.len().min(self.threads).max(1) as f64
-                / self.threads.max(1) as f64;
+            let followed =
+                self.groups.len().min(self.threads).max(1) as f64 / self.threads.max(1) as f64;
             let ran = (sum.running_ns as f64 / sum.enabled_ns as f64).min(1.0);
             let share = if self.threads > THREADS { ran * followed } else { ran };
             row.set(process::counted_ratio, (share * 10_000.0) as i64);

@@ -42,7 +42,8 @@ impl<C> Group<C> {
         pmu: &Pmu,
         target: Target,
     ) -> io::Result<Group<C>> {
-        let mut events = pmu.events.iter().enumerate().filter_map(|(place, event)| Some((place, (*event)?)));
+        let mut events =
+            pmu.events.iter().enumerate().filter_map(|(place, event)| Some((place, (*event)?)));
         let (first, event) = events.next().ok_or(io::ErrorKind::NotFound)?;
         let leader = kernel.open(target, event, None)?;
         let (mut siblings, mut order, mut count) = (Vec::new(), [first; EVENTS], 1);
@@ -114,7 +115,8 @@ impl Step {
             return Some(self.counts);
         }
         let scale = |count: u64| {
-            let scaled = u128::from(count) * u128::from(self.enabled_ns) / u128::from(self.running_ns);
+            let scaled =
+                u128::from(count) * u128::from(self.enabled_ns) / u128::from(self.running_ns);
             u64::try_from(scaled).unwrap_or(u64::MAX)
         };
         Some(self.counts.map(|count| count.map(scale)))

@@ -77,8 +77,10 @@ fn open<K: Kernel>(
             let refused = super::is_refusal(&error);
             let problem = explain(&error, roots);
             Err(match refused {
-                true => Problem::denied("counters of whole CPUs need perf_event_paranoid <= 0 or CAP_PERFMON")
-                    .hint("sudo setcap cap_perfmon+ep $(command -v retop), or run as root"),
+                true => Problem::denied(
+                    "counters of whole CPUs need perf_event_paranoid <= 0 or CAP_PERFMON",
+                )
+                .hint("sudo setcap cap_perfmon+ep $(command -v retop), or run as root"),
                 false => problem,
             })
         }

@@ -114,12 +114,11 @@ pub fn explain(error: &io::Error, roots: &Roots) -> Problem {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::EOPNOTSUPP) => {
             match super::virtualization::hypervisor_of(roots) {
-                Some(name) => {
-                    Problem::absent(format!("this virtual machine ({name}) has no PMU")).hint(
+                Some(name) => Problem::absent(format!("this virtual machine ({name}) has no PMU"))
+                    .hint(
                         "its host can give it one: a virtual PMU in the machine's settings, \
                          -cpu host for QEMU",
-                    )
-                }
+                    ),
                 None => Problem::absent("the kernel knows no PMU of this processor"),
             }
         }

@@ -71,7 +71,12 @@ impl Drop for Counter {
 impl Kernel for Scripted {
     type Counter = Counter;
 
-    fn open(&mut self, target: Target, event: Spec, leader: Option<&Counter>) -> io::Result<Counter> {
+    fn open(
+        &mut self,
+        target: Target,
+        event: Spec,
+        leader: Option<&Counter>,
+    ) -> io::Result<Counter> {
         let mut state = self.state();
         let thread = match target.whose {
             Whose::Thread(tid) => tid,
@@ -109,7 +114,8 @@ impl Kernel for Scripted {
         let tally = state.tallies.get(&(leader.thread, leader.unit)).copied().unwrap_or_default();
         words[..3].copy_from_slice(&[events.len() as u64, tally.enabled, tally.running]);
         for (word, &event) in words[3..].iter_mut().zip(events.iter()) {
-            *word = usize::try_from(event).ok().and_then(|e| tally.values.get(e)).copied().unwrap_or(0);
+            *word =
+                usize::try_from(event).ok().and_then(|e| tally.values.get(e)).copied().unwrap_or(0);
         }
         Ok(3 + events.len())
     }

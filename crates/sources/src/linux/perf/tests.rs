@@ -224,7 +224,8 @@ fn processes_of_others_are_left_alone_and_told_of() {
 #[test]
 fn why_nothing_can_be_counted_is_said_with_its_cure() {
     let bare = [("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu sse\n")];
-    let guest = [("proc/cpuinfo", "flags\t\t: fpu hypervisor\n"), ("sys/class/dmi/id/sys_vendor", "QEMU")];
+    let guest =
+        [("proc/cpuinfo", "flags\t\t: fpu hypervisor\n"), ("sys/class/dmi/id/sys_vendor", "QEMU")];
     let strict = [("proc/sys/kernel/perf_event_paranoid", "3\n")];
     let usual = [("proc/sys/kernel/perf_event_paranoid", "2\n")];
     for (files, code, state, reason, hint) in [

@@ -79,7 +79,8 @@ impl Counters {
         self.busy.extend(busy.map(|(row, entry)| (entry.recent_ticks, row)));
         self.busy.sort_unstable_by(|a, b| b.cmp(a));
         self.wanted.clear();
-        let (named, most) = if rows.len() <= NAMED { (rows, BUSIEST) } else { (&[][..], usize::MAX) };
+        let (named, most) =
+            if rows.len() <= NAMED { (rows, BUSIEST) } else { (&[][..], usize::MAX) };
         // Threads of the kernel do nothing in user space, and little elsewhere.
         let busiest = self.busy.iter().take(most).map(|&(_, row)| row);
         for entry in named.iter().copied().chain(busiest).filter_map(|row| known.get(row)) {

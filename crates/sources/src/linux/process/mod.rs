@@ -378,7 +378,11 @@ impl Processes {
             read.report("processes/io", "read_bytes written_bytes", Some(problem));
         }
         if let Some(problem) = self.counters.problem() {
-            read.report("processes/counters", "ipc cache_miss_ratio branch_miss_ratio", Some(problem));
+            read.report(
+                "processes/counters",
+                "ipc cache_miss_ratio branch_miss_ratio",
+                Some(problem),
+            );
         }
         if let Some(problem) = &self.hidden {
             read.report("processes/hidden", "processes", Some(problem.clone()));
