@@ -142,6 +142,8 @@ fn check(name: &str, snapshot: &Snapshot, seen: &mut HashMap<(FamilyId, Key, usi
                 // Those of entities count CPUs; a young battery holds more than it was sold for.
                 let free = [
                     process::cpu_ratio,
+                    process::user_ratio,
+                    process::system_ratio,
                     cgroup::cpu_ratio,
                     thread::cpu_ratio,
                     battery::health_ratio,

@@ -205,7 +205,15 @@ mod tests {
             sets.iter().map(|set| (set.name.as_str(), set.seats.len())).collect();
         assert_eq!(
             names[1..],
-            [("IO", 2), ("Mem", 15), ("Time", 15), ("Power", 11), ("Ctr", 11), ("x", 1)]
+            [
+                ("IO", 2),
+                ("Mem", 15),
+                ("Time", 15),
+                ("Perf", 14),
+                ("Power", 11),
+                ("Ctr", 11),
+                ("x", 1)
+            ]
         );
     }
 
