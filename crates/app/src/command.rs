@@ -102,7 +102,6 @@ fn run() -> Command {
         .required(true)
         .num_args(1..)
         .trailing_var_arg(true)
-        .allow_hyphen_values(true)
         .value_parser(clap::value_parser!(OsString))
         .value_hint(ValueHint::CommandWithArguments);
     let report = "Report as one line of JSON";
@@ -271,7 +270,11 @@ fn one_line(error: &clap::Error) -> String {
             }
         }
         ErrorKind::MissingRequiredArgument => {
-            format!("{name} is missing; write one of: {}", SHELLS.join(", "))
+            // `<SHELL>`, or `<COMMAND>...`.
+            match name.contains("SHELL") {
+                true => format!("{name} is missing; write one of: {}", SHELLS.join(", ")),
+                false => format!("{name} is missing; write retop run -- COMMAND"),
+            }
         }
         ErrorKind::TooManyValues => format!("{name} takes no value; {help}"),
         ErrorKind::InvalidUtf8 => "an argument is not valid UTF-8".to_owned(),

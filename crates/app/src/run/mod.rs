@@ -99,6 +99,7 @@ pub fn demand(settings: &Settings, processes: Limit) -> Demand {
         memory: rows.clone(),
         status: rows.clone(),
         io: rows.clone(),
+        schedule: rows.clone(),
         counters: rows,
         proportional: Rows::None,
         texts: true,

@@ -10,6 +10,16 @@ use super::table::column::Col;
 /// How long a row that left the screen is still read in full.
 const REMEMBERED_NS: u64 = 10_000_000_000;
 
+/// What the scheduler is asked for.
+const SCHEDULED: [Field; 6] = [
+    process::run_wait_seconds,
+    process::run_wait_ratio,
+    process::dispatches,
+    process::dispatches_per_second,
+    process::migrations,
+    process::migrations_per_second,
+];
+
 /// What hardware counters give.
 const COUNTED: [Field; 11] = [
     process::ipc,
@@ -82,6 +92,8 @@ impl App {
             process::switches_per_second,
             process::voluntary_switches,
             process::involuntary_switches,
+            process::voluntary_switches_per_second,
+            process::involuntary_switches_per_second,
             process::oom_score,
         ]));
         demand.processes.memory = rows(decides(&[process::shared_bytes]));
@@ -93,6 +105,10 @@ impl App {
         };
         if shows(&[process::proportional_bytes, process::unique_bytes]) || self.details.is_some() {
             demand.processes.proportional = rows(false);
+        }
+        let scheduled = decides(&SCHEDULED);
+        if scheduled || shows(&SCHEDULED) || self.details.is_some() {
+            demand.processes.schedule = rows(scheduled);
         }
         let counted = decides(&COUNTED);
         if counted || shows(&COUNTED) || self.details.is_some() {

@@ -82,9 +82,15 @@ family! {
         read_calls: Counter Count { label: "SYSCR" },
         /// Write calls.
         write_calls: Counter Count { label: "SYSCW" },
-        /// Context switches because the process waited for something.
+        /// Time in which threads were ready to run and had no CPU.
+        run_wait_seconds: Counter Seconds / 1000000000 { label: "RQWAIT" },
+        /// Times that a thread was given a CPU.
+        dispatches: Counter Count { label: "RUNS" },
+        /// Times that a thread was moved from one CPU to another.
+        migrations: Counter Count { label: "MIGR" },
+        /// Context switches of the main thread because it waited for something.
         voluntary_switches: Counter Count { label: "VCTX" },
-        /// Context switches because somebody else's turn had come.
+        /// Context switches of the main thread because somebody else's turn had come.
         involuntary_switches: Counter Count { label: "ICTX" },
         /// Energy of the processors laid to the process by its share of the CPU time, since it was first seen.
         energy_joules: Counter Joules / 1000000 { label: "ENERGY", estimated: true },
@@ -144,6 +150,17 @@ family! {
         /// Context switches of either kind per second.
         switches_per_second: PerSecond { label: "CTX/s" } =
             |d| Some(d.rate(voluntary_switches)? + d.rate(involuntary_switches)?);
+        /// Context switches per second because the main thread waited for something.
+        voluntary_switches_per_second: PerSecond { label: "VCTX/s" } = |d| d.rate(voluntary_switches);
+        /// Context switches per second of the main thread because somebody else's turn had come.
+        involuntary_switches_per_second: PerSecond { label: "ICTX/s" } =
+            |d| d.rate(involuntary_switches);
+        /// Share of the interval in which threads were ready to run and had no CPU: 1 is one thread all the time.
+        run_wait_ratio: Ratio { label: "RQW%", adds: Some(true) } = |d| d.rate(run_wait_seconds);
+        /// Times per second that a thread was given a CPU.
+        dispatches_per_second: PerSecond { label: "RUN/s" } = |d| d.rate(dispatches);
+        /// Times per second that a thread was moved to another CPU.
+        migrations_per_second: PerSecond { label: "MIG/s" } = |d| d.rate(migrations);
         /// Share of the interval spent waiting for block devices.
         io_delay_ratio: Ratio { label: "IOW%", adds: Some(true) } = |d| d.rate(io_delay_seconds);
         /// Instructions for each cycle: below 1 it mostly waits for memory, above 2 it computes.

@@ -124,8 +124,8 @@ impl Running {
             let (signal, len) = unsafe {
                 let mut signal: libc::signalfd_siginfo = std::mem::zeroed();
                 let size = size_of::<libc::signalfd_siginfo>();
-                let into = (&raw mut signal).cast();
-                (signal, libc::read(self.signals.as_raw_fd(), into, size))
+                let len = libc::read(self.signals.as_raw_fd(), (&raw mut signal).cast(), size);
+                (signal, len)
             };
             if usize::try_from(len) != Ok(size_of::<libc::signalfd_siginfo>()) {
                 return;

@@ -25,7 +25,7 @@ pub struct Set {
 }
 
 /// The sets that come with retop, written as `config.toml` has them.
-const BUILTIN: [(&str, &str); 7] = [
+const BUILTIN: [(&str, &str); 8] = [
     (
         "Main",
         "pid user state nice@150 cpu mem rss shared_bytes@170 vsz@190 rd wr thr time@100 age@180 \
@@ -45,6 +45,12 @@ const BUILTIN: [(&str, &str); 7] = [
         "Time",
         "pid ppid user state prio nice cpu user_ratio system_ratio time age thr \
          switches_per_second last_cpu cmd",
+    ),
+    (
+        "Sched",
+        "pid user state prio nice cpu run_wait_ratio dispatches_per_second migrations_per_second \
+         voluntary_switches_per_second involuntary_switches_per_second io_delay_ratio thr last_cpu \
+         cmd",
     ),
     (
         "Perf",
@@ -209,6 +215,7 @@ mod tests {
                 ("IO", 2),
                 ("Mem", 15),
                 ("Time", 15),
+                ("Sched", 15),
                 ("Perf", 14),
                 ("Power", 11),
                 ("Ctr", 11),

@@ -326,6 +326,29 @@ fn this_machine_counts_a_thread_in_a_group() {
     assert!(group.step(&mut kernel).is_ok(), "a thread that ended can still be read");
 }
 
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a process to be counted")]
+fn a_group_may_wait_for_exec_and_follow_whatever_is_started() {
+    let target = Target {
+        whose: Whose::Thread(0),
+        user_only: true,
+        follow: Follow::Processes,
+        begin: Begin::AtExec,
+    };
+    let mut kernel = System;
+    let Ok(mut group) = Group::open(&mut kernel, &software(), target) else { return };
+    let before = group.step(&mut kernel).expect("a read");
+    assert_eq!(before.counts[0], Some(0), "what this thread does is not counted");
+    let script = "for i in 1 2 3; do /bin/true; done";
+    let status = std::process::Command::new("sh").args(["-c", script]).status().expect("a shell");
+    assert!(status.success());
+    let step = group.step(&mut kernel).expect("a read");
+    let [clock, faults, ..] = step.counts;
+    assert!(clock.is_some_and(|ns| ns > 0), "{step:?}");
+    // Each of the four maps its own program anew: more faults than the shell alone has.
+    assert!(faults.is_some_and(|count| count > 100), "{step:?}");
+}
+
 proptest! {
     #[test]
     fn no_reading_is_negative_and_nothing_panics(

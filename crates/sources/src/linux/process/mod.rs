@@ -11,6 +11,7 @@
 mod counters;
 mod detail;
 mod listing;
+mod schedule;
 mod stat;
 mod texts;
 mod threads;
@@ -25,6 +26,7 @@ use retop_model::{FamilyId, Key, RawTable, Reading, RowMut, RowTexts, Text, Text
 use self::counters::Counters;
 use self::detail::Detail;
 use self::listing::Listing;
+use self::schedule::Schedule;
 pub use self::stat::Stat;
 use self::texts::{Answer, Job, TextReader};
 use super::kept::Descriptors;
@@ -103,6 +105,7 @@ pub struct Processes {
     users: Users,
     detail: Detail,
     counters: Counters,
+    schedule: Schedule,
     pids: Vec<u32>,
     wanted: Wanted,
     buffer: Vec<u8>,
@@ -125,6 +128,7 @@ impl Processes {
             users: Users::new(roots),
             detail: Detail::default(),
             counters: Counters::new(roots),
+            schedule: Schedule::default(),
             pids: Vec::new(),
             wanted: Wanted::default(),
             buffer: vec![0; 4096],
@@ -246,8 +250,11 @@ impl Processes {
         });
     }
 
-    /// Attaches counters to what is wanted, and reads those that are attached.
+    /// Asks the scheduler about what is wanted; attaches counters to what is wanted, and reads those
+    /// that are attached.
     fn count(&mut self, listing: &Listing, table: &mut RawTable, read: &Read<'_>, now_ns: u64) {
+        self.wanted.choose(&read.demand().processes.schedule, &self.known, table);
+        self.schedule.read(listing, &self.wanted.rows, &self.known, table, now_ns);
         let demand = &read.demand().processes.counters;
         self.wanted.choose(demand, &self.known, table);
         if self.counters.prepare(demand, &mut self.descriptors) {
@@ -672,6 +679,7 @@ fn sees_others(roots: &Roots) -> bool {
 pub fn fuzz_details(bytes: &[u8]) {
     let _ = detail::proportional(bytes);
     let _ = detail::key_value(bytes);
+    schedule::fuzz(bytes);
 }
 
 /// Command lines, users and groups, for the fuzzer.

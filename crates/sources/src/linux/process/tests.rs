@@ -119,6 +119,7 @@ fn folders_vanish_and_lines_are_cut_at_every_step() {
         memory: Rows::All,
         status: Rows::All,
         io: Rows::All,
+        schedule: Rows::None,
         counters: Rows::None,
         proportional: Rows::All,
         texts: true,
