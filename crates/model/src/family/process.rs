@@ -1,7 +1,8 @@
 //! Processes.
 
-use super::{cpu, memory};
-use crate::snapshot::Delta;
+use super::{cpu, gpu_process, memory};
+use crate::metric::Field;
+use crate::snapshot::{Delta, sum};
 
 /// State letters as the kernel writes them, in the order of the states below.
 pub const STATE_LETTERS: &[u8; 9] = b"RSDTtZXI?";
@@ -157,6 +158,13 @@ family! {
         /// Share of branches that the processor predicted wrong.
         branch_miss_ratio: Ratio { label: "BR%" } =
             |d| Some(d.increase_per(branch_misses, branches)?.min(1.0));
+        /// Share of graphics processors' time: 1 is one device.
+        gpu_ratio: Ratio { label: "GPU%", adds: Some(true) } = |d| on_gpus(d, gpu_process::utilization_ratio);
+        /// Memory of graphics processors that the process holds.
+        gpu_memory_bytes: Bytes { label: "VRAM" } = |d| on_gpus(d, gpu_process::memory_bytes);
+        /// Change of the memory of graphics processors, over the last interval.
+        gpu_memory_growth_bytes_per_second: BytesPerSecond { label: "VRAM/s" } =
+            |d| on_gpus(d, gpu_process::memory_growth_bytes_per_second);
         /// Time since the process started.
         age_seconds: Seconds { label: "AGE" } = |d| {
             let uptime = d.snapshot().stamp().boottime_ns as f64 / 1e9;
@@ -174,6 +182,12 @@ fn used_seconds(d: &Delta<'_>) -> Option<f64> {
     let since = d.before_stamp()?.boottime_ns as f64 / 1e9;
     // The kernel gives the start in whole ticks of 10 ms, rounded down.
     (d.is_new() && d.now(start_seconds)? >= since - 0.01).then(|| d.now(cpu_seconds))?
+}
+
+/// The sum over the devices that the process is on.
+fn on_gpus(d: &Delta<'_>, field: Field) -> Option<f64> {
+    let (process, start) = (u64::try_from(d.raw(pid)?).ok()?, d.raw(start_seconds)?);
+    sum(gpu_process::of(d.snapshot(), process, start).map(|row| row.get(field)))
 }
 
 /// The kernel's letter for a state.
