@@ -34,9 +34,7 @@ complete -c retop -n "__fish_retop_needs_command" -l samples -d 'Stop after N sa
 complete -c retop -n "__fish_retop_needs_command" -l processes -d 'Processes in the output, by CPU; with --filter all that match [20]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l process-groups -d 'Groups of processes as series: by program, or as FILE names them' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l series -d 'Further series: cores, cgroups, idle-states, interrupts, sources' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l args -d 'Process arguments in the output: none, redacted, full [none]' -r -f -a "none\t''
-redacted\t''
-full\t''"
+complete -c retop -n "__fish_retop_needs_command" -l args -d 'Process arguments: none, redacted, full [none; redacted in recordings]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -s f -l filter -d 'Only these processes: words, a regex, or cpu>10 && user=bob' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l color -d 'auto, always, never; 0 to 8: the terminal\'s own colours [auto]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l theme -d 'Colours of the screen; picked by the terminal if not set' -r -f
@@ -70,6 +68,7 @@ complete -c retop -n "__fish_retop_needs_command" -l no-alerts -d 'Watch for not
 complete -c retop -n "__fish_retop_needs_command" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_needs_command" -s V -l version -d 'Print version'
 complete -c retop -n "__fish_retop_needs_command" -f -a "doctor" -d 'Say what can be read here, what not, and what would help'
+complete -c retop -n "__fish_retop_needs_command" -f -a "record" -d 'Record without a screen, into DIR or the XDG state folder'
 complete -c retop -n "__fish_retop_needs_command" -f -a "metrics" -d 'Print every metric with its unit and meaning'
 complete -c retop -n "__fish_retop_needs_command" -f -a "completions" -d 'Print completions for a shell'
 complete -c retop -n "__fish_retop_needs_command" -f -a "man" -d 'Print the man page'
@@ -77,6 +76,18 @@ complete -c retop -n "__fish_retop_using_subcommand doctor" -l root -d 'Read the
 complete -c retop -n "__fish_retop_using_subcommand doctor" -l source -d 'Watch a made-up machine' -r -f
 complete -c retop -n "__fish_retop_using_subcommand doctor" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
 complete -c retop -n "__fish_retop_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c retop -n "__fish_retop_using_subcommand record" -s i -l interval -d 'Time between samples, 0.1s to 24h: 0.5, 500ms, 2s, 1m [1s]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand record" -l args -d 'Process arguments: none, redacted, full [none; redacted in recordings]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand record" -l max-size -d 'Bytes that all files of a recording may take; the oldest go first [1G]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand record" -l max-age -d 'How long samples are kept: 12h, 7d [7d]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand record" -l min-free -d 'Share of the file system that is left free [5%]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand record" -l sync -d 'When the disk is waited for: key, frame, never [key]' -r -f -a "key\t''
+frame\t''
+never\t''"
+complete -c retop -n "__fish_retop_using_subcommand record" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
+complete -c retop -n "__fish_retop_using_subcommand record" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_using_subcommand record" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
+complete -c retop -n "__fish_retop_using_subcommand record" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_using_subcommand metrics" -l format -d 'Format of the table: md, json [md]' -r -f -a "md\t''
 json\t''"
 complete -c retop -n "__fish_retop_using_subcommand metrics" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"

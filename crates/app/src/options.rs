@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use retop_engine::export::{Arguments, Limit, prometheus};
+use retop_engine::recording::Sync;
 
 use crate::settings::{ChartGlyph, Color, CoreView, Format, PowerScale, Settings};
 use crate::tui::preset::Preset;
@@ -50,6 +51,8 @@ pub enum Group {
     Screen,
     /// Alerts.
     Alert,
+    /// Recordings.
+    Record,
 }
 
 impl Group {
@@ -59,9 +62,10 @@ impl Group {
         match self {
             Group::Mode => "Instead of the screen",
             Group::Watch => "What is watched",
-            Group::Export => "With --json",
+            Group::Export => "Output",
             Group::Screen => "The screen",
             Group::Alert => "Alerts",
+            Group::Record => "Recordings",
         }
     }
 }
@@ -84,8 +88,28 @@ pub enum Scope {
     All,
     /// `retop` without a subcommand.
     Main,
+    /// `retop` without a subcommand, and these.
+    With(&'static [&'static str]),
     /// One subcommand.
     Only(&'static str),
+}
+
+impl Scope {
+    /// True if `retop` without a subcommand takes the option.
+    #[must_use]
+    pub fn is_main(self) -> bool {
+        matches!(self, Scope::Main | Scope::With(_))
+    }
+
+    /// True if that subcommand takes it as one of its own.
+    #[must_use]
+    pub fn has(self, command: &str) -> bool {
+        match self {
+            Scope::All | Scope::Main => false,
+            Scope::With(commands) => commands.contains(&command),
+            Scope::Only(only) => only == command,
+        }
+    }
 }
 
 impl Opt {
@@ -241,6 +265,7 @@ const ARGUMENTS: &[&str] = &["none", "redacted", "full"];
 const CORE_VIEWS: &[&str] = &["auto", "gauge", "history", "both"];
 const GLYPHS: &[&str] = &["dots", "block"];
 const POWER_SCALES: &[&str] = &["auto", "profile"];
+const SYNCS: &[&str] = &["key", "frame", "never"];
 const FORMATS: &[&str] = &["md", "json"];
 const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
 
@@ -278,7 +303,8 @@ pub static OPTIONS: &[Opt] = &[
         |s, v| put(&mut s.interval, value::interval(v)),
     )
     .short('i')
-    .default("1s"),
+    .default("1s")
+    .scope(Scope::With(&["record"])),
     Opt::new(
         Group::Watch,
         "root",
@@ -332,12 +358,17 @@ pub static OPTIONS: &[Opt] = &[
         "Further series: cores, cgroups, idle-states, interrupts, sources",
         |s, v| put(&mut s.series, series(v)),
     ),
-    Opt::new(Group::Export, "args", "WHAT", "Process arguments in the output", |s, v| {
-        let values = [Arguments::None, Arguments::Redacted, Arguments::Full];
-        put(&mut s.arguments, pick(v, ARGUMENTS, &values))
-    })
-    .choices(ARGUMENTS)
-    .default("none"),
+    Opt::new(
+        Group::Export,
+        "args",
+        "WHAT",
+        "Process arguments: none, redacted, full [none; redacted in recordings]",
+        |s, v| {
+            let values = [Arguments::None, Arguments::Redacted, Arguments::Full];
+            put(&mut s.arguments, pick(v, ARGUMENTS, &values).map(Some))
+        },
+    )
+    .scope(Scope::With(&["record"])),
     Opt::new(
         Group::Screen,
         "filter",
@@ -461,6 +492,36 @@ pub static OPTIONS: &[Opt] = &[
         "Samples that a load must last for; 3 or 5 by the rule unless set",
         |s, v| put(&mut s.alerts.sustain_samples, unless_empty(v, 1_000_000)),
     ),
+    Opt::new(
+        Group::Record,
+        "max-size",
+        "SIZE",
+        "Bytes that all files of a recording may take; the oldest go first",
+        |s, v| put(&mut s.record.max_bytes, value::bytes(v).map(|bytes| bytes as u64)),
+    )
+    .default("1G")
+    .scope(Scope::Only("record")),
+    Opt::new(Group::Record, "max-age", "TIME", "How long samples are kept: 12h, 7d", |s, v| {
+        put(&mut s.record.max_age, value::age(v))
+    })
+    .default("7d")
+    .scope(Scope::Only("record")),
+    Opt::new(
+        Group::Record,
+        "min-free",
+        "PERCENT",
+        "Share of the file system that is left free",
+        |s, v| put(&mut s.record.min_free, value::percent(v)),
+    )
+    .default("5%")
+    .scope(Scope::Only("record")),
+    Opt::new(Group::Record, "sync", "WHEN", "When the disk is waited for", |s, v| {
+        let values = [Sync::Key, Sync::Frame, Sync::Never];
+        put(&mut s.record.sync, pick(v, SYNCS, &values))
+    })
+    .choices(SYNCS)
+    .default("key")
+    .scope(Scope::Only("record")),
     Opt::new(Group::Export, "format", "FORMAT", "Format of the table", |s, v| {
         put(&mut s.format, pick(v, FORMATS, &[Format::Markdown, Format::Json]))
     })

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use retop_engine::export::{Arguments, Limit};
+use retop_engine::recording::Sync;
 use retop_model::alert::UserRule;
 
 use crate::tui::keymap::{Bound, Keymap};
@@ -41,13 +42,31 @@ pub struct Settings {
     /// What the scrape holds beyond the default.
     pub series: retop_engine::export::prometheus::Options,
     /// What becomes of process arguments in exports: they carry passwords and keys.
-    pub arguments: Arguments,
+    /// `None` leaves it to the command.
+    pub arguments: Option<Arguments>,
+    /// How recordings are written.
+    pub record: Record,
     /// What the screen looks like.
     pub screen: Screen,
     /// When to raise an alert.
     pub alerts: Alerts,
     /// Format of `retop metrics`.
     pub format: Format,
+}
+
+/// How recordings are written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// The folder; `None` for the one below the state folder.
+    pub folder: Option<PathBuf>,
+    /// Bytes that all files may take.
+    pub max_bytes: u64,
+    /// How long samples are kept.
+    pub max_age: Duration,
+    /// Share of the file system that is left free.
+    pub min_free: f64,
+    /// When the disk is waited for.
+    pub sync: Sync,
 }
 
 /// What the screen looks like.

@@ -9,6 +9,7 @@ use retop_sources::{Demand, Machine, Pace, Read};
 
 use crate::lane::{Apart, Inline, Tally};
 use crate::own::Own;
+use crate::recording;
 
 /// How long a tick waits for the sources that read beside it. Most answer within a millisecond, so
 /// that everything on a screen is of one moment; one that hangs costs this once, and is not waited
@@ -26,6 +27,8 @@ pub struct Ticker {
     inline: Vec<Inline>,
     apart: Vec<Apart>,
     own: Own,
+    /// How it stands with a recorder, if there is one.
+    recorder: Option<recording::State>,
     attribution: Attribution,
     /// `None` if nothing is watched for.
     alerts: Option<Alerts>,
@@ -64,6 +67,7 @@ impl Ticker {
             inline,
             apart,
             own: Own::default(),
+            recorder: None,
             attribution: Attribution::default(),
             alerts: None,
             last: None,
@@ -85,6 +89,11 @@ impl Ticker {
     /// What fired and cleared, oldest first.
     pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
         self.alerts.iter().flat_map(Alerts::events)
+    }
+
+    /// How it stands with whoever records the samples: a row among the sources of the next one.
+    pub fn set_recorder(&mut self, state: Option<&recording::State>) {
+        self.recorder = state.cloned();
     }
 
     /// What the `self` family says beside its own cost.
@@ -159,6 +168,9 @@ impl Ticker {
         let tallies = self.inline.iter().map(Inline::tally);
         for tally in tallies.chain(self.apart.iter().map(Apart::tally)) {
             Tally::write(tally, now_ns, &mut table);
+        }
+        if let Some(state) = &self.recorder {
+            state.write(&mut table);
         }
         table.finish(Window { begin_ns: now_ns, end_ns: now_ns });
         table

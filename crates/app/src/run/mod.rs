@@ -6,6 +6,7 @@ pub mod json;
 pub mod metrics;
 pub mod once;
 pub mod pace;
+pub mod record;
 pub mod screen;
 pub mod serve;
 
