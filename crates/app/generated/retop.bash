@@ -38,7 +38,7 @@ _retop() {
 
     case "${cmd}" in
         retop)
-            opts="-i -f -h -V --json --once --serve --print-config --interval --root --source --history --subsamples --samples --processes --process-groups --series --args --filter --color --theme --no-mouse --keys --show-cores --no-show-cores --core-view --show-processes --chart-glyph --power-scale --avg --no-alerts --alert-bw-sat-percent --alert-package-power-percent --alert-throttle-freq-percent --alert-swap-rise-gb --alert-sustain-samples --config --help --version doctor record metrics completions man"
+            opts="-i -f -h -V --json --once --plain --serve --print-config --interval --root --source --history --subsamples --samples --processes --process-groups --series --args --filter --color --color-depth --theme --accessible --no-mouse --keys --show-cores --no-show-cores --core-view --show-processes --chart-glyph --power-scale --avg --no-alerts --alert-bw-sat-percent --alert-package-power-percent --alert-throttle-freq-percent --alert-swap-rise-gb --alert-sustain-samples --config --help --version doctor record metrics completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -149,6 +149,13 @@ _retop() {
                     fi
                     return 0
                     ;;
+                --color-depth)
+                    COMPREPLY=($(compgen -W "auto mono 8 16 256 truecolor" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --theme)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -171,7 +178,7 @@ _retop() {
                     return 0
                     ;;
                 --chart-glyph)
-                    COMPREPLY=($(compgen -W "dots block" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "dots block ascii" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

@@ -174,7 +174,7 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
     for option in OPTIONS {
         let from = match option.scope {
             // `retop --interval 5s record` and `retop record --interval 5s` are the same.
-            Scope::With(_) if own.value_source(option.long).is_some() => own,
+            Scope::With(_) if own.try_contains_id(option.long).unwrap_or(false) => own,
             Scope::Main | Scope::With(_) => matches,
             Scope::All | Scope::Only(_) => own,
         };
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!(resolved.settings.screen.show_cores, Some(true));
         assert_eq!(resolved.settings.filter.as_deref(), Some("python|ollama"));
         assert_eq!(resolved.settings.alerts.sustain_samples, Some(4));
-        assert_eq!(resolved.notes().count(), 6);
+        assert_eq!(resolved.notes().count(), 1);
         let (_, resolved) = right("--no-show_cores --show_cores --interval 1 --interval 3");
         assert_eq!(resolved.settings.screen.show_cores, Some(true));
         assert_eq!(resolved.settings.interval.as_secs(), 3);

@@ -8,6 +8,8 @@ use retop_engine::export::{Arguments, Limit};
 use retop_engine::recording::Sync;
 use retop_model::alert::UserRule;
 
+use crate::tui::render::Depth;
+
 use crate::tui::keymap::{Bound, Keymap};
 use crate::tui::preset::Preset;
 use crate::tui::table::set::Set;
@@ -27,6 +29,8 @@ pub struct Settings {
     pub json: bool,
     /// One report, then exit.
     pub once: bool,
+    /// Lines of text instead of a screen.
+    pub plain: bool,
     /// Where to listen for scrapes.
     pub serve: Option<SocketAddr>,
     /// Write the config file that the present settings amount to.
@@ -74,8 +78,12 @@ pub struct Record {
 pub struct Screen {
     /// When to use colour.
     pub color: Color,
+    /// Colours of the terminal; `None` asks the environment.
+    pub color_depth: Option<Depth>,
     /// Name of the theme; `None` picks by the terminal.
     pub theme: Option<String>,
+    /// The terminal's cursor stands on the selected row.
+    pub accessible: bool,
     /// Whether mouse reports are asked for.
     pub mouse: bool,
     /// Whose keys are in force.
@@ -147,6 +155,8 @@ pub enum ChartGlyph {
     Dots,
     /// Blocks in eighths, for fonts without braille.
     Block,
+    /// Seven bits, for fonts without either.
+    Ascii,
 }
 
 /// What power bars are relative to.

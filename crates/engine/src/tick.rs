@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use retop_model::alert::{Alerts, Event, Rule};
 use retop_model::attribution::Attribution;
+use retop_model::forecast::Forecasts;
 use retop_model::{Clock, FamilyId, RawSample, RawTable, Snapshot, Window, derive};
 use retop_sources::{Demand, Machine, Pace, Read};
 
@@ -30,6 +31,7 @@ pub struct Ticker {
     /// How it stands with a recorder, if there is one.
     recorder: Option<recording::State>,
     attribution: Attribution,
+    forecasts: Forecasts,
     /// `None` if nothing is watched for.
     alerts: Option<Alerts>,
     last: Option<Arc<Snapshot>>,
@@ -69,6 +71,7 @@ impl Ticker {
             own: Own::default(),
             recorder: None,
             attribution: Attribution::default(),
+            forecasts: Forecasts::default(),
             alerts: None,
             last: None,
             retired: Vec::new(),
@@ -151,6 +154,10 @@ impl Ticker {
         sample.put(Arc::new(self.source_table()));
         sample.put(Arc::new(self.own.table(&*self.clock)));
         let mut snapshot = derive(self.last.as_deref(), Arc::new(sample));
+        self.forecasts.advance(&snapshot);
+        if let Some(table) = self.forecasts.table(&snapshot) {
+            snapshot = snapshot.with_table(self.last.as_deref(), table);
+        }
         if let Some(alerts) = &mut self.alerts {
             alerts.advance(&snapshot);
             let table = alerts.table(&snapshot);

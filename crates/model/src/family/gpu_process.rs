@@ -2,7 +2,6 @@
 
 use super::gpu;
 use crate::family::FamilyId;
-use crate::snapshot::{Row, Snapshot};
 use crate::table::Key;
 
 family! {
@@ -61,11 +60,4 @@ pub fn key(number: u32, start_us: Option<u64>, device: Key) -> Key {
     identity[..8].copy_from_slice(&start_us.unwrap_or(u64::MAX).to_le_bytes());
     identity[8..].copy_from_slice(&device.0.to_le_bytes());
     Key(u64::from(number), Key::named(&identity).0)
-}
-
-/// What a process has on each device: those of another process with the same number are left out.
-pub(super) fn of(snapshot: &Snapshot, process: u64, start_us: i64) -> impl Iterator<Item = Row<'_>> {
-    snapshot
-        .rows_between(FamilyId::GpuProcess, Key(process, 0), Key(process, u64::MAX))
-        .filter(move |row| row.raw(start_seconds) == Some(start_us))
 }

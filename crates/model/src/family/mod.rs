@@ -39,6 +39,7 @@ families! {
     Battery battery,
     Gpu gpu,
     GpuProcess gpu_process,
+    GpuForecast gpu_forecast,
     GpuCall gpu_call,
     Cgroup cgroup,
     Group group,
