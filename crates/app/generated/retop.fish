@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_retop_global_optspecs
-    string join \n json once serve= print-config i/interval= root= source= history= subsamples= samples= processes= process-groups= series= args= f/filter= color= theme= no-mouse keys= show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
+    string join \n json once plain serve= print-config i/interval= root= source= history= subsamples= samples= processes= process-groups= series= args= f/filter= color= color-depth= theme= accessible no-mouse keys= show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
 end
 
 function __fish_retop_needs_command
@@ -29,17 +29,21 @@ complete -c retop -n "__fish_retop_needs_command" -s i -l interval -d 'Time betw
 complete -c retop -n "__fish_retop_needs_command" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
 complete -c retop -n "__fish_retop_needs_command" -l source -d 'Watch a made-up machine' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l history -d 'Memory for the history of raw samples; 0 for none [64M]' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l subsamples -d 'Readings within one interval [1] (accepted, no effect yet)' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l subsamples -d 'Readings within one interval [1]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l samples -d 'Stop after N samples; 0 goes on' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l processes -d 'Processes in the output, by CPU; with --filter all that match [20]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l process-groups -d 'Groups of processes as series: by program, or as FILE names them' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l series -d 'Further series: cores, cgroups, idle-states, interrupts, sources' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l args -d 'Process arguments in the output: none, redacted, full [none]' -r -f -a "none\t''
-redacted\t''
-full\t''"
+complete -c retop -n "__fish_retop_needs_command" -l args -d 'Process arguments: none, redacted, full [none; redacted in recordings]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -s f -l filter -d 'Only these processes: words, a regex, or cpu>10 && user=bob' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l color -d 'auto, always, never; 0 to 8: the terminal\'s own colours [auto]' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l theme -d 'Colours of the screen; picked by the terminal if not set' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l color-depth -d 'Colours that the terminal has: auto, mono, 8, 16, 256, truecolor [auto]' -r -f -a "auto\t''
+mono\t''
+8\t''
+16\t''
+256\t''
+truecolor\t''"
+complete -c retop -n "__fish_retop_needs_command" -l theme -d 'Colours of the screen: ink, paper, nord, cb-dark or a file of one\'s own, NAME.toml' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l keys -d 'Whose keys; [keys] in the file binds more: default, htop, actop, vim [default]' -r -f -a "default\t''
 htop\t''
 actop\t''
@@ -48,11 +52,12 @@ complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are
 gauge\t''
 history\t''
 both\t''"
-complete -c retop -n "__fish_retop_needs_command" -l chart-glyph -d 'What charts are drawn with: dots, block [dots]' -r -f -a "dots\t''
-block\t''"
-complete -c retop -n "__fish_retop_needs_command" -l power-scale -d 'What power bars are relative to: auto, profile [profile] (accepted, no effect yet)' -r -f -a "auto\t''
+complete -c retop -n "__fish_retop_needs_command" -l chart-glyph -d 'What charts are drawn with: dots, block, ascii [dots]' -r -f -a "dots\t''
+block\t''
+ascii\t''"
+complete -c retop -n "__fish_retop_needs_command" -l power-scale -d 'What power bars are relative to: auto, profile [profile]' -r -f -a "auto\t''
 profile\t''"
-complete -c retop -n "__fish_retop_needs_command" -l avg -d 'Window of rolling averages [30s] (accepted, no effect yet)' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l avg -d 'Window of rolling averages [30s]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l alert-bw-sat-percent -d 'Memory bandwidth of the chip\'s, in percent [85] (accepted, no effect yet)' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l alert-package-power-percent -d 'Package power of the limit it is held to, in percent; no alert unless set' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l alert-throttle-freq-percent -d 'Frequency under load of the highest, in percent [90] (accepted, no effect yet)' -r -f
@@ -61,15 +66,18 @@ complete -c retop -n "__fish_retop_needs_command" -l alert-sustain-samples -d 'S
 complete -c retop -n "__fish_retop_needs_command" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
 complete -c retop -n "__fish_retop_needs_command" -l json -d 'Stream samples as JSON, one line each'
 complete -c retop -n "__fish_retop_needs_command" -l once -d 'Print one report and exit; with --json one line'
+complete -c retop -n "__fish_retop_needs_command" -l plain -d 'Answer typed commands in lines of text: for screen readers and pipes'
 complete -c retop -n "__fish_retop_needs_command" -l print-config -d 'Print config.toml with the present settings'
+complete -c retop -n "__fish_retop_needs_command" -l accessible -d 'Keep the terminal\'s cursor on the selected row, for screen readers'
 complete -c retop -n "__fish_retop_needs_command" -l no-mouse -d 'Leave the mouse to the terminal (accepted, no effect yet)'
-complete -c retop -n "__fish_retop_needs_command" -l show-cores -d 'Start with one row per core (accepted, no effect yet)'
-complete -c retop -n "__fish_retop_needs_command" -l no-show-cores -d 'Start without rows for cores (accepted, no effect yet)'
-complete -c retop -n "__fish_retop_needs_command" -l show-processes -d 'Start with the process table open (accepted, no effect yet)'
+complete -c retop -n "__fish_retop_needs_command" -l show-cores -d 'Start with one row per core'
+complete -c retop -n "__fish_retop_needs_command" -l no-show-cores -d 'Start without rows for cores'
+complete -c retop -n "__fish_retop_needs_command" -l show-processes -d 'The table of processes, which is always there'
 complete -c retop -n "__fish_retop_needs_command" -l no-alerts -d 'Watch for nothing'
 complete -c retop -n "__fish_retop_needs_command" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_needs_command" -s V -l version -d 'Print version'
 complete -c retop -n "__fish_retop_needs_command" -f -a "doctor" -d 'Say what can be read here, what not, and what would help'
+complete -c retop -n "__fish_retop_needs_command" -f -a "record" -d 'Record without a screen, into DIR or the XDG state folder'
 complete -c retop -n "__fish_retop_needs_command" -f -a "metrics" -d 'Print every metric with its unit and meaning'
 complete -c retop -n "__fish_retop_needs_command" -f -a "completions" -d 'Print completions for a shell'
 complete -c retop -n "__fish_retop_needs_command" -f -a "man" -d 'Print the man page'
@@ -77,6 +85,18 @@ complete -c retop -n "__fish_retop_using_subcommand doctor" -l root -d 'Read the
 complete -c retop -n "__fish_retop_using_subcommand doctor" -l source -d 'Watch a made-up machine' -r -f
 complete -c retop -n "__fish_retop_using_subcommand doctor" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
 complete -c retop -n "__fish_retop_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c retop -n "__fish_retop_using_subcommand record" -s i -l interval -d 'Time between samples, 0.1s to 24h: 0.5, 500ms, 2s, 1m [1s]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand record" -l args -d 'Process arguments: none, redacted, full [none; redacted in recordings]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand record" -l max-size -d 'Bytes that all files of a recording may take; the oldest go first [1G]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand record" -l max-age -d 'How long samples are kept: 12h, 7d [7d]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand record" -l min-free -d 'Share of the file system that is left free [5%]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand record" -l sync -d 'When the disk is waited for: key, frame, never [key]' -r -f -a "key\t''
+frame\t''
+never\t''"
+complete -c retop -n "__fish_retop_using_subcommand record" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
+complete -c retop -n "__fish_retop_using_subcommand record" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_using_subcommand record" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
+complete -c retop -n "__fish_retop_using_subcommand record" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_using_subcommand metrics" -l format -d 'Format of the table: md, json [md]' -r -f -a "md\t''
 json\t''"
 complete -c retop -n "__fish_retop_using_subcommand metrics" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"

@@ -20,6 +20,7 @@ Examples:
   retop --json --interval 5s | jq .cpu   a stream of samples
   retop --once                           one report
   retop --serve 9090                     metrics for Prometheus
+  retop record                           a recording, until somebody ends it
   retop doctor                           what can be read here, what not, and why
   retop run -- make -j8                  what a command took: time, memory, I/O, energy
 
@@ -36,6 +37,8 @@ pub enum Task {
     Doctor,
     /// Print the table of metrics.
     Metrics,
+    /// Record without a screen.
+    Record,
     /// Print completions for the shell of that name.
     Completions(&'static str),
     /// Print the man page.
@@ -69,7 +72,7 @@ pub fn command() -> Command {
     for option in OPTIONS {
         match option.scope {
             Scope::All => command = command.arg(argument(option).global(true)),
-            Scope::Main => command = command.arg(argument(option)),
+            Scope::Main | Scope::With(_) => command = command.arg(argument(option)),
             Scope::Only(_) => {}
         }
     }
@@ -82,6 +85,11 @@ pub fn command() -> Command {
         .value_hint(ValueHint::FilePath)
         .global(true);
     let shell = Arg::new("shell").value_name("SHELL").required(true).value_parser(SHELLS.to_vec());
+    let folder = Arg::new("dir")
+        .value_name("DIR")
+        .help("Folder of the recording; it is made if it is not there")
+        .value_parser(clap::value_parser!(PathBuf))
+        .value_hint(ValueHint::DirPath);
     command
         .arg(config)
         .subcommand(subcommand(
@@ -89,6 +97,10 @@ pub fn command() -> Command {
             "Say what can be read here, what not, and what would help",
         ))
         .subcommand(run())
+        .subcommand(
+            subcommand("record", "Record without a screen, into DIR or the XDG state folder")
+                .arg(folder),
+        )
         .subcommand(subcommand("metrics", "Print every metric with its unit and meaning"))
         .subcommand(subcommand("completions", "Print completions for a shell").arg(shell))
         .subcommand(subcommand("man", "Print the man page"))
@@ -118,7 +130,7 @@ fn run() -> Command {
 }
 
 fn subcommand(name: &'static str, about: &'static str) -> Command {
-    let own = OPTIONS.iter().filter(|option| option.scope == Scope::Only(name)).map(argument);
+    let own = OPTIONS.iter().filter(|option| option.scope.has(name)).map(argument);
     Command::new(name).about(about).args(own)
 }
 
@@ -181,6 +193,7 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
         Some(("metrics", own)) => (Task::Metrics, own),
         Some(("man", own)) => (Task::Man, own),
         Some(("run", own)) => (Task::Doctor, own),
+        Some(("record", own)) => (Task::Record, own),
         Some(("completions", own)) => {
             let shell = own.get_one::<String>("shell").map_or("", String::as_str);
             let shell = SHELLS.iter().find(|known| **known == shell).copied();
@@ -197,7 +210,9 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
     let mut resolved = config::load(environment, file.as_deref())?;
     for option in OPTIONS {
         let from = match option.scope {
-            Scope::Main => matches,
+            // `retop --interval 5s record` and `retop record --interval 5s` are the same.
+            Scope::With(_) if own.try_contains_id(option.long).unwrap_or(false) => own,
+            Scope::Main | Scope::With(_) => matches,
             Scope::All | Scope::Only(_) => own,
         };
         let text = if option.is_switch() {
@@ -211,8 +226,10 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
             .set(option, text, Origin::Flag)
             .map_err(|why| format!("--{}: {why}", option.long))?;
     }
-    if task == Task::Watch {
-        consistent(&resolved)?;
+    match task {
+        Task::Watch => consistent(&resolved)?,
+        Task::Record => resolved.settings.record.folder = own.get_one::<PathBuf>("dir").cloned(),
+        _ => {}
     }
     Ok((task, resolved))
 }
@@ -353,7 +370,7 @@ mod tests {
         assert_eq!(resolved.settings.screen.show_cores, Some(true));
         assert_eq!(resolved.settings.filter.as_deref(), Some("python|ollama"));
         assert_eq!(resolved.settings.alerts.sustain_samples, Some(4));
-        assert_eq!(resolved.notes().count(), 6);
+        assert_eq!(resolved.notes().count(), 1);
         let (_, resolved) = right("--no-show_cores --show_cores --interval 1 --interval 3");
         assert_eq!(resolved.settings.screen.show_cores, Some(true));
         assert_eq!(resolved.settings.interval.as_secs(), 3);
@@ -376,7 +393,9 @@ mod tests {
     fn help_names_every_option_and_says_what_has_no_effect() {
         let args = ["retop", "--help"].map(OsString::from);
         let Parsed::Text(help) = parse(args, &Environment::default()) else { panic!("no help") };
-        for option in OPTIONS.iter().filter(|option| !matches!(option.scope, Scope::Only(_))) {
+        for option in
+            OPTIONS.iter().filter(|option| option.scope == Scope::All || option.scope.is_main())
+        {
             assert!(help.contains(&format!("--{}", option.long)), "{}", option.long);
         }
         let unused = OPTIONS.iter().filter(|option| !option.used).count();

@@ -280,7 +280,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-fn line(text: &str, offset: usize) -> usize {
+pub(crate) fn line(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }
 
@@ -442,8 +442,8 @@ mod tests {
 
     #[test]
     fn what_has_no_effect_is_noted() {
-        let resolved = read("avg = 10\ninterval = 2").expect("valid");
+        let resolved = read("alert-bw-sat-percent = 80\ninterval = 2").expect("valid");
         let notes: Vec<_> = resolved.notes().collect();
-        assert_eq!(notes, ["--avg is accepted and has no effect yet"]);
+        assert_eq!(notes, ["--alert-bw-sat-percent is accepted and has no effect yet"]);
     }
 }

@@ -35,6 +35,7 @@ pub fn start(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Parsed::Run(Task::Man, _) => run::generated::man(),
         Parsed::Run(Task::Metrics, resolved) => run::metrics::run(&resolved.settings),
         Parsed::Run(Task::Doctor, resolved) => run::doctor::run(&resolved.settings),
+        Parsed::Run(Task::Record, resolved) => run::record::run(&resolved.settings, &environment),
         Parsed::Run(Task::Watch, resolved) => run::watch(&resolved, &environment),
     };
     run::finish(result)

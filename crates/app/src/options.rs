@@ -4,9 +4,11 @@
 use std::path::PathBuf;
 
 use retop_engine::export::{Arguments, Limit, prometheus};
+use retop_engine::recording::Sync;
 
 use crate::settings::{ChartGlyph, Color, CoreView, Format, PowerScale, Settings};
 use crate::tui::preset::Preset;
+use crate::tui::render::Depth;
 use crate::value::{self, Parsed};
 
 /// One option.
@@ -50,6 +52,8 @@ pub enum Group {
     Screen,
     /// Alerts.
     Alert,
+    /// Recordings.
+    Record,
 }
 
 impl Group {
@@ -59,9 +63,10 @@ impl Group {
         match self {
             Group::Mode => "Instead of the screen",
             Group::Watch => "What is watched",
-            Group::Export => "With --json",
+            Group::Export => "Output",
             Group::Screen => "The screen",
             Group::Alert => "Alerts",
+            Group::Record => "Recordings",
         }
     }
 }
@@ -84,8 +89,28 @@ pub enum Scope {
     All,
     /// `retop` without a subcommand.
     Main,
+    /// `retop` without a subcommand, and these.
+    With(&'static [&'static str]),
     /// One subcommand.
     Only(&'static str),
+}
+
+impl Scope {
+    /// True if `retop` without a subcommand takes the option.
+    #[must_use]
+    pub fn is_main(self) -> bool {
+        matches!(self, Scope::Main | Scope::With(_))
+    }
+
+    /// True if that subcommand takes it as one of its own.
+    #[must_use]
+    pub fn has(self, command: &str) -> bool {
+        match self {
+            Scope::All | Scope::Main => false,
+            Scope::With(commands) => commands.contains(&command),
+            Scope::Only(only) => only == command,
+        }
+    }
 }
 
 impl Opt {
@@ -239,8 +264,10 @@ const SERIES: &[&str] = &["cores", "cgroups", "idle-states", "interrupts", "sour
 const COLORS: &[&str] = &["auto", "always", "never"];
 const ARGUMENTS: &[&str] = &["none", "redacted", "full"];
 const CORE_VIEWS: &[&str] = &["auto", "gauge", "history", "both"];
-const GLYPHS: &[&str] = &["dots", "block"];
+const DEPTHS: &[&str] = &["auto", "mono", "8", "16", "256", "truecolor"];
+const GLYPHS: &[&str] = &["dots", "block", "ascii"];
 const POWER_SCALES: &[&str] = &["auto", "profile"];
+const SYNCS: &[&str] = &["key", "frame", "never"];
 const FORMATS: &[&str] = &["md", "json"];
 const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
 
@@ -254,6 +281,14 @@ pub static OPTIONS: &[Opt] = &[
         put(&mut s.once, value::switch(v))
     })
     .place(Place::Flag),
+    Opt::new(
+        Group::Mode,
+        "plain",
+        "",
+        "Answer typed commands in lines of text: for screen readers and pipes",
+        |s, v| put(&mut s.plain, value::switch(v)),
+    )
+    .place(Place::Variable),
     Opt::new(
         Group::Mode,
         "serve",
@@ -278,7 +313,8 @@ pub static OPTIONS: &[Opt] = &[
         |s, v| put(&mut s.interval, value::interval(v)),
     )
     .short('i')
-    .default("1s"),
+    .default("1s")
+    .scope(Scope::With(&["record"])),
     Opt::new(
         Group::Watch,
         "root",
@@ -305,8 +341,7 @@ pub static OPTIONS: &[Opt] = &[
     Opt::new(Group::Watch, "subsamples", "N", "Readings within one interval", |s, v| {
         put(&mut s.screen.subsamples, value::whole(v, 1, 1000))
     })
-    .default("1")
-    .unused(),
+    .default("1"),
     Opt::new(Group::Export, "samples", "N", "Stop after N samples; 0 goes on", |s, v| {
         put(&mut s.samples, value::whole(v, 0, u64::MAX).map(|n| (n > 0).then_some(n)))
     })
@@ -332,12 +367,17 @@ pub static OPTIONS: &[Opt] = &[
         "Further series: cores, cgroups, idle-states, interrupts, sources",
         |s, v| put(&mut s.series, series(v)),
     ),
-    Opt::new(Group::Export, "args", "WHAT", "Process arguments in the output", |s, v| {
-        let values = [Arguments::None, Arguments::Redacted, Arguments::Full];
-        put(&mut s.arguments, pick(v, ARGUMENTS, &values))
-    })
-    .choices(ARGUMENTS)
-    .default("none"),
+    Opt::new(
+        Group::Export,
+        "args",
+        "WHAT",
+        "Process arguments: none, redacted, full [none; redacted in recordings]",
+        |s, v| {
+            let values = [Arguments::None, Arguments::Redacted, Arguments::Full];
+            put(&mut s.arguments, pick(v, ARGUMENTS, &values).map(Some))
+        },
+    )
+    .scope(Scope::With(&["record"])),
     Opt::new(
         Group::Screen,
         "filter",
@@ -355,13 +395,28 @@ pub static OPTIONS: &[Opt] = &[
         |s, v| put(&mut s.screen.color, color(v)),
     )
     .default("auto"),
+    Opt::new(Group::Screen, "color-depth", "N", "Colours that the terminal has", |s, v| {
+        let depths = [Depth::Mono, Depth::Eight, Depth::Sixteen, Depth::Indexed, Depth::True];
+        let values = [None].into_iter().chain(depths.map(Some)).collect::<Vec<_>>();
+        put(&mut s.screen.color_depth, pick(v, DEPTHS, &values))
+    })
+    .choices(DEPTHS)
+    .default("auto"),
     Opt::new(
         Group::Screen,
         "theme",
         "NAME",
-        "Colours of the screen; picked by the terminal if not set",
+        "Colours of the screen: ink, paper, nord, cb-dark or a file of one's own, NAME.toml",
         |s, v| put(&mut s.screen.theme, text(v)),
     ),
+    Opt::new(
+        Group::Screen,
+        "accessible",
+        "",
+        "Keep the terminal's cursor on the selected row, for screen readers",
+        |s, v| put(&mut s.screen.accessible, value::switch(v)),
+    )
+    .default("false"),
     Opt::new(Group::Screen, "no-mouse", "", "Leave the mouse to the terminal", |s, v| {
         put(&mut s.screen.mouse, value::switch(v).map(|off| !off))
     })
@@ -379,28 +434,29 @@ pub static OPTIONS: &[Opt] = &[
     Opt::new(Group::Screen, "show-cores", "", "Start with one row per core", |s, v| {
         put(&mut s.screen.show_cores, value::switch(v).map(|on| on.then_some(true)))
     })
-    .aliases(&["show_cores"])
-    .unused(),
+    .aliases(&["show_cores"]),
     Opt::new(Group::Screen, "no-show-cores", "", "Start without rows for cores", |s, v| {
         if value::switch(v)? {
             s.screen.show_cores = Some(false);
         }
         Ok(())
     })
-    .aliases(&["no-show_cores"])
-    .unused(),
+    .aliases(&["no-show_cores"]),
     Opt::new(Group::Screen, "core-view", "VIEW", "How cores are drawn", |s, v| {
         let values = [CoreView::Auto, CoreView::Gauge, CoreView::History, CoreView::Both];
         put(&mut s.screen.core_view, pick(v, CORE_VIEWS, &values))
     })
     .choices(CORE_VIEWS)
     .default("auto"),
-    Opt::new(Group::Screen, "show-processes", "", "Start with the process table open", |s, v| {
-        put(&mut s.screen.show_processes, value::switch(v))
-    })
-    .unused(),
+    Opt::new(
+        Group::Screen,
+        "show-processes",
+        "",
+        "The table of processes, which is always there",
+        |s, v| put(&mut s.screen.show_processes, value::switch(v)),
+    ),
     Opt::new(Group::Screen, "chart-glyph", "GLYPH", "What charts are drawn with", |s, v| {
-        let values = [ChartGlyph::Dots, ChartGlyph::Block];
+        let values = [ChartGlyph::Dots, ChartGlyph::Block, ChartGlyph::Ascii];
         put(&mut s.screen.chart_glyph, pick(v, GLYPHS, &values))
     })
     .choices(GLYPHS)
@@ -410,13 +466,11 @@ pub static OPTIONS: &[Opt] = &[
         put(&mut s.screen.power_scale, pick(v, POWER_SCALES, &values))
     })
     .choices(POWER_SCALES)
-    .default("profile")
-    .unused(),
+    .default("profile"),
     Opt::new(Group::Screen, "avg", "TIME", "Window of rolling averages", |s, v| {
         put(&mut s.screen.average, value::duration(v))
     })
-    .default("30s")
-    .unused(),
+    .default("30s"),
     Opt::new(Group::Alert, "no-alerts", "", "Watch for nothing", |s, v| {
         put(&mut s.alerts.off, value::switch(v))
     }),
@@ -461,6 +515,36 @@ pub static OPTIONS: &[Opt] = &[
         "Samples that a load must last for; 3 or 5 by the rule unless set",
         |s, v| put(&mut s.alerts.sustain_samples, unless_empty(v, 1_000_000)),
     ),
+    Opt::new(
+        Group::Record,
+        "max-size",
+        "SIZE",
+        "Bytes that all files of a recording may take; the oldest go first",
+        |s, v| put(&mut s.record.max_bytes, value::bytes(v).map(|bytes| bytes as u64)),
+    )
+    .default("1G")
+    .scope(Scope::Only("record")),
+    Opt::new(Group::Record, "max-age", "TIME", "How long samples are kept: 12h, 7d", |s, v| {
+        put(&mut s.record.max_age, value::age(v))
+    })
+    .default("7d")
+    .scope(Scope::Only("record")),
+    Opt::new(
+        Group::Record,
+        "min-free",
+        "PERCENT",
+        "Share of the file system that is left free",
+        |s, v| put(&mut s.record.min_free, value::percent(v)),
+    )
+    .default("5%")
+    .scope(Scope::Only("record")),
+    Opt::new(Group::Record, "sync", "WHEN", "When the disk is waited for", |s, v| {
+        let values = [Sync::Key, Sync::Frame, Sync::Never];
+        put(&mut s.record.sync, pick(v, SYNCS, &values))
+    })
+    .choices(SYNCS)
+    .default("key")
+    .scope(Scope::Only("record")),
     Opt::new(Group::Export, "format", "FORMAT", "Format of the table", |s, v| {
         put(&mut s.format, pick(v, FORMATS, &[Format::Markdown, Format::Json]))
     })

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use retop_engine::export::{Arguments, Limit};
+use retop_engine::recording::Sync;
 use retop_model::alert::UserRule;
+
+use crate::tui::render::Depth;
 
 use crate::tui::keymap::{Bound, Keymap};
 use crate::tui::preset::Preset;
@@ -26,6 +29,8 @@ pub struct Settings {
     pub json: bool,
     /// One report, then exit.
     pub once: bool,
+    /// Lines of text instead of a screen.
+    pub plain: bool,
     /// Where to listen for scrapes.
     pub serve: Option<SocketAddr>,
     /// Write the config file that the present settings amount to.
@@ -41,7 +46,10 @@ pub struct Settings {
     /// What the scrape holds beyond the default.
     pub series: retop_engine::export::prometheus::Options,
     /// What becomes of process arguments in exports: they carry passwords and keys.
-    pub arguments: Arguments,
+    /// `None` leaves it to the command.
+    pub arguments: Option<Arguments>,
+    /// How recordings are written.
+    pub record: Record,
     /// What the screen looks like.
     pub screen: Screen,
     /// When to raise an alert.
@@ -50,13 +58,32 @@ pub struct Settings {
     pub format: Format,
 }
 
+/// How recordings are written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// The folder; `None` for the one below the state folder.
+    pub folder: Option<PathBuf>,
+    /// Bytes that all files may take.
+    pub max_bytes: u64,
+    /// How long samples are kept.
+    pub max_age: Duration,
+    /// Share of the file system that is left free.
+    pub min_free: f64,
+    /// When the disk is waited for.
+    pub sync: Sync,
+}
+
 /// What the screen looks like.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Screen {
     /// When to use colour.
     pub color: Color,
+    /// Colours of the terminal; `None` asks the environment.
+    pub color_depth: Option<Depth>,
     /// Name of the theme; `None` picks by the terminal.
     pub theme: Option<String>,
+    /// The terminal's cursor stands on the selected row.
+    pub accessible: bool,
     /// Whether mouse reports are asked for.
     pub mouse: bool,
     /// Whose keys are in force.
@@ -128,6 +155,8 @@ pub enum ChartGlyph {
     Dots,
     /// Blocks in eighths, for fonts without braille.
     Block,
+    /// Seven bits, for fonts without either.
+    Ascii,
 }
 
 /// What power bars are relative to.

@@ -45,6 +45,28 @@ pub fn duration(text: &str) -> Parsed<Duration> {
     Duration::try_from_secs_f64(seconds * scale).map_err(|_| wrong())
 }
 
+/// How long something is kept: `90m`, `12h`, `7d`, `2w`.
+pub fn age(text: &str) -> Parsed<Duration> {
+    let wrong = || format!("'{text}' is no time; write 90m, 12h or 7d");
+    let (number, unit) = split(text);
+    let days = match unit {
+        "d" => 1.0,
+        "w" => 7.0,
+        _ => return duration(text).map_err(|_| wrong()),
+    };
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(number * days * 86_400.0).map_err(|_| wrong())
+}
+
+/// A share of a whole: `5%` or `5`, as 0.05.
+pub fn percent(text: &str) -> Parsed<f64> {
+    let number = number(text.trim().trim_end_matches('%').trim_end()).ok();
+    number
+        .filter(|percent| *percent <= 100.0)
+        .map(|percent| percent / 100.0)
+        .ok_or_else(|| format!("'{text}' is no share; write 5%"))
+}
+
 /// A number of bytes: `64M`, `64MiB`, `1.5G`, `0`. Units are powers of 1024.
 pub fn bytes(text: &str) -> Parsed<usize> {
     let wrong = || format!("'{text}' is no size; write 64M, 1G or 0");

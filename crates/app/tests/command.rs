@@ -24,7 +24,7 @@ fn wrong_usage_is_one_line_and_status_2() {
         (&["--json", "--source", "sim:no-such"], "retop: no simulation is called 'no-such'"),
         (&["--json", "--source", "nonsense"], "retop: 'nonsense' names no source; write sim:NAME"),
         (&["--once", "--root", "/nonexistent"], "retop: /nonexistent: no such folder"),
-        (&[], "retop: stdout is no terminal; use --json"),
+        (&[], "retop: stdout is no terminal; use --plain"),
     ];
     for (args, message) in cases {
         let (status, out, err) = outcome(&mut retop(args));
@@ -186,10 +186,17 @@ fn a_number_of_samples_is_kept() {
 
 #[test]
 fn options_without_effect_are_noted_on_stderr() {
-    let (status, out, err) =
-        outcome(&mut retop(&["--avg", "10", "--json", "--samples", "1", "--interval", "0.1"]));
+    let (status, out, err) = outcome(&mut retop(&[
+        "--alert-bw-sat-percent",
+        "10",
+        "--json",
+        "--samples",
+        "1",
+        "--interval",
+        "0.1",
+    ]));
     assert_eq!((status, out.lines().count()), (Some(0), 1));
-    assert_eq!(err, "retop: --avg is accepted and has no effect yet\n");
+    assert_eq!(err, "retop: --alert-bw-sat-percent is accepted and has no effect yet\n");
 }
 
 #[test]
@@ -215,4 +222,35 @@ fn what_is_printed_for_programs_is_whole() {
     }
     let (status, out, _) = outcome(&mut retop(&["man"]));
     assert_eq!((status, out.contains(".TH retop 1")), (Some(0), true));
+}
+
+/// What is typed is answered, and the end of the input is the end.
+#[test]
+fn plain_mode_answers_in_lines() {
+    let mut child = retop(&["--plain", "--source", "sim:web-incident", "--interval", "100ms"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(b"top 2\npid 1\npid 999999\ntpo\nfilter cpu>\nalerts\n").expect("taken");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(output.status.success(), "{text}");
+    assert!(!text.contains('\u{1b}'), "{text}");
+    for wanted in [
+        "retop on web-01, ",
+        "\n1. ",
+        "\n2. ",
+        "\nname: systemd\n",
+        "\npid: 1\n",
+        "\nno process has the number 999999\n",
+        "\nunknown command 'tpo'; there is top\n",
+        "\n'cpu>': ",
+        "\nnothing fires\n",
+    ] {
+        assert!(text.contains(wanted), "{wanted:?} in\n{text}");
+    }
+    assert!(!text.contains("\n3. "), "{text}");
 }

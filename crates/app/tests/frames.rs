@@ -104,7 +104,9 @@ impl Watch {
 
     fn tick(&mut self) -> Cost {
         let snapshot = self.moments.next().expect("moments enough");
-        self.cost(|app| app.update(&snapshot))
+        self.cost(|app| {
+            app.update(&snapshot);
+        })
     }
 
     fn press(&mut self, key: Key) -> Cost {
@@ -181,6 +183,43 @@ fn so_do_the_tree_the_filter_and_held_rows() {
         watch.tick();
         for step in 0..5 {
             assert_eq!(watch.tick().allocations, 0, "tick {step} after {keys:?}");
+        }
+    }
+}
+
+#[test]
+fn so_do_folded_trees_groups_and_threads() {
+    let hostile = scene::Scene { threads: true, ..scene::HOSTILE };
+    let cases: [(scene::Scene, &[Key]); 8] = [
+        (scene::LAPTOP, &[Key::char('t'), Key::char('*')]),
+        (scene::LAPTOP, &[Key::char('t'), Key::of(Code::Down), Key::char('-')]),
+        (scene::LAPTOP, &[Key::char('G')]),
+        (scene::LAPTOP, &[Key::char('G'), Key::char('G'), Key::of(Code::Enter)]),
+        (scene::SERVER, &[Key::char('G'), Key::char('G'), Key::char('*'), Key::char('M')]),
+        (scene::THREADED, &[Key::char('H')]),
+        (scene::THREADED, &[Key::char('t'), Key::char('H'), Key::char('%')]),
+        (hostile, &[Key::char('H'), Key::char('G'), Key::char('*')]),
+    ];
+    for (scene, keys) in cases {
+        for size in SIZES {
+            let mut watch = Watch::new(scene, size);
+            for &key in keys {
+                watch.press(key);
+            }
+            for _ in 0..3 {
+                watch.tick();
+            }
+            for step in 0..4 {
+                let cost = watch.tick();
+                assert_eq!(cost.allocations, 0, "tick {step} after {keys:?} at {size:?}");
+                assert!(cost.writes <= 1, "tick {step} after {keys:?} at {size:?}");
+            }
+            for code in [Code::Down, Code::PageDown, Code::Up, Code::End, Code::Home] {
+                let cost = watch.press(Key::of(code));
+                assert_eq!(cost.allocations, 0, "{code:?} after {keys:?} at {size:?}");
+            }
+            let nothing = Cost { allocations: 0, writes: 0, bytes: 0 };
+            assert_eq!(watch.frame(), nothing, "after {keys:?} at {size:?}");
         }
     }
 }
@@ -284,10 +323,10 @@ fn a_refresh_is_small() {
     // What moves: 16 cores, every chart, and the rows whose numbers change.
     let crowd = scene::Scene { cores: 8, processes: 3_000, ..scene::LAPTOP };
     for (scene, size, most) in [
-        (scene::LAPTOP, (80, 24), 750),
-        (scene::LAPTOP, (120, 40), 1_800),
-        (scene::LAPTOP, (200, 60), 2_300),
-        (crowd, (200, 50), 2_000),
+        (scene::LAPTOP, (80, 24), 500),
+        (scene::LAPTOP, (120, 40), 1_250),
+        (scene::LAPTOP, (200, 60), 1_600),
+        (crowd, (200, 50), 1_400),
     ] {
         let mut watch = Watch::new(scene, size);
         let mean = (0..20).map(|_| watch.tick().bytes).sum::<usize>() / 20;

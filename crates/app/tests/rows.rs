@@ -9,11 +9,12 @@ use proptest::prelude::*;
 use ratatui_core::buffer::CellWidth;
 use retop::tui::app::App;
 use retop::tui::filter::Filter;
+use retop::tui::input::{Code, Event, Key as Press};
 use retop::tui::render::{Depth, Screen};
 use retop::tui::table::column::{Col, place};
-use retop::tui::table::order::{Order, Wish};
+use retop::tui::table::order::{Line, Order, What, Wish, group_key};
 use retop::tui::table::set;
-use retop::tui::{Options, panel};
+use retop::tui::{Control, Options, panel};
 use retop_model::family::process;
 use retop_model::{FamilyId, Key, RawSample, RawTable, Snapshot, Stamp, Window, derive};
 
@@ -46,10 +47,13 @@ const WISH: Wish<'_> = Wish {
     then: Col::RESIDENT,
     descending: true,
     tree: false,
+    group: None,
+    threads: false,
     hold: false,
     filter: None,
     kernel: true,
     folded: &[],
+    unfolded: &[],
 };
 
 fn pids(now: &Snapshot, order: &Order) -> Vec<u64> {
@@ -237,4 +241,217 @@ fn among_equals_the_column_sorted_by_before_decides_then_the_order_so_far() {
     assert_eq!((table.sort, table.then, table.descending), (Col::PID, Col::CPU, false));
     table.sort_by(Col::PID);
     assert_eq!((table.sort, table.then, table.descending), (Col::PID, Col::CPU, true));
+}
+
+proptest! {
+    #[test]
+    fn groups_hold_everybody_that_the_filter_lets_through_once(
+        rows in machine(), open: bool, filtered: bool
+    ) {
+        let now = snapshot(&rows);
+        let filter = Filter::parse("pid>10").expect("a filter").filter(|_| filtered);
+        let unfolded = if open { vec![group_key(Some("three"))] } else { Vec::new() };
+        let wish = Wish {
+            group: Some(process::name),
+            filter: filter.as_ref(),
+            unfolded: &unfolded,
+            tree: true,
+            ..WISH
+        };
+        let mut order = Order::default();
+        order.update(&now, &wish);
+        let row = |row: u32| now.row(FamilyId::Process, row as usize).expect("a row");
+        let mut seen = HashSet::new();
+        let mut group = None;
+        for line in &order.lines {
+            match line.what {
+                What::Group(key) => {
+                    group = Some((key, order.members(line)));
+                    for &member in order.members(line) {
+                        prop_assert!(seen.insert(member), "in two groups");
+                        let name = row(member).shown(process::name);
+                        prop_assert_eq!(group_key(Some(name)), key);
+                        prop_assert!(!filtered || row(member).key().0 > 10);
+                    }
+                }
+                What::Process => {
+                    let (key, members) = group.expect("below a group");
+                    prop_assert!(members.contains(&line.row) && line.depth == 1);
+                    prop_assert_eq!(Some(&key), unfolded.first());
+                }
+                What::Thread => prop_assert!(false, "nobody asked for threads"),
+            }
+        }
+        prop_assert_eq!(seen.len(), order.shown_count);
+        prop_assert_eq!(seen.len(), order.all - order.hidden);
+        // Sorted by their sums.
+        let sum = |line: &Line| {
+            now.whole(FamilyId::Process, order.members(line)).get(process::cpu_ratio).value
+        };
+        let groups: Vec<_> = order
+            .lines
+            .iter()
+            .filter(|line| matches!(line.what, What::Group(_)))
+            .map(|line| (sum(line).unwrap_or(-1.0) * 1e3).round())
+            .collect();
+        prop_assert!(groups.is_sorted_by(|a, b| a >= b), "{groups:?}");
+    }
+
+    #[test]
+    fn a_folded_branch_stands_for_all_below_it(rows in machine(), fold in 0_usize..40) {
+        let now = snapshot(&rows);
+        let mut open = Order::default();
+        open.update(&now, &Wish { tree: true, ..WISH });
+        let Some(at) = open.lines.get(fold).copied() else { return Ok(()) };
+        let key = now.row(FamilyId::Process, at.row as usize).expect("a row").key();
+        let below = open.lines[fold + 1..].iter().take_while(|line| line.depth > at.depth);
+        let branch: HashSet<u32> = below.map(|line| line.row).chain([at.row]).collect();
+        let mut order = Order::default();
+        order.update(&now, &Wish { tree: true, folded: &[key], ..WISH });
+        let line = order.lines.iter().find(|line| line.row == at.row).expect("still there");
+        let members: HashSet<u32> = order.members(line).iter().copied().collect();
+        prop_assert_eq!(members.len(), order.members(line).len());
+        if branch.len() > 1 {
+            prop_assert!(line.folded);
+            prop_assert_eq!(members, branch);
+        } else {
+            prop_assert!(!line.folded && members.is_empty(), "nothing below it");
+        }
+    }
+}
+
+/// Sums are made of what was read; what is missing in one part is told of the whole.
+#[test]
+fn a_folded_branch_shows_sums_and_says_what_they_lack() {
+    let mut app = App::new(&Options { depth: Depth::True, ..Options::default() });
+    for snapshot in scene::LAPTOP.run(30) {
+        app.update(&snapshot);
+    }
+    let now = app.now.clone().expect("a moment");
+    app.table.sets = vec![
+        set::Set::read(
+            "x",
+            ["pid", "user", "cpu", "rss", "thr", "nice", "wr", "age", "user_ratio"],
+        )
+        .expect("valid"),
+    ];
+    app.table.tree = true;
+    app.table.folded = vec![Key(1, 101)];
+    let (width, height) = (120, 30);
+    app.event(Event::Key(Press::char('N')), &Deaf);
+    app.arrange(width, height);
+    let mut screen = Screen::new(width, height, false);
+    screen.draw(&mut Vec::new(), app.glyphs, |canvas| panel::draw(&app, canvas)).expect("drawn");
+    let text = |y: u16| -> String {
+        (0..width).map(|x| screen.shown()[(x, y)].symbol().to_owned()).collect()
+    };
+    let line = (0..height).map(text).find(|line| line.contains("/sbin/init")).expect("shown");
+    let line = line.trim_matches(['│', ' ', '>', '┃']).to_owned();
+    let branch = app.table.order.lines.iter().find(|line| line.folded).expect("folded");
+    let members = app.table.order.members(branch);
+    let now = &now;
+    let of = |field| {
+        members.iter().filter_map(move |&row| now.row(FamilyId::Process, row as usize)?.get(field))
+    };
+    let cells: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(cells[0], "1", "{line}");
+    assert_eq!(cells[1], "root", "its own user: {line}");
+    let cpu = of(process::cpu_ratio).sum::<f64>() * 100.0;
+    assert_eq!(cells[2], format!("{cpu:.1}"), "{line}");
+    let bytes = of(process::resident_bytes).sum::<f64>();
+    assert_eq!(cells[3], retop_model::human::Size(bytes).to_string(), "{line}");
+    let threads = of(process::threads).sum::<f64>();
+    assert_eq!(cells[4], retop_model::human::Count(threads).to_string(), "{line}");
+    assert_eq!(cells[5], "0", "its own nice value: {line}");
+    // Nobody may read what root's processes write.
+    assert!(of(process::written_bytes_per_second).count() < members.len());
+    let written = of(process::written_bytes_per_second).sum::<f64>();
+    assert_eq!(cells[6], format!("≥{}", retop_model::human::Size(written)), "{line}");
+    assert_eq!(cells[8], cells[2], "its parts: {line}");
+    assert!(line.contains(&format!("+ Σ{} /sbin/init", members.len())), "{line}");
+}
+
+#[test]
+fn threads_stand_below_their_process_and_bring_the_cursor_to_it() {
+    let mut app = App::new(&Options { depth: Depth::True, ..Options::default() });
+    let moments = scene::THREADED.run(4);
+    for snapshot in &moments {
+        app.update(snapshot);
+    }
+    app.arrange(120, 40);
+    let press = |app: &mut App, key: Press| app.event(Event::Key(key), &Deaf);
+    assert!(!app.demand().wants(FamilyId::Thread), "nobody sees them");
+    press(&mut app, Press::char('H'));
+    app.arrange(120, 40);
+    let asked = app.demand().processes.threads;
+    assert!(asked.contains(&Key(14447, 14547)), "on the screen with several: {asked:?}");
+    assert!(!asked.contains(&Key(2210, 2310)), "it has one");
+    let now = app.now.clone().expect("a moment");
+    let lines = &app.table.order.lines;
+    let first = lines.iter().position(|line| line.what == What::Thread).expect("a thread");
+    assert_eq!(first, 1, "below the busiest process");
+    let threads: Vec<&Line> =
+        lines[1..].iter().take_while(|line| line.what == What::Thread).collect();
+    assert_eq!(threads.len(), 18);
+    let share = |line: &Line| {
+        let row = now.row(FamilyId::Thread, line.row as usize).expect("a row");
+        row.get(retop_model::family::thread::cpu_ratio).expect("two samples")
+    };
+    assert!(threads.is_sorted_by(|a, b| (share(a) * 1e3).round() >= (share(b) * 1e3).round()));
+    assert!(threads[..17].iter().all(|line| !line.last) && threads[17].last);
+    // A signal on a thread is one to its process.
+    press(&mut app, Press::of(Code::Down));
+    assert_eq!(app.table.selected(), Some(Key(14447, 14547)));
+    press(&mut app, Press::char('H'));
+    assert_eq!(app.table.selected(), Some(Key(14447, 14547)), "the cursor goes to the process");
+}
+
+struct Deaf;
+
+impl Control for Deaf {
+    fn send(&self, _: Key, _: i32) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[test]
+fn groups_are_opened_closed_and_tagged_whole() {
+    let mut app = App::new(&Options { depth: Depth::True, ..Options::default() });
+    for snapshot in scene::LAPTOP.run(4) {
+        app.update(&snapshot);
+    }
+    app.arrange(120, 40);
+    let press = |app: &mut App, key: Press| {
+        app.event(Event::Key(key), &Deaf);
+        app.arrange(120, 40);
+    };
+    press(&mut app, Press::char('G'));
+    press(&mut app, Press::char('G'));
+    assert_eq!(app.table.group, Some(process::user));
+    press(&mut app, Press::of(Code::Down));
+    let now = app.now.clone().expect("a moment");
+    let mut members: Vec<u64> = app.table.group_members(&now).map(|key| key.0).collect();
+    members.sort_unstable();
+    assert_eq!(members, [9071, 9133], "those of svc-vllm");
+    assert_eq!(app.table.selected(), None, "a group is no process");
+    press(&mut app, Press::char('k'));
+    let message = app.message.as_ref().map(|message| message.text.as_str());
+    assert_eq!(message, Some("this is a group: Space tags its processes, Enter opens it"));
+    let count = app.table.order.lines.len();
+    press(&mut app, Press::of(Code::Enter));
+    assert_eq!(app.table.order.lines.len(), count + 2);
+    press(&mut app, Press::of(Code::Down));
+    assert_eq!(app.table.selected().map(|key| key.0), Some(9071));
+    press(&mut app, Press::char('-'));
+    assert_eq!(app.table.order.lines.len(), count);
+    assert!(app.table.selected_group().is_some(), "the cursor is on the group again");
+    press(&mut app, Press::char(' '));
+    assert_eq!(app.table.tagged.len(), 2);
+    press(&mut app, Press::of(Code::Up));
+    press(&mut app, Press::char(' '));
+    assert_eq!(app.table.tagged.len(), 0, "once more unties them");
+    press(&mut app, Press::char('*'));
+    assert_eq!(app.table.order.lines.len(), count + 412);
+    press(&mut app, Press::char('t'));
+    assert!(app.table.tree && app.table.group.is_none(), "a tree has no groups");
 }

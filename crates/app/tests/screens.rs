@@ -286,6 +286,31 @@ fn overlays_look_as_they_did() {
 }
 
 #[test]
+fn rows_taken_together_and_threads_look_as_they_did() {
+    let (down, enter) = (Key::of(Code::Down), Key::of(Code::Enter));
+    let group = Key::char('G');
+    let cases: [(&str, Scene, &[Key]); 8] = [
+        ("tree-folded", scene::LAPTOP, &[Key::char('t'), Key::char('-')]),
+        ("tree-folded-all", scene::LAPTOP, &[Key::char('t'), Key::char('*')]),
+        ("groups-name", scene::LAPTOP, &[group]),
+        ("groups-user", scene::LAPTOP, &[group, group, down, enter]),
+        ("groups-hostile", scene::HOSTILE, &[group, group]),
+        ("threads", scene::THREADED, &[Key::char('H')]),
+        ("threads-tree", scene::THREADED, &[Key::char('t'), Key::char('H')]),
+        ("threads-hostile", Scene { threads: true, ..scene::HOSTILE }, &[Key::char('H')]),
+    ];
+    for (name, scene, keys) in cases {
+        for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+            let mut app = watched(&scene, &options());
+            app.arrange(width, height);
+            press(&mut app, keys);
+            app.message = None;
+            check(&format!("{name}-{width}x{height}"), &shown(&mut app, width, height));
+        }
+    }
+}
+
+#[test]
 fn no_size_and_no_machine_makes_it_panic() {
     let views = CoreView::ALL;
     for (place, (_, scene)) in scene::ALL.into_iter().enumerate() {
@@ -306,6 +331,9 @@ fn no_size_and_no_machine_makes_it_panic() {
             }
         }
         let keys = [
+            Key::char('G'),
+            Key::char('*'),
+            Key::char('H'),
             Key::char('t'),
             Key::of(Code::End),
             Key::char('*'),

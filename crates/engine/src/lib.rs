@@ -10,6 +10,7 @@ pub mod history;
 mod lane;
 mod monitor;
 mod own;
+pub mod recording;
 mod tick;
 
 pub use clock::RealClock;

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use retop_model::alert::{Alerts, Event, Rule};
 use retop_model::attribution::Attribution;
+use retop_model::forecast::Forecasts;
 use retop_model::{Clock, FamilyId, RawSample, RawTable, Snapshot, Window, derive};
 use retop_sources::{Demand, Machine, Pace, Read};
 
 use crate::lane::{Apart, Inline, Tally};
 use crate::own::Own;
+use crate::recording;
 
 /// How long a tick waits for the sources that read beside it. Most answer within a millisecond, so
 /// that everything on a screen is of one moment; one that hangs costs this once, and is not waited
@@ -26,7 +28,10 @@ pub struct Ticker {
     inline: Vec<Inline>,
     apart: Vec<Apart>,
     own: Own,
+    /// How it stands with a recorder, if there is one.
+    recorder: Option<recording::State>,
     attribution: Attribution,
+    forecasts: Forecasts,
     /// `None` if nothing is watched for.
     alerts: Option<Alerts>,
     last: Option<Arc<Snapshot>>,
@@ -64,7 +69,9 @@ impl Ticker {
             inline,
             apart,
             own: Own::default(),
+            recorder: None,
             attribution: Attribution::default(),
+            forecasts: Forecasts::default(),
             alerts: None,
             last: None,
             retired: Vec::new(),
@@ -85,6 +92,11 @@ impl Ticker {
     /// What fired and cleared, oldest first.
     pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
         self.alerts.iter().flat_map(Alerts::events)
+    }
+
+    /// How it stands with whoever records the samples: a row among the sources of the next one.
+    pub fn set_recorder(&mut self, state: Option<&recording::State>) {
+        self.recorder = state.cloned();
     }
 
     /// What the `self` family says beside its own cost.
@@ -142,6 +154,10 @@ impl Ticker {
         sample.put(Arc::new(self.source_table()));
         sample.put(Arc::new(self.own.table(&*self.clock)));
         let mut snapshot = derive(self.last.as_deref(), Arc::new(sample));
+        self.forecasts.advance(&snapshot);
+        if let Some(table) = self.forecasts.table(&snapshot) {
+            snapshot = snapshot.with_table(self.last.as_deref(), table);
+        }
         if let Some(alerts) = &mut self.alerts {
             alerts.advance(&snapshot);
             let table = alerts.table(&snapshot);
@@ -159,6 +175,9 @@ impl Ticker {
         let tallies = self.inline.iter().map(Inline::tally);
         for tally in tallies.chain(self.apart.iter().map(Apart::tally)) {
             Tally::write(tally, now_ns, &mut table);
+        }
+        if let Some(state) = &self.recorder {
+            state.write(&mut table);
         }
         table.finish(Window { begin_ns: now_ns, end_ns: now_ns });
         table

@@ -18,6 +18,7 @@ pub mod counter;
 pub mod metric;
 pub mod family;
 pub mod filter;
+pub mod forecast;
 pub mod human;
 pub mod reading;
 pub mod sample;

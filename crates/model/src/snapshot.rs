@@ -174,6 +174,19 @@ impl Snapshot {
         (index < self.now.table(family)?.len()).then_some(Row { snapshot: self, family, index })
     }
 
+    /// The rows of a family whose keys lie from `low` to `high`, both included.
+    pub fn rows_between(
+        &self,
+        family: FamilyId,
+        low: Key,
+        high: Key,
+    ) -> impl Iterator<Item = Row<'_>> + Clone {
+        let keys = self.now.table(family).map_or(&[][..], |table| table.keys());
+        let range =
+            keys.partition_point(|&key| key < low)..keys.partition_point(|&key| key <= high);
+        range.map(move |index| Row { snapshot: self, family, index })
+    }
+
     /// The row of that entity.
     #[must_use]
     pub fn find(&self, family: FamilyId, key: Key) -> Option<Row<'_>> {

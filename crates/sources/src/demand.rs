@@ -8,6 +8,8 @@ pub struct Demand {
     families: u64,
     /// What is wanted of processes beyond the one cheap read of each.
     pub processes: ProcessDemand,
+    /// Shares of cycles of graphics processors: their counters are shared with other profilers.
+    pub gpu_cycles: bool,
 }
 
 /// What is wanted of processes. Their `stat` line is read for all, always; the rest costs more
@@ -69,6 +71,7 @@ impl Demand {
                 patient: false,
                 threads: Vec::new(),
             },
+            gpu_cycles: true,
         };
         demand.want(FamilyId::Thread, false);
         demand

@@ -15,6 +15,8 @@ pub struct Roots {
     pub cgroup: PathBuf,
     /// Configuration of the system, `/etc`.
     pub etc: PathBuf,
+    /// Where libraries of vendors are looked for: by the linker if empty.
+    pub libraries: PathBuf,
     /// Where the paths that the machine itself names (mount points) start, `/`.
     pub base: PathBuf,
 }
@@ -35,6 +37,7 @@ impl Roots {
             dev: base.join("dev"),
             cgroup: base.join("sys/fs/cgroup"),
             etc: base.join("etc"),
+            libraries: if base == Path::new("/") { PathBuf::new() } else { base.join("usr/lib") },
             base: base.to_path_buf(),
         }
     }

@@ -26,7 +26,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     let options = Options {
         processes: wanted,
         keep: Some(&has),
-        arguments: settings.arguments,
+        arguments: settings.arguments.unwrap_or_default(),
         ..Options::default()
     };
     let limit = settings.samples.unwrap_or(u64::MAX);

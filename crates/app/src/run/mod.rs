@@ -4,9 +4,12 @@ pub mod command;
 pub mod doctor;
 pub mod generated;
 pub mod json;
+mod looks;
 pub mod metrics;
 pub mod once;
 pub mod pace;
+pub mod plain;
+pub mod record;
 pub mod screen;
 pub mod serve;
 
@@ -52,9 +55,16 @@ pub fn watch(resolved: &Resolved, environment: &Environment) -> anyhow::Result<(
         json::run(settings)
     } else if let Some(address) = settings.serve {
         serve::run(settings, address)
+    } else if settings.plain || is_dumb(environment) {
+        plain::run(settings)
     } else {
         screen::run(resolved, environment)
     }
+}
+
+/// True for a terminal that prints lines and can do no more.
+fn is_dumb(environment: &Environment) -> bool {
+    environment.stdout_is_terminal && environment.terminal.term == "dumb"
 }
 
 /// Opens the machine that the settings name.

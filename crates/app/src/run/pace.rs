@@ -23,6 +23,8 @@ pub enum Wake {
 pub struct Pacer {
     grid: Grid,
     signals: UnixStream,
+    /// Whoever reads stdout is of no concern.
+    unread: bool,
 }
 
 impl Pacer {
@@ -39,7 +41,13 @@ impl Pacer {
             signal_hook::low_level::pipe::register(signal, handler.try_clone()?)?;
         }
         end_anyway()?;
-        Ok(Pacer { grid: Grid::new(clock.monotonic_ns(), interval), signals })
+        Ok(Pacer { grid: Grid::new(clock.monotonic_ns(), interval), signals, unread: false })
+    }
+
+    /// For whoever writes nothing to stdout: only a signal ends the waits.
+    #[must_use]
+    pub fn unread(self) -> Pacer {
+        Pacer { unread: true, ..self }
     }
 
     /// Waits for the next beat.
@@ -89,11 +97,13 @@ impl Pacer {
             PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(out, PollFlags::empty()),
         ];
-        match poll(&mut ready, Some(&timeout)) {
+        let watched = if self.unread { 1 } else { 2 };
+        match poll(&mut ready[..watched], Some(&timeout)) {
             Ok(0) | Err(Errno::INTR) => return Ok(false),
             Ok(_) => {}
             Err(error) => return Err(error.into()),
         }
+        // What was not watched has no events.
         let gone = ready[1].revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
         Ok(gone || self.ended())
     }

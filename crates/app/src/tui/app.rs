@@ -15,21 +15,25 @@ use super::dialog::Overlay;
 use super::edit::Editor;
 use super::events::{Bookmarks, Events};
 use super::filter::Filter;
-use super::history::History;
+use super::history::{History, Ring, limit_watts};
 use super::input::{Code, Event, Key as Press};
 use super::keymap::Keymap;
 use super::keys::{Action, Mode};
 use super::layout::{self, Areas, Choice, Shape};
 use super::page::{Page, Pages};
 use super::panel;
-use super::render::Glyphs;
+use super::render::{Depth, Glyphs};
 use super::rewind::Rewind;
 use super::table::Table;
 use super::table::column::{Col, Form};
 use super::table::set::{self, Set};
-use super::theme::Theme;
+use super::theme::{Catalogue, Theme};
+use super::widget::chart::scale;
 use super::{Control, Options};
 use crate::{columns, short};
+
+/// The smallest full height of a chart of power.
+const LEAST_WATTS: f64 = 10.0;
 
 /// How cores are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,6 +97,10 @@ pub struct Message {
 pub struct App {
     /// How it looks.
     pub theme: Theme,
+    /// How else it could look.
+    pub themes: Catalogue,
+    /// Colours that the terminal has.
+    pub depth: Depth,
     /// What it is drawn with.
     pub glyphs: Glyphs,
     /// Seconds east of Greenwich at a moment in seconds since 1970.
@@ -131,6 +139,14 @@ pub struct App {
     pub pages: Pages,
     /// How cores are drawn.
     pub core_view: CoreView,
+    /// Time that averages are taken over.
+    pub average: Duration,
+    /// The full height of a chart of power is what the machine is held to, if it says so.
+    pub power_limit: bool,
+    /// Samples in an interval.
+    pub subsamples: u32,
+    /// Samples since the last one that was shown.
+    passed: u32,
     /// The layout that was chosen.
     pub choice: Choice,
     /// The header is shown.
@@ -156,7 +172,12 @@ impl App {
         // The command line has refused what is no filter.
         table.filter = options.filter.as_deref().and_then(|text| Filter::parse(text).ok()?);
         App {
-            theme: Theme::new(&options.theme, options.depth),
+            theme: options
+                .themes
+                .theme(&options.theme, options.depth)
+                .unwrap_or_else(|_| options.themes.first(options.depth)),
+            themes: options.themes.clone(),
+            depth: options.depth,
             glyphs: options.glyphs,
             offset_seconds: options.offset_seconds,
             interval: options.interval,
@@ -176,6 +197,10 @@ impl App {
             search: None,
             pages: Pages::default(),
             core_view: options.core_view,
+            average: options.average,
+            power_limit: options.power_limit,
+            subsamples: options.subsamples.max(1),
+            passed: 0,
             choice: options.layout,
             header: true,
             keys: options.keys.clone(),
@@ -186,9 +211,69 @@ impl App {
         }
     }
 
-    /// Takes a new moment. While paused it goes into the past without being shown.
-    pub fn update(&mut self, snapshot: &Arc<Snapshot>) {
+    /// Takes another theme, of [`Catalogue::names`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Catalogue::theme`]; the theme stays as it was.
+    pub fn set_theme(&mut self, name: &str) -> Result<(), String> {
+        let theme = self.themes.theme(name, self.depth)?;
+        self.theme = Theme { rewound: self.theme.rewound, ..theme };
+        Ok(())
+    }
+
+    /// The cell that somebody who reads by the cursor wants to read: what is typed, the selected row,
+    /// the beginning of a page.
+    #[must_use]
+    pub fn cursor_cell(&self) -> Option<(u16, u16)> {
+        if self.mode() == Mode::Line {
+            return Some((self.areas.message.x, self.areas.message.y));
+        }
+        if let Some(page) = self.areas.page {
+            return Some((page.x, page.y));
+        }
+        let table = self.areas.table;
+        let row = u16::try_from(self.table.cursor.checked_sub(self.table.top)?).ok()?;
+        let chrome = 1 + u16::from(self.areas.framed);
+        let y = table.y.saturating_add(chrome).saturating_add(row);
+        (y < table.bottom()).then_some((table.x + u16::from(self.areas.framed), y))
+    }
+
+    /// Begins the energy of the session anew.
+    pub fn reset_energy(&mut self) {
+        self.history.session.reset();
+    }
+
+    /// The mean over the window of `--avg`.
+    #[must_use]
+    pub fn mean(&self, ring: &Ring) -> Option<f64> {
+        ring.mean(self.past().samples_in(self.average))
+    }
+
+    /// What the whole height of a chart of the machine's power stands for, and whether that is the
+    /// limit of the machine.
+    #[must_use]
+    pub fn power_scale(&self, now: &Snapshot, samples: usize) -> (f64, bool) {
+        let peak = self.past().watts.peak(samples);
+        match limit_watts(now).filter(|_| self.power_limit) {
+            // More than that is possible for a while, and is not cut off.
+            Some(limit) => (limit.max(peak.unwrap_or(0.0)), true),
+            None => (scale(peak, LEAST_WATTS), false),
+        }
+    }
+
+    /// Takes a new moment; false if it is one of several in an interval and changes nothing yet.
+    /// While paused it goes into the past without being shown.
+    pub fn update(&mut self, snapshot: &Arc<Snapshot>) -> bool {
         self.history.push(snapshot);
+        let whole = match self.subsamples {
+            1 => None,
+            _ => match self.whole_interval(snapshot) {
+                Some(whole) => Some(whole),
+                None => return false,
+            },
+        };
+        let snapshot = whole.as_ref().unwrap_or(snapshot);
         self.newest = Some(Arc::clone(snapshot));
         if self.record.is_none() {
             self.events.note(snapshot);
@@ -199,6 +284,24 @@ impl App {
             self.now = Some(Arc::clone(snapshot));
             self.sort();
         }
+        true
+    }
+
+    /// Of several samples in an interval the last, compared with the last of the interval before;
+    /// `None` for those between. The first two are shown as they are: nobody wants to wait.
+    fn whole_interval(&mut self, snapshot: &Arc<Snapshot>) -> Option<Arc<Snapshot>> {
+        self.passed += 1;
+        let first = self.newest.as_ref().is_none_or(|newest| !newest.has_rates());
+        if first {
+            self.passed = 0;
+            return Some(Arc::clone(snapshot));
+        }
+        if self.passed < self.subsamples {
+            return None;
+        }
+        self.passed = 0;
+        let raw = Arc::clone(snapshot.raw());
+        Some(Arc::new(retop_model::derive(self.newest.as_deref(), raw)))
     }
 
     /// Puts the table in order again.
@@ -368,7 +471,9 @@ impl App {
             Quit => return Effect::Quit,
             Suspend => return Effect::Suspend,
             Redraw => return Effect::Redraw,
-            More | Less | FoldAll if self.table.tree => self.fold(action),
+            More | Less | FoldAll if self.table.tree || self.table.group.is_some() => {
+                self.fold(action);
+            }
             More | Less => {
                 self.interval = step_interval(self.interval, action == More);
                 self.say(format!("a sample each {}", &*super::units::interval(self.interval)));
@@ -454,7 +559,25 @@ impl App {
                 self.sort_by(turn[at.map_or(0, |at| (at + 1) % turn.len())]);
             }
             SortInvert => self.table.descending = !self.table.descending,
-            Tree => self.table.tree = !self.table.tree,
+            Tree => {
+                self.table.tree = !self.table.tree;
+                self.table.group = None;
+            }
+            Group => {
+                self.table.step_group();
+                let by = self.table.group.map_or("none", |by| by.column().name);
+                self.say(format!("groups: {by}"));
+            }
+            Threads => {
+                let selected = self.table.selected();
+                self.table.threads = !self.table.threads;
+                self.sort();
+                if let (Some(now), Some(key)) = (self.now.clone(), selected) {
+                    self.table.select(&now, key);
+                }
+                let what = if self.table.threads { "shown" } else { "hidden" };
+                self.say(format!("threads are {what}"));
+            }
             Follow => {
                 self.table.follow = !self.table.follow;
                 let on = self.table.follow;
@@ -483,6 +606,7 @@ impl App {
             SetBack => self.table.step_set(true),
             Details if self.pages.page == Page::Groups => self.zoom(),
             Details if self.pages.page == Page::Events => self.open_event(),
+            Details if self.table.selected_group().is_some() => self.fold(Action::Details),
             Details => {
                 let selected = self.table.selected();
                 self.details = if self.details == selected { None } else { selected };
@@ -565,13 +689,10 @@ impl App {
     }
 
     fn tag(&mut self) {
-        let Some(key) = self.table.selected() else { return };
-        match self.table.tagged.iter().position(|&tagged| tagged == key) {
-            Some(place) => {
-                self.table.tagged.swap_remove(place);
-            }
-            None => self.table.tagged.push(key),
-        }
+        let Some(now) = self.now.clone() else { return };
+        let members: Vec<Key> = self.table.group_members(&now).collect();
+        let keys: Vec<Key> = self.table.selected().into_iter().chain(members).collect();
+        self.table.tag(&keys);
         self.travel(Action::Down);
     }
 
@@ -665,14 +786,14 @@ impl App {
 
     fn fold(&mut self, action: Action) {
         let Some(now) = self.now.clone() else { return };
-        match (action, self.table.selected()) {
-            (Action::FoldAll, _) if self.table.folded.is_empty() => {
-                self.table.folded = now.rows(FamilyId::Process).map(|row| row.key()).collect();
+        match action {
+            Action::FoldAll => self.table.fold_all(&now),
+            // Enter opens a group and closes it.
+            Action::Details => {
+                let open = !self.table.is_folded_here();
+                self.table.fold(open);
             }
-            (Action::FoldAll, _) => self.table.folded.clear(),
-            (Action::More, Some(key)) => self.table.folded.retain(|&folded| folded != key),
-            (_, Some(key)) => self.table.folded.push(key),
-            _ => {}
+            action => self.table.fold(action == Action::Less),
         }
         self.sort();
     }
@@ -735,8 +856,7 @@ impl App {
     /// The newest value of a chart that is on the screen.
     #[must_use]
     pub fn newest_of(&self, ring: &super::history::Ring) -> Option<f64> {
-        let value = f64::from(ring.ago(0));
-        (!value.is_nan()).then_some(value)
+        ring.mean(self.subsamples as usize)
     }
 
     /// What stands where a rate is missing.

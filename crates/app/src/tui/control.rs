@@ -93,7 +93,12 @@ impl Outcome<'_> {
 impl App {
     /// What a key does that has to do with the processes themselves.
     pub(super) fn control(&mut self, action: Action, control: &dyn Control) {
-        let Some(targets) = self.targets() else { return };
+        let Some(targets) = self.targets() else {
+            if self.table.selected_group().is_some() {
+                self.say("this is a group: Space tags its processes, Enter opens it".to_owned());
+            }
+            return;
+        };
         match action {
             Action::NiceLower => self.renice(&targets, -1, control),
             Action::NiceHigher => self.renice(&targets, 1, control),

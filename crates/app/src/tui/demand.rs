@@ -7,6 +7,9 @@ use retop_model::{FamilyId, Field, Key};
 use super::app::App;
 use super::table::column::Col;
 
+/// So many processes have their threads read at most: a thread costs 10 µs.
+const THREADED: usize = 64;
+
 /// How long a row that left the screen is still read in full.
 const REMEMBERED_NS: u64 = 10_000_000_000;
 
@@ -42,8 +45,7 @@ impl App {
         let Some(now) = &self.now else { return };
         let moment = now.stamp().monotonic_ns;
         for line in self.table.visible() {
-            let Some(row) = now.row(FamilyId::Process, line.row as usize) else { continue };
-            let key = row.key();
+            let Some(key) = self.table.owner(now, line) else { continue };
             match self.seen.iter_mut().find(|(seen, _)| *seen == key) {
                 Some((_, last)) => *last = moment,
                 None => self.seen.push((key, moment)),
@@ -66,13 +68,21 @@ impl App {
         }
         let mut keys: Vec<Key> = self.seen.iter().map(|&(key, _)| key).collect();
         keys.extend(self.details);
+        // A sum takes all its parts.
+        if let Some(now) = &self.now {
+            for line in self.table.visible() {
+                let members = self.table.order.members(line).iter();
+                let row = |&row: &u32| now.row(FamilyId::Process, row as usize);
+                keys.extend(members.filter_map(row).map(retop_model::Row::key));
+            }
+        }
         keys.sort_unstable();
         keys.dedup();
         // What rows are sorted or filtered by is wanted of all of them.
         let decides = |fields: &[Field]| {
             let is_one = |col: Col| matches!(col, Col::Number(field) if fields.contains(&field));
-            let sorted = is_one(self.table.sort) || is_one(self.table.then);
-            sorted || self.table.filter.as_ref().is_some_and(|filter| filter.needs(fields))
+            is_one(self.table.sort)
+                || self.table.filter.as_ref().is_some_and(|filter| filter.needs(fields))
         };
         let rows = |all: bool| if all { Rows::All } else { Rows::Keys(keys.clone()) };
         demand.processes.io = rows(decides(&[
@@ -114,10 +124,20 @@ impl App {
         if counted || shows(&COUNTED) || self.details.is_some() {
             demand.processes.counters = rows(counted);
         }
-        if let Some(key) = self.details {
-            demand.want(FamilyId::Thread, true);
-            demand.processes.threads.push(key);
+        demand.processes.threads.extend(self.details);
+        if self.table.threads
+            && let Some(now) = &self.now
+        {
+            let seen = self.seen.iter().map(|&(key, _)| key);
+            let several = |key: &Key| {
+                let row = now.find(FamilyId::Process, *key);
+                row.and_then(|row| row.raw(process::threads)).is_some_and(|count| count > 1)
+            };
+            demand.processes.threads.extend(seen.filter(several).take(THREADED));
         }
+        demand.processes.threads.sort_unstable();
+        demand.processes.threads.dedup();
+        demand.want(FamilyId::Thread, !demand.processes.threads.is_empty());
         demand.processes.texts = true;
         demand
     }

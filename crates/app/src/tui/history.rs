@@ -2,10 +2,11 @@
 //! without decoding a sample.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use retop_model::family::{core, cpu, disk, memory, network, own, power, pressure};
 use retop_model::snapshot::sum;
-use retop_model::{FamilyId, Key, Snapshot};
+use retop_model::{FamilyId, Key, Row, Snapshot};
 
 /// Samples that a chart shows at most: one of 250 cells shows 500.
 pub const LENGTH: usize = 512;
@@ -13,6 +14,8 @@ pub const LENGTH: usize = 512;
 const KEPT: usize = 7_200;
 /// Samples kept of all cores together, in 1 MiB: two hours of 36 cores, 8 minutes of 512.
 const CORES_KEPT: usize = 1 << 18;
+/// Samples kept of each power domain: a quarter of an hour.
+const RAIL_KEPT: usize = 1 << 10;
 /// Samples kept of a core at least: the longest line beside one shows fewer.
 const CORE_LEAST: usize = 48;
 
@@ -78,11 +81,10 @@ impl Ring {
         known.reduce(f32::max).map(f64::from)
     }
 
-    /// The mean of the last values, of [`LENGTH`] at most.
+    /// The mean of the last values.
     #[must_use]
     pub fn mean(&self, samples: usize) -> Option<f64> {
-        let known =
-            (0..samples.min(self.len).min(LENGTH)).map(|ago| self.ago(ago)).filter(|v| !v.is_nan());
+        let known = (0..samples.min(self.len)).map(|ago| self.ago(ago)).filter(|v| !v.is_nan());
         let (sum, count) = known.fold((0.0, 0), |(s, n), v| (s + f64::from(v), n + 1));
         (count > 0).then(|| sum / f64::from(count))
     }
@@ -115,6 +117,7 @@ pub struct History {
     pub cost: Cost,
     costs: Costs,
     cores: Vec<(Key, Ring)>,
+    rails: Vec<(Key, Ring)>,
     /// When each sample was taken, by the monotonic clock.
     moments: VecDeque<u64>,
     /// The moment shown, if it is not the newest.
@@ -147,6 +150,7 @@ impl History {
             cost: Cost::default(),
             costs: Costs::default(),
             cores: Vec::new(),
+            rails: Vec::new(),
             moments: VecDeque::with_capacity(kept),
             end_ns: None,
             kept,
@@ -182,6 +186,16 @@ impl History {
             };
             self.cores[place].1.push(row.get(core::utilization_ratio));
         }
+        for row in now.rows(FamilyId::Power) {
+            let place = match self.rails.binary_search_by_key(&row.key(), |(key, _)| *key) {
+                Ok(place) => place,
+                Err(place) => {
+                    self.rails.insert(place, (row.key(), Ring::new(RAIL_KEPT.min(self.kept))));
+                    place
+                }
+            };
+            self.rails[place].1.push(row.get(power::watts));
+        }
         if self.moments.len() == self.kept {
             self.moments.pop_front();
         }
@@ -213,8 +227,8 @@ impl History {
             &mut self.watts,
             &mut self.io_pressure,
         ];
-        let cores = self.cores.iter_mut().map(|(_, ring)| ring);
-        for ring in rings.into_iter().chain(cores) {
+        let many = self.cores.iter_mut().chain(&mut self.rails).map(|(_, ring)| ring);
+        for ring in rings.into_iter().chain(many) {
             ring.skipped = skipped;
         }
     }
@@ -223,6 +237,26 @@ impl History {
     #[must_use]
     pub fn holds(&self, moment_ns: u64) -> bool {
         self.moments.binary_search(&moment_ns).is_ok()
+    }
+
+    /// Samples in that time before the moment shown, which is one of them.
+    #[must_use]
+    pub fn samples_in(&self, window: Duration) -> usize {
+        let shown = self.moments.len() - self.cpu.skipped.min(self.moments.len());
+        let Some(&end_ns) = shown.checked_sub(1).and_then(|last| self.moments.get(last)) else {
+            return 0;
+        };
+        let window_ns = u64::try_from(window.as_nanos()).unwrap_or(u64::MAX);
+        // The sample at the very beginning tells of the time before it.
+        let begin_ns = end_ns.saturating_sub(window_ns);
+        shown - self.moments.partition_point(|&moment_ns| moment_ns <= begin_ns).min(shown - 1)
+    }
+
+    /// The watts of one power domain.
+    #[must_use]
+    pub fn rail(&self, key: Key) -> Option<&Ring> {
+        let place = self.rails.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        Some(&self.rails[place].1)
     }
 
     /// The past of one core.
@@ -246,11 +280,22 @@ pub fn links(now: &Snapshot) -> impl Iterator<Item = retop_model::Row<'_>> + Clo
 /// Watts of the whole machine, else the sum of the packages, which are not parts of one another.
 #[must_use]
 pub fn watts(now: &Snapshot) -> Option<f64> {
+    whole(now, |row| row.get(power::watts))
+}
+
+/// Watts that what [`watts`] tells of is held to over the long term.
+#[must_use]
+pub fn limit_watts(now: &Snapshot) -> Option<f64> {
+    let limits = whole(now, |row| row.get(power::limit_watts))?;
+    // A limit that the machine does not know is stated as a very large one.
+    (limits > 0.0 && limits < 100_000.0).then_some(limits)
+}
+
+fn whole<'a>(now: &'a Snapshot, value: impl Fn(Row<'a>) -> Option<f64>) -> Option<f64> {
     let rows = now.rows(FamilyId::Power);
-    let whole = rows.clone().filter(|row| row.get(power::whole_machine) == Some(1.0));
+    let machine = rows.clone().filter(|row| row.get(power::whole_machine) == Some(1.0));
     let packages = rows.filter(|row| row.shown(power::domain).starts_with("package"));
-    sum(whole.map(|row| row.get(power::watts)))
-        .or_else(|| sum(packages.map(|row| row.get(power::watts))))
+    sum(machine.map(&value)).or_else(|| sum(packages.map(&value)))
 }
 
 /// Share of the last interval in which a task waited for that resource.
@@ -305,7 +350,7 @@ impl Costs {
     }
 }
 
-/// What power domains drew since the start: for as long as somebody looks.
+/// What power domains drew since the start, or since somebody reset it.
 #[derive(Clone, Debug, Default)]
 pub struct Session {
     seconds: f64,
@@ -315,6 +360,8 @@ pub struct Session {
 /// What one power domain drew.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
+    /// What its counter said last.
+    counted: Option<f64>,
     seconds: f64,
     joules: f64,
     peak: f64,
@@ -323,10 +370,9 @@ pub struct Tally {
 impl Session {
     fn push(&mut self, now: &Snapshot) {
         // Across a sleep of the machine nobody knows what was drawn.
-        let Some(seconds) = now.interval_seconds().filter(|_| !now.is_gap()) else { return };
-        self.seconds += seconds;
+        let seconds = now.interval_seconds().filter(|_| !now.is_gap());
+        self.seconds += seconds.unwrap_or(0.0);
         for row in now.rows(FamilyId::Power) {
-            let Some(watts) = row.get(power::watts) else { continue };
             let place = match self.tallies.binary_search_by_key(&row.key(), |(key, _)| *key) {
                 Ok(place) => place,
                 Err(place) => {
@@ -334,10 +380,15 @@ impl Session {
                     place
                 }
             };
-            let tally = &mut self.tallies[place].1;
-            tally.seconds += seconds;
-            tally.joules += watts * seconds;
-            tally.peak = tally.peak.max(watts);
+            self.tallies[place].1.push(row.get(power::used_joules), row.get(power::watts), seconds);
+        }
+    }
+
+    /// Begins anew: what was used so far is forgotten.
+    pub fn reset(&mut self) {
+        self.seconds = 0.0;
+        for (_, tally) in &mut self.tallies {
+            *tally = Tally { counted: tally.counted, ..Tally::default() };
         }
     }
 
@@ -353,13 +404,29 @@ impl Session {
         let place = self.tallies.binary_search_by_key(&key, |(key, _)| *key).ok()?;
         Some(self.tallies[place].1)
     }
+
+    /// Energy of the machine, from the instruments that [`watts`] asks.
+    #[must_use]
+    pub fn joules(&self, now: &Snapshot) -> Option<f64> {
+        whole(now, |row| self.of(row.key())?.joules())
+    }
 }
 
 impl Tally {
-    /// Watts on average.
-    #[must_use]
-    pub fn mean(self) -> Option<f64> {
-        (self.seconds > 0.0).then(|| self.joules / self.seconds)
+    /// Counted energy is exact whatever lies between two samples; power is summed up only where
+    /// nothing counts.
+    fn push(&mut self, counted: Option<f64>, watts: Option<f64>, seconds: Option<f64>) {
+        let used = match (counted, self.counted) {
+            (Some(counted), Some(before)) => Some((counted - before).max(0.0)),
+            (Some(_), None) => None,
+            (None, _) => watts.zip(seconds).map(|(watts, seconds)| watts * seconds),
+        };
+        self.counted = counted.or(self.counted);
+        self.joules += used.unwrap_or(0.0);
+        if let (Some(watts), Some(seconds)) = (watts, seconds) {
+            self.seconds += seconds;
+            self.peak = self.peak.max(watts);
+        }
     }
 
     /// Watts at most, over one interval.
@@ -392,6 +459,44 @@ mod tests {
         assert_eq!(ring.peak(9), Some(4.0));
         assert_eq!(ring.mean(9), Some(3.5));
         assert_eq!(Ring::new(2).peak(2), None);
+    }
+
+    #[test]
+    fn energy_is_what_the_counter_says() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.joules(), None);
+        tally.push(Some(100.0), None, None);
+        tally.push(Some(130.0), Some(30.0), Some(1.0));
+        // Nothing is known of the power here; the counter goes on.
+        tally.push(None, None, Some(1.0));
+        tally.push(Some(200.0), Some(35.0), Some(1.0));
+        assert_eq!((tally.joules(), tally.peak()), (Some(100.0), Some(35.0)));
+        // A counter that was reset.
+        tally.push(Some(5.0), Some(5.0), Some(1.0));
+        tally.push(Some(9.0), Some(4.0), Some(1.0));
+        assert_eq!(tally.joules(), Some(104.0));
+        let mut stated = Tally::default();
+        stated.push(None, Some(10.0), Some(2.0));
+        stated.push(None, Some(20.0), Some(0.5));
+        assert_eq!((stated.joules(), stated.peak()), (Some(30.0), Some(20.0)));
+        let mut session = Session { seconds: 9.0, tallies: vec![(Key(1, 0), tally)] };
+        session.reset();
+        session.tallies[0].1.push(Some(12.0), Some(3.0), Some(1.0));
+        assert_eq!(session.of(Key(1, 0)).and_then(Tally::joules), Some(3.0));
+    }
+
+    #[test]
+    fn a_window_of_time_holds_the_samples_taken_in_it() {
+        let mut history = History::with_length(100);
+        assert_eq!(history.samples_in(Duration::from_secs(5)), 0);
+        for second in 0..20 {
+            history.moments.push_back(second * 1_000_000_000);
+        }
+        for (seconds, wanted) in [(0, 1), (1, 1), (5, 5), (19, 19), (30, 19), (u64::MAX, 19)] {
+            assert_eq!(history.samples_in(Duration::from_secs(seconds)), wanted, "{seconds}");
+        }
+        history.end_at(Some(9_000_000_000));
+        assert_eq!(history.samples_in(Duration::from_secs(5)), 5);
     }
 
     #[test]

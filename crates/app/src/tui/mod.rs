@@ -77,8 +77,10 @@ impl Feed for Monitor {
 /// How the screen begins.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Name of the theme, one of [`theme::NAMES`].
+    /// Name of the theme.
     pub theme: String,
+    /// The themes there are.
+    pub themes: theme::Catalogue,
     /// Colours that the terminal has.
     pub depth: Depth,
     /// Drawing characters that it has.
@@ -95,6 +97,14 @@ pub struct Options {
     pub config_file: Option<PathBuf>,
     /// How cores are drawn.
     pub core_view: CoreView,
+    /// The terminal's cursor stands on the selected row, for screen readers.
+    pub accessible: bool,
+    /// Time that averages are taken over.
+    pub average: Duration,
+    /// The full height of a chart of power is what the machine is held to, if it says so.
+    pub power_limit: bool,
+    /// Samples in an interval: charts show each of them, numbers the whole interval.
+    pub subsamples: u32,
     /// The layout.
     pub layout: Choice,
     /// The keys.
@@ -107,6 +117,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             theme: "ink".to_owned(),
+            themes: theme::Catalogue::default(),
             depth: Depth::Indexed,
             glyphs: Glyphs::Braille,
             synchronised: true,
@@ -115,6 +126,10 @@ impl Default for Options {
             columns: Vec::new(),
             config_file: None,
             core_view: CoreView::Auto,
+            accessible: false,
+            average: Duration::from_secs(30),
+            power_limit: true,
+            subsamples: 1,
             layout: Choice::Auto,
             keys: Keymap::default(),
             offset_seconds: |_| 0,
@@ -147,6 +162,7 @@ pub fn run(
     let mut screen = Screen::new(width, height, options.synchronised);
     let mut decoder = Decoder::default();
     let mut asked: Option<Demand> = None;
+    let mut taken: Option<Arc<Snapshot>> = None;
     let mut drawn_ns: Option<u64> = None;
     let mut stuck = false;
     let mut dirty = true;
@@ -159,6 +175,9 @@ pub fn run(
             if !stuck {
                 let (width, height) = screen.size();
                 app.arrange(width, height);
+                if options.accessible {
+                    screen.park(app.cursor_cell());
+                }
                 match screen.draw(terminal, app.glyphs, |canvas| panel::draw(&app, canvas)) {
                     Ok(_) => {}
                     Err(error) if is_end(&error) => return Ok(()),
@@ -200,10 +219,10 @@ pub fn run(
             dirty = true;
         }
         if let Some(snapshot) = feed.latest()
-            && app.newest.as_ref().is_none_or(|newest| !Arc::ptr_eq(newest, &snapshot))
+            && taken.as_ref().is_none_or(|taken| !Arc::ptr_eq(taken, &snapshot))
         {
-            app.update(&snapshot);
-            dirty = true;
+            dirty |= app.update(&snapshot);
+            taken = Some(snapshot);
         }
         let mut effects = Effects::default();
         let mut take = |event: Event| {
@@ -220,7 +239,7 @@ pub fn run(
         }
         dirty |= effects.draw;
         if let Some(interval) = effects.interval {
-            feed.set_interval(interval);
+            feed.set_interval(interval / app.subsamples);
         }
         if effects.quit {
             return Ok(());

@@ -129,8 +129,8 @@ impl Page {
             Find | FindNext | FindBack | FindPid | Filter | Tree | SortMenu | SortLeft
             | SortRight | SortCpu | SortMemory | SortTime | SortPid | SortNext | SortInvert
             | Signal | NiceLower | NiceHigher | IoPriority | Affinity | Tag | Untag | Follow
-            | Hold | Kernel | Command | Base | SetNext | SetBack | Columns | FoldAll | Layout
-            | Left | Right => false,
+            | Hold | Kernel | Command | Base | SetNext | SetBack | Columns | Group | Threads
+            | FoldAll | Layout | Left | Right => false,
             _ => true,
         }
     }

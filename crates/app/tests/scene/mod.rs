@@ -6,7 +6,7 @@ use std::sync::Arc;
 use retop_model::alert::{Alerts, builtin};
 use retop_model::family::{
     battery, cgroup, core, cpu, disk, filesystem, host, idle_state, interrupt, limit, memory,
-    network, own, power, pressure, process, sensor, source, task, tcp,
+    network, own, power, pressure, process, sensor, source, task, tcp, thread,
 };
 use retop_model::{FamilyId, Key, RawSample, RawTable, Snapshot, Stamp, Window, derive};
 
@@ -25,6 +25,8 @@ pub struct Scene {
     pub limited: bool,
     /// Only processes are there; every other family is missing.
     pub bare: bool,
+    /// Threads of the processes that have several were read.
+    pub threads: bool,
     /// A compiler takes nearly every core for three seconds from then on.
     pub burst: Option<u64>,
     /// From then on a disk is full for 40 seconds, memory runs short after 5 for 25, and after 12
@@ -39,9 +41,11 @@ pub const LAPTOP: Scene = Scene {
     sensors: true,
     limited: false,
     bare: false,
+    threads: false,
     burst: None,
     trouble: None,
 };
+pub const THREADED: Scene = Scene { threads: true, ..LAPTOP };
 pub const SMALL: Scene = Scene { cores: 2, processes: 40, sensors: false, limited: true, ..LAPTOP };
 pub const DESK: Scene = Scene { cores: 20, processes: 300, ..LAPTOP };
 pub const SERVER: Scene = Scene { cores: 256, processes: 1000, ..LAPTOP };
@@ -157,6 +161,9 @@ impl Scene {
             sample.put(Arc::new(table));
         };
         give(self.process_table(tick));
+        if self.threads {
+            give(self.thread_table(tick));
+        }
         if self.bare {
             return sample;
         }
@@ -268,6 +275,36 @@ impl Scene {
             }
             if self.cores >= 20 && index == 13 {
                 row.set(core::online, 0_i64);
+            }
+        }
+        table
+    }
+
+    /// The first thread of a process does half of its work.
+    fn thread_table(&self, tick: u64) -> RawTable {
+        let mut table = RawTable::new(FamilyId::Thread);
+        for (place, known) in KNOWN.iter().enumerate().filter(|(_, known)| known.8 > 1) {
+            let Known(pid, _, _, name, _, state, share, _, threads) = *known;
+            for number in 0..threads {
+                let part = if number == 0 { 0.5 } else { 0.5 / (threads - 1) as f64 };
+                let tid = pid + number as u64;
+                let moved = 0.8 * tick as f64 + 0.4 * swung(0.5, place + number as usize, tick);
+                let name = if self.hostile {
+                    HOSTILE_NAMES[number as usize % HOSTILE_NAMES.len()].to_owned()
+                } else if number == 0 {
+                    name.to_owned()
+                } else {
+                    format!("{name}-{number}")
+                };
+                table
+                    .push(Key(tid, 100 + tid))
+                    .text(thread::name, name)
+                    .set(thread::tid, tid)
+                    .set(thread::pid, pid)
+                    .set(thread::state, state)
+                    .set(thread::nice, 0_i64)
+                    .set(thread::user_seconds, (share * part * 1e6 * moved) as i64)
+                    .set(thread::system_seconds, 0_i64);
             }
         }
         table

@@ -1,11 +1,17 @@
 //! The bytes of one key interval.
 
+use std::sync::Arc;
+
 use retop_model::Stamp;
+
+use super::schema::Mapping;
 
 /// A key frame and the frames up to the next one.
 #[derive(Clone, Debug)]
-pub(super) struct Chunk {
+pub(crate) struct Chunk {
     first_number: u64,
+    /// Chunks of one recording may have been written by several programs.
+    mapping: Arc<Mapping>,
     bytes: Vec<u8>,
     frames: Vec<Frame>,
 }
@@ -18,8 +24,8 @@ struct Frame {
 
 impl Chunk {
     /// An empty chunk whose first sample will have that number.
-    pub fn new(first_number: u64) -> Chunk {
-        Chunk { first_number, bytes: Vec::new(), frames: Vec::new() }
+    pub fn new(first_number: u64, mapping: Arc<Mapping>) -> Chunk {
+        Chunk { first_number, mapping, bytes: Vec::new(), frames: Vec::new() }
     }
 
     pub fn push(&mut self, stamp: Stamp, payload: &[u8]) {
@@ -31,6 +37,10 @@ impl Chunk {
     pub fn seal(&mut self) {
         self.bytes.shrink_to_fit();
         self.frames.shrink_to_fit();
+    }
+
+    pub fn mapping(&self) -> &Arc<Mapping> {
+        &self.mapping
     }
 
     pub fn first_number(&self) -> u64 {

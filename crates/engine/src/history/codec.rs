@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use retop_model::{RawSample, Snapshot, Text};
 
+use crate::export::Arguments;
+
 use super::FRAME_LIMIT;
 use super::decode::State;
 use super::encode::{BodyEncoder, recordable};
@@ -39,9 +41,19 @@ impl Encoder {
     ///
     /// zstd found no memory for its stream, 0.9 MiB.
     pub fn new() -> Result<Encoder, CodecError> {
+        Encoder::with_arguments(Arguments::Full)
+    }
+
+    /// An encoder that writes so much of process arguments: what is masked here is in no byte that
+    /// it gives.
+    ///
+    /// # Errors
+    ///
+    /// zstd found no memory for its stream.
+    pub fn with_arguments(arguments: Arguments) -> Result<Encoder, CodecError> {
         Ok(Encoder {
             body: Vec::new(),
-            encoder: BodyEncoder::default(),
+            encoder: BodyEncoder::new(arguments),
             stream: Deflate::new()?,
             last: None,
             frames: 0,
@@ -105,8 +117,12 @@ impl Decoder {
     ///
     /// zstd found no memory for its stream.
     pub fn new(schema: &Schema) -> Result<Decoder, CodecError> {
+        Decoder::with_mapping(Arc::new(Mapping::new(schema)))
+    }
+
+    pub(crate) fn with_mapping(mapping: Arc<Mapping>) -> Result<Decoder, CodecError> {
         Ok(Decoder {
-            mapping: Arc::new(Mapping::new(schema)),
+            mapping,
             stream: Inflate::new()?,
             body: Vec::new(),
             strings: Vec::new(),
@@ -121,6 +137,17 @@ impl Decoder {
     /// Where and why the bytes are no frame, or that a key frame must come first. After an error
     /// only a key frame helps.
     pub fn frame(&mut self, kind: FrameKind, payload: &[u8]) -> Result<(), CodecError> {
+        self.frame_for(kind, payload, true)
+    }
+
+    /// As [`Decoder::frame`]; without `rates` what the sample is compared with is not kept, and
+    /// tables are changed in place.
+    pub(crate) fn frame_for(
+        &mut self,
+        kind: FrameKind,
+        payload: &[u8],
+        rates: bool,
+    ) -> Result<(), CodecError> {
         let mut state = match (kind, self.state.take()) {
             (FrameKind::Key, _) => {
                 self.stream.restart()?;
@@ -136,7 +163,7 @@ impl Decoder {
         if (self.body.first() == Some(&0)) != (kind == FrameKind::Delta) {
             return Err(CodecError { offset: 0, reason: "not the kind of frame it is said to be" });
         }
-        state.apply(&self.body, &self.mapping, &mut self.strings, |_| true)?;
+        state.apply(&self.body, &self.mapping, &mut self.strings, |_| rates)?;
         self.state = Some(state);
         Ok(())
     }

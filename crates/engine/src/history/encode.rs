@@ -1,18 +1,29 @@
 //! A sample as the difference from the one before it.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use retop_model::metric::{Family, Role};
 use retop_model::{FamilyId, Key, RawSample, RawTable, Reading, Text};
+
+use crate::export::Arguments;
+use crate::export::redact::Redacted;
 
 use super::varint::{put, put_bytes, put_signed};
 use super::{ABSENT, CHANGED, FLAG_BEFORE, FLAG_KEY, ROW_LIMIT, SAME, STRING_LIMIT};
 
+/// Most texts whose masked form is remembered: beyond it all are forgotten and masked anew.
+const MASKED: usize = 8192;
+
 /// Writes bodies of frames and keeps the string table of the present key interval.
 #[derive(Default)]
 pub(super) struct BodyEncoder {
+    arguments: Arguments,
+    /// Texts that may carry secrets, with what is written of them. Kept from interval to interval:
+    /// masking costs more than writing.
+    masked: HashMap<Raw, Text>,
     strings: HashMap<Raw, u64>,
     string_bytes: usize,
     new_strings: Vec<u8>,
@@ -122,10 +133,16 @@ impl ColumnLists {
 }
 
 impl BodyEncoder {
+    /// An encoder that writes so much of process arguments.
+    pub fn new(arguments: Arguments) -> BodyEncoder {
+        BodyEncoder { arguments, ..BodyEncoder::default() }
+    }
+
     /// Bytes held between frames.
     pub fn memory(&self) -> usize {
         let lists = |list: &List| list.bytes.capacity();
         self.strings.capacity() * (size_of::<(Raw, u64)>() + 1)
+            + self.masked.capacity() * (size_of::<(Raw, Text)>() + 1)
             + self.string_bytes
             + [&self.new_strings, &self.tables, &self.section, &self.added]
                 .map(Vec::capacity)
@@ -229,6 +246,7 @@ impl BodyEncoder {
         self.removed.clear();
         self.added.clear();
 
+        let private = self.private(family);
         let no_readings = vec![Reading::NONE; family.raw.len()];
         let no_texts = vec![None; family.texts.len()];
         let (mut old, mut births, mut newest) = (0, 0, None);
@@ -240,13 +258,13 @@ impl BodyEncoder {
             }
             if last.keys().get(old) == Some(&key) {
                 self.compare(row, last.readings(old), now.readings(row));
-                self.compare_texts(row, last.texts(old), now.texts(row));
+                self.compare_texts(row, last.texts(old), now.texts(row), private);
                 old += 1;
             } else {
                 put_key(&mut keys, newest, key);
                 (births, newest) = (births + 1, Some(key));
                 self.compare(row, &no_readings, now.readings(row));
-                self.compare_texts(row, &no_texts, now.texts(row));
+                self.compare_texts(row, &no_texts, now.texts(row), private);
             }
         }
         for gone in old..last.len() {
@@ -267,18 +285,53 @@ impl BodyEncoder {
         }
     }
 
+    /// The texts of a family that are not written as they are, a bit each.
+    fn private(&self, family: &Family) -> u64 {
+        let private = |role: Role| role == Role::Private && self.arguments != Arguments::Full;
+        let places = family.texts.iter().zip(0u32..).filter(|(text, _)| private(text.role));
+        places.fold(0, |bits, (_, place)| bits | 1u64.checked_shl(place).unwrap_or(0))
+    }
+
     #[inline]
-    fn compare_texts(&mut self, row: usize, last: &[Option<Text>], now: &[Option<Text>]) {
+    fn compare_texts(
+        &mut self,
+        row: usize,
+        last: &[Option<Text>],
+        now: &[Option<Text>],
+        private: u64,
+    ) {
         // A row's texts are one shared piece, and mostly the same one as before.
         if std::ptr::eq(last, now) {
             return;
         }
         for (place, (last, now)) in last.iter().zip(now).enumerate() {
             if last != now {
-                let id = now.as_ref().map_or(0, |text| self.string(text));
+                let id = match now {
+                    None => 0,
+                    Some(_) if private >> place & 1 != 0 && self.arguments == Arguments::None => {
+                        continue;
+                    }
+                    Some(text) if private >> place & 1 != 0 => self.masked(text),
+                    Some(text) => self.string(text),
+                };
                 put(self.texts[place].row(row), id);
             }
         }
+    }
+
+    /// The number of what may be written of a text that may carry secrets.
+    fn masked(&mut self, text: &Text) -> u64 {
+        if let Some(masked) = self.masked.get(clipped(text)).cloned() {
+            return self.string(&masked);
+        }
+        let whole: Cow<'_, str> = String::from_utf8_lossy(clipped(text));
+        let masked = Redacted(&whole).to_string();
+        let masked = if masked == whole { text.clone() } else { Text::from(masked) };
+        if self.masked.len() >= MASKED {
+            self.masked.clear();
+        }
+        self.masked.insert(Raw(text.clone()), masked.clone());
+        self.string(&masked)
     }
 
     /// The number of a text in this key interval's string table, from 1; new ones are written.

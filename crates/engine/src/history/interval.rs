@@ -29,7 +29,8 @@ pub(super) struct Interval {
 }
 
 impl Interval {
-    pub fn open(chunk: Arc<Chunk>, mapping: Arc<Mapping>) -> Result<Interval, CodecError> {
+    pub fn open(chunk: Arc<Chunk>) -> Result<Interval, CodecError> {
+        let mapping = Arc::clone(chunk.mapping());
         Ok(Interval {
             chunk,
             mapping,

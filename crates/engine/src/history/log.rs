@@ -169,6 +169,20 @@ impl Log {
         }
     }
 
+    /// A log of what was found earlier. Its version is another one than `last`.
+    pub(crate) fn restored(entries: Vec<Entry>, last: u64) -> Log {
+        let mut log = Log { version: last, ..Log::default() };
+        let excess = entries.len().saturating_sub(MOST);
+        for Entry { number, stamp, what } in entries.into_iter().skip(excess) {
+            if let What::Cleared { alert, fired } = &what {
+                log.end_by(alert, stamp, |entry| entry.stamp.wall_ms == fired.wall_ms);
+            }
+            log.add(number, stamp, what);
+        }
+        log.version += 1;
+        log
+    }
+
     fn add(&mut self, number: u64, stamp: Stamp, what: What) {
         self.bytes += size_of::<Entry>() + what.memory();
         self.entries.push_back(Arc::new(Entry { number, stamp, what }));
@@ -245,7 +259,11 @@ impl Log {
 
     /// Notes at its beginning when an alert ended.
     fn end(&mut self, told: &Told, began: Stamp, at: Stamp) {
-        for entry in self.entries.iter_mut().rev().filter(|entry| entry.stamp == began) {
+        self.end_by(told, at, |entry| entry.stamp == began);
+    }
+
+    fn end_by(&mut self, told: &Told, at: Stamp, began: impl Fn(&Entry) -> bool) {
+        for entry in self.entries.iter_mut().rev().filter(|entry| began(entry)) {
             let is_it = |what: &What| match what {
                 What::Fired { alert, .. } => {
                     (&alert.name, &alert.subject) == (&told.name, &told.subject)

@@ -23,22 +23,24 @@
 //! An added row is empty before its columns are read, so that a whole table is a difference from an
 //! empty one and there is one path for both.
 
-mod chunk;
+pub(crate) mod chunk;
 mod codec;
 mod decode;
 mod encode;
 mod interval;
 mod log;
+mod past;
 mod ring;
-mod schema;
+pub(crate) mod schema;
 mod series;
 mod spike;
-mod varint;
-mod view;
+pub(crate) mod varint;
+pub(crate) mod view;
 mod zstd;
 
 pub use codec::{Decoder, Encoder, FrameKind, KEY_INTERVAL};
 pub use log::{Entry, Log, Told, What};
+pub use past::Past;
 pub use ring::History;
 pub use schema::{ColumnSchema, FamilySchema, Kind, Schema};
 pub use series::{Band, Buckets, Series, WATCH_LIMIT};

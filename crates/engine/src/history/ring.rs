@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use retop_model::{Snapshot, Stamp};
 
+use crate::export::Arguments;
+
 use super::chunk::Chunk;
 use super::codec::{Encoder, FrameKind};
 use super::log::Log;
+use super::schema::{Mapping, Schema};
 use super::series::Series;
 use super::spike::Spikes;
 use super::varint::CodecError;
-use super::view::View;
+use super::view::{Kept, Shelf, View, span_seconds};
 
 /// A key interval ends early when it takes this share of what the cap leaves, so that dropping the
 /// oldest never drops most.
@@ -24,7 +27,8 @@ pub struct History {
     cap: usize,
     encoder: Encoder,
     payload: Vec<u8>,
-    view: View,
+    kept: Kept,
+    mapping: Arc<Mapping>,
     /// Of all chunks but the last.
     sealed_bytes: usize,
     pushed: u64,
@@ -41,11 +45,21 @@ impl History {
     ///
     /// No memory for the encoder.
     pub fn new(cap_bytes: usize) -> Result<History, CodecError> {
+        History::with_arguments(cap_bytes, Arguments::Full)
+    }
+
+    /// As [`History::new`], with so much of process arguments: for a history that others may read.
+    ///
+    /// # Errors
+    ///
+    /// No memory for the encoder.
+    pub fn with_arguments(cap_bytes: usize, arguments: Arguments) -> Result<History, CodecError> {
         Ok(History {
             cap: cap_bytes,
-            encoder: Encoder::new()?,
+            encoder: Encoder::with_arguments(arguments)?,
             payload: Vec::new(),
-            view: View::new(),
+            kept: Kept::default(),
+            mapping: Arc::new(Mapping::new(&Schema::own())),
             sealed_bytes: 0,
             pushed: 0,
             series: Series::new(cap_bytes / 4),
@@ -62,16 +76,17 @@ impl History {
     pub fn push(&mut self, moment: &Snapshot) -> Result<(), CodecError> {
         self.series.push(moment);
         let stamp = moment.stamp();
-        if self.view.last().is_some_and(|last| stamp.wall_ms < last.wall_ms) {
+        if self.kept.last().is_some_and(|last| stamp.wall_ms < last.wall_ms) {
             self.encoder.request_key();
         }
         self.payload.clear();
         let kind = self.encoder.frame(moment, &mut self.payload)?;
         if kind == FrameKind::Key {
             self.seal();
-            self.view.chunks.push_back(Arc::new(Chunk::new(self.pushed)));
+            let mapping = Arc::clone(&self.mapping);
+            self.kept.chunks.push_back(Arc::new(Chunk::new(self.pushed, mapping)));
         }
-        if let Some(open) = self.view.chunks.back_mut() {
+        if let Some(open) = self.kept.chunks.back_mut() {
             // Copies the chunk if a reader holds it: once per view, not per sample.
             Arc::make_mut(open).push(stamp, &self.payload);
             self.spikes.push(self.pushed, moment);
@@ -79,14 +94,14 @@ impl History {
             self.pushed += 1;
         }
         self.evict();
-        let first = self.view.numbers().start;
+        let first = self.kept.numbers().start;
         self.spikes.forget(first);
         self.log.forget(first);
         Ok(())
     }
 
     fn seal(&mut self) {
-        if let Some(open) = self.view.chunks.back_mut() {
+        if let Some(open) = self.kept.chunks.back_mut() {
             let open = Arc::make_mut(open);
             open.seal();
             self.sealed_bytes += open.memory();
@@ -99,8 +114,8 @@ impl History {
             self.encoder.request_key();
         }
         while self.sealed_bytes + self.open_bytes() > room {
-            let Some(oldest) = self.view.chunks.pop_front() else { break };
-            if self.view.chunks.is_empty() {
+            let Some(oldest) = self.kept.chunks.pop_front() else { break };
+            if self.kept.chunks.is_empty() {
                 self.encoder.request_key();
             } else {
                 self.sealed_bytes -= oldest.memory();
@@ -109,7 +124,7 @@ impl History {
     }
 
     fn open_bytes(&self) -> usize {
-        self.view.chunks.back().map_or(0, |open| open.memory())
+        self.kept.chunks.back().map_or(0, |open| open.memory())
     }
 
     fn fixed_bytes(&self) -> usize {
@@ -118,7 +133,7 @@ impl History {
             + self.series.memory()
             + self.spikes.memory()
             + self.log.memory()
-            + self.view.chunks.capacity() * size_of::<Arc<Chunk>>()
+            + self.kept.chunks.capacity() * size_of::<Arc<Chunk>>()
     }
 
     /// Bytes that the history takes now. Never more than the cap, unless the cap is below what the
@@ -131,49 +146,50 @@ impl History {
     /// How many samples are kept.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.view.len()
+        let numbers = self.kept.numbers();
+        usize::try_from(numbers.end - numbers.start).unwrap_or(usize::MAX)
     }
 
     /// True if no sample is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.view.is_empty()
+        self.kept.chunks.is_empty()
     }
 
     /// The oldest sample's stamp.
     #[must_use]
     pub fn first(&self) -> Option<Stamp> {
-        self.view.first()
+        self.kept.first()
     }
 
     /// The newest sample's stamp.
     #[must_use]
     pub fn last(&self) -> Option<Stamp> {
-        self.view.last()
+        self.kept.last()
     }
 
     /// Seconds from the oldest to the newest sample, sleep included.
     #[must_use]
     pub fn span_seconds(&self) -> f64 {
-        self.view.span_seconds()
+        span_seconds(self.first(), self.last())
     }
 
     /// What is kept now, to be decoded without the lock.
     #[must_use]
     pub fn view(&self) -> View {
-        self.view.clone()
+        View::of(Arc::new(self.kept.clone()))
     }
 
     /// The machine at that time of the wall clock; see [`View::asof`].
     #[must_use]
     pub fn asof(&self, wall_ms: i64) -> Option<Snapshot> {
-        self.view.asof(wall_ms)
+        self.view().asof(wall_ms)
     }
 
     /// The machine at that time of the monotonic clock; see [`View::asof_monotonic`].
     #[must_use]
     pub fn asof_monotonic(&self, monotonic_ns: u64) -> Option<Snapshot> {
-        self.view.asof_monotonic(monotonic_ns)
+        self.view().asof_monotonic(monotonic_ns)
     }
 
     /// The rings that charts are drawn from.

@@ -181,12 +181,12 @@ fn column(reader: &mut Reader<'_>) -> Result<ColumnSchema, CodecError> {
 /// Where each table, column and text of a recording goes in this program. What this program does
 /// not declare, or declares with another meaning, goes nowhere; what the recording lacks is missing.
 #[derive(Debug)]
-pub(super) struct Mapping {
+pub(crate) struct Mapping {
     pub families: Vec<FamilyMapping>,
 }
 
 #[derive(Debug)]
-pub(super) struct FamilyMapping {
+pub(crate) struct FamilyMapping {
     pub id: Option<FamilyId>,
     pub texts: Vec<Option<usize>>,
     pub columns: Vec<Option<usize>>,

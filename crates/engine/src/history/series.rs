@@ -98,6 +98,19 @@ impl Sum {
 pub struct Buckets(Vec<Sum>);
 
 impl Buckets {
+    /// Empties them, and makes so many.
+    pub(crate) fn reset(&mut self, buckets: usize) {
+        self.0.clear();
+        self.0.resize(buckets, Sum::NONE);
+    }
+
+    /// Adds values to one.
+    pub(crate) fn add(&mut self, place: usize, band: Band) {
+        if let Some(sum) = self.0.get_mut(place) {
+            sum.add(band);
+        }
+    }
+
     /// The buckets, oldest first. One without a value is `None`.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<Band>> + Clone {
         self.0.iter().map(Sum::band)

@@ -87,7 +87,7 @@ impl Channel {
         }
     }
 
-    fn value(self, now: &Snapshot) -> Option<f64> {
+    pub(crate) fn value(self, now: &Snapshot) -> Option<f64> {
         match self {
             Channel::Cpu => now.one(cpu::utilization_ratio),
             Channel::Memory => now.one(memory::used_ratio),
@@ -146,6 +146,12 @@ impl Default for Spikes {
 }
 
 impl Spikes {
+    /// Those that were found earlier.
+    pub(crate) fn restored(found: Vec<Spike>) -> Spikes {
+        let excess = found.len().saturating_sub(MOST);
+        Spikes { found: found.into_iter().skip(excess).collect(), ..Spikes::default() }
+    }
+
     /// Looks at the newest sample.
     pub fn push(&mut self, number: u64, moment: &Snapshot) {
         let stamp = moment.stamp();

@@ -1,6 +1,7 @@
 //! What a reader sees of the history, and steps through.
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -8,32 +9,86 @@ use retop_model::{Snapshot, Stamp};
 
 use super::chunk::Chunk;
 use super::interval::Interval;
-use super::schema::{Mapping, Schema};
 
-/// The history as it was when the view was taken. Taking one copies a pointer per chunk, so that
-/// the lock around a live history is held for microseconds and decoding needs none.
-///
-/// Samples are numbered from 0, the first one ever pushed; numbers are never used again.
-#[derive(Clone, Debug)]
-pub struct View {
-    pub(super) chunks: VecDeque<Arc<Chunk>>,
-    mapping: Arc<Mapping>,
+/// Where key intervals stand: in memory, or in the files of a recording.
+pub(crate) trait Shelf: Debug + Send + Sync {
+    /// The numbers of the samples that are here.
+    fn numbers(&self) -> Range<u64>;
+    /// The oldest sample's stamp.
+    fn first(&self) -> Option<Stamp>;
+    /// The newest sample's stamp.
+    fn last(&self) -> Option<Stamp>;
+    /// The key interval that holds that sample, and its place in it.
+    fn place(&self, number: u64) -> Option<(Arc<Chunk>, usize)>;
+    /// The newest sample for which that is true.
+    fn newest(&self, not_later: &dyn Fn(Stamp) -> bool) -> Option<u64>;
+    /// The sample with that stamp, or the nearest before it.
+    fn number_of(&self, stamp: Stamp) -> Option<u64>;
 }
 
-impl View {
-    pub(super) fn new() -> View {
-        View { chunks: VecDeque::new(), mapping: Arc::new(Mapping::new(&Schema::own())) }
-    }
+/// Key intervals in memory, oldest first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    pub chunks: VecDeque<Arc<Chunk>>,
+}
 
-    /// The numbers of the samples that are here.
-    #[must_use]
-    pub fn numbers(&self) -> Range<u64> {
+impl Shelf for Kept {
+    fn numbers(&self) -> Range<u64> {
         match (self.chunks.front(), self.chunks.back()) {
             (Some(first), Some(last)) => {
                 first.first_number()..last.first_number() + last.len() as u64
             }
             _ => 0..0,
         }
+    }
+
+    fn first(&self) -> Option<Stamp> {
+        self.chunks.front()?.first()
+    }
+
+    fn last(&self) -> Option<Stamp> {
+        self.chunks.back()?.last()
+    }
+
+    fn place(&self, number: u64) -> Option<(Arc<Chunk>, usize)> {
+        let after = self.chunks.partition_point(|chunk| chunk.first_number() <= number);
+        let chunk = self.chunks.get(after.checked_sub(1)?)?;
+        let frame = usize::try_from(number - chunk.first_number()).ok()?;
+        (frame < chunk.len()).then(|| (Arc::clone(chunk), frame))
+    }
+
+    /// Chunks are tried from the newest on: a clock may have been set back between two of them.
+    fn newest(&self, not_later: &dyn Fn(Stamp) -> bool) -> Option<u64> {
+        let begun = |chunk: &&Arc<Chunk>| chunk.first().is_some_and(not_later);
+        let chunk = self.chunks.iter().rev().find(begun)?;
+        Some(chunk.first_number() + chunk.find(not_later)? as u64)
+    }
+
+    /// A history in memory is of one boot, whose monotonic clock never goes back.
+    fn number_of(&self, stamp: Stamp) -> Option<u64> {
+        self.newest(&|other| other.monotonic_ns <= stamp.monotonic_ns)
+    }
+}
+
+/// The history as it was when the view was taken. Taking one copies a pointer per chunk, so that
+/// the lock around a live history is held for microseconds and decoding needs none.
+///
+/// Samples are numbered from 0, the first one ever pushed or the first one of a recording; numbers
+/// are never used again.
+#[derive(Clone, Debug)]
+pub struct View {
+    shelf: Arc<dyn Shelf>,
+}
+
+impl View {
+    pub(crate) fn of(shelf: Arc<dyn Shelf>) -> View {
+        View { shelf }
+    }
+
+    /// The numbers of the samples that are here.
+    #[must_use]
+    pub fn numbers(&self) -> Range<u64> {
+        self.shelf.numbers()
     }
 
     /// How many samples are here.
@@ -46,36 +101,31 @@ impl View {
     /// True if no sample is here.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
+        self.numbers().is_empty()
     }
 
     /// The oldest sample's stamp.
     #[must_use]
     pub fn first(&self) -> Option<Stamp> {
-        self.chunks.front()?.first()
+        self.shelf.first()
     }
 
     /// The newest sample's stamp.
     #[must_use]
     pub fn last(&self) -> Option<Stamp> {
-        self.chunks.back()?.last()
+        self.shelf.last()
     }
 
     /// Seconds from the oldest to the newest sample, sleep included; 0 without two samples.
     #[must_use]
     pub fn span_seconds(&self) -> f64 {
-        match (self.first(), self.last()) {
-            (Some(first), Some(last)) => {
-                last.boottime_ns.saturating_sub(first.boottime_ns) as f64 / 1e9
-            }
-            _ => 0.0,
-        }
+        span_seconds(self.first(), self.last())
     }
 
     /// When that sample was taken.
     #[must_use]
     pub fn stamp(&self, number: u64) -> Option<Stamp> {
-        let (chunk, frame) = self.place(number)?;
+        let (chunk, frame) = self.shelf.place(number)?;
         chunk.stamp(frame)
     }
 
@@ -83,23 +133,29 @@ impl View {
     /// time stands for several samples.
     #[must_use]
     pub fn number_at(&self, wall_ms: i64) -> Option<u64> {
-        self.newest(|stamp| stamp.wall_ms <= wall_ms)
+        self.shelf.newest(&|stamp| stamp.wall_ms <= wall_ms)
     }
 
-    /// The newest sample that is not later than `monotonic_ns`.
+    /// The newest sample that is not later than `monotonic_ns`. In a recording of several boots
+    /// one time stands for several samples: see [`View::number_of`].
     #[must_use]
     pub fn number_at_monotonic(&self, monotonic_ns: u64) -> Option<u64> {
-        self.newest(|stamp| stamp.monotonic_ns <= monotonic_ns)
+        self.shelf.newest(&|stamp| stamp.monotonic_ns <= monotonic_ns)
     }
 
-    /// The moment of that sample, exactly as it was live. Decodes up to a key interval.
+    /// The sample with that stamp, or the nearest one before it.
+    #[must_use]
+    pub fn number_of(&self, stamp: Stamp) -> Option<u64> {
+        self.shelf.number_of(stamp)
+    }
+
+    /// The moment of that sample, exactly as it was live. Decodes up to a key interval. `None` too
+    /// if a recording is damaged there.
     #[must_use]
     pub fn moment(&self, number: u64) -> Option<Snapshot> {
-        let (chunk, frame) = self.place(number)?;
-        let mut interval = Interval::open(Arc::clone(chunk), Arc::clone(&self.mapping)).ok()?;
-        let sought = interval.seek(frame, false);
-        debug_assert!(sought.is_ok(), "{sought:?}");
-        sought.ok()?;
+        let (chunk, frame) = self.shelf.place(number)?;
+        let mut interval = Interval::open(chunk).ok()?;
+        interval.seek(frame, false).ok()?;
         interval.snapshot()
     }
 
@@ -121,19 +177,15 @@ impl View {
         let mut cursor = Cursor { view: self.clone(), number, interval: None };
         cursor.seek(number).then_some(cursor)
     }
+}
 
-    /// Chunks are tried from the newest on: a clock may have been set back between two of them.
-    fn newest(&self, not_later: impl Fn(Stamp) -> bool) -> Option<u64> {
-        let begun = |chunk: &&Arc<Chunk>| chunk.first().is_some_and(&not_later);
-        let chunk = self.chunks.iter().rev().find(begun)?;
-        Some(chunk.first_number() + chunk.find(not_later)? as u64)
-    }
-
-    fn place(&self, number: u64) -> Option<(&Arc<Chunk>, usize)> {
-        let after = self.chunks.partition_point(|chunk| chunk.first_number() <= number);
-        let chunk = self.chunks.get(after.checked_sub(1)?)?;
-        let frame = usize::try_from(number - chunk.first_number()).ok()?;
-        (frame < chunk.len()).then_some((chunk, frame))
+/// Seconds between two samples, sleep included.
+pub(super) fn span_seconds(first: Option<Stamp>, last: Option<Stamp>) -> f64 {
+    match (first, last) {
+        (Some(first), Some(last)) => {
+            last.boottime_ns.saturating_sub(first.boottime_ns) as f64 / 1e9
+        }
+        _ => 0.0,
     }
 }
 
@@ -169,27 +221,29 @@ impl Cursor {
         self.interval.as_ref()?.snapshot()
     }
 
-    /// Goes to that sample. False, and nothing moves, if it is not in the view.
+    /// Goes to that sample. False, and nothing moves, if it is not in the view or cannot be read.
     pub fn seek(&mut self, number: u64) -> bool {
-        let Some((chunk, frame)) = self.view.place(number) else { return false };
+        let Some((chunk, frame)) = self.view.shelf.place(number) else { return false };
         let same = |interval: &Interval| interval.chunk().first_number() == chunk.first_number();
-        let mut interval = match self.interval.take().filter(same) {
-            Some(mut interval) => {
-                interval.grow(chunk);
-                interval
+        let (mut interval, other) = match self.interval.take() {
+            Some(mut interval) if same(&interval) => {
+                interval.grow(&chunk);
+                (interval, None)
             }
-            None => {
-                let mapping = Arc::clone(&self.view.mapping);
-                match Interval::open(Arc::clone(chunk), mapping) {
-                    Ok(interval) => interval,
-                    Err(_) => return false,
+            other => match Interval::open(chunk) {
+                Ok(interval) => (interval, other),
+                Err(_) => {
+                    self.interval = other;
+                    return false;
                 }
-            }
+            },
         };
-        let sought = interval.seek(frame, true);
-        debug_assert!(sought.is_ok(), "{sought:?}");
+        if interval.seek(frame, true).is_err() {
+            self.interval = other;
+            return false;
+        }
         (self.number, self.interval) = (number, Some(interval));
-        sought.is_ok()
+        true
     }
 
     /// Goes to the next sample; false at the end.

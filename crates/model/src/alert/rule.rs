@@ -1,7 +1,8 @@
 //! What an alert is about, and the rules that come with retop.
 
 use crate::family::{
-    cgroup, cpu, disk, filesystem, memory, power, pressure, process, sensor, source, task,
+    cgroup, cpu, disk, filesystem, gpu_forecast, memory, power, pressure, process, sensor, source,
+    task,
 };
 use crate::metric::Field;
 use crate::snapshot::Row;
@@ -182,6 +183,7 @@ pub fn builtin() -> Vec<Rule> {
     let by_cpu = Culprit::Most(process::cpu_ratio);
     let by_memory = Culprit::Most(process::resident_bytes);
     let by_io = Culprit::Most(process::io_bytes_per_second);
+    let by_gpu_memory = Culprit::Most(process::gpu_lasting_growth_bytes_per_second);
     let by_writes = Culprit::Most(process::written_bytes_per_second);
     let resource = |name: &'static str| -> fn(Row<'_>) -> bool {
         match name {
@@ -250,10 +252,27 @@ pub fn builtin() -> Vec<Rule> {
             .critical()
             .measured("below the critical temperature")
             .culprit(by_cpu),
+        Rule::new("VRAM", gpu_forecast::full_seconds, Below, 300.0, 360.0)
+            .only(|row| is_device_at(row, gpu_forecast::WARNING))
+            .sustain(1)
+            .measured("until its memory is full")
+            .culprit(by_gpu_memory),
+        Rule::new("VRAM-FULL", gpu_forecast::full_seconds, Below, 60.0, 90.0)
+            .only(|row| is_device_at(row, gpu_forecast::CRITICAL))
+            .sustain(1)
+            .critical()
+            .measured("until its memory is full")
+            .culprit(by_gpu_memory),
         Rule::new("SOURCE", source::lost, Above, 1.0, 1.0)
             .sustain(3)
             .plain("no longer answers, see 'retop doctor'"),
     ]
+}
+
+/// True for a device, and no process on it, whose forecast has come to that level.
+fn is_device_at(row: Row<'_>, level: i64) -> bool {
+    row.raw(gpu_forecast::pid).is_none()
+        && row.raw(gpu_forecast::level).is_some_and(|found| found >= level)
 }
 
 /// How long something that happened in a moment fires.

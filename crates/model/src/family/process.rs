@@ -1,7 +1,9 @@
 //! Processes.
 
-use super::{cpu, memory};
-use crate::snapshot::Delta;
+use super::{cpu, gpu_forecast, gpu_process, memory};
+use crate::metric::Field;
+use crate::snapshot::{Delta, Row, sum};
+use crate::table::Key;
 
 /// State letters as the kernel writes them, in the order of the states below.
 pub const STATE_LETTERS: &[u8; 9] = b"RSDTtZXI?";
@@ -174,6 +176,21 @@ family! {
         /// Share of branches that the processor predicted wrong.
         branch_miss_ratio: Ratio { label: "BR%" } =
             |d| Some(d.increase_per(branch_misses, branches)?.min(1.0));
+        /// Share of graphics processors' time: 1 is one device.
+        gpu_ratio: Ratio { label: "GPU%", adds: Some(true) } = |d| on_gpus(d, gpu_process::utilization_ratio);
+        /// Memory of graphics processors that the process holds.
+        gpu_memory_bytes: Bytes { label: "VRAM" } = |d| on_gpus(d, gpu_process::memory_bytes);
+        /// Change of the memory of graphics processors, over the last interval.
+        gpu_memory_growth_bytes_per_second: BytesPerSecond { label: "VRAM/s" } =
+            |d| on_gpus(d, gpu_process::memory_growth_bytes_per_second);
+        /// Lasting growth of the memory of graphics processors that the process holds, by forecast.
+        gpu_lasting_growth_bytes_per_second: BytesPerSecond { label: "GROWS/s", estimated: true } =
+            |d| sum(forecasts(d)?.map(|row| row.get(gpu_forecast::lasting_growth_bytes_per_second)));
+        /// Time until a graphics processor that the process is on is full, by its own growth.
+        gpu_full_seconds: Seconds { label: "FULL", estimated: true } = |d| {
+            let times = forecasts(d)?.filter_map(|row| row.get(gpu_forecast::full_seconds));
+            times.min_by(f64::total_cmp)
+        };
         /// Time since the process started.
         age_seconds: Seconds { label: "AGE" } = |d| {
             let uptime = d.snapshot().stamp().boottime_ns as f64 / 1e9;
@@ -191,6 +208,24 @@ fn used_seconds(d: &Delta<'_>) -> Option<f64> {
     let since = d.before_stamp()?.boottime_ns as f64 / 1e9;
     // The kernel gives the start in whole ticks of 10 ms, rounded down.
     (d.is_new() && d.now(start_seconds)? >= since - 0.01).then(|| d.now(cpu_seconds))?
+}
+
+/// The sum over the devices that the process is on.
+fn on_gpus(d: &Delta<'_>, field: Field) -> Option<f64> {
+    sum(of_process(d, gpu_process::start_seconds)?.map(|row| row.get(field)))
+}
+
+/// The forecasts of the process on each device that it is on.
+fn forecasts<'a>(d: &Delta<'a>) -> Option<impl Iterator<Item = Row<'a>> + use<'a>> {
+    of_process(d, gpu_forecast::start_seconds)
+}
+
+/// The process's rows in a family whose keys begin with the pid; those of another process with the
+/// same number have another start.
+fn of_process<'a>(d: &Delta<'a>, start: Field) -> Option<impl Iterator<Item = Row<'a>> + use<'a>> {
+    let (process, since) = (u64::try_from(d.raw(pid)?).ok()?, d.raw(start_seconds)?);
+    let rows = d.snapshot().rows_between(start.family, Key(process, 0), Key(process, u64::MAX));
+    Some(rows.filter(move |row| row.raw(start) == Some(since)))
 }
 
 /// The kernel's letter for a state.

@@ -20,6 +20,7 @@ mod limit;
 mod memory;
 mod mounts;
 mod network;
+mod nvml;
 #[cfg(test)]
 mod on_machines;
 mod page;
@@ -69,6 +70,7 @@ pub fn sources(roots: &Roots) -> Vec<Box<dyn Source>> {
         Box::new(hwmon::Hwmon::new(roots)),
         Box::new(power::Power::new(roots)),
         Box::new(battery::Battery::new(roots)),
+        Box::new(nvml::Nvml::new(roots)),
         Box::new(cgroup::Cgroups::new(roots)),
         Box::new(limit::Limits::new(roots)),
     ]

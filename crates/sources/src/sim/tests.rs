@@ -144,6 +144,7 @@ fn check(name: &str, snapshot: &Snapshot, seen: &mut HashMap<(FamilyId, Key, usi
                     process::cpu_ratio,
                     process::user_ratio,
                     process::system_ratio,
+                    process::gpu_ratio,
                     cgroup::cpu_ratio,
                     thread::cpu_ratio,
                     battery::health_ratio,

@@ -126,7 +126,7 @@ pub fn heat(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         let (c, pen) = match share {
             _ if row.get(core::online) == Some(0.0) => ('x', theme.dim),
             Some(share) if share < 0.02 => (level(canvas.glyphs(), share), theme.empty),
-            Some(share) => (level(canvas.glyphs(), share), on_ramp(&theme.util, share)),
+            Some(share) => (level(canvas.glyphs(), share), theme.util.bar(share)),
             None => ('–', theme.dim),
         };
         canvas.put(8 + at + at / 16, line, c, pen);
@@ -161,7 +161,7 @@ pub fn strip(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
             let x = (place / group) as u16 * wide;
             let (c, pen) = match most {
                 Some(share) if share >= 0.02 => {
-                    (level(canvas.glyphs(), share), on_ramp(&theme.util, share))
+                    (level(canvas.glyphs(), share), theme.util.bar(share))
                 }
                 Some(_) => (if canvas.glyphs() == Glyphs::Ascii { '0' } else { '·' }, theme.empty),
                 None => ('–', theme.dim),

@@ -7,9 +7,9 @@ use retop_model::{FamilyId, Snapshot};
 use super::{cores, facts};
 use crate::short;
 use crate::tui::app::{App, CoreView};
-use crate::tui::history::waiting;
+use crate::tui::history::{LENGTH, waiting};
 use crate::tui::render::{Canvas, Rect};
-use crate::tui::units::{Text, whole_percent};
+use crate::tui::units::{Text, interval, whole_percent};
 use crate::tui::widget::chart::chart;
 use crate::tui::widget::frame::{Edges, frame};
 
@@ -17,8 +17,11 @@ use crate::tui::widget::frame::{Edges, frame};
 pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     let count = now.rows(FamilyId::Core).len();
-    let right = match (app.past().cpu.mean(60), app.past().cpu.peak(60)) {
-        (Some(mean), Some(peak)) => short!("avg {:>2.0} · pk {:>3.0}", mean * 100.0, peak * 100.0),
+    let right = match (app.mean(&app.past().cpu), app.past().cpu.peak(LENGTH)) {
+        (Some(mean), Some(peak)) => {
+            let (mean, peak) = (mean * 100.0, peak * 100.0);
+            short!("avg {} {mean:>2.0} · pk {peak:>3.0}", &*interval(app.average))
+        }
         _ => Text::new(),
     };
     let chosen = chosen(app, count);

@@ -58,6 +58,12 @@ pub fn watts(watts: f64) -> Text {
     short!("{}", retop_model::human::Value(Unit::Watts, watts))
 }
 
+/// Watts where there is little room: whole ones from ten on.
+#[must_use]
+pub fn short_watts(watts: f64) -> Text {
+    if (9.95..999.5).contains(&watts) { short!("{watts:.0}W") } else { self::watts(watts) }
+}
+
 /// A rate of things, for people.
 #[must_use]
 pub fn per_second(rate: Option<f64>) -> Text {

@@ -5,13 +5,14 @@ use retop_model::human::{Duration, MISSING};
 use retop_model::{FamilyId, Snapshot};
 
 use super::facts;
+use super::fields::watt_hours;
 use crate::short;
 use crate::tui::app::App;
-use crate::tui::history::watts;
+use crate::tui::history::{LENGTH, watts};
 use crate::tui::render::{Canvas, Pen, Rect};
 use crate::tui::theme::on_ramp;
-use crate::tui::units::{Text, whole_percent};
-use crate::tui::widget::chart::{chart, scale};
+use crate::tui::units::{Text, interval, whole_percent};
+use crate::tui::widget::chart::chart;
 use crate::tui::widget::frame::{Edges, frame};
 
 /// True if there is anything to show.
@@ -37,21 +38,35 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let total = watts(now);
     let title = total.map_or(Text::new(), facts::watts);
     let ring = &app.past().watts;
-    let right = match (ring.mean(60), ring.peak(60)) {
+    let right = match (app.mean(ring), ring.peak(LENGTH)) {
         (Some(mean), Some(peak)) => {
-            short!("avg {:>5} · pk {:>5}", &*facts::watts(mean), &*facts::watts(peak))
+            let (mean, peak) = (facts::short_watts(mean), facts::short_watts(peak));
+            short!("avg {} {} · pk {}", &*interval(app.average), &*mean, &*peak)
         }
         _ => Text::new(),
     };
     let name = if total.is_some() { "PWR" } else { "Heat" };
-    let edges = Edges { key: Some('5'), name, now: &title, right: &right, ..Edges::default() };
+    let energy = app.past().session.joules(now).filter(|_| canvas.width() >= 44);
+    let below = energy.map_or(Text::new(), |joules| {
+        let time = Duration(app.past().session.seconds().round());
+        short!("{} in {time}", &*watt_hours(joules))
+    });
+    let edges = Edges {
+        key: Some('5'),
+        name,
+        now: &title,
+        right: &right,
+        below: &below,
+        ..Edges::default()
+    };
     let inner = &mut frame(canvas, &edges, theme);
     let (width, height) = (inner.width(), inner.height());
     // The past takes what a list in full does not need.
     let list = if total.is_some() && width >= 50 { 32 } else { width };
     if list < width {
         let mut region = inner.region(Rect::new(0, 0, width - list, height));
-        chart(&mut region, ring, scale(ring.peak(usize::MAX), 10.0), &theme.heat, false);
+        let (full, _) = app.power_scale(now, usize::from(width - list) * 2);
+        chart(&mut region, ring, full, &theme.heat, false);
     }
     let mut list =
         List::new(app, inner.region(Rect::new(width - list, 0, list, height)), count(now));

@@ -7,9 +7,9 @@ use retop_model::{FamilyId, Snapshot};
 use super::{cores, facts, heat};
 use crate::short;
 use crate::tui::app::{App, CoreView};
-use crate::tui::history::{disks, links, waiting, watts};
+use crate::tui::history::{LENGTH, disks, links, waiting, watts};
 use crate::tui::render::{Canvas, Glyphs, Rect};
-use crate::tui::theme::on_ramp;
+use crate::tui::theme::{Ramp, on_ramp};
 use crate::tui::units::whole_percent;
 use crate::tui::widget::chart::chart;
 use crate::tui::widget::gauge::gauge;
@@ -197,7 +197,7 @@ fn past(app: &App, canvas: &mut Canvas<'_>) {
         chart(&mut region, ring, 1.0, &app.theme.util, false);
     }
     let mut x = 4 + room;
-    for (name, value) in [("avg", ring.mean(60)), ("pk", ring.peak(60))] {
+    for (name, value) in [("avg", app.mean(ring)), ("pk", ring.peak(LENGTH))] {
         if let Some(value) = value {
             let text = short!("{:<3}", &*whole_percent(value));
             x = facts::fact(app, canvas, x, 0, name, &text);
@@ -215,7 +215,7 @@ fn bar(
     canvas: &mut Canvas<'_>,
     name: &str,
     share: Option<f64>,
-    ramp: &[ratatui_core::style::Color; 32],
+    ramp: &Ramp,
     text: &str,
 ) {
     let theme = &app.theme;

@@ -1,6 +1,7 @@
 //! The parts of the screen.
 
 pub mod alerts;
+pub mod cell;
 pub mod cores;
 pub mod cpu;
 pub mod details;
@@ -35,6 +36,13 @@ use crate::short;
 
 /// Draws everything.
 pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
+    all(app, canvas);
+    if let Some(background) = app.theme.background {
+        canvas.underlay(background);
+    }
+}
+
+fn all(app: &App, canvas: &mut Canvas<'_>) {
     let areas = &app.areas;
     if areas.too_small {
         let (w, h) = (canvas.width(), canvas.height());

@@ -59,7 +59,12 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         _ if all <= shown => Text::new(),
         _ => crate::short!("{}–{} of {all}", first + 1, (first + shown).min(all)),
     };
+    let scale = match page {
+        Page::Power => page_power::below(app, now, parts.width.saturating_sub(2)),
+        _ => Text::new(),
+    };
     let below = match page {
+        Page::Power => &scale,
         Page::Groups => "Enter: its processes",
         Page::Events => "Enter: the machine as it was",
         Page::Cpu => "v: another view of the cores",
@@ -82,7 +87,7 @@ fn inside(app: &App, now: &Snapshot, parts: &Parts, canvas: &mut Canvas<'_>) {
     match app.pages.page {
         Page::Cpu => page_cpu::head(app, now, &mut head),
         Page::Groups => page_groups::head(app, now, &mut head),
-        Page::Power => page_power::head(app, &mut head),
+        Page::Power => page_power::head(app, now, &mut head),
         Page::Memory => page_memory::head(app, now, &mut head),
         Page::Traffic => page_traffic::head(app, &mut head),
         Page::Events => page_events::head(app, &mut head),

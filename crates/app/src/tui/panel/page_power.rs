@@ -9,17 +9,15 @@ use super::page::Places;
 use super::{facts, fields};
 use crate::short;
 use crate::tui::app::App;
-use crate::tui::history::watts;
+use crate::tui::history::{LENGTH, watts};
 use crate::tui::render::{Canvas, Rect, width};
 use crate::tui::theme::on_ramp;
-use crate::tui::units::Text;
-use crate::tui::widget::chart::{chart, scale};
+use crate::tui::units::{Text, interval};
+use crate::tui::widget::chart::chart;
 use crate::tui::widget::sheet::Sheet;
 
 /// The least width with sensors beside power.
 const WIDE: u16 = 110;
-/// The smallest full height of the chart: 10 W.
-const LEAST: f64 = 10.0;
 
 /// Rows for the past: none where no instrument tells the whole.
 pub fn head_height(app: &App, height: u16) -> u16 {
@@ -28,14 +26,34 @@ pub fn head_height(app: &App, height: u16) -> u16 {
 }
 
 /// The whole.
-pub fn title(_: &App, now: &Snapshot) -> Text {
-    watts(now).map_or(Text::new(), facts::watts)
+pub fn title(app: &App, now: &Snapshot) -> Text {
+    let mut title = watts(now).map_or(Text::new(), facts::watts);
+    let ring = &app.past().watts;
+    if let (Some(mean), Some(peak)) = (app.mean(ring), ring.peak(LENGTH)) {
+        let (mean, peak) = (facts::watts(mean), facts::watts(peak));
+        title.push(&short!("  avg {} {}  pk {}", &*interval(app.average), &*mean, &*peak));
+    }
+    if let Some(joules) = app.past().session.joules(now) {
+        title.push(&short!("  {}", &*fields::watt_hours(joules)));
+    }
+    title
+}
+
+/// What the height of the chart stands for.
+#[must_use]
+pub fn below(app: &App, now: &Snapshot, width: u16) -> Text {
+    let (full, is_limit) = app.power_scale(now, usize::from(width) * 2);
+    match is_limit {
+        _ if app.past().watts.peak(LENGTH).is_none() => Text::new(),
+        true => short!("full height {}, the limit", &*facts::watts(full)),
+        false => short!("full height {}", &*facts::watts(full)),
+    }
 }
 
 /// Draws the past.
-pub fn head(app: &App, canvas: &mut Canvas<'_>) {
+pub fn head(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let ring = &app.past().watts;
-    let full = scale(ring.peak(usize::from(canvas.width()) * 2), LEAST);
+    let (full, _) = app.power_scale(now, usize::from(canvas.width()) * 2);
     chart(canvas, ring, full, &app.theme.heat, false);
 }
 
@@ -64,7 +82,10 @@ fn domains(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
         return fields::missing(app, now, FamilyId::Power, sheet);
     }
     let limited = now.rows(FamilyId::Power).any(|row| row.get(power::limit_watts).is_some());
-    let heads = ["NOW", "AVG", "PEAK", "ENERGY", if limited { "LIMIT" } else { "" }];
+    let average = short!("AVG {}", &*interval(app.average));
+    // Eight cells, of which one is a blank.
+    let average = if width(&average) < 8 { average.as_str() } else { "AVG" };
+    let heads = ["NOW", average, "PEAK", "ENERGY", if limited { "LIMIT" } else { "" }];
     let fit = (sheet.width().saturating_sub(8) / 8).min(heads.len() as u16);
     let label = sheet.width().saturating_sub(fit * 8).clamp(8, 28);
     let since = app.past().session.seconds();
@@ -74,7 +95,7 @@ fn domains(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
         for (head, place) in heads.iter().zip(1..=fit) {
             canvas.right(label + place * 8, 0, head, app.theme.head);
         }
-        let text = short!("in {}", Duration(since.round()));
+        let text = short!("energy in {}", Duration(since.round()));
         let at = label + fit * 8 + 2;
         if at + width(&text) <= canvas.width() {
             canvas.text(at, 0, &text, app.theme.head);
@@ -93,7 +114,7 @@ fn domain(app: &App, row: Row<'_>, (label, fit): (u16, u16), canvas: &mut Canvas
     let limit = row.get(power::limit_watts);
     let values = [
         watts(row.get(power::watts)),
-        watts(tally.and_then(|tally| tally.mean())),
+        watts(app.past().rail(row.key()).and_then(|rail| app.mean(rail))),
         watts(tally.and_then(|tally| tally.peak())),
         energy.unwrap_or(short!("{}", app.missing())),
         limit.map_or(Text::new(), facts::watts),

@@ -259,6 +259,17 @@ impl<'a> Canvas<'a> {
         }
     }
 
+    /// Puts a background under whatever has none.
+    pub fn underlay(&mut self, background: Color) {
+        for y in 0..self.area.height {
+            for x in 0..self.area.width {
+                if let Some(cell) = self.cell(x, y).filter(|cell| cell.bg == Color::Reset) {
+                    cell.bg = background;
+                }
+            }
+        }
+    }
+
     /// Changes the look of what is drawn already.
     pub fn tint(&mut self, x: u16, y: u16, change: impl Fn(Pen) -> Pen) {
         if let Some(cell) = self.cell(x, y) {

@@ -15,6 +15,9 @@ pub const SYNC_BEGIN: &[u8] = b"\x1b[?2026h";
 /// The end mark; also written when the program ends in the middle of a frame.
 pub const SYNC_END: &[u8] = b"\x1b[?2026l";
 
+/// Lets the cursor be seen; it is hidden else, and shown again when the program ends.
+const SHOW_CURSOR: &[u8] = b"\x1b[?25h";
+
 /// Unchanged cells in a row up to this many are written again: a cursor movement is no shorter.
 const REWRITE: u16 = 3;
 /// Blanks from this many on are erased instead of written: `ESC [ 99 X`, and a movement after it.
@@ -35,6 +38,10 @@ pub struct Encoder {
     groups: Vec<Group>,
     /// Changed cells of each row.
     changed: Vec<u16>,
+    /// Where the terminal's cursor shall stand after the frame, if it is to be seen: screen readers
+    /// read what is there.
+    pub park: Option<(u16, u16)>,
+    parked: Option<(u16, u16)>,
 }
 
 /// Cells side by side that are written in one go.
@@ -55,6 +62,7 @@ struct Group {
     pen: Pen,
     first: usize,
     count: usize,
+    done: bool,
 }
 
 impl Encoder {
@@ -68,6 +76,8 @@ impl Encoder {
             runs: Vec::with_capacity(4 << 10),
             groups: Vec::with_capacity(256),
             changed: Vec::with_capacity(128),
+            park: None,
+            parked: None,
         }
     }
 
@@ -77,7 +87,10 @@ impl Encoder {
         self.bytes.clear();
         self.pen = Pen::default();
         self.cut(before, now);
-        if self.runs.is_empty() && !clear {
+        if clear {
+            self.parked = None;
+        }
+        if self.runs.is_empty() && !clear && self.park.is_none_or(|_| self.park == self.parked) {
             return;
         }
         if self.synchronised {
@@ -86,6 +99,9 @@ impl Encoder {
         if clear {
             // The style goes first: clearing paints with the present background.
             self.bytes.extend_from_slice(b"\x1b[m\x1b[H\x1b[2J");
+            if self.park.is_some() {
+                self.bytes.extend_from_slice(SHOW_CURSOR);
+            }
         } else {
             for _ in 0..SHIFTS {
                 let Some(shift) = Shift::find(before, now, &self.changed) else { break };
@@ -96,7 +112,8 @@ impl Encoder {
         }
         self.group();
         let mut cursor = Cursor::new(now.area.width);
-        for place in 0..self.groups.len() {
+        while let Some(place) = self.nearest_group(&cursor) {
+            self.groups[place].done = true;
             let Group { first, count, .. } = self.groups[place];
             for done in 0..count {
                 if count <= NEAREST {
@@ -112,6 +129,10 @@ impl Encoder {
         }
         if self.pen != Pen::default() {
             self.bytes.extend_from_slice(b"\x1b[m");
+        }
+        if let Some((x, y)) = self.park {
+            cursor.go(x, y, &mut self.bytes);
+            self.parked = self.park;
         }
         if self.synchronised {
             self.bytes.extend_from_slice(SYNC_END);
@@ -161,7 +182,7 @@ impl Encoder {
                     group.pen == run.pen || (run.blank && same_blank(group.pen, run.pen))
                 });
                 latest = found.unwrap_or_else(|| {
-                    self.groups.push(Group { pen: run.pen, first: 0, count: 0 });
+                    self.groups.push(Group { pen: run.pen, first: 0, count: 0, done: false });
                     self.groups.len() - 1
                 });
             }
@@ -179,6 +200,20 @@ impl Encoder {
             run.group = found.unwrap_or(0) as u16;
         }
         self.runs.sort_unstable_by_key(|run| (run.group, run.y, run.x));
+    }
+
+    /// The style to go on with: the one that begins nearest and has the most in common.
+    fn nearest_group(&self, cursor: &Cursor) -> Option<usize> {
+        let left = self.groups.iter().enumerate().filter(|(_, group)| !group.done);
+        if self.runs.len() > NEAREST * 4 {
+            return left.map(|(place, _)| place).next();
+        }
+        let cost = |group: &Group| {
+            let runs = &self.runs[group.first..group.first + group.count];
+            let way = runs.iter().map(|run| cursor.cost(run.x, run.y)).min();
+            way.unwrap_or(0) + cost_of(self.pen, group.pen)
+        };
+        left.min_by_key(|(_, group)| cost(group)).map(|(place, _)| place)
     }
 
     fn write(&mut self, place: usize, now: &Buffer, cursor: &mut Cursor) {
@@ -247,6 +282,17 @@ impl Encoder {
         super::cursor::sequence(&mut self.bytes, codes.as_slice(), b'm');
         self.pen = pen;
     }
+}
+
+/// About how many bytes it takes to change the style.
+fn cost_of(from: Pen, to: Pen) -> u16 {
+    let colour = |from: Color, to: Color| match to {
+        _ if from == to => 0,
+        Color::Rgb(..) => 17,
+        Color::Indexed(16..) => 9,
+        _ => 3,
+    };
+    colour(from.fg, to.fg) + colour(from.bg, to.bg) + u16::from(from.modifier != to.modifier) * 3
 }
 
 fn pen_of(cell: &Cell) -> Pen {

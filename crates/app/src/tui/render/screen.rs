@@ -63,6 +63,12 @@ impl Screen {
         self.stale = true;
     }
 
+    /// Lets the terminal's cursor stand there after each frame, to be seen.
+    pub fn park(&mut self, cell: Option<(u16, u16)>) {
+        let (width, height) = self.size();
+        self.encoder.park = cell.filter(|&(x, y)| x < width && y < height);
+    }
+
     /// Draws a frame and sends what changed: at most one call of `sink`, none if nothing did.
     /// Gives the number of bytes.
     ///
@@ -229,6 +235,34 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_cursor_stands_where_it_is_parked() {
+        let mut screen = Screen::new(20, 5, true);
+        let size = |cells| std::num::NonZeroU16::new(cells).expect("not 0");
+        let mut terminal = vt100::Parser::new(size(5), size(20), 0);
+        // The terminal was taken over with its cursor hidden.
+        terminal.process(b"\x1b[?25l");
+        let mut draw = |cell, text: &str| {
+            let mut bytes = Vec::new();
+            screen.park(cell);
+            let paint = |canvas: &mut Canvas<'_>| {
+                canvas.text(0, 4, text, Pen::new(Color::Indexed(2)));
+            };
+            screen.draw(&mut bytes, Glyphs::Braille, paint).expect("a Vec takes all");
+            terminal.process(&bytes);
+            let at = terminal.screen().cursor_position();
+            (at, terminal.screen().hide_cursor(), bytes.len())
+        };
+        let (at, hidden, _) = draw(Some((3, 2)), "abc");
+        assert_eq!((at, hidden), ((2, 3), false));
+        assert_eq!(draw(Some((3, 2)), "abc"), ((2, 3), false, 0));
+        let (at, _, bytes) = draw(Some((3, 3)), "abc");
+        assert!(at == (3, 3) && bytes > 0, "{at:?} {bytes}");
+        assert_eq!(draw(Some((3, 3)), "abd").0, (3, 3));
+        // What is not on the screen is not gone to.
+        assert_eq!(draw(Some((90, 3)), "abd").2, 0);
     }
 
     struct Broken;

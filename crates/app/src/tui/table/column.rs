@@ -285,6 +285,8 @@ pub struct Status {
     /// The line under the cursor, from 1.
     pub line: usize,
     /// Lines there are.
+    pub lines: usize,
+    /// Processes that are shown, by themselves or in a line for several.
     pub shown: usize,
     /// Processes there are.
     pub all: usize,
@@ -311,7 +313,7 @@ mod tests {
             ("cpu%", Some(Col::CPU)),
             ("resident_bytes", Some(Col::RESIDENT)),
             ("command", Some(Col::COMMAND)),
-            ("vram", None),
+            ("xyzzy", None),
             ("", None),
         ] {
             assert_eq!(Col::named(name), wanted, "{name}");

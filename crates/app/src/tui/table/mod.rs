@@ -4,12 +4,25 @@ pub mod column;
 pub mod order;
 pub mod set;
 
-use retop_model::{FamilyId, Key, Snapshot};
+use retop_model::family::{process, thread};
+use retop_model::{FamilyId, Key, Snapshot, TextField};
 
 use self::column::{Col, Status};
-use self::order::{Line, Order};
+use self::order::{Line, Order, What};
 use self::set::Set;
 use super::filter::Filter;
+
+/// What a line stands for, from sample to sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spot {
+    Process(Key),
+    Group(Key),
+    Thread { owner: Key, thread: Key },
+}
+
+/// What processes can be grouped by, in the order of the key for it.
+pub const GROUPS: [TextField; 4] =
+    [process::name, process::user, process::container, process::cgroup];
 
 /// How the table is shown.
 #[derive(Debug)]
@@ -28,6 +41,10 @@ pub struct Table {
     pub descending: bool,
     /// Children below their parents.
     pub tree: bool,
+    /// Processes with the same text in one line, of [`GROUPS`].
+    pub group: Option<TextField>,
+    /// Threads below their processes.
+    pub threads: bool,
     /// The filter in force.
     pub filter: Option<Filter>,
     /// Threads of the kernel are shown.
@@ -38,8 +55,10 @@ pub struct Table {
     pub follow: bool,
     /// Processes tagged.
     pub tagged: Vec<Key>,
-    /// Processes whose children are folded away.
+    /// Processes whose children are folded away, in order.
     pub folded: Vec<Key>,
+    /// Groups whose members are shown, in order.
+    pub unfolded: Vec<Key>,
     /// Commands in full, or names alone.
     pub full_commands: bool,
     /// CPU% of the whole machine instead of one core.
@@ -54,7 +73,7 @@ pub struct Table {
     pub page: usize,
     /// Digits of the largest process number seen.
     pub pid_digits: u16,
-    selected: Option<Key>,
+    selected: Option<Spot>,
 }
 
 impl Default for Table {
@@ -67,12 +86,15 @@ impl Default for Table {
             then: Col::RESIDENT,
             descending: true,
             tree: false,
+            group: None,
+            threads: false,
             filter: None,
             kernel: true,
             hold: false,
             follow: false,
             tagged: Vec::new(),
             folded: Vec::new(),
+            unfolded: Vec::new(),
             full_commands: true,
             whole_machine: false,
             shift: 0,
@@ -118,10 +140,13 @@ impl Table {
                 then: self.then,
                 descending: self.descending,
                 tree: self.tree,
+                group: self.group,
+                threads: self.threads,
                 hold: self.hold || held,
                 filter: self.filter.as_ref(),
                 kernel: self.kernel,
                 folded: &self.folded,
+                unfolded: &self.unfolded,
             },
         );
         let largest = now.rows(FamilyId::Process).next_back_key().map_or(0, |key| key.0);
@@ -130,8 +155,9 @@ impl Table {
         self.tagged.retain(|&key| now.find(FamilyId::Process, key).is_some());
         // In a tree the neighbours mean something, so the cursor stays with its process there.
         // At the top, the cursor waits for whatever comes there.
-        let rests = self.follow || held || self.cursor > 0 && (self.tree || self.hold);
-        if rests && let Some(line) = self.selected.and_then(|key| self.line_of(now, key)) {
+        let nested = self.tree || self.group.is_some() || self.threads;
+        let rests = self.follow || held || self.cursor > 0 && (nested || self.hold);
+        if rests && let Some(line) = self.selected.and_then(|spot| self.line_of(now, spot)) {
             let above = self.cursor.saturating_sub(self.top);
             self.cursor = line;
             self.top = line.saturating_sub(above);
@@ -146,7 +172,7 @@ impl Table {
         let page = self.page.max(1);
         self.top = self.top.min(self.cursor).max((self.cursor + 1).saturating_sub(page));
         self.top = self.top.min((last + 1).saturating_sub(page));
-        self.selected = self.key_at(now, self.cursor);
+        self.selected = self.spot_at(now, self.cursor);
     }
 
     /// Moves the cursor by lines.
@@ -165,28 +191,161 @@ impl Table {
 
     /// Puts the cursor on a process.
     pub fn select(&mut self, now: &Snapshot, key: Key) {
-        if let Some(line) = self.line_of(now, key) {
+        if let Some(line) = self.line_of(now, Spot::Process(key)) {
             self.cursor = line;
             self.clamp(now);
         }
     }
 
-    /// The process under the cursor.
+    /// The process under the cursor, or that of the thread under it; a group is none.
     #[must_use]
     pub fn selected(&self) -> Option<Key> {
-        self.selected
+        match self.selected? {
+            Spot::Process(key) | Spot::Thread { owner: key, .. } => Some(key),
+            Spot::Group(_) => None,
+        }
+    }
+
+    /// The group under the cursor.
+    #[must_use]
+    pub fn selected_group(&self) -> Option<Key> {
+        match self.selected? {
+            Spot::Group(key) => Some(key),
+            _ => None,
+        }
     }
 
     /// The process on that line.
     #[must_use]
     pub fn key_at(&self, now: &Snapshot, line: usize) -> Option<Key> {
-        let line = self.order.lines.get(line)?;
-        Some(now.row(FamilyId::Process, line.row as usize)?.key())
+        match self.spot_at(now, line)? {
+            Spot::Process(key) => Some(key),
+            _ => None,
+        }
     }
 
-    fn line_of(&self, now: &Snapshot, key: Key) -> Option<usize> {
-        let row = now.find(FamilyId::Process, key)?.index();
-        self.order.lines.iter().position(|line| line.row as usize == row)
+    fn spot_at(&self, now: &Snapshot, line: usize) -> Option<Spot> {
+        let line = self.order.lines.get(line)?;
+        Some(match line.what {
+            What::Process => Spot::Process(self.owner(now, line)?),
+            What::Group(key) => Spot::Group(key),
+            What::Thread => Spot::Thread {
+                owner: self.owner(now, line)?,
+                thread: now.row(FamilyId::Thread, line.row as usize)?.key(),
+            },
+        })
+    }
+
+    /// The process of a line, or of its thread; a group is none.
+    #[must_use]
+    pub fn owner(&self, now: &Snapshot, line: &Line) -> Option<Key> {
+        match line.what {
+            What::Process => Some(now.row(FamilyId::Process, line.row as usize)?.key()),
+            What::Group(_) => None,
+            What::Thread => {
+                let row = now.row(FamilyId::Thread, line.row as usize)?;
+                let pid = u64::try_from(row.raw(thread::pid)?).ok()?;
+                let keys = now.raw().table(FamilyId::Process)?.keys();
+                let place = keys.partition_point(|key| key.0 < pid);
+                keys.get(place).copied().filter(|key| key.0 == pid)
+            }
+        }
+    }
+
+    /// The line of that; for a thread that is gone, the line of its process.
+    fn line_of(&self, now: &Snapshot, spot: Spot) -> Option<usize> {
+        let find = |what: What, row: Option<usize>| {
+            let mut lines = self.order.lines.iter();
+            lines.position(|line| {
+                line.what == what && row.is_none_or(|row| line.row as usize == row)
+            })
+        };
+        let row = |family: FamilyId, key: Key| Some(now.find(family, key)?.index());
+        match spot {
+            Spot::Process(key) => find(What::Process, Some(row(FamilyId::Process, key)?)),
+            Spot::Group(key) => find(What::Group(key), None),
+            Spot::Thread { owner, thread } => row(FamilyId::Thread, thread)
+                .and_then(|row| find(What::Thread, Some(row)))
+                .or_else(|| self.line_of(now, Spot::Process(owner))),
+        }
+    }
+
+    /// The processes of the group under the cursor.
+    pub fn group_members<'a>(&'a self, now: &'a Snapshot) -> impl Iterator<Item = Key> + 'a {
+        let line = self.order.lines.get(self.cursor);
+        let line = line.filter(|line| matches!(line.what, What::Group(_)));
+        let rows = line.map_or(&[][..], |line| self.order.members(line));
+        rows.iter().filter_map(|&row| Some(now.row(FamilyId::Process, row as usize)?.key()))
+    }
+
+    /// Tags those processes; if all of them are tagged already, untags them.
+    pub fn tag(&mut self, keys: &[Key]) {
+        let untag = keys.iter().all(|key| self.tagged.contains(key));
+        self.tagged.retain(|key| !keys.contains(key));
+        if !untag {
+            self.tagged.extend_from_slice(keys);
+        }
+    }
+
+    /// Goes to the next way of grouping, around; a tree has no groups.
+    pub fn step_group(&mut self) {
+        let at = self.group.and_then(|by| GROUPS.iter().position(|&known| known == by));
+        self.group = GROUPS.get(at.map_or(0, |at| at + 1)).copied();
+        self.unfolded.clear();
+        self.tree = false;
+    }
+
+    /// True if what is below the line under the cursor is folded away.
+    #[must_use]
+    pub fn is_folded_here(&self) -> bool {
+        self.order.lines.get(self.cursor).is_some_and(|line| line.folded)
+    }
+
+    /// Folds or unfolds what is under the cursor.
+    pub fn fold(&mut self, fold: bool) {
+        let (keys, key, into) = match self.selected {
+            Some(Spot::Group(key)) => (&mut self.unfolded, key, !fold),
+            Some(Spot::Process(key)) if self.tree => (&mut self.folded, key, fold),
+            // From among its members a group is folded with the cursor going to its line.
+            Some(_) if self.group.is_some() && fold => {
+                let above = self.order.lines.get(..self.cursor).unwrap_or(&[]);
+                let is_group = |line: &Line| matches!(line.what, What::Group(_));
+                let Some(line) = above.iter().rposition(is_group) else { return };
+                let What::Group(key) = self.order.lines[line].what else { return };
+                self.cursor = line;
+                self.selected = Some(Spot::Group(key));
+                (&mut self.unfolded, key, false)
+            }
+            _ => return,
+        };
+        match (keys.binary_search(&key), into) {
+            (Ok(place), false) => {
+                keys.remove(place);
+            }
+            (Err(place), true) => keys.insert(place, key),
+            _ => {}
+        }
+    }
+
+    /// Folds everything, or unfolds it if anything is folded.
+    pub fn fold_all(&mut self, now: &Snapshot) {
+        if self.group.is_some() {
+            if self.unfolded.is_empty() {
+                let groups = self.order.lines.iter().filter_map(|line| match line.what {
+                    What::Group(key) => Some(key),
+                    _ => None,
+                });
+                self.unfolded.extend(groups);
+                self.unfolded.sort_unstable();
+            } else {
+                self.unfolded.clear();
+            }
+        } else if self.folded.is_empty() {
+            // Rows are in the order of their keys.
+            self.folded.extend(now.rows(FamilyId::Process).map(retop_model::Row::key));
+        } else {
+            self.folded.clear();
+        }
     }
 
     /// The lines on the screen.
@@ -205,16 +364,31 @@ impl Table {
             .map(|step| if back { from + count - step } else { from + step })
             .map(|line| line % count.max(1))
             .find(|&line| {
-                let row = self.order.lines.get(line).map(|line| line.row as usize);
-                let row = row.and_then(|row| now.row(FamilyId::Process, row));
-                row.is_some_and(|row| Some(row.key().0) == pid || wanted.matches(row))
+                let Some(line) = self.order.lines.get(line) else { return false };
+                let row = |row: u32| now.row(FamilyId::Process, row as usize);
+                let meant =
+                    |row: retop_model::Row<'_>| Some(row.key().0) == pid || wanted.matches(row);
+                match line.what {
+                    What::Process => row(line.row).is_some_and(meant),
+                    What::Group(_) => {
+                        self.order.members(line).iter().any(|&place| row(place).is_some_and(meant))
+                    }
+                    What::Thread => now
+                        .row(FamilyId::Thread, line.row as usize)
+                        .is_some_and(|row| Some(row.key().0) == pid),
+                }
             })
     }
 
     /// What the table says of itself.
     #[must_use]
     pub fn status(&self) -> Status {
-        Status { line: self.cursor + 1, shown: self.order.lines.len(), all: self.order.all }
+        Status {
+            line: self.cursor + 1,
+            lines: self.order.lines.len(),
+            shown: self.order.shown_count,
+            all: self.order.all,
+        }
     }
 }
 

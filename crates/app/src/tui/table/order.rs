@@ -1,20 +1,41 @@
-//! The order of the rows: an index kept across frames, as a list or as a tree.
+//! The order of the rows: an index kept across frames, as a list, as a tree or in groups.
 //!
 //! Every vector here keeps its memory: a steady frame allocates nothing.
+
+mod group;
+mod thread;
+mod tree;
 
 use std::cmp::Ordering;
 
 use retop_model::family::process;
+use retop_model::family::thread::state as thread_state;
 use retop_model::filter::{Matches, Verdict};
-use retop_model::{FamilyId, Key, Row, Snapshot};
+use retop_model::{FamilyId, Field, Key, Row, Snapshot, TextField};
 
+pub use self::group::key as group_key;
+pub use self::thread::field_of as thread_field;
 use super::column::{Col, Form};
 use crate::tui::filter::Filter;
+
+/// What a line stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum What {
+    /// A process; if it is folded, its descendants too.
+    #[default]
+    Process,
+    /// A group of processes, of that key.
+    Group(Key),
+    /// A thread of the process above it.
+    Thread,
+}
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Line {
-    /// The row of the snapshot.
+    /// What it stands for.
+    pub what: What,
+    /// The row of the snapshot: a process, the first member of a group, a thread in its family.
     pub row: u32,
     /// Generations below the first.
     pub depth: u16,
@@ -22,10 +43,12 @@ pub struct Line {
     pub branches: u64,
     /// The last of its siblings.
     pub last: bool,
-    /// Its children are folded away.
+    /// What is below it is folded away.
     pub folded: bool,
     /// Does not match the filter; here because a descendant does.
     pub beside: bool,
+    /// Whom it stands for, if for several: places in [`Order::members`].
+    members: (usize, usize),
 }
 
 /// What the rows shall be like.
@@ -36,10 +59,17 @@ pub struct Wish<'a> {
     pub then: Col,
     pub descending: bool,
     pub tree: bool,
+    /// Processes with the same text are one line. There is no tree then.
+    pub group: Option<TextField>,
+    /// Threads that were read stand below their processes.
+    pub threads: bool,
     pub hold: bool,
     pub filter: Option<&'a Filter>,
     pub kernel: bool,
+    /// Processes whose children are folded away, in order.
     pub folded: &'a [Key],
+    /// Groups whose members are shown, in order.
+    pub unfolded: &'a [Key],
 }
 
 /// The rows in order, and what it takes to find it.
@@ -49,6 +79,8 @@ pub struct Order {
     pub lines: Vec<Line>,
     /// Processes there are.
     pub all: usize,
+    /// Processes that are shown, by themselves or in a line for several.
+    pub shown_count: usize,
     /// Processes that the filter hides.
     pub hidden: usize,
     /// Processes of which it cannot tell, and which it hides too.
@@ -61,7 +93,13 @@ pub struct Order {
     matches: Matches,
     /// Threads of the kernel, which among equals come last: people look for programs.
     kernel: Vec<bool>,
+    pids: Vec<i64>,
     index: Vec<u32>,
+    /// The processes of every line that stands for several.
+    members: Vec<u32>,
+    hashes: Vec<u64>,
+    groups: Vec<group::Group>,
+    threads: Vec<thread::Thread>,
     parents: Vec<u32>,
     children: Vec<u32>,
     visited: Vec<bool>,
@@ -88,41 +126,78 @@ impl Order {
         let (form, then) = (wish.sort.form(), wish.then.form());
         self.values.extend(rows.clone().map(|row| value(row, form)));
         self.seconds.clear();
-        self.seconds.extend(rows.map(|row| about(value(row, then))));
+        self.seconds.extend(rows.clone().map(|row| about(value(row, then))));
+        self.pids.clear();
+        self.pids.extend(rows.map(|row| row.raw(process::pid).unwrap_or(-1)));
+        self.last.clear();
+        merge_ranks(&self.ranks, now, &mut self.last);
+        self.find_threads(now, wish);
+        self.lines.clear();
+        self.members.clear();
         self.index.clear();
-        if wish.tree {
-            self.tree(now, wish);
-        } else {
-            let count = u32::try_from(self.all).unwrap_or(u32::MAX);
-            self.index.extend((0..count).filter(|&row| self.shown[row as usize] == 2));
-            let (kernel, ranks) = (&self.kernel, &self.ranks);
-            let (values, seconds) = (&self.values, &self.seconds);
-            if wish.hold {
-                self.index.sort_unstable_by_key(|&row| (rank(ranks, now, row), row));
-            } else {
-                self.last.clear();
-                merge_ranks(ranks, now, &mut self.last);
-                let places = &self.last;
-                self.index.sort_unstable_by(|&a, &b| {
-                    let last = |row: u32| (kernel[row as usize], places[row as usize], row);
-                    // Equals stay in the order that they are in. By number instead, each row that
-                    // falls back among thousands of idle ones would move all the rows between.
-                    let equals = || last(a).cmp(&last(b));
-                    let first = compare(now, (wish.sort, wish.descending), values, a, b);
-                    let then = (wish.then, wish.then.largest_first());
-                    first.then_with(|| compare(now, then, seconds, a, b)).then_with(equals)
-                });
+        let count = u32::try_from(self.all).unwrap_or(u32::MAX);
+        self.index.extend((0..count).filter(|&row| self.shown[row as usize] == 2));
+        self.shown_count = self.index.len();
+        match wish.group {
+            Some(by) => self.groups(now, wish, by),
+            None if wish.tree => self.tree(now, wish),
+            None => {
+                let mut index = std::mem::take(&mut self.index);
+                self.sort(now, wish, &mut index);
+                for &row in &index {
+                    self.push(Line { row, ..Line::default() }, false);
+                }
+                self.index = index;
             }
-            self.lines.clear();
-            self.lines.extend(self.index.iter().map(|&row| Line { row, ..Line::default() }));
         }
         self.ranks.clear();
         for (line, rank) in self.lines.iter().zip(0..) {
-            if let Some(row) = now.row(FamilyId::Process, line.row as usize) {
-                self.ranks.push((row.key(), rank));
+            match line.what {
+                What::Group(key) => self.ranks.push((key, rank)),
+                What::Process => {
+                    let row = now.row(FamilyId::Process, line.row as usize);
+                    self.ranks.extend(row.map(|row| (row.key(), rank)));
+                }
+                What::Thread => {}
             }
         }
         self.ranks.sort_unstable_by_key(|&(key, _)| key);
+    }
+
+    /// The rows of the processes that a line stands for, if for several: the members of a group, or
+    /// a folded process with its descendants. Only those that match the filter.
+    #[must_use]
+    pub fn members(&self, line: &Line) -> &[u32] {
+        self.members.get(line.members.0..line.members.1).unwrap_or(&[])
+    }
+
+    fn sort(&self, now: &Snapshot, wish: &Wish<'_>, rows: &mut [u32]) {
+        let (values, seconds) = (&self.values, &self.seconds);
+        let (kernel, places) = (&self.kernel, &self.last);
+        if wish.hold {
+            // New rows come last.
+            rows.sort_unstable_by_key(|&row| (places[row as usize], row));
+            return;
+        }
+        rows.sort_unstable_by(|&a, &b| {
+            let last = |row: u32| (kernel[row as usize], places[row as usize], row);
+            // Equals stay in the order that they are in. By number instead, each row that falls
+            // back among thousands of idle ones would move all the rows between.
+            let equals = || last(a).cmp(&last(b));
+            let ordered = |col: Col, descending, values: &[f64]| match col.form() {
+                Form::Text(field) => compare_texts(now, field, (a, b), descending),
+                Form::Command => compare_texts(now, process::name, (a, b), descending),
+                _ => compare(values[a as usize], values[b as usize], descending),
+            };
+            ordered(wish.sort, wish.descending, values)
+                .then_with(|| ordered(wish.then, wish.then.largest_first(), seconds))
+                .then_with(equals)
+        });
+    }
+
+    fn rank_of(&self, key: Key) -> u32 {
+        let place = self.ranks.binary_search_by_key(&key, |&(key, _)| key);
+        place.map_or(u32::MAX, |place| self.ranks[place].1)
     }
 
     /// Asks the filter. What depends on something unknown is hidden, and counted.
@@ -147,110 +222,6 @@ impl Order {
             });
         }
     }
-
-    fn tree(&mut self, now: &Snapshot, wish: &Wish<'_>) {
-        self.find_parents(now);
-        // Ancestors of what is shown are shown too, beside the point.
-        for row in 0..self.all {
-            if self.shown[row] != 2 {
-                continue;
-            }
-            let mut up = self.parents[row];
-            while let Some(state) = self.shown.get_mut(up as usize).filter(|state| **state == 0) {
-                *state = 1;
-                up = self.parents[up as usize];
-            }
-        }
-        // Siblings stand together, the eldest first, so that the tree rests while numbers move.
-        let count = u32::try_from(self.all).unwrap_or(u32::MAX);
-        self.children.clear();
-        self.children.extend((0..count).filter(|&row| self.shown[row as usize] != 0));
-        let parents = &self.parents;
-        self.children.sort_unstable_by_key(|&row| {
-            let key = now.row(FamilyId::Process, row as usize).map(Row::key).unwrap_or_default();
-            (parents[row as usize], key.1, key.0)
-        });
-        self.visited.clear();
-        self.visited.resize(self.all, false);
-        self.lines.clear();
-        self.stack.clear();
-        self.push_children(NOBODY, Line::default(), 0);
-        self.descend(now, wish);
-        // What a machine says may hold circles: nobody in one is reached from above.
-        for place in 0..self.children.len() {
-            let row = self.children[place];
-            if !self.visited[row as usize] {
-                self.visited[row as usize] = true;
-                self.stack.push(Line { row, last: true, ..Line::default() });
-                self.descend(now, wish);
-            }
-        }
-    }
-
-    fn find_parents(&mut self, now: &Snapshot) {
-        self.parents.clear();
-        let table = now.raw().table(FamilyId::Process);
-        let keys = table.map_or(&[][..], |table| table.keys());
-        for row in now.rows(FamilyId::Process) {
-            let parent = row.raw(process::parent_pid).and_then(|pid| u64::try_from(pid).ok());
-            let place = parent.map(|pid| keys.partition_point(|key| key.0 < pid));
-            let found = place.filter(|&place| {
-                place != row.index() && keys.get(place).is_some_and(|key| Some(key.0) == parent)
-            });
-            let found = found.and_then(|place| u32::try_from(place).ok());
-            self.parents.push(found.unwrap_or(NOBODY));
-        }
-    }
-
-    fn descend(&mut self, now: &Snapshot, wish: &Wish<'_>) {
-        while let Some(line) = self.stack.pop() {
-            let row = line.row;
-            let key = now.row(FamilyId::Process, row as usize).map(Row::key).unwrap_or_default();
-            let (_, count) = self.family_of(row);
-            let folded = count > 0 && wish.folded.contains(&key);
-            let beside = self.shown[row as usize] == 1;
-            self.lines.push(Line { folded, beside, ..line });
-            if folded {
-                self.pass_over(row);
-            } else {
-                self.push_children(row, line, line.depth + 1);
-            }
-        }
-    }
-
-    /// The first child's place and the number of children.
-    fn family_of(&self, parent: u32) -> (usize, usize) {
-        let parents = &self.parents;
-        let first = self.children.partition_point(|&row| parents[row as usize] < parent);
-        let rest = &self.children[first..];
-        (first, rest.partition_point(|&row| parents[row as usize] == parent))
-    }
-
-    fn push_children(&mut self, parent: u32, line: Line, depth: u16) {
-        let (first, count) = self.family_of(parent);
-        // Last in, first out: the youngest goes in first.
-        for place in (first..first + count).rev() {
-            let row = self.children[place];
-            if std::mem::replace(&mut self.visited[row as usize], true) {
-                continue;
-            }
-            let last = place + 1 == first + count;
-            let bit = if last || depth >= DEEPEST { 0 } else { 1 << depth };
-            let branches = line.branches | bit;
-            self.stack.push(Line { row, depth: depth.min(DEEPEST), branches, last, ..line });
-        }
-    }
-
-    /// Marks the descendants of a folded process as seen.
-    fn pass_over(&mut self, parent: u32) {
-        let floor = self.stack.len();
-        self.push_children(parent, Line::default(), 0);
-        while self.stack.len() > floor {
-            if let Some(line) = self.stack.pop() {
-                self.push_children(line.row, Line::default(), 0);
-            }
-        }
-    }
 }
 
 /// The rank of every row in the order so far: both are in order of their keys. New rows come last.
@@ -261,12 +232,6 @@ fn merge_ranks(ranks: &[(Key, u32)], now: &Snapshot, places: &mut Vec<u32>) {
         while ranks.next_if(|(known, _)| known < key).is_some() {}
         ranks.next_if(|(known, _)| known == key).map_or(u32::MAX, |&(_, rank)| rank)
     }));
-}
-
-/// New rows come last.
-fn rank(ranks: &[(Key, u32)], now: &Snapshot, row: u32) -> u32 {
-    let key = now.row(FamilyId::Process, row as usize).map(Row::key).unwrap_or_default();
-    ranks.binary_search_by_key(&key, |&(key, _)| key).map_or(u32::MAX, |place| ranks[place].1)
 }
 
 /// What rows are sorted by: NaN where the value is missing, or is no number.
@@ -280,10 +245,15 @@ fn value(row: Row<'_>, form: Form) -> f64 {
         | Form::Value(field) => row.get(field),
         // Sorted by what is shown: what looks the same stays where it is.
         Form::Percent(field) => row.get(field).map(|share| (share * 1e3).round()),
-        Form::State => row.get(process::state),
+        Form::State => row.raw(state_of(row)).map(|state| state as f64),
         Form::Text(_) | Form::Command => None,
     };
     value.unwrap_or(f64::NAN)
+}
+
+/// The state of a process, or of a thread.
+fn state_of(row: Row<'_>) -> Field {
+    if row.family() == FamilyId::Thread { thread_state } else { process::state }
 }
 
 /// A value to about 2 %, as finely as people see it. Among equals a row must not move for less.
@@ -295,33 +265,30 @@ fn about(value: f64) -> f64 {
     (value / step).round() * step
 }
 
-fn compare(
-    now: &Snapshot,
-    (col, descending): (Col, bool),
-    values: &[f64],
-    a: u32,
-    b: u32,
-) -> Ordering {
-    let form = col.form();
-    let text = |row: u32| {
-        let row = now.row(FamilyId::Process, row as usize);
-        row.map_or("", |row| match form {
-            Form::Text(field) => row.shown(field),
-            _ => row.shown(process::name),
-        })
-    };
-    let turned = |order: Ordering| if descending { order.reverse() } else { order };
-    match form {
-        Form::Text(_) | Form::Command => turned(text(a).cmp(text(b))),
-        _ => {
-            let (x, y) = (values[a as usize], values[b as usize]);
-            match (x.is_nan(), y.is_nan()) {
-                // What is missing stands last, whichever way the rest is turned.
-                (true, true) => Ordering::Equal,
-                (true, false) => Ordering::Greater,
-                (false, true) => Ordering::Less,
-                (false, false) => turned(x.total_cmp(&y)),
-            }
-        }
+fn compare(a: f64, b: f64, descending: bool) -> Ordering {
+    match (a.is_nan(), b.is_nan()) {
+        // What is missing stands last, whichever way the rest is turned.
+        (true, true) => Ordering::Equal,
+        (true, false) => Ordering::Greater,
+        (false, true) => Ordering::Less,
+        (false, false) if descending => b.total_cmp(&a),
+        (false, false) => a.total_cmp(&b),
     }
+}
+
+fn compare_texts(
+    now: &Snapshot,
+    field: TextField,
+    (a, b): (u32, u32),
+    descending: bool,
+) -> Ordering {
+    let text =
+        |row: u32| now.row(FamilyId::Process, row as usize).map_or("", |row| row.shown(field));
+    let order = text(a).cmp(text(b));
+    if descending { order.reverse() } else { order }
+}
+
+/// True if the key is among those, which are in order.
+fn is_in(keys: &[Key], key: Key) -> bool {
+    keys.binary_search(&key).is_ok()
 }

@@ -1,9 +1,7 @@
 //! A bar: `▕███▎···▏`, eighths of a cell.
 
-use ratatui_core::style::Color;
-
 use crate::tui::render::{Canvas, Glyphs, Pen};
-use crate::tui::theme::{Theme, on_ramp};
+use crate::tui::theme::{Ramp, Theme};
 
 const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
@@ -13,7 +11,7 @@ pub fn gauge(
     (x, y): (u16, u16),
     room: u16,
     share: Option<f64>,
-    ramp: &[Color; 32],
+    ramp: &Ramp,
     theme: &Theme,
 ) {
     let Some(inner) = room.checked_sub(2).filter(|&inner| inner > 0) else { return };
@@ -27,7 +25,7 @@ pub fn gauge(
     let eighths = if share > 0.0 { eighths.max(1) } else { 0 };
     for cell in 0..inner {
         let filled = eighths.saturating_sub(cell * 8).min(8);
-        let pen = on_ramp(ramp, f64::from(cell + 1) / f64::from(inner));
+        let pen = ramp.bar(f64::from(cell + 1) / f64::from(inner));
         let (c, pen) = match filled {
             0 => (if ascii { ' ' } else { '·' }, theme.empty),
             8 => (if ascii { '|' } else { '█' }, pen),

@@ -1,24 +1,16 @@
 //! One row of the past, a cell for two samples.
 
-use ratatui_core::style::Color;
-
 use crate::tui::history::Ring;
 use crate::tui::render::{Canvas, Glyphs};
-use crate::tui::theme::on_ramp;
+use crate::tui::theme::Ramp;
 
 /// Draws shares in `room` cells, the newest at the right: of each two samples the larger.
-pub fn spark(
-    canvas: &mut Canvas<'_>,
-    (x, y): (u16, u16),
-    room: u16,
-    ring: &Ring,
-    ramp: &[Color; 32],
-) {
+pub fn spark(canvas: &mut Canvas<'_>, (x, y): (u16, u16), room: u16, ring: &Ring, ramp: &Ramp) {
     for cell in 0..room {
         let (older, newer) = ring.pair(usize::from(room - 1 - cell));
         let value = f64::from(older.max(newer));
         if !value.is_nan() {
-            canvas.put(x + cell, y, level(canvas.glyphs(), value), on_ramp(ramp, value));
+            canvas.put(x + cell, y, level(canvas.glyphs(), value), ramp.bar(value));
         }
     }
 }

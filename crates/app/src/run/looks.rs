@@ -1,0 +1,183 @@
+//! How the screen begins: what was asked for, and what the terminal says of itself.
+
+use std::path::Path;
+
+use retop_engine::{INTERVALS, local_offset_seconds};
+
+use crate::config::Resolved;
+use crate::environment::{Environment, Terminal};
+use crate::run::Usage;
+use crate::settings::{ChartGlyph, Color, CoreView, PowerScale, Screen, Settings};
+use crate::tui::render::colour::Hints;
+use crate::tui::render::{Depth, Glyphs};
+use crate::tui::theme::Catalogue;
+use crate::tui::{self, Options};
+
+/// What the settings and the environment add up to.
+///
+/// # Errors
+///
+/// A theme that is not there or whose file is wrong, a key that is bound to nothing.
+pub fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result<Options> {
+    let settings = &resolved.settings;
+    let (screen, terminal) = (&settings.screen, &environment.terminal);
+    let themes = match &environment.config_folder {
+        Some(folder) => Catalogue::read(&folder.join("themes")),
+        None => Catalogue::default(),
+    };
+    let depth = depth(screen, terminal);
+    let theme = theme(screen, terminal);
+    // One that is wrong is told now, and not drawn as another.
+    themes.theme(&theme, depth).map_err(Usage)?;
+    Ok(Options {
+        theme,
+        themes,
+        depth,
+        glyphs: glyphs(screen, terminal),
+        synchronised: !matches!(terminal.term.as_str(), "linux" | "dumb"),
+        interval: settings.interval,
+        filter: settings.filter.clone(),
+        core_view: match screen.core_view {
+            CoreView::Auto if screen.show_cores == Some(true) => tui::app::CoreView::Both,
+            CoreView::Auto if screen.show_cores == Some(false) => tui::app::CoreView::History,
+            CoreView::Auto => tui::app::CoreView::Auto,
+            CoreView::Gauge => tui::app::CoreView::Gauge,
+            CoreView::History => tui::app::CoreView::History,
+            CoreView::Both => tui::app::CoreView::Both,
+        },
+        columns: screen.columns.clone(),
+        config_file: resolved.file.clone(),
+        accessible: screen.accessible,
+        average: screen.average,
+        power_limit: screen.power_scale == PowerScale::Profile,
+        subsamples: subsamples(settings)?,
+        keys: screen.keys().map_err(Usage)?,
+        offset_seconds: local_offset_seconds,
+        ..Options::default()
+    })
+}
+
+/// True if the machine on the screen is the one that retop runs on.
+#[must_use]
+pub fn is_live(settings: &Settings) -> bool {
+    settings.source.is_none() && settings.root == Path::new("/")
+}
+
+/// Samples in an interval; none of them may be too short to be measured.
+fn subsamples(settings: &Settings) -> anyhow::Result<u32> {
+    let count = u32::try_from(settings.screen.subsamples).unwrap_or(u32::MAX).max(1);
+    let least = *INTERVALS.start();
+    if count > 1 && settings.interval / count < least {
+        let text = "--subsamples: so many in an interval are too close; at most one in 100ms";
+        return Err(Usage(text.to_owned()).into());
+    }
+    Ok(count)
+}
+
+fn depth(screen: &Screen, terminal: &Terminal) -> Depth {
+    match (screen.color, screen.color_depth) {
+        (Color::Never, _) => Depth::Mono,
+        (_, Some(depth)) => depth,
+        (Color::Palette(_), None) => Depth::Sixteen,
+        // Asked for in any case: NO_COLOR does not count.
+        (color, None) => Depth::detect(Hints {
+            no_color: (terminal.no_color && color != Color::Always).then_some("1"),
+            force: terminal.force_color || color == Color::Always,
+            colorterm: Some(&terminal.colorterm),
+            term: Some(&terminal.term),
+            program: Some(&terminal.program),
+        }),
+    }
+}
+
+fn theme(screen: &Screen, terminal: &Terminal) -> String {
+    match (&screen.theme, screen.color) {
+        (Some(name), _) => name.clone(),
+        (None, Color::Palette(number)) => number.to_string(),
+        (None, _) if is_light(&terminal.colors) => "paper".to_owned(),
+        (None, _) => "ink".to_owned(),
+    }
+}
+
+/// `COLORFGBG` ends in the number of the background colour: 7 and 15 are white.
+fn is_light(colors: &str) -> bool {
+    matches!(colors.rsplit(';').next(), Some("7" | "15"))
+}
+
+fn glyphs(screen: &Screen, terminal: &Terminal) -> Glyphs {
+    match screen.chart_glyph {
+        // A font has what its encoding has.
+        _ if !terminal.utf8 => Glyphs::Ascii,
+        ChartGlyph::Ascii => Glyphs::Ascii,
+        // The font of the kernel's console has blocks and no dots.
+        ChartGlyph::Block | ChartGlyph::Dots if terminal.term == "linux" => Glyphs::Block,
+        ChartGlyph::Block => Glyphs::Block,
+        ChartGlyph::Dots => Glyphs::Braille,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terminal(term: &str, colorterm: &str) -> Terminal {
+        Terminal {
+            term: term.to_owned(),
+            colorterm: colorterm.to_owned(),
+            utf8: true,
+            ..Terminal::default()
+        }
+    }
+
+    #[test]
+    fn the_flag_is_stronger_than_the_terminal() {
+        let quiet = Terminal { no_color: true, ..terminal("xterm-256color", "truecolor") };
+        let cases = [
+            (Color::Auto, None, Depth::Mono),
+            (Color::Auto, Some(Depth::Indexed), Depth::Indexed),
+            (Color::Always, None, Depth::True),
+            (Color::Never, Some(Depth::True), Depth::Mono),
+            (Color::Palette(2), None, Depth::Sixteen),
+        ];
+        for (color, color_depth, wanted) in cases {
+            let screen = Screen { color, color_depth, ..Screen::default() };
+            assert_eq!(depth(&screen, &quiet), wanted, "{color:?} {color_depth:?}");
+        }
+        let forced = Terminal { force_color: true, ..terminal("dumb", "") };
+        assert_eq!(depth(&Screen::default(), &forced), Depth::Eight);
+    }
+
+    #[test]
+    fn the_theme_follows_the_background() {
+        let theme = |name: Option<&str>, color, colors: &str| {
+            let screen = Screen { theme: name.map(str::to_owned), color, ..Screen::default() };
+            let terminal = Terminal { colors: colors.to_owned(), ..Terminal::default() };
+            super::theme(&screen, &terminal)
+        };
+        for (name, color, colors, wanted) in [
+            (None, Color::Auto, "", "ink"),
+            (None, Color::Auto, "15;0", "ink"),
+            (None, Color::Auto, "0;15", "paper"),
+            (None, Color::Auto, "0;default;7", "paper"),
+            (None, Color::Palette(3), "0;15", "3"),
+            (Some("nord"), Color::Palette(3), "0;15", "nord"),
+        ] {
+            assert_eq!(theme(name, color, colors), wanted, "{color:?} {colors}");
+        }
+    }
+
+    #[test]
+    fn glyphs_are_those_of_the_font() {
+        for (glyph, term, utf8, wanted) in [
+            (ChartGlyph::Dots, "xterm", true, Glyphs::Braille),
+            (ChartGlyph::Dots, "xterm", false, Glyphs::Ascii),
+            (ChartGlyph::Dots, "linux", true, Glyphs::Block),
+            (ChartGlyph::Block, "xterm", true, Glyphs::Block),
+            (ChartGlyph::Ascii, "linux", true, Glyphs::Ascii),
+        ] {
+            let screen = Screen { chart_glyph: glyph, ..Screen::default() };
+            let terminal = Terminal { utf8, ..terminal(term, "") };
+            assert_eq!(glyphs(&screen, &terminal), wanted, "{glyph:?} {term} {utf8}");
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Themes: named looks, ready for the terminal's depth, so that a frame only indexes.
+
+mod built_in;
+mod catalogue;
+mod file;
+mod palette;
+#[cfg(test)]
+mod tests;
+
+pub use self::catalogue::Catalogue;
+
+use ratatui_core::style::{Color, Modifier};
+
+use super::render::{Depth, Pen};
+
+/// Every look that the screen uses.
+#[derive(Clone, Debug)]
+pub struct Theme {
+    /// Its name.
+    pub name: String,
+    /// The background, if it is painted; else the terminal's own shows.
+    pub background: Option<Color>,
+    /// Ordinary text.
+    pub text: Pen,
+    /// Text that matters less: units, zeros, what is beside the point.
+    pub dim: Pen,
+    /// Headings and the names of things.
+    pub title: Pen,
+    /// Frames and separators.
+    pub border: Pen,
+    /// Keys, and the part of a command that is its name.
+    pub accent: Pen,
+    /// The header line.
+    pub header: Pen,
+    /// The mark of live data.
+    pub live: Pen,
+    /// The mark of data that stands still.
+    pub past: Pen,
+    /// Frames while the past is shown.
+    pub past_border: Pen,
+    /// The past is shown: frames are double.
+    pub rewound: bool,
+    /// The row under the cursor; its background alone counts, if it has one.
+    pub cursor: Pen,
+    /// A tagged row.
+    pub tag: Pen,
+    /// Column heads.
+    pub head: Pen,
+    /// The head of the column that the table is sorted by.
+    pub sorted: Pen,
+    /// Good.
+    pub ok: Pen,
+    /// Worth a look.
+    pub warn: Pen,
+    /// Bad.
+    pub crit: Pen,
+    /// A row that was not there before.
+    pub new: Pen,
+    /// What a search found.
+    pub found: Pen,
+    /// An input line.
+    pub input: Pen,
+    /// The key in the key line.
+    pub key: Pen,
+    /// Its meaning.
+    pub key_text: Pen,
+    /// The empty part of a gauge.
+    pub empty: Pen,
+    /// The branches of the tree.
+    pub branch: Pen,
+    /// Lines of several things in one picture.
+    pub series: [Pen; 8],
+    /// From idle to busy.
+    pub util: Ramp,
+    /// From empty to full: memory, swap, disks.
+    pub fill: Ramp,
+    /// From cold to hot.
+    pub heat: Ramp,
+    /// Traffic: little to much.
+    pub flow: Ramp,
+}
+
+/// Colours from little to much, in 32 steps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ramp {
+    bars: [Color; 32],
+    text: [Color; 32],
+    none: Pen,
+}
+
+impl Ramp {
+    /// One colour for bars, and the ordinary one for numbers.
+    pub(crate) const fn flat(colour: Color) -> Ramp {
+        Ramp { bars: [colour; 32], text: [Color::Reset; 32], none: Pen::new(Color::Reset).dim() }
+    }
+
+    /// Three colours.
+    fn three(low: u8, middle: u8, high: u8) -> Ramp {
+        let steps = std::array::from_fn(|step| {
+            Color::Indexed(match step {
+                0..16 => low,
+                16..26 => middle,
+                _ => high,
+            })
+        });
+        Ramp { bars: steps, text: steps, none: Pen::new(Color::Reset).dim() }
+    }
+
+    /// The look of what is not known.
+    #[must_use]
+    pub fn none(&self) -> Pen {
+        self.none
+    }
+
+    /// The colour of bars and charts at that share.
+    #[must_use]
+    pub fn bar(&self, ratio: f64) -> Pen {
+        Pen::new(self.bars[step(ratio)])
+    }
+}
+
+fn step(ratio: f64) -> usize {
+    ((ratio.clamp(0.0, 1.0) * 31.0).round() as usize).min(31)
+}
+
+/// The colour of a number that is that share: as the bar beside it, and light enough to be read.
+#[must_use]
+pub fn on_ramp(ramp: &Ramp, ratio: f64) -> Pen {
+    Pen::new(ramp.text[step(ratio)])
+}
+
+impl Theme {
+    /// The built-in theme of that name; `ink` if there is none.
+    #[must_use]
+    pub fn new(name: &str, depth: Depth) -> Theme {
+        let known = Catalogue::default();
+        known.theme(name, depth).unwrap_or_else(|_| known.first(depth))
+    }
+
+    /// The palette of 16 as the user has set it, on the terminal's own background.
+    fn terminal(depth: Depth) -> Theme {
+        let pen = |index| Pen::new(Color::Indexed(index));
+        let plain = Pen::default();
+        // Where there are eight colours there is no grey among them.
+        let grey = if depth == Depth::Eight { plain.dim() } else { pen(8) };
+        Theme {
+            name: "terminal".to_owned(),
+            dim: grey,
+            title: plain.bold(),
+            border: grey,
+            accent: pen(6),
+            live: pen(2).bold(),
+            past: pen(3).bold(),
+            past_border: pen(3),
+            tag: pen(3).bold(),
+            ok: pen(2),
+            warn: pen(3),
+            crit: pen(1).bold(),
+            new: pen(2),
+            key: pen(6),
+            key_text: plain,
+            empty: grey,
+            branch: grey,
+            series: [pen(6), pen(3), pen(5), pen(2), pen(1), pen(4), pen(7), grey],
+            util: Ramp::three(2, 3, 1),
+            fill: Ramp::three(4, 5, 1),
+            heat: Ramp::three(2, 3, 1),
+            flow: Ramp::three(6, 6, 6),
+            ..Theme::mono()
+        }
+    }
+
+    /// As asitop drew: gauges and charts in one colour of the terminal's palette, 8 is grey.
+    fn one_colour(number: u8, depth: Depth) -> Theme {
+        let ramp = match (number, depth) {
+            (8, Depth::Eight) => Ramp::flat(Color::Reset),
+            _ => Ramp::flat(Color::Indexed(number)),
+        };
+        Theme {
+            name: number.to_string(),
+            util: ramp.clone(),
+            fill: ramp.clone(),
+            heat: ramp.clone(),
+            flow: ramp,
+            ..Theme::terminal(depth)
+        }
+    }
+
+    /// No colour at all: bold, dim and reverse.
+    fn mono() -> Theme {
+        let plain = Pen::default();
+        let reverse = plain.with(Modifier::REVERSED);
+        Theme {
+            name: "mono".to_owned(),
+            background: None,
+            text: plain,
+            dim: plain.dim(),
+            title: plain.bold(),
+            border: plain.dim(),
+            accent: plain.bold(),
+            header: plain,
+            live: plain.bold(),
+            past: reverse,
+            past_border: plain,
+            rewound: false,
+            cursor: reverse,
+            tag: plain.bold(),
+            head: reverse,
+            sorted: reverse.bold(),
+            ok: plain,
+            warn: plain.bold(),
+            crit: reverse.bold(),
+            new: plain.bold(),
+            found: reverse.bold(),
+            input: plain.bold(),
+            key: plain.bold(),
+            key_text: plain,
+            empty: plain.dim(),
+            branch: plain.dim(),
+            series: [plain; 8],
+            util: Ramp::flat(Color::Reset),
+            fill: Ramp::flat(Color::Reset),
+            heat: Ramp::flat(Color::Reset),
+            flow: Ramp::flat(Color::Reset),
+        }
+    }
+}

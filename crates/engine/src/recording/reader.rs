@@ -1,0 +1,370 @@
+//! A recording as a reader sees it: any moment, all moments of some time, what happened.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use retop_model::Snapshot;
+
+use crate::history::View;
+
+use super::error::RecordingError;
+use super::event::Event;
+use super::frames::{Frames, Moments, Samples};
+use super::header::Header;
+use super::index::KeyEntry;
+use super::name::SegmentName;
+use super::preview::{Gather, Preview};
+use super::segment::Segment;
+use super::shelf::Files;
+
+/// A segment that is opened when somebody looks into it.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub path: PathBuf,
+    pub name: Option<SegmentName>,
+    opened: Mutex<Option<Result<Arc<Segment>, RecordingError>>>,
+}
+
+impl Slot {
+    fn new(path: PathBuf, name: Option<SegmentName>) -> Slot {
+        Slot { path, name, opened: Mutex::new(None) }
+    }
+
+    fn with(segment: Segment, name: Option<SegmentName>) -> Slot {
+        let opened = Mutex::new(Some(Ok(Arc::new(segment))));
+        Slot { path: PathBuf::new(), name, opened }
+    }
+
+    pub fn segment(&self) -> Result<Arc<Segment>, RecordingError> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = || Segment::open(&self.path).map(Arc::new);
+        opened.get_or_insert_with(open).clone()
+    }
+
+    /// Looks whether the file has grown.
+    fn refresh(&self) -> bool {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*opened {
+            Some(Ok(segment)) => match segment.grown() {
+                Ok(Some(grown)) => {
+                    *opened = Some(Ok(Arc::new(grown)));
+                    true
+                }
+                _ => false,
+            },
+            // A file that was too short for its header a moment ago.
+            Some(Err(_)) => {
+                *opened = None;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// A recording: a folder of segments, or one of them, as it was at the last
+/// [`Recording::refresh`].
+///
+/// Opening reads names alone. A time is found by the names of the segments, the index of one, and
+/// at most a key interval of frames, however long the recording is. Nothing is kept in memory but
+/// indexes (40 bytes for two minutes) and what is being decoded.
+///
+/// A file that is damaged gives all that stands before the damage and from the next key frame on.
+/// Nothing here panics, whatever the bytes.
+///
+/// ```no_run
+/// use retop_engine::recording::Recording;
+/// use retop_model::family::cpu;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let recording = Recording::open("/var/lib/retop".as_ref())?;
+/// if let Some(range) = recording.range()? {
+///     for moment in recording.moments(range.start, range.end) {
+///         match moment {
+///             Ok(moment) => println!("{:?}", moment.one(cpu::utilization_ratio)),
+///             Err(damage) => eprintln!("{damage}"),
+///         }
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Recording {
+    path: PathBuf,
+    folder: bool,
+    slots: Vec<Arc<Slot>>,
+    /// Samples of segments that were here and have been removed since.
+    gone: u64,
+}
+
+impl Recording {
+    /// Opens a folder of segments, or one of them.
+    ///
+    /// # Errors
+    ///
+    /// A path that is not there, a folder without segments or with those of several machines, a
+    /// file that is no recording.
+    pub fn open(path: &Path) -> Result<Recording, RecordingError> {
+        let failed = |error: std::io::Error| RecordingError::io(path, &error);
+        let folder = std::fs::metadata(path).map_err(failed)?.is_dir();
+        let slots = if folder {
+            let slots = list(path)?;
+            if slots.is_empty() {
+                let what = "no recording is in this folder: retop record DIR makes one";
+                return Err(RecordingError::new(path, what));
+            }
+            slots
+        } else {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let slot = Slot::new(path.to_owned(), name.and_then(SegmentName::parse));
+            slot.segment()?;
+            vec![Arc::new(slot)]
+        };
+        Ok(Recording { path: path.to_owned(), folder, slots, gone: 0 })
+    }
+
+    /// A recording of one segment that is in memory, with a name for messages.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are no segment.
+    pub fn of_bytes(name: &str, bytes: Vec<u8>) -> Result<Recording, RecordingError> {
+        let slot = Slot::with(Segment::of_bytes(name, bytes)?, None);
+        Ok(Recording {
+            path: PathBuf::from(name),
+            folder: false,
+            slots: vec![Arc::new(slot)],
+            gone: 0,
+        })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many segments it has.
+    #[must_use]
+    pub fn segments(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The header of the newest segment that can be read.
+    ///
+    /// # Errors
+    ///
+    /// If none can.
+    pub fn header(&self) -> Result<Header, RecordingError> {
+        let mut failed = None;
+        for slot in self.slots.iter().rev() {
+            match slot.segment().and_then(|segment| segment.header()) {
+                Ok(header) => return Ok(header),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        Err(failed.unwrap_or_else(|| RecordingError::new(&self.path, "nothing is recorded")))
+    }
+
+    /// Wall clock of the oldest sample, and just past that of the newest one; `None` if there is
+    /// no sample.
+    ///
+    /// # Errors
+    ///
+    /// If no segment can be read.
+    pub fn range(&self) -> Result<Option<Range<i64>>, RecordingError> {
+        let mut failed = None;
+        let mut find = |slot: &Arc<Slot>, last: bool| match slot.segment() {
+            Ok(segment) if last => segment.index.last().map(|stamp| stamp.wall_ms),
+            Ok(segment) => segment.index.first().map(|stamp| stamp.wall_ms),
+            Err(error) => {
+                failed.get_or_insert(error);
+                None
+            }
+        };
+        let first = self.slots.iter().find_map(|slot| find(slot, false));
+        let last = self.slots.iter().rev().find_map(|slot| find(slot, true));
+        match (first, last, failed) {
+            (Some(first), Some(last), _) => Ok(Some(first..last.max(first).saturating_add(1))),
+            (_, _, Some(error)) => Err(error),
+            _ => Ok(None),
+        }
+    }
+
+    /// The machine at that time of the wall clock: the newest moment that is not later. `None`
+    /// before the oldest one.
+    ///
+    /// # Errors
+    ///
+    /// If what is recorded of that time cannot be read.
+    pub fn asof(&self, wall_ms: i64) -> Result<Option<Snapshot>, RecordingError> {
+        for slot in self.slots.iter().rev() {
+            if slot.name.as_ref().is_some_and(|name| name.wall_ms > wall_ms) {
+                continue;
+            }
+            let segment = slot.segment()?;
+            // Not by halves: the wall clock may have been set back by less than a second.
+            let begun = |key: &&KeyEntry| key.first.wall_ms <= wall_ms;
+            let Some(key) = segment.index.keys.iter().rev().find(begun) else { continue };
+            let chunk = Arc::new(segment.chunk(key, 0)?);
+            let view = View::of(Arc::new(Files::of_chunk(Arc::clone(&chunk))));
+            let number = view.number_at(wall_ms);
+            return match number.and_then(|number| view.moment(number)) {
+                Some(moment) => Ok(Some(moment)),
+                None => {
+                    let what = "the frames from here on cannot be decoded";
+                    Err(RecordingError::at(&segment.path, key.offset, what))
+                }
+            };
+        }
+        Ok(None)
+    }
+
+    /// Every moment from a time of the wall clock on and before another, in the order in which they
+    /// were taken, derived as they were live. Damage is an error in between, once per place.
+    pub fn moments(&self, from_ms: i64, to_ms: i64) -> Moments<'_> {
+        Moments(Frames::new(self, from_ms, to_ms, true))
+    }
+
+    /// As [`Recording::moments`], raw samples without those that they are compared with: several
+    /// times as fast.
+    pub fn samples(&self, from_ms: i64, to_ms: i64) -> Samples<'_> {
+        Samples(Frames::new(self, from_ms, to_ms, false))
+    }
+
+    /// What happened from a time of the wall clock on and before another, in the order in which it
+    /// was written. Damaged ones are left out.
+    ///
+    /// # Errors
+    ///
+    /// If a segment of that time cannot be opened.
+    pub fn events(&self, from_ms: i64, to_ms: i64) -> Result<Vec<Event>, RecordingError> {
+        let mut events = Vec::new();
+        for slot in self.between(from_ms, to_ms) {
+            let segment = slot.segment()?;
+            for &entry in &segment.index.events {
+                if (from_ms..to_ms).contains(&entry.wall_ms) {
+                    events.extend(segment.event(entry));
+                }
+            }
+        }
+        Ok(events)
+    }
+
+    /// Bands of a few numbers, for charts of a long time. A segment that was not closed is decoded
+    /// for them.
+    pub fn previews(&self, from_ms: i64, to_ms: i64) -> impl Iterator<Item = Preview> {
+        self.previews_by_segment(from_ms, to_ms).flat_map(|(_, previews)| previews())
+    }
+
+    /// The same by segments that can be read, each with its path if nothing will be added to it.
+    pub(super) fn previews_by_segment(
+        &self,
+        from_ms: i64,
+        to_ms: i64,
+    ) -> impl Iterator<Item = (Option<PathBuf>, impl Fn() -> Vec<Preview>)> {
+        self.between(from_ms, to_ms).filter_map(|slot| {
+            let segment = slot.segment().ok()?;
+            let path = segment.closed.then(|| segment.path.clone());
+            Some((path, move || previews(slot, &segment)))
+        })
+    }
+
+    /// The segments that can be read, with the numbers of their first samples.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (u64, Arc<Segment>)> {
+        let mut next = self.gone;
+        self.slots.iter().filter_map(|slot| slot.segment().ok()).map(move |segment| {
+            let first = next;
+            next += segment.index.frames();
+            (first, segment)
+        })
+    }
+
+    /// All of it, to step through. Reads the index of each segment.
+    #[must_use]
+    pub fn view(&self) -> View {
+        View::of(Arc::new(Files::new(&self.slots, self.gone)))
+    }
+
+    /// Looks for what was recorded since: a recorder may be at work. True if there is something.
+    pub fn refresh(&mut self) -> bool {
+        let newest = self.slots.last().is_some_and(|slot| slot.refresh());
+        if !self.folder {
+            return newest;
+        }
+        let Ok(mut found) = list(&self.path) else { return newest };
+        let same = |one: &[Arc<Slot>], other: &[Arc<Slot>]| {
+            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| a.path == b.path)
+        };
+        if same(&found, &self.slots) {
+            return newest;
+        }
+        for slot in &mut found {
+            let known = self.slots.binary_search_by(|known| order(known).cmp(&order(slot)));
+            if let Some(known) = known.ok().and_then(|place| self.slots.get(place)) {
+                *slot = Arc::clone(known);
+            }
+        }
+        // Numbers are never used again: those of removed segments are passed over.
+        let kept = |slot: &Arc<Slot>| found.iter().any(|other| Arc::ptr_eq(slot, other));
+        for slot in self.slots.iter().take_while(|slot| !kept(slot)) {
+            self.gone += slot.segment().map_or(0, |segment| segment.index.frames());
+        }
+        self.slots = found;
+        true
+    }
+
+    /// The segments that may hold something of that time.
+    pub(super) fn between(&self, from_ms: i64, to_ms: i64) -> impl Iterator<Item = &Arc<Slot>> {
+        let next = self.slots.iter().skip(1).map(Some).chain([None]);
+        self.slots.iter().zip(next).filter_map(move |(slot, next)| {
+            let Some(name) = &slot.name else { return Some(slot) };
+            // Until the next one begins; where that began earlier the clock was set back.
+            let next = next.and_then(|next| next.name.as_ref()).map(|next| next.wall_ms);
+            let over = next.is_some_and(|next| next >= name.wall_ms && next <= from_ms);
+            (!over && name.wall_ms < to_ms).then_some(slot)
+        })
+    }
+}
+
+/// The segments of a folder, in the order in which they were written.
+fn list(path: &Path) -> Result<Vec<Arc<Slot>>, RecordingError> {
+    let failed = |error: std::io::Error| RecordingError::io(path, &error);
+    let mut slots = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if let Some(name) = entry.file_name().to_str().and_then(SegmentName::parse) {
+            slots.push(Arc::new(Slot::new(entry.path(), Some(name))));
+        }
+    }
+    slots.sort_by(|one, other| order(one).cmp(&order(other)));
+    let hosts: std::collections::BTreeSet<&str> =
+        slots.iter().filter_map(|slot| Some(slot.name.as_ref()?.host.as_str())).collect();
+    if hosts.len() > 1 {
+        let hosts: Vec<&str> = hosts.into_iter().take(5).collect();
+        let what = format!("recordings of several machines ({}): name one file", hosts.join(", "));
+        return Err(RecordingError::new(path, what));
+    }
+    Ok(slots)
+}
+
+fn order(slot: &Slot) -> Option<(u64, i64, &str)> {
+    slot.name.as_ref().map(|name| (name.sequence, name.wall_ms, name.boot.as_str()))
+}
+
+/// What was written, or what the samples of a segment give that was not closed.
+fn previews(slot: &Arc<Slot>, segment: &Segment) -> Vec<Preview> {
+    let written: Vec<Preview> = segment.previews().collect();
+    if !written.is_empty() || segment.index.keys.is_empty() {
+        return written;
+    }
+    let mut gather = Gather::new();
+    let (path, slots) = (segment.path.clone(), vec![Arc::clone(slot)]);
+    let alone = Recording { path, folder: false, slots, gone: 0 };
+    for moment in alone.moments(i64::MIN, i64::MAX).flatten() {
+        gather.push(&moment);
+    }
+    vec![gather.finish().clone()]
+}

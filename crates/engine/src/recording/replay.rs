@@ -1,0 +1,228 @@
+//! A recording as a screen looks at it: what [`History`](crate::history::History) is for the samples
+//! in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use retop_model::{Field, Key, Snapshot};
+
+use crate::history::{Band, Buckets, Entry, Log, Past, Spike, Spikes, View, What};
+
+use super::error::RecordingError;
+use super::event::EventKind;
+use super::preview::Preview;
+use super::reader::Recording;
+
+/// A time between two segments that is no gap yet.
+const APART_MS: i64 = 10_000;
+/// Buckets that are at least this wide are filled from previews.
+const WIDE_MS: f64 = 4_000.0;
+/// Values of single samples that are remembered: those of the widest scrubber, twice.
+const POINTS: usize = 8_192;
+/// Segments whose previews are remembered: 70 KB for an hour.
+const PREVIEWS: usize = 64;
+
+/// A recording with all that stands beside a history's samples.
+pub struct Replay {
+    recording: Recording,
+    view: View,
+    spikes: Spikes,
+    log: Log,
+    kept: Mutex<Kept>,
+}
+
+/// What charts were drawn from last.
+#[derive(Default)]
+struct Kept {
+    /// Of single samples: their wall clock and value, and which numbers that covers.
+    field: Option<Field>,
+    points: BTreeMap<u64, (i64, f32)>,
+    /// Of segments that are closed, by their place.
+    previews: BTreeMap<std::path::PathBuf, Arc<Vec<Preview>>>,
+}
+
+impl Replay {
+    /// Reads what happened in the whole recording.
+    ///
+    /// # Errors
+    ///
+    /// If there is no sample that can be read.
+    pub fn open(recording: Recording) -> Result<Replay, RecordingError> {
+        let kept = Mutex::default();
+        let (spikes, log) = (Spikes::default(), Log::default());
+        let mut replay = Replay { view: recording.view(), recording, spikes, log, kept };
+        if replay.view.is_empty() {
+            // Why not, if a segment can tell.
+            replay.recording.range()?;
+            let what = "nothing is recorded in it";
+            return Err(RecordingError::new(replay.recording.path(), what));
+        }
+        replay.tell();
+        Ok(replay)
+    }
+
+    /// The recording.
+    #[must_use]
+    pub fn recording(&self) -> &Recording {
+        &self.recording
+    }
+
+    /// Looks for what was recorded since. True if there is something.
+    pub fn refresh(&mut self) -> bool {
+        let grown = self.recording.refresh();
+        if grown {
+            self.view = self.recording.view();
+            self.tell();
+        }
+        grown
+    }
+
+    /// The newest moment that can be read.
+    #[must_use]
+    pub fn newest(&self) -> Option<Snapshot> {
+        let numbers = self.view.numbers();
+        numbers.rev().take(1_000).find_map(|number| self.view.moment(number))
+    }
+
+    /// Sets log and spikes up from the events.
+    fn tell(&mut self) {
+        let (mut entries, mut spikes): (Vec<Entry>, Vec<Spike>) = (Vec::new(), Vec::new());
+        let mut last_ms: Option<i64> = None;
+        let numbers = self.view.numbers();
+        for (first, segment) in self.recording.numbered() {
+            let began = segment.index.first();
+            let apart_ms = last_ms.zip(began).map(|(last, now)| now.wall_ms.saturating_sub(last));
+            last_ms = segment.index.last().map(|stamp| stamp.wall_ms);
+            for event in segment.index.events.iter().filter_map(|&entry| segment.event(entry)) {
+                let place = event.frame.and_then(|frame| first.checked_add_signed(frame));
+                let place = place.filter(|place| numbers.contains(place));
+                let at_its_time = || self.view.number_at(event.wall_ms).unwrap_or(first);
+                let number = place.unwrap_or_else(at_its_time);
+                match event.kind {
+                    EventKind::Spike => spikes.extend(event.spike(number)),
+                    // Nobody recorded before it.
+                    EventKind::Started => {
+                        if let (Some(ms @ APART_MS..), Some(stamp)) = (apart_ms, began) {
+                            let what = What::Missed(ms as f64 / 1e3);
+                            entries.push(Entry { number: first, stamp, what });
+                        }
+                    }
+                    _ => entries.extend(event.entry(number)),
+                }
+            }
+        }
+        spikes.sort_by_key(|spike| spike.number);
+        self.spikes = Spikes::restored(spikes);
+        self.log = Log::restored(entries, self.log.version());
+    }
+
+    /// Bands of 10 s from what was written when segments were closed.
+    fn wide(&self, field: Field, range_ms: (i64, i64), into: &mut Filling<'_>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        for (path, previews) in self.recording.previews_by_segment(range_ms.0, range_ms.1) {
+            let previews = match path {
+                Some(path) => {
+                    if kept.previews.len() >= PREVIEWS && !kept.previews.contains_key(&path) {
+                        kept.previews.pop_first();
+                    }
+                    let previews = || Arc::new(previews());
+                    Arc::clone(kept.previews.entry(path).or_insert_with(previews))
+                }
+                None => Arc::new(previews()),
+            };
+            for preview in previews.iter() {
+                let Some(line) = preview.line(field) else { continue };
+                for (&start, band) in preview.starts_ms.iter().zip(line) {
+                    if let Some(band) = band {
+                        into.add(start + preview.period_ms / 2, *band);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The samples themselves.
+    fn close(&self, field: Field, range_ms: (i64, i64), into: &mut Filling<'_>) {
+        let (Some(first), Some(last)) = (
+            self.view.number_at(range_ms.0).or(Some(self.view.numbers().start)),
+            self.view.number_at(range_ms.1),
+        ) else {
+            return;
+        };
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.field != Some(field) || kept.points.len() > POINTS {
+            *kept = Kept {
+                field: Some(field),
+                previews: std::mem::take(&mut kept.previews),
+                ..Kept::default()
+            };
+        }
+        let mut cursor = None;
+        for number in first..=last {
+            let (time_ms, value) = match kept.points.get(&number) {
+                Some(&point) => point,
+                None => {
+                    // A cursor inflates a key interval once.
+                    if cursor.is_none() {
+                        cursor = self.view.cursor(number);
+                    }
+                    let Some(cursor) = &mut cursor else { continue };
+                    let moment = cursor.seek(number).then(|| cursor.snapshot()).flatten();
+                    let Some(moment) = moment else { continue };
+                    let value = moment.one(field).map_or(f32::NAN, |value| value as f32);
+                    let point = (moment.stamp().wall_ms, value);
+                    kept.points.insert(number, point);
+                    point
+                }
+            };
+            if !value.is_nan() {
+                into.add(time_ms, Band { min: value, mean: value, max: value });
+            }
+        }
+    }
+}
+
+/// Buckets being filled.
+struct Filling<'a> {
+    from_ms: f64,
+    width_ms: f64,
+    buckets: &'a mut Buckets,
+}
+
+impl Filling<'_> {
+    fn add(&mut self, time_ms: i64, band: Band) {
+        let place = (time_ms as f64 - self.from_ms) / self.width_ms;
+        if place >= 0.0 {
+            self.buckets.add(place as usize, band);
+        }
+    }
+}
+
+impl Past for Replay {
+    fn view(&self) -> View {
+        self.view.clone()
+    }
+
+    fn fill(&self, field: Field, _: Key, range_ms: (i64, i64), buckets: usize, into: &mut Buckets) {
+        into.reset(buckets);
+        let (from_ms, to_ms) = (range_ms.0 as f64, range_ms.1 as f64);
+        if buckets == 0 || from_ms >= to_ms {
+            return;
+        }
+        let width_ms = (to_ms - from_ms) / buckets as f64;
+        let mut filling = Filling { from_ms, width_ms, buckets: into };
+        if width_ms >= WIDE_MS {
+            self.wide(field, range_ms, &mut filling);
+        } else {
+            self.close(field, range_ms, &mut filling);
+        }
+    }
+
+    fn spikes(&self) -> &Spikes {
+        &self.spikes
+    }
+
+    fn log(&self) -> &Log {
+        &self.log
+    }
+}

@@ -1,0 +1,282 @@
+//! What was recorded comes back as it was: each moment, each time, each event.
+
+use std::sync::Arc;
+
+use retop_model::FamilyId;
+use retop_model::Snapshot;
+use retop_model::family::process;
+
+use super::{Disk, Made, Temporary, recorder, whole};
+use crate::export::Arguments;
+use crate::history::{Entry, KEY_INTERVAL, Past, Spike, What};
+use crate::recording::{EventKind, Recording, Settings};
+
+fn full() -> Settings {
+    Settings { arguments: Arguments::Full, ..Settings::default() }
+}
+
+#[test]
+fn every_moment_comes_back_and_each_time_finds_its_own() {
+    let mut made = Made::new("sim:web-incident");
+    let disk = Disk::default();
+    let mut recorder = recorder(&disk, full());
+    let mut live: Vec<Arc<Snapshot>> = Vec::new();
+    for second in 0..400 {
+        match second {
+            150 => made.clock.sleep(60_000),
+            200 => made.clock.set_wall(-300),
+            260 => made.clock.set_wall(-90_000),
+            _ => {}
+        }
+        let moment = made.tick();
+        recorder.push(&moment);
+        live.push(moment);
+    }
+    recorder.close();
+    let folder = Temporary::new("moments");
+    let recording = disk.recording(&folder.0);
+    assert_eq!(recording.segments(), 2, "the wall clock was set back once by more than a second");
+    let read: Vec<Snapshot> =
+        recording.moments(i64::MIN, i64::MAX).map(|moment| moment.expect("whole")).collect();
+    assert_eq!(read.len(), live.len());
+    for (read, live) in read.iter().zip(&live) {
+        assert_eq!(whole(read), whole(live));
+    }
+    let samples = recording.samples(i64::MIN, i64::MAX);
+    for (sample, live) in samples.zip(&live) {
+        assert_eq!(&sample.expect("whole"), live.raw());
+    }
+    let view = recording.view();
+    assert_eq!(view.numbers(), 0..400);
+    for at in (0..400).step_by(37).chain([149, 150, 199, 200, 259, 260, 399]) {
+        let number = at as u64;
+        assert_eq!(view.stamp(number), Some(live[at].stamp()));
+        let moment = view.moment(number).expect("there");
+        assert_eq!(whole(&moment), whole(&live[at]));
+    }
+    // As a linear search would find it: the newest that is not later.
+    let first = live[0].stamp().wall_ms;
+    for passed in (-1_500..400_000).step_by(3_777) {
+        let wanted = first + passed;
+        let linear = live.iter().rposition(|moment| moment.stamp().wall_ms <= wanted);
+        let found = recording.asof(wanted).expect("readable");
+        let found = found.map(|moment| moment.stamp());
+        // Within a segment a time that was passed twice is that of the newer interval's.
+        let linear = linear.map(|place| live[place].stamp());
+        assert_eq!(found.map(|s| s.wall_ms), linear.map(|s| s.wall_ms), "{passed}");
+        let number = view.number_at(wanted);
+        assert_eq!(number.and_then(|n| view.stamp(n)), found, "{passed}");
+    }
+    let from = live[100].stamp().wall_ms;
+    let some: Vec<_> = recording.moments(from, from + 10_000).flatten().collect();
+    let inside = |moment: &&Arc<Snapshot>| (from..from + 10_000).contains(&moment.stamp().wall_ms);
+    assert_eq!(some.len(), live.iter().filter(inside).count());
+}
+
+#[test]
+fn what_happened_is_in_the_file() {
+    let mut made = Made::new("sim:web-incident");
+    let disk = Disk::default();
+    let mut recorder = recorder(&disk, Settings::default());
+    let mut log = crate::history::Log::default();
+    let mut spikes = crate::history::Spikes::default();
+    for second in 0..600 {
+        match second {
+            300 => made.clock.sleep(3_600_000),
+            400 => made.clock.set_wall(-100_000),
+            _ => {}
+        }
+        let moment = made.tick();
+        log.push(second, &moment);
+        spikes.push(second, &moment);
+        recorder.push(&moment);
+    }
+    recorder.close();
+    let folder = Temporary::new("events");
+    let recording = disk.recording(&folder.0);
+    let events = recording.events(i64::MIN, i64::MAX).expect("readable");
+    let count = |kind: EventKind| events.iter().filter(|event| event.kind == kind).count();
+    assert_eq!((count(EventKind::Started), count(EventKind::Ended)), (1, 1));
+    let slept = events.iter().find(|event| event.kind == EventKind::Slept).expect("a gap");
+    assert_eq!(slept.message, "the machine slept for 3600 s");
+    assert_eq!(count(EventKind::ClockSet), 1);
+    assert!(count(EventKind::AlertFired) > 0);
+    let spike = events.iter().find(|event| event.kind == EventKind::Spike).expect("a spike");
+    assert!(spike.channel().is_some() && spike.value > spike.limit, "{spike:?}");
+    let at = recording.asof(spike.wall_ms).expect("readable").expect("there");
+    assert_eq!(at.stamp().wall_ms, spike.wall_ms);
+    // A replay tells the same as the screen did live.
+    let replay = crate::recording::Replay::open(recording).expect("readable");
+    let untold = |entry: &Arc<Entry>| {
+        let mut entry = (**entry).clone();
+        if let What::Fired { ended, .. } = &mut entry.what {
+            *ended = None;
+        }
+        if let What::Cleared { fired, .. } = &mut entry.what {
+            (fired.monotonic_ns, fired.boottime_ns) = (0, 0);
+        }
+        entry
+    };
+    let live: Vec<Entry> = log.iter().map(untold).collect();
+    let replayed: Vec<Entry> = replay.log().iter().map(untold).collect();
+    for (replayed, live) in replayed.iter().zip(&live) {
+        assert_eq!(replayed, live);
+    }
+    assert_eq!(replayed.len(), live.len());
+    let open = |log: &crate::history::Log| {
+        let ended = |entry: &&Arc<Entry>| matches!(entry.what, What::Fired { ended: Some(_), .. });
+        log.iter().filter(ended).count()
+    };
+    assert_eq!(open(replay.log()), open(&log));
+    // Those of the end may still have grown when the recorder ended.
+    let sorted = |spikes: &crate::history::Spikes| {
+        let mut spikes: Vec<Spike> = spikes.iter().copied().filter(|s| s.number < 580).collect();
+        spikes.sort_by_key(|spike| (spike.number, spike.channel.name()));
+        spikes
+    };
+    let (live, replayed) = (sorted(&spikes), sorted(replay.spikes()));
+    assert_eq!(replayed, live);
+}
+
+#[test]
+fn previews_hold_what_the_samples_held() {
+    let mut made = Made::new("sim:web-incident");
+    let disk = Disk::default();
+    let mut recorder = recorder(&disk, Settings::default());
+    let field = retop_model::family::cpu::utilization_ratio;
+    let mut values = Vec::new();
+    for _ in 0..95 {
+        let moment = made.tick();
+        values.push((moment.stamp().wall_ms, moment.one(field)));
+        recorder.push(&moment);
+    }
+    let name = disk.names().remove(0);
+    let open = Recording::of_bytes("open", disk.bytes(&name)).expect("a recording");
+    recorder.close();
+    let closed = Recording::of_bytes("closed", disk.bytes(&name)).expect("a recording");
+    for recording in [open, closed] {
+        let previews: Vec<_> = recording.previews(i64::MIN, i64::MAX).collect();
+        let [preview] = &previews[..] else { panic!("{} previews", previews.len()) };
+        assert_eq!(preview.names.len(), 16);
+        let line = preview.line(field).expect("kept");
+        for (start, band) in preview.starts_ms.iter().zip(line) {
+            let slot = values.iter().filter(|(at, _)| (*start..start + 10_000).contains(at));
+            let slot: Vec<f64> = slot.filter_map(|(_, value)| *value).collect();
+            let Some(band) = band else {
+                assert!(slot.is_empty());
+                continue;
+            };
+            let mean = slot.iter().sum::<f64>() / slot.len() as f64;
+            let highest = slot.iter().copied().fold(f64::MIN, f64::max);
+            assert!((f64::from(band.mean) - mean).abs() <= mean * 0.01, "{band:?} {mean}");
+            assert!((f64::from(band.max) - highest).abs() <= highest * 0.01, "{band:?} {highest}");
+        }
+    }
+}
+
+#[test]
+fn arguments_are_masked_before_they_are_written() {
+    let policies = [Arguments::None, Arguments::Redacted, Arguments::Full];
+    let commands = policies.map(|arguments| {
+        let mut made = Made::new("sim:hostile");
+        let disk = Disk::default();
+        let mut recorder = recorder(&disk, Settings { arguments, ..Settings::default() });
+        for _ in 0..KEY_INTERVAL + 5 {
+            recorder.push(&made.tick());
+        }
+        recorder.close();
+        let recording =
+            Recording::of_bytes("x", disk.bytes(&disk.names()[0])).expect("a recording");
+        assert_eq!(recording.header().expect("whole").arguments, arguments);
+        let last = recording.moments(i64::MIN, i64::MAX).last().expect("some").expect("whole");
+        last.rows(FamilyId::Process)
+            .map(|row| row.text(process::command).map(|text| text.shown().to_owned()))
+            .collect::<Vec<_>>()
+    });
+    let [none, redacted, full] = &commands;
+    assert!(none.iter().all(Option::is_none));
+    let masked = |(redacted, full): (&Option<String>, &Option<String>)| {
+        let full = full.as_ref().map(|full| crate::export::redact::Redacted(full).to_string());
+        assert_eq!(redacted, &full);
+    };
+    assert!(full.iter().flatten().count() > 0);
+    redacted.iter().zip(full).for_each(masked);
+}
+
+#[test]
+fn a_live_recording_is_followed() {
+    let mut made = Made::new("sim:small");
+    let folder = Temporary::new("follow");
+    let directory = crate::recording::Directory::open(&folder.0).expect("a folder");
+    let settings = Settings { segment_bytes: 60_000, ..full() };
+    let mut recorder =
+        crate::recording::Recorder::new(Box::new(directory), settings).expect("a recorder");
+    recorder.push(&made.tick());
+    let mut recording = Recording::open(&folder.0).expect("a recording");
+    let mut seen = recording.view().numbers().end;
+    assert_eq!(seen, 1);
+    for pushed in 2..600u64 {
+        let moment = made.tick();
+        recorder.push(&moment);
+        if pushed % 7 == 0 {
+            assert!(recording.refresh());
+            let view = recording.view();
+            assert_eq!(view.numbers(), 0..pushed);
+            assert_eq!(view.last(), Some(moment.stamp()));
+            let newest = view.moment(pushed - 1).expect("there");
+            assert_eq!(whole(&newest), whole(&moment));
+            assert!(!recording.refresh(), "nothing came since");
+            seen = pushed;
+        }
+    }
+    assert!(recording.segments() > 2 && seen > 500, "{} {seen}", recording.segments());
+}
+
+#[test]
+fn a_removed_segment_takes_no_number_with_it() {
+    let mut made = Made::new("sim:small");
+    let folder = Temporary::new("removed");
+    let directory = crate::recording::Directory::open(&folder.0).expect("a folder");
+    let settings = Settings { segment_bytes: 60_000, ..full() };
+    let mut recorder =
+        crate::recording::Recorder::new(Box::new(directory), settings).expect("a recorder");
+    let mut live = Vec::new();
+    for _ in 0..500 {
+        live.push(made.tick());
+        recorder.push(&live[live.len() - 1]);
+    }
+    let mut recording = Recording::open(&folder.0).expect("a recording");
+    assert_eq!(recording.view().numbers(), 0..500);
+    let mut names: Vec<_> = std::fs::read_dir(&folder.0)
+        .expect("there")
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "retop"))
+        .collect();
+    names.sort();
+    std::fs::remove_file(&names[0]).expect("removed");
+    assert!(recording.refresh());
+    let view = recording.view();
+    let numbers = view.numbers();
+    assert!(numbers.start > 0 && numbers.end == 500, "{numbers:?}");
+    let at = numbers.start + 3;
+    let moment = view.moment(at).expect("there");
+    assert_eq!(moment.stamp(), live[at as usize].stamp());
+}
+
+#[test]
+fn two_writers_and_two_machines_are_refused() {
+    let folder = Temporary::new("two");
+    let first = crate::recording::Directory::open(&folder.0).expect("free");
+    let second = crate::recording::Directory::open(&folder.0).expect_err("taken");
+    assert!(second.to_string().contains("another retop records here"), "{second}");
+    drop(first);
+    crate::recording::Directory::open(&folder.0).expect("free again");
+    let empty = Recording::open(&folder.0).expect_err("nothing in it");
+    assert!(empty.to_string().contains("retop record DIR"), "{empty}");
+    for host in ["a", "b"] {
+        let name = crate::recording::SegmentName::new(host, "1", 0, 1).to_string();
+        std::fs::write(folder.0.join(name), b"").expect("written");
+    }
+    let both = Recording::open(&folder.0).expect_err("two machines");
+    assert!(both.to_string().contains("several machines (a, b)"), "{both}");
+}

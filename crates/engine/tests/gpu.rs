@@ -1,0 +1,129 @@
+//! A leak on a made-up GPU: warned of a minute before, by name, in the sample and in the past.
+#![cfg(target_os = "linux")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use retop_engine::history::History;
+use retop_engine::{Roots, Ticker, open};
+use retop_fake_machine::Scratch;
+use retop_fake_nvml::install;
+use retop_model::alert::builtin;
+use retop_model::family::{alert, gpu, gpu_forecast, process};
+use retop_model::{Clock, FamilyId, Snapshot, Stamp};
+
+/// Stands still until it is told to move.
+#[derive(Default)]
+struct Script(AtomicU64);
+
+impl Clock for Script {
+    fn now(&self) -> Stamp {
+        let ns = self.0.load(Ordering::Relaxed);
+        Stamp {
+            wall_ms: i64::try_from(ns / 1_000_000).unwrap_or(0),
+            monotonic_ns: ns,
+            boottime_ns: ns,
+        }
+    }
+}
+
+/// 80 GiB of which a training takes a quarter, going up and down, while another process leaks.
+const SCENARIO: &str = r#"
+driver = "580.159.03"
+[[device]]
+uuid = "GPU-a"
+name = "NVIDIA H100"
+total_mib = 81559
+reserved_mib = 479
+[[device.process]]
+pid = 71
+memory_mib = 20000
+sm_percent = 80
+[[device.process]]
+pid = 72
+memory_mib = [[0, 500], [400, 61000]]
+until = 400
+"#;
+
+fn write(base: &Path, pid: u32, name: &str) {
+    let folder = base.join(format!("proc/{pid}"));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let line =
+        format!("{pid} ({name}) S 1 1 1 0 -1 4194304 0 0 0 0 5 5 0 0 20 0 1 0 900 1000 10 0 0 0 0");
+    std::fs::write(folder.join("stat"), line).expect("a file");
+}
+
+fn firing(snapshot: &Snapshot) -> Vec<(String, String)> {
+    let rows = snapshot.rows(FamilyId::Alert);
+    let of = |row: retop_model::Row<'_>| {
+        (row.shown(alert::alert).to_owned(), row.shown(alert::culprit).to_owned())
+    };
+    rows.map(of).filter(|(name, _)| name.starts_with("VRAM")).collect()
+}
+
+#[test]
+fn a_leak_is_told_a_minute_before_and_by_name() {
+    let scratch = Scratch::new();
+    let base = scratch.path();
+    for folder in ["dev", "usr/lib", "proc", "sys"] {
+        std::fs::create_dir_all(base.join(folder)).expect("a folder");
+    }
+    std::fs::write(base.join("dev/nvidiactl"), "").expect("a file");
+    write(base, 71, "train");
+    write(base, 72, "leak");
+    let driver = install(&base.join("usr/lib"), SCENARIO, &[]).expect("installed");
+    driver.set_clock(0.0).expect("set");
+
+    let clock = Arc::new(Script::default());
+    let machine = open(None, Roots::below(base)).expect("a tree");
+    let mut ticker = Ticker::lockstep(machine, Arc::<Script>::clone(&clock));
+    ticker.set_rules(builtin());
+    let mut history = History::new(16 << 20).expect("memory");
+    let (mut warned, mut critical, mut cleared) = (None, None, None);
+    for second in 1..460_u32 {
+        driver.set_clock(f64::from(second)).expect("set");
+        clock.0.fetch_add(1_000_000_000, Ordering::Relaxed);
+        let now = ticker.tick();
+        history.push(&now).expect("encoded");
+        let alerts = firing(&now);
+        for (name, culprit) in &alerts {
+            assert_eq!(culprit, "leak (72)", "{name} at {second}");
+        }
+        let has = |name: &str| alerts.iter().any(|(alert, _)| alert == name);
+        if has("VRAM") {
+            warned.get_or_insert(second);
+        }
+        if has("VRAM-FULL") {
+            critical.get_or_insert(second);
+        }
+        if critical.is_some() && alerts.is_empty() {
+            cleared.get_or_insert(second);
+        }
+    }
+    // 80 GiB less what is kept, less the training, at 151 MiB a second: full at second 400.
+    let (warned, critical) = (warned.expect("warned"), critical.expect("critical"));
+    assert!((330..=345).contains(&critical), "a minute before: {critical}");
+    assert!(warned < critical && warned > 100, "{warned}");
+    assert!(cleared.is_some_and(|second| second > 400), "the process has ended: {cleared:?}");
+
+    // The past knows it as well as the present did, with what it was worked out from.
+    let view = history.view();
+    let then = view.asof(i64::from(critical) * 1000).expect("kept");
+    assert!(firing(&then).iter().any(|(name, _)| name == "VRAM-FULL"));
+    let device = then.rows(FamilyId::Gpu).next().expect("a device");
+    let forecast = then.find(FamilyId::GpuForecast, device.key()).expect("a forecast");
+    let full = forecast.get(gpu_forecast::full_seconds).expect("a time");
+    let left = 400.0 - f64::from(critical);
+    assert!((full - left).abs() < left * 0.15, "{full} s told, {left} s left");
+    let band = [gpu_forecast::earliest_seconds, gpu_forecast::latest_seconds];
+    let [Some(earliest), Some(latest)] = band.map(|field| forecast.get(field)) else {
+        panic!("no band")
+    };
+    assert!(earliest <= full && full <= latest);
+    assert_eq!(forecast.get(gpu_forecast::free_bytes), device.get(gpu::memory_free_bytes));
+    let mut processes = then.rows(FamilyId::Process);
+    let leak = processes.find(|row| row.shown(process::name) == "leak").expect("there");
+    assert!(leak.get(process::gpu_full_seconds).is_some_and(|full| full < 70.0));
+    assert!(leak.get(process::gpu_memory_bytes).is_some_and(|bytes| bytes > 40e9));
+}

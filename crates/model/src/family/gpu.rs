@@ -1,0 +1,124 @@
+//! Graphics processors and other accelerators.
+
+use crate::metric::{named, series};
+
+/// Positions in the states of a device.
+pub const ACTIVE: i64 = 0;
+/// The device sleeps and is left asleep.
+pub const ASLEEP: i64 = 1;
+/// The driver has lost the device.
+pub const LOST: i64 = 2;
+
+family! {
+    /// Graphics processors, each known by the identity that its maker gave it.
+    Gpu "gpu" "gpus" many
+    text {
+        /// Identity that the maker gave the device; its PCI address where it has none.
+        uuid: Label,
+        /// Name of the device.
+        name: Info { label: "DEVICE" },
+        /// PCI address.
+        pci_address: Info { label: "PCI" },
+        /// Driver with its version.
+        driver: Info { label: "DRIVER" },
+    }
+    raw {
+        /// Number that the driver gives the device; it may be another after a restart.
+        index: Gauge Count { scraped: false, label: "#" },
+        /// Whether the device can be read.
+        state: State ["active", "asleep", "lost"] Count { label: "STATE" },
+        /// How long the device has been asleep, as far as retop has seen.
+        asleep_seconds: Gauge Seconds / 1000 { label: "ASLEEP" },
+        /// Share of time in which the device did anything at all, by the driver's own window.
+        utilization_ratio: Gauge Ratio / 100 { label: "GPU%" },
+        /// Share of time in which the device's memory was read or written.
+        memory_busy_ratio: Gauge Ratio / 100 { label: "MEMBUSY%" },
+        /// Share of time in which the encoder worked.
+        encoder_ratio: Gauge Ratio / 100 { label: "ENC%" },
+        /// Share of time in which the decoder worked.
+        decoder_ratio: Gauge Ratio / 100 { label: "DEC%" },
+        /// Memory of the device.
+        memory_total_bytes: Gauge Bytes { label: "TOTAL" },
+        /// Memory in use, without what the driver keeps for itself.
+        memory_used_bytes: Gauge Bytes { label: "VRAM" },
+        /// Memory that the driver keeps for itself.
+        memory_reserved_bytes: Gauge Bytes { label: "RESERVED" },
+        /// Memory that is free.
+        memory_free_bytes: Gauge Bytes { label: "FREE" },
+        /// Power as the driver states it: the mean of a second on Ampere and newer.
+        reading_watts: Gauge Watts / 1000 { series: named("gpu_power_watts"), label: "READING" },
+        /// Power that the device is held to.
+        limit_watts: Gauge Watts / 1000 { series: named("gpu_power_limit_watts"), label: "LIMIT" },
+        /// Energy used since the driver was loaded.
+        energy_joules: Counter Joules / 1000 { label: "ENERGY" },
+        /// Temperature of the core.
+        temperature_celsius: Gauge Celsius { label: "T" },
+        /// Temperature of the memory.
+        memory_temperature_celsius: Gauge Celsius { label: "T MEM" },
+        /// Speed of the fan as a share of its highest.
+        fan_ratio: Gauge Ratio / 100 { label: "FAN" },
+        /// Clock of the shader processors.
+        shader_hertz: Gauge Hertz { series: series("gpu_clock_hertz", "clock", "shader"), label: "CLK" },
+        /// Clock of the memory.
+        memory_hertz: Gauge Hertz { series: series("gpu_clock_hertz", "clock", "memory"), label: "MEMCLK" },
+        /// Highest clock of the shader processors.
+        shader_limit_hertz: Gauge Hertz { series: named("gpu_clock_limit_hertz"), label: "MAXCLK" },
+        /// Performance state: 0 is the highest.
+        performance_state: Gauge Count { label: "P" },
+        /// Time in which clocks were held down to keep to the limit of power.
+        power_capped_seconds: Counter Seconds / 1000000000 { series: series("gpu_throttled_seconds", "reason", "power"), label: "CAPPED" },
+        /// Time in which software held clocks down because of heat.
+        thermal_seconds: Counter Seconds / 1000000000 { series: series("gpu_throttled_seconds", "reason", "thermal"), label: "HOT" },
+        /// Time in which the hardware held clocks down because of heat.
+        hardware_thermal_seconds: Counter Seconds / 1000000000 { series: series("gpu_throttled_seconds", "reason", "hardware_thermal"), label: "HOT HW" },
+        /// Time in which the power supply asked for less.
+        power_brake_seconds: Counter Seconds / 1000000000 { series: series("gpu_throttled_seconds", "reason", "power_brake"), label: "BRAKE" },
+        /// Bytes sent over PCI Express.
+        pcie_sent_bytes: Counter Bytes { label: "PCIE TX" },
+        /// Bytes received over PCI Express.
+        pcie_received_bytes: Counter Bytes { label: "PCIE RX" },
+        /// Generation of the PCI Express link as it runs now; it falls when the device idles.
+        pcie_generation: Gauge Count { label: "GEN" },
+        /// Lanes of the PCI Express link.
+        pcie_lanes: Gauge Count { label: "LANES" },
+        /// Memory errors that were corrected, since the driver was loaded.
+        corrected_errors: Counter Count { series: series("gpu_memory_errors", "kind", "corrected"), label: "ECC" },
+        /// Memory errors that could not be corrected, since the driver was loaded.
+        uncorrected_errors: Counter Count { series: series("gpu_memory_errors", "kind", "uncorrected"), label: "ECC!" },
+        /// Share of cycles in which a tensor core worked.
+        tensor_ratio: Gauge Ratio / 10000 { label: "TENSOR" },
+        /// Share of cycles in which a shader processor had work.
+        shader_ratio: Gauge Ratio / 10000 { label: "SM" },
+        /// Mean share of the places for warps that were taken.
+        occupancy_ratio: Gauge Ratio / 10000 { label: "OCC" },
+        /// Share of the memory's bandwidth that was used.
+        bandwidth_ratio: Gauge Ratio / 10000 { label: "DRAM" },
+    }
+    derived {
+        /// Memory in use as a share of what can be used.
+        memory_ratio: Ratio { label: "VRAM%" } = |d| {
+            let kept = d.now(memory_reserved_bytes).unwrap_or(0.0);
+            let usable = Some(d.now(memory_total_bytes)? - kept).filter(|&usable| usable > 0.0)?;
+            Some(d.now(memory_used_bytes)? / usable)
+        };
+        /// Power over the last interval: from the energy counter, else the driver's reading.
+        watts: Watts { label: "W" } = |d| d.rate(energy_joules).or_else(|| d.now(reading_watts));
+        /// Power as a share of what the device is held to.
+        power_ratio: Ratio { label: "PWR%" } = |d| d.share(watts, limit_watts);
+        /// Change of the memory in use, over the last interval.
+        memory_growth_bytes_per_second: BytesPerSecond { label: "VRAM/s" } =
+            |d| Some(d.change(memory_used_bytes)? / d.elapsed_seconds()?);
+        /// Share of the interval in which clocks were held down by power or heat.
+        throttled_ratio: Ratio { label: "THR%" } = |d| {
+            let parts = [power_capped_seconds, thermal_seconds, hardware_thermal_seconds, power_brake_seconds];
+            // The reasons may hold at once: the longest is the least that they come to.
+            let shares = parts.iter().filter_map(|&part| d.rate(part));
+            shares.reduce(f64::max).map(|share| share.min(1.0))
+        };
+        /// Bytes sent over PCI Express per second.
+        pcie_sent_bytes_per_second: BytesPerSecond { label: "TX/s" } = |d| d.rate(pcie_sent_bytes);
+        /// Bytes received over PCI Express per second.
+        pcie_received_bytes_per_second: BytesPerSecond { label: "RX/s" } =
+            |d| d.rate(pcie_received_bytes);
+    }
+}

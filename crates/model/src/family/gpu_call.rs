@@ -1,0 +1,26 @@
+//! What asking the drivers of graphics processors costs.
+
+family! {
+    /// Calls into libraries of drivers: what each has cost since retop began to use the library.
+    GpuCall "gpu_call" "gpu_calls" many
+    text {
+        /// Name of the function.
+        symbol: Label,
+    }
+    raw {
+        /// 1 if the library has the function.
+        present: Gauge Count { scraped: false },
+        /// Calls made.
+        calls: Counter Count { scraped: false, label: "CALLS" },
+        /// Time that the calls took.
+        call_seconds: Counter Seconds / 1000000000 { scraped: false, label: "TIME" },
+        /// The longest that one call took.
+        worst_seconds: Gauge Seconds / 1000000000 { scraped: false, label: "WORST" },
+    }
+    derived {
+        /// Share of the interval spent waiting for the function.
+        busy_ratio: Ratio { label: "BUSY" } = |d| d.rate(call_seconds);
+        /// Mean time of a call over the last interval.
+        mean_seconds: Seconds { label: "MEAN" } = |d| d.increase_per(call_seconds, calls);
+    }
+}

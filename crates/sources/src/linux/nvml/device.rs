@@ -1,0 +1,363 @@
+//! One device: what it is, and what it does now.
+
+use retop_model::Clock;
+use retop_model::family::gpu;
+use retop_model::{Key, RowMut};
+
+use super::abi::*;
+use super::cycles::Cycles;
+use super::library::{Library, Symbol, text};
+use super::processes::Shares;
+
+/// How often what moves slowly is read: fan, link, temperature of the memory.
+const SLOW_NS: u64 = 5_000_000_000;
+/// How often what hardly ever moves is read: limits, counts of errors.
+const RARE_NS: u64 = 60_000_000_000;
+
+/// A device that the driver has told of.
+pub struct Device {
+    pub handle: Handle,
+    pub uuid: String,
+    name: String,
+    pub address: String,
+    index: Option<u32>,
+    /// What it does not have, or does not tell us: not asked for again.
+    refused: Vec<&'static str>,
+    /// The driver has lost it; it is asked again whether it is back.
+    pub lost: bool,
+    slow: Slow,
+    slow_ns: Option<u64>,
+    rare: Rare,
+    rare_ns: Option<u64>,
+    pub shares: Shares,
+    pub cycles: Cycles,
+    /// The last call that failed for a reason that may pass, and its code.
+    pub trouble: Option<(&'static str, Code)>,
+    /// Share of time in which it did anything, at the last read.
+    pub busy: Option<u32>,
+    /// Memory in use at the last read.
+    pub used: Option<u64>,
+}
+
+/// What is read every few seconds.
+#[derive(Clone, Copy, Default)]
+struct Slow {
+    fan: Option<u32>,
+    memory_temperature: Option<u64>,
+    performance_state: Option<u32>,
+    link_generation: Option<u32>,
+    link_width: Option<u32>,
+}
+
+/// What is read every minute.
+#[derive(Clone, Copy, Default)]
+struct Rare {
+    power_limit: Option<u32>,
+    highest_clock: Option<u32>,
+    corrected: Option<u64>,
+    uncorrected: Option<u64>,
+}
+
+/// Numbers of fields for `nvmlDeviceGetFieldValues`.
+mod field {
+    pub const MEMORY_TEMPERATURE: u32 = 82;
+    pub const POWER_CAPPED: u32 = 74;
+    pub const PCIE_SENT: u32 = 197;
+    pub const PCIE_RECEIVED: u32 = 198;
+
+    /// Time held down by software for heat, by hardware for heat, by the power supply. The three
+    /// got other numbers with driver 580.82.
+    pub fn held_down(version: (u32, u32)) -> [u32; 3] {
+        if version >= (580, 82) { [269, 270, 271] } else { [251, 252, 253] }
+    }
+}
+
+/// A performance state that the driver does not know.
+const NO_STATE: u32 = 32;
+/// Which temperature: the core's is the only one that this call gives.
+const CORE: u32 = 0;
+/// Which clock.
+const SHADER: u32 = 1;
+const MEMORY: u32 = 2;
+/// Errors since the driver was loaded.
+const VOLATILE: u32 = 0;
+
+impl Device {
+    /// Learns what a device is.
+    ///
+    /// # Errors
+    ///
+    /// The code of a device that does not tell its identity.
+    pub fn learn(library: &Library, clock: &dyn Clock, handle: Handle) -> Result<Device, Code> {
+        let symbols = &library.symbols;
+        let pci = symbols.pci.get(clock, handle, PciInfo::default());
+        let address = pci.map_or_else(|_| String::new(), |pci| text(&pci.bus_id));
+        let uuid = match symbols.uuid.text(clock, handle) {
+            Ok(uuid) if !uuid.is_empty() => uuid,
+            Err(code @ (GPU_IS_LOST | RESET_REQUIRED | NO_PERMISSION)) => return Err(code),
+            _ if !address.is_empty() => address.clone(),
+            Ok(_) => return Err(NOT_FOUND),
+            Err(code) => return Err(code),
+        };
+        Ok(Device {
+            handle,
+            uuid,
+            name: symbols.name.text(clock, handle).unwrap_or_default(),
+            address,
+            index: symbols.index.get(clock, handle, 0).ok(),
+            refused: Vec::new(),
+            lost: false,
+            slow: Slow::default(),
+            slow_ns: None,
+            rare: Rare::default(),
+            rare_ns: None,
+            shares: Shares::default(),
+            cycles: Cycles::default(),
+            trouble: None,
+            busy: None,
+            used: None,
+        })
+    }
+
+    /// Its key in the tables.
+    pub fn key(&self) -> Key {
+        retop_model::family::gpu_process::device_key(self.uuid.as_bytes())
+    }
+
+    /// What a call gives, unless the device is known not to have it.
+    pub fn ask<F: Copy, T>(
+        &mut self,
+        symbol: &Symbol<F>,
+        call: impl FnOnce(&Symbol<F>) -> Result<T, Code>,
+    ) -> Option<T> {
+        if self.lost || self.refused.contains(&symbol.name) {
+            return None;
+        }
+        match call(symbol) {
+            Ok(value) => Some(value),
+            Err(code) => {
+                self.note(symbol.name, code);
+                None
+            }
+        }
+    }
+
+    /// Remembers why a call gave nothing.
+    pub fn note(&mut self, symbol: &'static str, code: Code) {
+        match code {
+            NOT_SUPPORTED | NO_PERMISSION | FUNCTION_NOT_FOUND | ARGUMENT_VERSION_MISMATCH => {
+                self.refused.push(symbol);
+            }
+            GPU_IS_LOST | RESET_REQUIRED => {
+                self.lost = true;
+                self.trouble = Some((symbol, code));
+            }
+            code => self.trouble = Some((symbol, code)),
+        }
+    }
+
+    /// Reads it into its row. `wanted` says whether cycles are: they disturb other profilers.
+    pub fn read(
+        &mut self,
+        library: &Library,
+        clock: &dyn Clock,
+        wanted: bool,
+        row: &mut RowMut<'_>,
+    ) {
+        let (symbols, handle) = (&library.symbols, self.handle);
+        self.trouble = None;
+        if self.lost {
+            // One cheap call tells whether it is back.
+            match symbols.utilization.get(clock, handle, Utilization::default()) {
+                Err(code @ (GPU_IS_LOST | RESET_REQUIRED)) => {
+                    self.trouble = Some((symbols.utilization.name, code));
+                }
+                _ => self.lost = false,
+            }
+        }
+        self.identify(&library.driver, row);
+        self.used = None;
+        self.busy = None;
+        if self.lost {
+            return;
+        }
+        let utilization =
+            self.ask(&symbols.utilization, |s| s.get(clock, handle, Utilization::default()));
+        self.busy = utilization.and_then(|shares| percent(shares.gpu));
+        row.set(gpu::utilization_ratio, self.busy)
+            .set(gpu::memory_busy_ratio, utilization.and_then(|shares| percent(shares.memory)));
+        self.memory(library, clock, row);
+        row.set(gpu::reading_watts, self.ask(&symbols.power, |s| s.get(clock, handle, 0)))
+            .set(gpu::energy_joules, self.ask(&symbols.energy, |s| s.get(clock, handle, 0)))
+            .set(
+                gpu::temperature_celsius,
+                self.ask(&symbols.temperature, |s| s.choose(clock, handle, CORE)),
+            )
+            .set(gpu::shader_hertz, self.megahertz(&symbols.clock, clock, SHADER))
+            .set(gpu::memory_hertz, self.megahertz(&symbols.clock, clock, MEMORY))
+            .set(
+                gpu::encoder_ratio,
+                self.ask(&symbols.encoder, |s| s.share(clock, handle)).and_then(percent),
+            )
+            .set(
+                gpu::decoder_ratio,
+                self.ask(&symbols.decoder, |s| s.share(clock, handle)).and_then(percent),
+            );
+        self.counters(library, clock, row);
+        self.slow(library, clock, row);
+        self.rare(library, clock, row);
+        if wanted {
+            let mut cycles = std::mem::take(&mut self.cycles);
+            cycles.read(self, library, clock, row);
+            self.cycles = cycles;
+        }
+        // What was lost halfway shows nothing that was read before.
+        if self.lost {
+            row.set(gpu::state, gpu::LOST);
+        }
+    }
+
+    fn identify(&self, driver: &str, row: &mut RowMut<'_>) {
+        row.text(gpu::uuid, self.uuid.as_str())
+            .text(gpu::name, self.name.as_str())
+            .text(gpu::pci_address, self.address.as_str())
+            .text(gpu::driver, format!("nvidia {driver}"))
+            .set(gpu::index, self.index)
+            .set(gpu::state, if self.lost { gpu::LOST } else { gpu::ACTIVE });
+    }
+
+    fn megahertz(
+        &mut self,
+        symbol: &Symbol<super::library::Chooser<u32>>,
+        clock: &dyn Clock,
+        which: u32,
+    ) -> Option<u64> {
+        let handle = self.handle;
+        let megahertz = self.ask(symbol, |s| s.choose(clock, handle, which))?;
+        Some(u64::from(megahertz) * 1_000_000)
+    }
+
+    /// Memory by the second version of the call, which tells what the driver keeps apart from what
+    /// is used; else by the first, which does not.
+    fn memory(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
+        let (symbols, handle) = (&library.symbols, self.handle);
+        let empty =
+            MemoryV2 { version: versioned::<MemoryV2>(2), total: 0, reserved: 0, free: 0, used: 0 };
+        if let Some(memory) = self.ask(&symbols.memory_v2, |s| s.get(clock, handle, empty)) {
+            let sane = memory.total > 0 && memory.used <= memory.total;
+            if sane {
+                self.used = Some(memory.used);
+                row.set(gpu::memory_total_bytes, memory.total)
+                    .set(gpu::memory_reserved_bytes, memory.reserved)
+                    .set(gpu::memory_used_bytes, memory.used)
+                    .set(gpu::memory_free_bytes, memory.free);
+            }
+            return;
+        }
+        let Some(memory) = self.ask(&symbols.memory, |s| s.get(clock, handle, Memory::default()))
+        else {
+            return;
+        };
+        // A board that shares the machine's memory says 0.
+        if memory.total > 0 && memory.used <= memory.total {
+            self.used = Some(memory.used);
+            row.set(gpu::memory_total_bytes, memory.total)
+                .set(gpu::memory_used_bytes, memory.used)
+                .set(gpu::memory_free_bytes, memory.free);
+        }
+    }
+
+    /// Counters, read at each tick so that their rates are those of the interval.
+    fn counters(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
+        let [thermal, hardware, brake] = field::held_down(library.version);
+        let ids =
+            [field::POWER_CAPPED, thermal, hardware, brake, field::PCIE_SENT, field::PCIE_RECEIVED];
+        let Some(values) = self.fields(library, clock, ids) else { return };
+        row.set(gpu::power_capped_seconds, values[0].whole())
+            .set(gpu::thermal_seconds, values[1].whole())
+            .set(gpu::hardware_thermal_seconds, values[2].whole())
+            .set(gpu::power_brake_seconds, values[3].whole())
+            .set(gpu::pcie_sent_bytes, values[4].whole())
+            .set(gpu::pcie_received_bytes, values[5].whole());
+    }
+
+    fn fields<const N: usize>(
+        &mut self,
+        library: &Library,
+        clock: &dyn Clock,
+        ids: [u32; N],
+    ) -> Option<[FieldValue; N]> {
+        let handle = self.handle;
+        let mut values = ids.map(|id| FieldValue { id, ..FieldValue::default() });
+        let count = i32::try_from(N).unwrap_or(0);
+        self.ask(&library.symbols.fields, |symbol| {
+            // SAFETY: the library writes into as many fields as it is told that there are. Answers
+            // stand where the questions stood; the numbers in them may be translated ones.
+            symbol.call(clock, |function| unsafe { function(handle, count, values.as_mut_ptr()) })
+        })?;
+        Some(values)
+    }
+
+    fn slow(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
+        let now_ns = clock.monotonic_ns();
+        if is_due(self.slow_ns, now_ns, SLOW_NS) {
+            self.slow_ns = Some(now_ns);
+            let (symbols, handle) = (&library.symbols, self.handle);
+            let memory = self.fields(library, clock, [field::MEMORY_TEMPERATURE]);
+            self.slow = Slow {
+                fan: self.ask(&symbols.fan, |s| s.get(clock, handle, 0)).and_then(percent),
+                memory_temperature: memory.and_then(|fields| fields[0].whole()),
+                performance_state: self
+                    .ask(&symbols.performance_state, |s| s.get(clock, handle, 0))
+                    .filter(|&state| state < NO_STATE),
+                link_generation: self.ask(&symbols.link_generation, |s| s.get(clock, handle, 0)),
+                link_width: self.ask(&symbols.link_width, |s| s.get(clock, handle, 0)),
+            };
+        }
+        row.set(gpu::fan_ratio, self.slow.fan)
+            .set(gpu::memory_temperature_celsius, self.slow.memory_temperature)
+            .set(gpu::performance_state, self.slow.performance_state)
+            .set(gpu::pcie_generation, self.slow.link_generation)
+            .set(gpu::pcie_lanes, self.slow.link_width);
+    }
+
+    fn rare(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
+        let now_ns = clock.monotonic_ns();
+        if is_due(self.rare_ns, now_ns, RARE_NS) {
+            self.rare_ns = Some(now_ns);
+            let (symbols, handle) = (&library.symbols, self.handle);
+            let errors = |kind| {
+                move |symbol: &Symbol<unsafe extern "C" fn(Handle, u32, u32, *mut u64) -> Code>| {
+                    let mut count = 0;
+                    symbol.call(clock, |function| {
+                        // SAFETY: the library writes one number.
+                        unsafe { function(handle, kind, VOLATILE, &raw mut count) }
+                    })?;
+                    Ok(count)
+                }
+            };
+            self.rare = Rare {
+                power_limit: self.ask(&symbols.power_limit, |s| s.get(clock, handle, 0)),
+                highest_clock: self
+                    .ask(&symbols.highest_clock, |s| s.choose(clock, handle, SHADER)),
+                corrected: self.ask(&symbols.ecc_errors, errors(0)),
+                uncorrected: self.ask(&symbols.ecc_errors, errors(1)),
+            };
+        }
+        let hertz = self.rare.highest_clock.map(|megahertz| u64::from(megahertz) * 1_000_000);
+        row.set(gpu::limit_watts, self.rare.power_limit)
+            .set(gpu::shader_limit_hertz, hertz)
+            .set(gpu::corrected_errors, self.rare.corrected)
+            .set(gpu::uncorrected_errors, self.rare.uncorrected);
+    }
+}
+
+/// A share in whole percent. Drivers have written 4294967295 here.
+pub fn percent(value: u32) -> Option<u32> {
+    (value <= 100).then_some(value)
+}
+
+fn is_due(last_ns: Option<u64>, now_ns: u64, every_ns: u64) -> bool {
+    // A tick may come a little early.
+    last_ns.is_none_or(|last| now_ns.saturating_sub(last) + every_ns / 16 >= every_ns)
+}

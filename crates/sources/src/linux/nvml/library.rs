@@ -1,0 +1,293 @@
+//! The library, opened at run time, with what each of its calls costs.
+//!
+//! No symbol is required but the one that begins: drivers from 470 on differ in what they have.
+
+use std::cell::Cell;
+use std::ffi::{CStr, c_char};
+use std::path::Path;
+
+use libloading::os::unix::Library as Linked;
+use retop_model::Clock;
+
+use super::abi::*;
+
+/// A symbol that may be missing, and what its calls have cost.
+pub struct Symbol<F> {
+    pub name: &'static str,
+    function: Option<F>,
+    pub cost: Cell<Cost>,
+}
+
+/// What the calls of one symbol have cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    pub calls: u64,
+    pub total_ns: u64,
+    pub worst_ns: u64,
+}
+
+impl<F: Copy> Symbol<F> {
+    fn find(library: &Linked, name: &'static str) -> Symbol<F> {
+        let mut symbol = name.as_bytes().to_vec();
+        symbol.push(0);
+        // SAFETY: the name is one of the table below, where it stands beside the signature that
+        // the header gives it.
+        let function = unsafe { library.get::<F>(symbol.as_slice()) };
+        Symbol { name, function: function.ok().map(|found| *found), cost: Cell::default() }
+    }
+
+    pub fn is_there(&self) -> bool {
+        self.function.is_some()
+    }
+
+    /// Calls it by way of `body`, and notes what that cost.
+    pub fn call(&self, clock: &dyn Clock, body: impl FnOnce(F) -> Code) -> Result<(), Code> {
+        let Some(function) = self.function else { return Err(FUNCTION_NOT_FOUND) };
+        let begin_ns = clock.monotonic_ns();
+        let code = body(function);
+        let taken_ns = clock.monotonic_ns().saturating_sub(begin_ns);
+        let mut cost = self.cost.get();
+        cost.calls += 1;
+        cost.total_ns += taken_ns;
+        cost.worst_ns = cost.worst_ns.max(taken_ns);
+        self.cost.set(cost);
+        if code == SUCCESS { Ok(()) } else { Err(code) }
+    }
+}
+
+/// A call that writes one value about a device.
+pub type Getter<T> = unsafe extern "C" fn(Handle, *mut T) -> Code;
+/// The same with a choice of which value.
+pub type Chooser<T> = unsafe extern "C" fn(Handle, u32, *mut T) -> Code;
+/// A call that writes a text about a device.
+pub type TextGetter = unsafe extern "C" fn(Handle, *mut c_char, u32) -> Code;
+/// A call that fills a list whose size goes in and comes out.
+pub type Lister<T> = unsafe extern "C" fn(Handle, *mut u32, *mut T) -> Code;
+/// A call that writes a share and the time that it is of.
+pub type CodecGetter = unsafe extern "C" fn(Handle, *mut u32, *mut u32) -> Code;
+
+impl<T: Copy> Symbol<Getter<T>> {
+    /// The value; `initial` is what the library is given to write over.
+    pub fn get(&self, clock: &dyn Clock, device: Handle, initial: T) -> Result<T, Code> {
+        let mut value = initial;
+        // SAFETY: the library writes one value of the type that its signature names.
+        self.call(clock, |function| unsafe { function(device, &raw mut value) })?;
+        Ok(value)
+    }
+}
+
+impl<T: Copy + Default> Symbol<Chooser<T>> {
+    pub fn choose(&self, clock: &dyn Clock, device: Handle, which: u32) -> Result<T, Code> {
+        let mut value = T::default();
+        // SAFETY: as above.
+        self.call(clock, |function| unsafe { function(device, which, &raw mut value) })?;
+        Ok(value)
+    }
+}
+
+impl Symbol<TextGetter> {
+    pub fn text(&self, clock: &dyn Clock, device: Handle) -> Result<String, Code> {
+        let mut bytes = [0u8; 128];
+        let length = bytes.len() as u32;
+        // SAFETY: the library writes at most the length that it is told.
+        self.call(clock, |function| unsafe {
+            function(device, bytes.as_mut_ptr().cast(), length)
+        })?;
+        Ok(text(&bytes))
+    }
+}
+
+impl Symbol<CodecGetter> {
+    pub fn share(&self, clock: &dyn Clock, device: Handle) -> Result<u32, Code> {
+        let (mut share, mut period_us) = (0, 0);
+        // SAFETY: the library writes two numbers.
+        self.call(clock, |function| unsafe {
+            function(device, &raw mut share, &raw mut period_us)
+        })?;
+        Ok(share)
+    }
+}
+
+impl<T: Copy + Default> Symbol<Lister<T>> {
+    /// The list. What runs may grow between the question for its size and its being filled in, so
+    /// the size is guessed and the call made again with more room: three times, then it is too much.
+    pub fn list(&self, clock: &dyn Clock, device: Handle) -> Result<Vec<T>, Code> {
+        let mut room = 32;
+        for _ in 0..4 {
+            let mut list = vec![T::default(); room];
+            let mut count = u32::try_from(room).unwrap_or(u32::MAX);
+            // SAFETY: the list has room for `count` values.
+            let answer = self.call(clock, |function| unsafe {
+                function(device, &raw mut count, list.as_mut_ptr())
+            });
+            match answer {
+                Ok(()) => {
+                    // A library that says that it wrote more than there was room for is not
+                    // believed.
+                    list.truncate(count as usize);
+                    return Ok(list);
+                }
+                Err(INSUFFICIENT_SIZE) => room = (count as usize).min(1 << 16) * 2 + 5,
+                Err(code) => return Err(code),
+            }
+        }
+        Err(INSUFFICIENT_SIZE)
+    }
+}
+
+/// The bytes up to the first 0, as text.
+pub fn text(bytes: &[u8]) -> String {
+    let text = CStr::from_bytes_until_nul(bytes).map(CStr::to_bytes).unwrap_or(bytes);
+    String::from_utf8_lossy(text).into_owned()
+}
+
+macro_rules! symbols {
+    ($($field:ident $name:ident: $type:ty;)*) => {
+        /// What the library has.
+        pub struct Symbols { $(pub $field: Symbol<$type>,)* }
+
+        impl Symbols {
+            fn find(library: &Linked) -> Symbols {
+                Symbols { $($field: Symbol::find(library, stringify!($name)),)* }
+            }
+
+            /// Name, presence and cost of each.
+            pub fn costs(&self) -> Vec<(&'static str, bool, Cost)> {
+                vec![$((self.$field.name, self.$field.is_there(), self.$field.cost.get()),)*]
+            }
+        }
+    };
+}
+
+symbols! {
+    init nvmlInit_v2: unsafe extern "C" fn() -> Code;
+    shutdown nvmlShutdown: unsafe extern "C" fn() -> Code;
+    driver_version nvmlSystemGetDriverVersion: unsafe extern "C" fn(*mut c_char, u32) -> Code;
+    count nvmlDeviceGetCount_v2: unsafe extern "C" fn(*mut u32) -> Code;
+    by_index nvmlDeviceGetHandleByIndex_v2: unsafe extern "C" fn(u32, *mut Handle) -> Code;
+    by_address nvmlDeviceGetHandleByPciBusId_v2:
+        unsafe extern "C" fn(*const c_char, *mut Handle) -> Code;
+    index nvmlDeviceGetIndex: Getter<u32>;
+    name nvmlDeviceGetName: TextGetter;
+    uuid nvmlDeviceGetUUID: TextGetter;
+    pci nvmlDeviceGetPciInfo_v3: Getter<PciInfo>;
+    utilization nvmlDeviceGetUtilizationRates: Getter<Utilization>;
+    memory_v2 nvmlDeviceGetMemoryInfo_v2: Getter<MemoryV2>;
+    memory nvmlDeviceGetMemoryInfo: Getter<Memory>;
+    power nvmlDeviceGetPowerUsage: Getter<u32>;
+    power_limit nvmlDeviceGetEnforcedPowerLimit: Getter<u32>;
+    energy nvmlDeviceGetTotalEnergyConsumption: Getter<u64>;
+    temperature nvmlDeviceGetTemperature: Chooser<u32>;
+    clock nvmlDeviceGetClockInfo: Chooser<u32>;
+    highest_clock nvmlDeviceGetMaxClockInfo: Chooser<u32>;
+    performance_state nvmlDeviceGetPerformanceState: Getter<u32>;
+    fan nvmlDeviceGetFanSpeed: Getter<u32>;
+    encoder nvmlDeviceGetEncoderUtilization: CodecGetter;
+    decoder nvmlDeviceGetDecoderUtilization: CodecGetter;
+    link_generation nvmlDeviceGetCurrPcieLinkGeneration: Getter<u32>;
+    link_width nvmlDeviceGetCurrPcieLinkWidth: Getter<u32>;
+    ecc_errors nvmlDeviceGetTotalEccErrors:
+        unsafe extern "C" fn(Handle, u32, u32, *mut u64) -> Code;
+    fields nvmlDeviceGetFieldValues: unsafe extern "C" fn(Handle, i32, *mut FieldValue) -> Code;
+    compute_v3 nvmlDeviceGetComputeRunningProcesses_v3: Lister<ProcessInfoV2>;
+    compute_v2 nvmlDeviceGetComputeRunningProcesses_v2: Lister<ProcessInfoV2>;
+    compute nvmlDeviceGetComputeRunningProcesses: Lister<ProcessInfoV1>;
+    graphics_v3 nvmlDeviceGetGraphicsRunningProcesses_v3: Lister<ProcessInfoV2>;
+    graphics_v2 nvmlDeviceGetGraphicsRunningProcesses_v2: Lister<ProcessInfoV2>;
+    graphics nvmlDeviceGetGraphicsRunningProcesses: Lister<ProcessInfoV1>;
+    mps_v3 nvmlDeviceGetMPSComputeRunningProcesses_v3: Lister<ProcessInfoV2>;
+    mps_v2 nvmlDeviceGetMPSComputeRunningProcesses_v2: Lister<ProcessInfoV2>;
+    mps nvmlDeviceGetMPSComputeRunningProcesses: Lister<ProcessInfoV1>;
+    samples nvmlDeviceGetProcessUtilization:
+        unsafe extern "C" fn(Handle, *mut UtilizationSample, *mut u32, u64) -> Code;
+    infos nvmlDeviceGetProcessesUtilizationInfo: Getter<UtilizationInfos>;
+    gpm_support nvmlGpmQueryDeviceSupport: Getter<GpmSupport>;
+    gpm_alloc nvmlGpmSampleAlloc: unsafe extern "C" fn(*mut GpmSample) -> Code;
+    gpm_free nvmlGpmSampleFree: unsafe extern "C" fn(GpmSample) -> Code;
+    gpm_sample nvmlGpmSampleGet: unsafe extern "C" fn(Handle, GpmSample) -> Code;
+    gpm_metrics nvmlGpmMetricsGet: unsafe extern "C" fn(*mut GpmMetrics) -> Code;
+}
+
+/// The library, in use.
+pub struct Library {
+    pub symbols: Symbols,
+    /// The driver's version: (580, 159).
+    pub version: (u32, u32),
+    pub driver: String,
+    // Last, so that it is closed after what points into it.
+    _linked: Linked,
+}
+
+/// Why the library is of no use.
+#[derive(Debug)]
+pub enum Unusable {
+    /// It is not there, or is none.
+    NotOpened(String),
+    /// It does not begin.
+    Refused(Code),
+}
+
+impl Library {
+    /// Opens and begins.
+    pub fn open(path: &Path, clock: &dyn Clock) -> Result<Library, Unusable> {
+        let flags = libc::RTLD_LAZY | libc::RTLD_LOCAL;
+        // SAFETY: the vendor's library may be opened by anybody; its constructors have no
+        // preconditions.
+        let linked = unsafe { Linked::open(Some(path), flags) };
+        let linked = linked.map_err(|error| Unusable::NotOpened(reason(&error)))?;
+        let symbols = Symbols::find(&linked);
+        // SAFETY: it has no preconditions.
+        let begun = symbols.init.call(clock, |function| unsafe { function() });
+        begun.map_err(Unusable::Refused)?;
+        let mut version = [0u8; 96];
+        let length = version.len() as u32;
+        // SAFETY: the library writes at most the length that it is told.
+        let named = symbols
+            .driver_version
+            .call(clock, |function| unsafe { function(version.as_mut_ptr().cast(), length) });
+        let driver = named.map_or_else(|_| String::new(), |()| text(&version));
+        let mut parts = driver.split('.').map(|part| part.parse().unwrap_or(0));
+        let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+        Ok(Library { symbols, version, driver, _linked: linked })
+    }
+
+    /// How many devices there are.
+    pub fn count(&self, clock: &dyn Clock) -> Result<u32, Code> {
+        let mut count = 0;
+        // SAFETY: the library writes one number.
+        self.symbols.count.call(clock, |function| unsafe { function(&raw mut count) })?;
+        Ok(count)
+    }
+
+    /// The device of that number.
+    pub fn by_index(&self, clock: &dyn Clock, index: u32) -> Result<Handle, Code> {
+        let mut handle = Handle::NONE;
+        self.symbols.by_index.call(clock, |function| {
+            // SAFETY: the library writes one handle.
+            unsafe { function(index, &raw mut handle) }
+        })?;
+        Ok(handle)
+    }
+
+    /// The device at that PCI address.
+    pub fn by_address(&self, clock: &dyn Clock, address: &CStr) -> Result<Handle, Code> {
+        let mut handle = Handle::NONE;
+        self.symbols.by_address.call(clock, |function| {
+            // SAFETY: the library reads a C string and writes one handle.
+            unsafe { function(address.as_ptr(), &raw mut handle) }
+        })?;
+        Ok(handle)
+    }
+
+    /// Ends the use. Not done when the program ends: a driver that hangs would keep it from that.
+    pub fn close(self, clock: &dyn Clock) {
+        // SAFETY: nothing of the library is used after this.
+        let _ = self.symbols.shutdown.call(clock, |function| unsafe { function() });
+    }
+}
+
+/// The linker's own words, which stand behind those of libloading.
+fn reason(error: &libloading::Error) -> String {
+    use std::error::Error as _;
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
+}

@@ -1,0 +1,453 @@
+//! NVIDIA devices, through the library that comes with the driver.
+//!
+//! Asleep first: which devices there are and whether they sleep is read from what the kernel
+//! remembers. The library is opened while at least one of them is awake, and let go again where
+//! nobody else holds a device that may sleep. Opening it wakes every device for as long as it is
+//! open.
+//!
+//! A call can block for ever in the kernel, so all of this runs on a thread of its own.
+
+mod abi;
+mod cycles;
+mod device;
+mod library;
+mod pci;
+mod processes;
+
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use retop_model::family::{gpu, gpu_call, gpu_process};
+use retop_model::{Clock, FamilyId, Key, RawTable};
+
+use self::abi::{Code, DRIVER_NOT_LOADED, UNINITIALIZED, VERSION_MISMATCH, meaning};
+use self::device::Device;
+use self::library::{Library, Unusable};
+use self::pci::Pci;
+use crate::roots::Roots;
+use crate::source::{Pace, Problem, Read, Source};
+
+/// The name under which the linker knows the library. The one without a number is only a link,
+/// which newer packages leave out.
+const NAME: &str = "libnvidia-ml.so.1";
+/// Where Windows puts it for its Linux guests, outside the linker's path.
+const WSL: &str = "/usr/lib/wsl/lib/libnvidia-ml.so.1";
+
+/// How often devices are looked for on the bus.
+const LOOK_NS: u64 = 60_000_000_000;
+/// How soon a library that refused is asked again, and one that is not there.
+const RETRY_NS: u64 = 5_000_000_000;
+const ABSENT_NS: u64 = 60_000_000_000;
+/// How long devices must be idle before they are let go; longer each time that somebody else turns
+/// out to hold them.
+const PATIENCE_NS: [u64; 4] = [10_000_000_000, 60_000_000_000, 120_000_000_000, 300_000_000_000];
+/// How long it may take a device to fall asleep after it was let go: 6 to 15 s were seen.
+const FALLING_ASLEEP_NS: u64 = 20_000_000_000;
+/// The share of the time that the driver may spend on our questions about each device: one part in
+/// this many.
+const DRIVER_SHARE: u64 = 50;
+
+/// Reads every NVIDIA device.
+pub struct Nvml {
+    sys: PathBuf,
+    proc: PathBuf,
+    dev: PathBuf,
+    libraries: PathBuf,
+    devices: Vec<Pci>,
+    looked_ns: Option<u64>,
+    phase: Phase,
+    /// Since when all devices sleep.
+    asleep_ns: Option<u64>,
+    /// Names by PCI address, from when a device was awake.
+    seen: Vec<Seen>,
+    /// Which of the patiences holds.
+    patience: usize,
+    /// The driver is left alone until then, because it took too long.
+    rest_until_ns: u64,
+    kept: Vec<RawTable>,
+}
+
+/// A device that was awake once.
+struct Seen {
+    address: String,
+    uuid: String,
+}
+
+enum Phase {
+    /// The library is not open; it is tried again at that time.
+    Closed {
+        retry_ns: u64,
+        why: Option<Problem>,
+    },
+    /// It was closed so that the devices may fall asleep.
+    LetGo {
+        since_ns: u64,
+    },
+    Open(Box<Session>),
+}
+
+/// The library in use.
+struct Session {
+    library: Library,
+    devices: Vec<Device>,
+    /// Devices that would not tell what they are.
+    unknown: Vec<(String, Code)>,
+    learnt_ns: u64,
+    idle_since_ns: Option<u64>,
+}
+
+impl Nvml {
+    /// The devices of the machine under `roots`.
+    pub fn new(roots: &Roots) -> Nvml {
+        Nvml {
+            sys: roots.sys.clone(),
+            proc: roots.proc.clone(),
+            dev: roots.dev.clone(),
+            libraries: roots.libraries.clone(),
+            devices: Vec::new(),
+            looked_ns: None,
+            phase: Phase::Closed { retry_ns: 0, why: None },
+            asleep_ns: None,
+            seen: Vec::new(),
+            patience: 0,
+            rest_until_ns: 0,
+            kept: Vec::new(),
+        }
+    }
+
+    /// True if there may be a device that the bus does not show: in a container, in a guest of
+    /// Windows.
+    fn has_node(&self) -> bool {
+        ["nvidiactl", "dxg"].iter().any(|node| self.dev.join(node).exists())
+    }
+
+    fn candidates(&self) -> Vec<PathBuf> {
+        if self.libraries.as_os_str().is_empty() {
+            vec![PathBuf::from(NAME), PathBuf::from(WSL)]
+        } else {
+            vec![self.libraries.join(NAME)]
+        }
+    }
+
+    /// Opens the library, if it is time to.
+    fn open(&mut self, clock: &dyn Clock) {
+        let now_ns = clock.monotonic_ns();
+        let Phase::Closed { retry_ns, .. } = self.phase else { return };
+        if now_ns < retry_ns {
+            return;
+        }
+        let mut refused = None;
+        for path in self.candidates() {
+            match Library::open(&path, clock) {
+                Ok(library) => {
+                    let mut session = Session {
+                        library,
+                        devices: Vec::new(),
+                        unknown: Vec::new(),
+                        learnt_ns: now_ns,
+                        idle_since_ns: None,
+                    };
+                    session.learn(&self.devices, clock);
+                    self.phase = Phase::Open(Box::new(session));
+                    return;
+                }
+                Err(Unusable::Refused(code)) => {
+                    self.close_with(refusal(code), now_ns + RETRY_NS);
+                    return;
+                }
+                Err(Unusable::NotOpened(reason)) => {
+                    refused.get_or_insert(reason);
+                }
+            }
+        }
+        let problem = Problem::absent(refused.unwrap_or_else(|| NAME.to_owned()))
+            .hint("the library comes with the NVIDIA driver: libnvidia-ml1, or nvidia-utils");
+        self.close_with(problem, now_ns + ABSENT_NS);
+    }
+
+    fn close_with(&mut self, problem: Problem, retry_ns: u64) {
+        self.phase = Phase::Closed { retry_ns, why: Some(problem) };
+    }
+
+    /// Ends the use of the library, with another phase to follow.
+    fn leave(&mut self, next: Phase, clock: &dyn Clock) {
+        if let Phase::Open(session) = std::mem::replace(&mut self.phase, next) {
+            session.close(clock);
+        }
+    }
+
+    /// Writes rows of devices that sleep.
+    fn write_asleep(&mut self, read: &mut Read<'_>) {
+        let now_ns = read.now_ns();
+        let since_ns = *self.asleep_ns.get_or_insert(now_ns);
+        let mut table = read.table(FamilyId::Gpu);
+        for pci in self.devices.iter().filter(|pci| pci.sleeps()) {
+            write_asleep(pci, &self.seen, now_ns.saturating_sub(since_ns), &mut table);
+        }
+        read.give(table, now_ns);
+    }
+
+    /// Whether the devices may be let go: they may sleep, and nobody but us has anything on them.
+    fn let_go(&mut self, processes: &RawTable, clock: &dyn Clock) {
+        let now_ns = clock.monotonic_ns();
+        let may_sleep = !self.devices.is_empty() && self.devices.iter().all(Pci::may_sleep);
+        let Phase::Open(session) = &mut self.phase else { return };
+        let own = u64::from(std::process::id());
+        let alone = processes.keys().iter().all(|key| key.0 == own || key.0 == 0);
+        let idle = session.devices.iter().all(|device| device.busy == Some(0));
+        if !(may_sleep && alone && idle) {
+            session.idle_since_ns = None;
+            return;
+        }
+        let since_ns = *session.idle_since_ns.get_or_insert(now_ns);
+        let patience_ns = PATIENCE_NS.get(self.patience).copied().unwrap_or(PATIENCE_NS[0]);
+        if now_ns.saturating_sub(since_ns) >= patience_ns {
+            self.leave(Phase::LetGo { since_ns: now_ns }, clock);
+        }
+    }
+}
+
+/// What is known of a device that sleeps.
+fn write_asleep(pci: &Pci, seen: &[Seen], asleep_ns: u64, table: &mut RawTable) {
+    let known = seen.iter().find(|seen| pci.is_at(&seen.address));
+    let identity = known.map_or(pci.address.as_str(), |seen| seen.uuid.as_str());
+    table
+        .push(gpu_process::device_key(identity.as_bytes()))
+        .text(gpu::uuid, identity)
+        .text(gpu::pci_address, pci.address.as_str())
+        .set(gpu::state, gpu::ASLEEP)
+        .set(gpu::asleep_seconds, asleep_ns / 1_000_000);
+}
+
+/// What a library that does not begin says.
+fn refusal(code: Code) -> Problem {
+    match code {
+        DRIVER_NOT_LOADED => Problem::absent("the NVIDIA driver is not loaded")
+            .hint("sudo modprobe nvidia; after an update of the kernel: reboot"),
+        VERSION_MISMATCH => Problem::failing(
+            "the NVIDIA library and the driver that runs are of different versions",
+        )
+        .hint("the driver was updated: reboot, or unload and load its modules"),
+        code => Problem::failing(format!("nvmlInit: {} ({code})", meaning(code))),
+    }
+}
+
+impl Session {
+    /// Learns which devices there are. Of those that the bus shows, only such as are awake are
+    /// touched.
+    fn learn(&mut self, bus: &[Pci], clock: &dyn Clock) {
+        self.learnt_ns = clock.monotonic_ns();
+        self.unknown.clear();
+        let mut handles = Vec::new();
+        if bus.is_empty() || !self.library.symbols.by_address.is_there() {
+            match self.library.count(clock) {
+                Ok(count) => {
+                    handles.extend((0..count).map(|index| {
+                        (format!("device {index}"), self.library.by_index(clock, index))
+                    }))
+                }
+                Err(code) => self.unknown.push(("nvmlDeviceGetCount".to_owned(), code)),
+            }
+        } else {
+            for pci in bus.iter().filter(|pci| !pci.sleeps()) {
+                let Ok(address) = CString::new(pci.address.as_str()) else { continue };
+                handles.push((pci.address.clone(), self.library.by_address(clock, &address)));
+            }
+        }
+        let mut devices = std::mem::take(&mut self.devices);
+        for (name, handle) in handles {
+            let learnt = handle.and_then(|handle| Device::learn(&self.library, clock, handle));
+            match learnt {
+                Ok(device) => {
+                    // One that was known keeps what was learnt of it; its handle may be another.
+                    let known = devices.iter().position(|known| known.uuid == device.uuid);
+                    let known = known.map(|place| devices.swap_remove(place));
+                    self.devices.push(match known {
+                        Some(mut known) => {
+                            known.handle = device.handle;
+                            known
+                        }
+                        None => device,
+                    });
+                }
+                Err(code) => self.unknown.push((name, code)),
+            }
+        }
+        for mut gone in devices {
+            // Lost ones are remembered, so that the screen says so instead of forgetting them.
+            gone.lost = true;
+            self.devices.push(gone);
+        }
+    }
+
+    fn close(mut self, clock: &dyn Clock) {
+        for device in &mut self.devices {
+            device.cycles.free(&self.library, clock);
+        }
+        self.library.close(clock);
+    }
+
+    /// Reads every device that is awake.
+    fn read(&mut self, bus: &[Pci], proc: &Path, read: &mut Read<'_>) -> [RawTable; 2] {
+        let clock = read.clock();
+        let cycles = read.demand().gpu_cycles;
+        let mut devices = read.table(FamilyId::Gpu);
+        let mut processes = read.table(FamilyId::GpuProcess);
+        for device in &mut self.devices {
+            let sleeping = bus.iter().find(|pci| pci.is_at(&device.address) && pci.sleeps());
+            if let Some(pci) = sleeping {
+                let seen = [Seen { address: device.address.clone(), uuid: device.uuid.clone() }];
+                write_asleep(pci, &seen, 0, &mut devices);
+                continue;
+            }
+            let mut row = devices.push(device.key());
+            device.read(&self.library, clock, cycles, &mut row);
+            if !device.lost {
+                processes::read(device, &self.library, clock, proc, &mut processes);
+            }
+        }
+        for (name, code) in &self.unknown {
+            let problem = Problem::failing(format!("{name}: {} ({code})", meaning(*code)));
+            read.report(format!("nvml/{name}"), "gpus", Some(problem));
+        }
+        for device in &self.devices {
+            let Some((symbol, code)) = device.trouble else { continue };
+            let problem = Problem::failing(format!("{symbol}: {} ({code})", meaning(code)));
+            read.report(format!("nvml/{}", device.uuid), "gpus", Some(problem));
+        }
+        [devices, processes]
+    }
+
+    /// True if devices must be learnt anew: one is lost, or unknown, or its handle means nothing
+    /// any more.
+    fn is_unsettled(&self) -> bool {
+        const INVALID_ARGUMENT: Code = 2;
+        let stale =
+            |device: &Device| device.lost || matches!(device.trouble, Some((_, INVALID_ARGUMENT)));
+        self.devices.iter().any(stale) || !self.unknown.is_empty()
+    }
+
+    /// True if the library has forgotten that it was begun.
+    fn is_over(&self) -> bool {
+        let over = |device: &Device| {
+            matches!(
+                device.trouble,
+                Some((_, UNINITIALIZED | VERSION_MISMATCH | DRIVER_NOT_LOADED))
+            )
+        };
+        self.devices.iter().any(over) || self.unknown.iter().any(|&(_, code)| code == UNINITIALIZED)
+    }
+
+    fn driver_ns(&self) -> u64 {
+        self.library.symbols.costs().iter().map(|(.., cost)| cost.total_ns).sum()
+    }
+}
+
+impl Source for Nvml {
+    fn name(&self) -> &'static str {
+        "nvml"
+    }
+
+    fn feeds(&self) -> &'static [FamilyId] {
+        &[FamilyId::Gpu, FamilyId::GpuProcess, FamilyId::GpuCall]
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::Apart(Duration::from_secs(1))
+    }
+
+    fn read(&mut self, read: &mut Read<'_>) -> Result<(), Problem> {
+        let (clock, now_ns) = (read.clock(), read.now_ns());
+        if self.looked_ns.is_none_or(|looked| now_ns.saturating_sub(looked) >= LOOK_NS) {
+            self.looked_ns = Some(now_ns);
+            self.devices = pci::devices(&self.sys);
+        }
+        if self.devices.is_empty() && !self.has_node() {
+            self.leave(Phase::Closed { retry_ns: 0, why: None }, clock);
+            return Err(Problem::absent("no NVIDIA device on the PCI bus"));
+        }
+        if !self.devices.is_empty() && self.devices.iter().all(Pci::sleeps) {
+            self.leave(Phase::Closed { retry_ns: 0, why: None }, clock);
+            self.patience = 0;
+            self.write_asleep(read);
+            return Err(Problem::asleep("every NVIDIA device sleeps, and is left asleep"));
+        }
+        self.asleep_ns = None;
+        if let Phase::LetGo { since_ns } = self.phase {
+            if now_ns.saturating_sub(since_ns) < FALLING_ASLEEP_NS {
+                return Err(Problem::asleep("let go, so that the devices may fall asleep"));
+            }
+            // Somebody else holds them.
+            self.patience = (self.patience + 1).min(PATIENCE_NS.len() - 1);
+            self.phase = Phase::Closed { retry_ns: 0, why: None };
+        }
+        if now_ns < self.rest_until_ns && matches!(self.phase, Phase::Open(_)) {
+            read.tables.extend(self.kept.iter().cloned());
+            return Ok(());
+        }
+        self.open(clock);
+        let session = match &mut self.phase {
+            Phase::Open(session) => session,
+            Phase::Closed { why: Some(why), .. } => return Err(why.clone()),
+            Phase::Closed { .. } | Phase::LetGo { .. } => {
+                return Err(Problem::absent("the NVIDIA library is not open"));
+            }
+        };
+        if session.is_unsettled() && now_ns.saturating_sub(session.learnt_ns) >= RETRY_NS {
+            session.learn(&self.devices, clock);
+        }
+        let before_ns = session.driver_ns();
+        let tables = session.read(&self.devices, &self.proc, read);
+        let taken_ns = session.driver_ns().saturating_sub(before_ns);
+        let each_ns = taken_ns / session.devices.len().max(1) as u64;
+        self.rest_until_ns = now_ns.saturating_add(each_ns.saturating_mul(DRIVER_SHARE));
+        self.seen = session
+            .devices
+            .iter()
+            .map(|device| Seen { address: device.address.clone(), uuid: device.uuid.clone() })
+            .collect();
+        let (over, none) = (session.is_over(), session.devices.is_empty());
+        let costs = costs(session, read);
+        let given = read.tables.len();
+        let [devices, processes] = tables;
+        read.give(devices, now_ns);
+        read.give(processes, now_ns);
+        read.give(costs, now_ns);
+        self.kept = read.tables.get(given..).unwrap_or(&[]).to_vec();
+        if over {
+            let problem = Problem::failing("the NVIDIA driver was unloaded or replaced")
+                .hint("it is asked again every few seconds");
+            self.leave(
+                Phase::Closed { retry_ns: now_ns + RETRY_NS, why: Some(problem.clone()) },
+                clock,
+            );
+            return Err(problem);
+        }
+        let processes = self.kept.iter().find(|table| table.family() == FamilyId::GpuProcess);
+        if let Some(processes) = processes.cloned() {
+            self.let_go(&processes, clock);
+        }
+        if none {
+            return Err(Problem::absent("the NVIDIA driver knows of no device"));
+        }
+        Ok(())
+    }
+}
+
+fn costs(session: &Session, read: &mut Read<'_>) -> RawTable {
+    let mut table = read.table(FamilyId::GpuCall);
+    for (name, present, cost) in session.library.symbols.costs() {
+        table
+            .push(Key::named(name.as_bytes()))
+            .text(gpu_call::symbol, name)
+            .set(gpu_call::present, present)
+            .set(gpu_call::calls, cost.calls)
+            .set(gpu_call::call_seconds, cost.total_ns)
+            .set(gpu_call::worst_seconds, cost.worst_ns);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests;

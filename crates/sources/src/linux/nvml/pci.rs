@@ -1,0 +1,85 @@
+//! Which NVIDIA devices there are and whether they sleep, from what the kernel remembers: nothing
+//! here wakes a device.
+
+use std::path::{Path, PathBuf};
+
+use crate::linux::sysfs;
+
+/// A device on the PCI bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pci {
+    /// `0000:04:00.0`.
+    pub address: String,
+    folder: PathBuf,
+}
+
+/// NVIDIA's number.
+const VENDOR: &str = "0x10de";
+
+/// Every NVIDIA display controller: class 0x03 of PCI.
+pub fn devices(sys: &Path) -> Vec<Pci> {
+    let bus = sys.join("bus/pci/devices");
+    let names = sysfs::names(&bus).unwrap_or_default().into_iter();
+    names
+        .map(|address| Pci { folder: bus.join(&address), address })
+        .filter(|device| {
+            let is = |name: &str, start: &str| {
+                let text = sysfs::attribute_text(&device.folder, name);
+                text.is_some_and(|text| text.starts_with(start))
+            };
+            is("vendor", VENDOR) && is("class", "0x03")
+        })
+        .collect()
+}
+
+impl Pci {
+    /// True if a read of the device would wake it. A device without runtime power management, and
+    /// one whose status cannot be read, does not sleep.
+    pub fn sleeps(&self) -> bool {
+        let status = sysfs::attribute_text(&self.folder.join("power"), "runtime_status");
+        matches!(status.as_deref(), Some("suspended" | "suspending" | "resuming"))
+    }
+
+    /// True if the kernel may send the device to sleep when nobody uses it.
+    pub fn may_sleep(&self) -> bool {
+        let control = sysfs::attribute_text(&self.folder.join("power"), "control");
+        control.as_deref() == Some("auto")
+    }
+
+    /// The same address as the library writes it: with eight digits of the domain, and in capitals.
+    pub fn is_at(&self, bus_id: &str) -> bool {
+        let bare = |address: &str| {
+            let address = address.to_ascii_lowercase();
+            let (domain, rest) = address.split_once(':')?;
+            Some((u32::from_str_radix(domain, 16).ok()?, rest.to_owned()))
+        };
+        bare(&self.address).is_some_and(|own| bare(bus_id) == Some(own))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linux::tree::Tree;
+
+    #[test]
+    fn display_controllers_of_one_maker_are_found_and_their_sleep_is_seen() {
+        let tree = Tree::new(&[]);
+        for (address, vendor, class, status) in [
+            ("0000:01:00.0", "0x10de", "0x030000", "suspended"),
+            ("0000:01:00.1", "0x10de", "0x040300", "active"),
+            ("0000:02:00.0", "0x1002", "0x030000", "active"),
+            ("0001:03:00.0", "0x10de", "0x030200", "unsupported"),
+        ] {
+            let folder = format!("sys/bus/pci/devices/{address}");
+            tree.write(&format!("{folder}/vendor"), vendor);
+            tree.write(&format!("{folder}/class"), class);
+            tree.write(&format!("{folder}/power/runtime_status"), status);
+        }
+        let found = devices(&tree.roots().sys);
+        let seen: Vec<_> = found.iter().map(|pci| (pci.address.as_str(), pci.sleeps())).collect();
+        assert_eq!(seen, [("0000:01:00.0", true), ("0001:03:00.0", false)]);
+        assert!(found[1].is_at("00000001:03:00.0") && !found[1].is_at("00000000:03:00.0"));
+        assert!(!found[0].is_at("nonsense"));
+    }
+}

@@ -1,0 +1,362 @@
+//! What a made-up driver has and does: a TOML file.
+//!
+//! ```toml
+//! driver = "580.159.03"
+//! init = 0                       # what nvmlInit answers
+//!
+//! [[device]]
+//! uuid = "GPU-1"
+//! name = "NVIDIA H200"
+//! pci = "00000000:04:00.0"
+//! total_mib = 143771
+//! reserved_mib = 614
+//! other_mib = 20                 # used, and in no process
+//! gpu_percent = [[0, 5], [10, 98]]   # points in time, straight lines between them
+//! power_watts = 630
+//! unsupported = ["nvmlDeviceGetFanSpeed"]
+//!
+//! [[device.process]]
+//! pid = 4242
+//! lists = ["compute"]
+//! memory_mib = [[0, 518], [60, 20000]]
+//! sm_percent = 71
+//!
+//! [[fault]]
+//! symbol = "*"                   # or one symbol
+//! device = 0                     # any if left out
+//! from = 5.0
+//! until = 9.0                    # for ever if left out
+//! code = 15                      # or block = true, or delay_ms = 4
+//! ```
+
+use toml_edit::{DocumentMut, Item, Table};
+
+/// The whole of it.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    pub driver: String,
+    pub init: u32,
+    pub devices: Vec<Device>,
+    pub faults: Vec<Fault>,
+}
+
+/// A device.
+#[derive(Clone, Debug)]
+pub struct Device {
+    pub uuid: String,
+    pub name: String,
+    pub pci: String,
+    pub total_mib: Curve,
+    pub reserved_mib: Curve,
+    pub other_mib: Curve,
+    pub gpu_percent: Curve,
+    pub memory_percent: Curve,
+    pub encoder_percent: Curve,
+    pub decoder_percent: Curve,
+    pub power_watts: Curve,
+    pub limit_watts: Curve,
+    pub temperature_celsius: Curve,
+    pub memory_temperature_celsius: Option<Curve>,
+    pub fan_percent: Option<Curve>,
+    pub sm_mhz: Curve,
+    pub memory_mhz: Curve,
+    pub performance_state: Curve,
+    /// Bits of the reasons for which clocks are held down.
+    pub reasons: Curve,
+    /// The device measures its cycles: Hopper and newer.
+    pub gpm: bool,
+    pub tensor_percent: Curve,
+    pub occupancy_percent: Curve,
+    pub dram_percent: Curve,
+    pub pcie_sent_bytes_per_second: Curve,
+    pub pcie_received_bytes_per_second: Curve,
+    pub ecc_corrected: Curve,
+    pub ecc_uncorrected: Curve,
+    pub unsupported: Vec<String>,
+    pub processes: Vec<Process>,
+}
+
+/// A process on a device.
+#[derive(Clone, Debug)]
+pub struct Process {
+    pub pid: u32,
+    /// `compute`, `graphics`, `mps`.
+    pub lists: Vec<String>,
+    /// Below 0 the driver does not know.
+    pub memory_mib: Curve,
+    pub sm_percent: Curve,
+    pub memory_percent: Curve,
+    pub from: f64,
+    pub until: f64,
+}
+
+/// Something that goes wrong.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    pub symbol: String,
+    pub device: Option<usize>,
+    pub from: f64,
+    pub until: f64,
+    pub code: Option<u32>,
+    pub block: bool,
+    pub delay_ms: u64,
+}
+
+/// A number that changes with time: straight lines between points, level before and after them.
+#[derive(Clone, Debug, Default)]
+pub struct Curve(Vec<(f64, f64)>);
+
+impl Curve {
+    /// A number that stays.
+    #[must_use]
+    pub fn constant(value: f64) -> Curve {
+        Curve(vec![(0.0, value)])
+    }
+
+    /// The value at a time.
+    #[must_use]
+    pub fn at(&self, time: f64) -> f64 {
+        let after = self.0.partition_point(|&(t, _)| t <= time);
+        match (after.checked_sub(1).and_then(|i| self.0.get(i)), self.0.get(after)) {
+            (Some(&(t0, v0)), Some(&(t1, v1))) => v0 + (v1 - v0) * (time - t0) / (t1 - t0),
+            (Some(&(_, value)), None) | (None, Some(&(_, value))) => value,
+            (None, None) => 0.0,
+        }
+    }
+
+    /// The area below it from 0 to a time: joules, where the curve is watts.
+    #[must_use]
+    pub fn sum(&self, time: f64) -> f64 {
+        let mut corners: Vec<f64> =
+            self.0.iter().map(|&(t, _)| t).filter(|&t| t > 0.0 && t < time).collect();
+        corners.insert(0, 0.0);
+        corners.push(time.max(0.0));
+        corners
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0]) * (self.at(pair[0]) + self.at(pair[1])) / 2.0)
+            .sum()
+    }
+}
+
+impl Scenario {
+    /// Reads one.
+    ///
+    /// # Errors
+    ///
+    /// Where the text is not TOML, and keys that nothing is called by.
+    pub fn parse(text: &str) -> Result<Scenario, String> {
+        let document: DocumentMut = text.parse().map_err(|error| format!("{error}"))?;
+        let mut root = Keys::new(document.as_table(), "scenario");
+        let scenario = Scenario {
+            driver: root.text("driver", "580.159.03"),
+            init: root.number("init", 0.0) as u32,
+            devices: root.tables("device").map(device).collect::<Result<_, _>>()?,
+            faults: root.tables("fault").map(fault).collect::<Result<_, _>>()?,
+        };
+        root.end()?;
+        Ok(scenario)
+    }
+
+    /// The driver's version: (580, 159).
+    #[must_use]
+    pub fn version(&self) -> (u32, u32) {
+        let mut parts = self.driver.split('.').map(|part| part.parse().unwrap_or(0));
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+    }
+
+    /// Symbols that a driver of this version does not have.
+    #[must_use]
+    pub fn absent(&self) -> Vec<&'static str> {
+        let version = self.version();
+        let mut absent = Vec::new();
+        let lists = [
+            "nvmlDeviceGetComputeRunningProcesses_v3",
+            "nvmlDeviceGetGraphicsRunningProcesses_v3",
+            "nvmlDeviceGetMPSComputeRunningProcesses_v3",
+        ];
+        // Dropped in 535.98, back in 535.104.05.
+        if version < (510, 0) || ((535, 98)..(535, 104)).contains(&version) {
+            absent.extend(lists);
+        }
+        if version < (510, 0) {
+            absent.push("nvmlDeviceGetMemoryInfo_v2");
+        }
+        if version < (535, 0) {
+            absent.push("nvmlDeviceGetCurrentClocksEventReasons");
+        }
+        if version < (550, 0) {
+            absent.push("nvmlDeviceGetProcessesUtilizationInfo");
+        }
+        absent
+    }
+}
+
+fn device(mut keys: Keys<'_>) -> Result<Device, String> {
+    let device = Device {
+        uuid: keys.text("uuid", "GPU-0"),
+        name: keys.text("name", "NVIDIA H200"),
+        pci: keys.text("pci", "00000000:04:00.0"),
+        total_mib: keys.curve("total_mib", 143_771.0),
+        reserved_mib: keys.curve("reserved_mib", 614.0),
+        other_mib: keys.curve("other_mib", 0.0),
+        gpu_percent: keys.curve("gpu_percent", 0.0),
+        memory_percent: keys.curve("memory_percent", 0.0),
+        encoder_percent: keys.curve("encoder_percent", 0.0),
+        decoder_percent: keys.curve("decoder_percent", 0.0),
+        power_watts: keys.curve("power_watts", 78.0),
+        limit_watts: keys.curve("limit_watts", 700.0),
+        temperature_celsius: keys.curve("temperature_celsius", 30.0),
+        memory_temperature_celsius: keys.curve_if("memory_temperature_celsius"),
+        fan_percent: keys.curve_if("fan_percent"),
+        sm_mhz: keys.curve("sm_mhz", 345.0),
+        memory_mhz: keys.curve("memory_mhz", 3201.0),
+        performance_state: keys.curve("performance_state", 0.0),
+        reasons: keys.curve("reasons", 0.0),
+        gpm: keys.number("gpm", 0.0) > 0.0,
+        tensor_percent: keys.curve("tensor_percent", 0.0),
+        occupancy_percent: keys.curve("occupancy_percent", 0.0),
+        dram_percent: keys.curve("dram_percent", 0.0),
+        pcie_sent_bytes_per_second: keys.curve("pcie_sent_bytes_per_second", 0.0),
+        pcie_received_bytes_per_second: keys.curve("pcie_received_bytes_per_second", 0.0),
+        ecc_corrected: keys.curve("ecc_corrected", 0.0),
+        ecc_uncorrected: keys.curve("ecc_uncorrected", 0.0),
+        unsupported: keys.texts("unsupported"),
+        processes: keys.tables("process").map(process).collect::<Result<_, _>>()?,
+    };
+    keys.end()?;
+    Ok(device)
+}
+
+fn process(mut keys: Keys<'_>) -> Result<Process, String> {
+    let mut lists = keys.texts("lists");
+    if lists.is_empty() {
+        lists.push("compute".to_owned());
+    }
+    let process = Process {
+        pid: keys.number("pid", 1.0) as u32,
+        lists,
+        memory_mib: keys.curve("memory_mib", 518.0),
+        sm_percent: keys.curve("sm_percent", 0.0),
+        memory_percent: keys.curve("memory_percent", 0.0),
+        from: keys.number("from", 0.0),
+        until: keys.number("until", f64::INFINITY),
+    };
+    keys.end()?;
+    Ok(process)
+}
+
+fn fault(mut keys: Keys<'_>) -> Result<Fault, String> {
+    let device = keys.number("device", -1.0);
+    let code = keys.number("code", -1.0);
+    let fault = Fault {
+        symbol: keys.text("symbol", "*"),
+        device: (device >= 0.0).then_some(device as usize),
+        from: keys.number("from", 0.0),
+        until: keys.number("until", f64::INFINITY),
+        code: (code >= 0.0).then_some(code as u32),
+        block: keys.number("block", 0.0) > 0.0,
+        delay_ms: keys.number("delay_ms", 0.0) as u64,
+    };
+    keys.end()?;
+    Ok(fault)
+}
+
+/// A table of which every key must have been asked for.
+struct Keys<'a> {
+    table: &'a Table,
+    what: &'static str,
+    asked: Vec<&'static str>,
+}
+
+impl<'a> Keys<'a> {
+    fn new(table: &'a Table, what: &'static str) -> Keys<'a> {
+        Keys { table, what, asked: Vec::new() }
+    }
+
+    fn get(&mut self, key: &'static str) -> Option<&'a Item> {
+        self.asked.push(key);
+        self.table.get(key)
+    }
+
+    fn text(&mut self, key: &'static str, otherwise: &str) -> String {
+        self.get(key).and_then(Item::as_str).unwrap_or(otherwise).to_owned()
+    }
+
+    fn texts(&mut self, key: &'static str) -> Vec<String> {
+        let array = self.get(key).and_then(Item::as_array);
+        let texts = array.into_iter().flatten();
+        texts.filter_map(|value| value.as_str().map(str::to_owned)).collect()
+    }
+
+    fn number(&mut self, key: &'static str, otherwise: f64) -> f64 {
+        self.get(key).and_then(number).unwrap_or(otherwise)
+    }
+
+    fn curve(&mut self, key: &'static str, otherwise: f64) -> Curve {
+        self.curve_if(key).unwrap_or_else(|| Curve::constant(otherwise))
+    }
+
+    fn curve_if(&mut self, key: &'static str) -> Option<Curve> {
+        let item = self.get(key)?;
+        if let Some(value) = number(item) {
+            return Some(Curve::constant(value));
+        }
+        let points = item.as_array()?.iter().filter_map(|point| {
+            let point = point.as_array()?;
+            let at = |place: usize| {
+                let value = point.get(place)?;
+                value.as_float().or_else(|| value.as_integer().map(|n| n as f64))
+            };
+            Some((at(0)?, at(1)?))
+        });
+        Some(Curve(points.collect()))
+    }
+
+    fn tables(&mut self, key: &'static str) -> impl Iterator<Item = Keys<'a>> + use<'a> {
+        let tables = self.get(key).and_then(Item::as_array_of_tables);
+        tables.into_iter().flatten().map(move |table| Keys::new(table, key))
+    }
+
+    fn end(self) -> Result<(), String> {
+        let unknown = self.table.iter().map(|(key, _)| key).find(|key| !self.asked.contains(key));
+        unknown.map_or(Ok(()), |key| Err(format!("{}: there is no '{key}'", self.what)))
+    }
+}
+
+fn number(item: &Item) -> Option<f64> {
+    item.as_float()
+        .or_else(|| item.as_integer().map(|n| n as f64))
+        .or_else(|| item.as_bool().map(f64::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_go_straight_from_point_to_point() {
+        let text = "[[device]]\npower_watts = [[0, 100], [10, 300]]\n";
+        let scenario = Scenario::parse(text).expect("valid");
+        let power = &scenario.devices[0].power_watts;
+        assert_eq!([power.at(-1.0), power.at(5.0), power.at(99.0)], [100.0, 200.0, 300.0]);
+        assert_eq!([power.sum(0.0), power.sum(10.0), power.sum(20.0)], [0.0, 2000.0, 5000.0]);
+    }
+
+    #[test]
+    fn a_word_that_means_nothing_is_refused() {
+        let error = Scenario::parse("[[device]]\nwats = 1\n").expect_err("no such key");
+        assert_eq!(error, "device: there is no 'wats'");
+    }
+
+    #[test]
+    fn old_drivers_lack_what_came_later() {
+        let absent = |driver: &str| {
+            let text = format!("driver = \"{driver}\"");
+            Scenario::parse(&text).expect("valid").absent().len()
+        };
+        assert_eq!(
+            ["470.256.02", "525.60", "535.98", "535.104.05", "580.1"].map(absent),
+            [6, 2, 4, 1, 0]
+        );
+    }
+}

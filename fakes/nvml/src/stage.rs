@@ -1,0 +1,148 @@
+//! The scenario as it is being played: time, faults, the list of calls.
+
+use std::ffi::{CStr, OsStr};
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::scenario::{Device, Fault, Scenario};
+
+/// The codes of NVML that are used here.
+pub mod code {
+    pub const SUCCESS: u32 = 0;
+    pub const UNINITIALIZED: u32 = 1;
+    pub const INVALID_ARGUMENT: u32 = 2;
+    pub const NOT_SUPPORTED: u32 = 3;
+    pub const NOT_FOUND: u32 = 6;
+    pub const INSUFFICIENT_SIZE: u32 = 7;
+    pub const ARGUMENT_VERSION_MISMATCH: u32 = 25;
+    pub const UNKNOWN: u32 = 999;
+}
+
+/// What is being played.
+pub struct Stage {
+    pub scenario: Scenario,
+    began: Instant,
+    clock: Option<PathBuf>,
+    calls: Option<Mutex<File>>,
+    /// How often the library was opened for use and not closed again.
+    users: AtomicI64,
+}
+
+static STAGE: OnceLock<Option<Stage>> = OnceLock::new();
+
+/// The stage; `None` if the scenario cannot be read, which every call answers with "unknown".
+pub fn stage() -> Option<&'static Stage> {
+    STAGE.get_or_init(open).as_ref()
+}
+
+fn open() -> Option<Stage> {
+    let folder = own_folder();
+    let named = |variable: &str, file: &str| {
+        std::env::var_os(variable).map(PathBuf::from).or_else(|| Some(folder.as_ref()?.join(file)))
+    };
+    let path = named("FAKE_NVML_SCENARIO", "scenario.toml")?;
+    let text = std::fs::read_to_string(&path);
+    let scenario = text.map_err(|error| error.to_string()).and_then(|text| Scenario::parse(&text));
+    let scenario =
+        scenario.inspect_err(|error| eprintln!("fake NVML: {}: {error}", path.display())).ok()?;
+    let calls = named("FAKE_NVML_LOG", "calls");
+    let calls = calls.and_then(|path| File::options().create(true).append(true).open(path).ok());
+    Some(Stage {
+        scenario,
+        began: Instant::now(),
+        clock: named("FAKE_NVML_CLOCK", "clock").filter(|path| path.exists()),
+        calls: calls.map(Mutex::new),
+        users: AtomicI64::new(0),
+    })
+}
+
+/// The folder that this copy of the library lies in.
+fn own_folder() -> Option<PathBuf> {
+    let mut found = libc::Dl_info {
+        dli_fname: std::ptr::null(),
+        dli_fbase: std::ptr::null_mut(),
+        dli_sname: std::ptr::null(),
+        dli_saddr: std::ptr::null_mut(),
+    };
+    let own: fn() -> Option<PathBuf> = own_folder;
+    // SAFETY: `own` is an address within this library, and `found` outlives the call.
+    let known = unsafe { libc::dladdr(own as *const libc::c_void, &raw mut found) };
+    if known == 0 || found.dli_fname.is_null() {
+        return None;
+    }
+    // SAFETY: the linker's name of the file is a C string that lives as long as the library.
+    let name = unsafe { CStr::from_ptr(found.dli_fname) };
+    Path::new(OsStr::from_bytes(name.to_bytes())).parent().map(Path::to_owned)
+}
+
+impl Stage {
+    /// Seconds since the start.
+    pub fn now(&self) -> f64 {
+        match &self.clock {
+            Some(path) => {
+                let text = std::fs::read_to_string(path).unwrap_or_default();
+                text.trim().parse().unwrap_or(0.0)
+            }
+            None => self.began.elapsed().as_secs_f64(),
+        }
+    }
+
+    /// Somebody begins to use the library.
+    pub fn enter(&self) {
+        self.users.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Somebody is done with it; false if nobody was.
+    pub fn leave(&self) -> bool {
+        let left = self.users.fetch_sub(1, Ordering::Relaxed) > 0;
+        if !left {
+            self.users.store(0, Ordering::Relaxed);
+        }
+        left
+    }
+
+    pub fn is_used(&self) -> bool {
+        self.users.load(Ordering::Relaxed) > 0
+    }
+
+    /// Writes a call down and does what the scenario has in store for it. Gives the time, or the
+    /// code that the call answers.
+    pub fn call(&self, symbol: &str, device: Option<usize>) -> Result<f64, u32> {
+        let now = self.now();
+        let outcome = self.suffer(symbol, device, now);
+        if let Some(calls) = &self.calls {
+            let mut calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
+            let device = device.map_or_else(|| "-".to_owned(), |device| device.to_string());
+            let code = outcome.err().unwrap_or(code::SUCCESS);
+            let _ = writeln!(calls, "{now:.3} {symbol} {device} {code}");
+        }
+        outcome.map(|()| self.now())
+    }
+
+    fn suffer(&self, symbol: &str, device: Option<usize>, now: f64) -> Result<(), u32> {
+        let strikes = |fault: &&Fault| {
+            (fault.symbol == "*" || fault.symbol == symbol)
+                && fault.device.is_none_or(|struck| device == Some(struck))
+                && (fault.from..fault.until).contains(&now)
+        };
+        for fault in self.scenario.faults.iter().filter(strikes) {
+            if fault.block {
+                while self.now() < fault.until {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
+            std::thread::sleep(Duration::from_millis(fault.delay_ms));
+            if let Some(code) = fault.code {
+                return Err(code);
+            }
+        }
+        let device = device.and_then(|device| self.scenario.devices.get(device));
+        let unsupported = |device: &Device| device.unsupported.iter().any(|name| name == symbol);
+        if device.is_some_and(unsupported) { Err(code::NOT_SUPPORTED) } else { Ok(()) }
+    }
+}
