@@ -78,6 +78,8 @@ complete -c retop -n "__fish_retop_needs_command" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_needs_command" -s V -l version -d 'Print version'
 complete -c retop -n "__fish_retop_needs_command" -f -a "doctor" -d 'Say what can be read here, what not, and what would help'
 complete -c retop -n "__fish_retop_needs_command" -f -a "record" -d 'Record without a screen, into DIR or the XDG state folder'
+complete -c retop -n "__fish_retop_needs_command" -f -a "export" -d 'Write recordings as tables, series, lines or a part of them'
+complete -c retop -n "__fish_retop_needs_command" -f -a "query" -d 'Say who used what in a window of recordings'
 complete -c retop -n "__fish_retop_needs_command" -f -a "metrics" -d 'Print every metric with its unit and meaning'
 complete -c retop -n "__fish_retop_needs_command" -f -a "completions" -d 'Print completions for a shell'
 complete -c retop -n "__fish_retop_needs_command" -f -a "man" -d 'Print the man page'
@@ -97,6 +99,44 @@ complete -c retop -n "__fish_retop_using_subcommand record" -l root -d 'Read the
 complete -c retop -n "__fish_retop_using_subcommand record" -l source -d 'Watch a made-up machine' -r -f
 complete -c retop -n "__fish_retop_using_subcommand record" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
 complete -c retop -n "__fish_retop_using_subcommand record" -s h -l help -d 'Print help'
+complete -c retop -n "__fish_retop_using_subcommand export" -l processes -d 'Processes in the output, by CPU; with --filter all that match [20]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand export" -l process-groups -d 'Groups of processes as series: by program, or as FILE names them' -r -f
+complete -c retop -n "__fish_retop_using_subcommand export" -l series -d 'Further series: cores, cgroups, idle-states, interrupts, sources' -r -f
+complete -c retop -n "__fish_retop_using_subcommand export" -l args -d 'Process arguments: none, redacted, full [none; redacted in recordings]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand export" -s f -l filter -d 'Only these processes: words, a regex, or cpu>10 && user=bob' -r -f
+complete -c retop -n "__fish_retop_using_subcommand export" -l from -d 'Begin there: 14:01, -10m, \'yesterday 22:00\', 2026-11-03, RFC 3339 [the first sample]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand export" -l until -d 'End there; +10m counts from the beginning [the last sample]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand export" -l to -d 'What to write, if OUT\'s ending does not tell: parquet, csv, ndjson, openmetrics, retop' -r -f -a "parquet\t''
+csv\t''
+ndjson\t''
+openmetrics\t''
+retop\t''"
+complete -c retop -n "__fish_retop_using_subcommand export" -l tables -d 'Only these tables: processes,disks,cpu; docs/metrics.md lists them' -r -f
+complete -c retop -n "__fish_retop_using_subcommand export" -l every -d 'One sample in each TIME: 10s, 1m' -r -f
+complete -c retop -n "__fish_retop_using_subcommand export" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
+complete -c retop -n "__fish_retop_using_subcommand export" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_using_subcommand export" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
+complete -c retop -n "__fish_retop_using_subcommand export" -l force -d 'Replace what an earlier export wrote'
+complete -c retop -n "__fish_retop_using_subcommand export" -s h -l help -d 'Print help'
+complete -c retop -n "__fish_retop_using_subcommand query" -l from -d 'Begin there: 14:01, -10m, \'yesterday 22:00\', 2026-11-03, RFC 3339 [the first sample]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand query" -l until -d 'End there; +10m counts from the beginning [the last sample]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand query" -l top -d 'What to order by: cpu, mem, io, energy, gpu [cpu]' -r -f -a "cpu\t''
+mem\t''
+io\t''
+energy\t''
+gpu\t''"
+complete -c retop -n "__fish_retop_using_subcommand query" -l by -d 'What to add up by: name, user, container, cgroup, pid [name]' -r -f -a "name\t''
+user\t''
+container\t''
+cgroup\t''
+pid\t''"
+complete -c retop -n "__fish_retop_using_subcommand query" -s n -l lines -d 'Lines at most [20; with --json all]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand query" -l pid -d 'One process, part by part of the window' -r -f
+complete -c retop -n "__fish_retop_using_subcommand query" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
+complete -c retop -n "__fish_retop_using_subcommand query" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_using_subcommand query" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
+complete -c retop -n "__fish_retop_using_subcommand query" -l json -d 'Stream samples as JSON, one line each'
+complete -c retop -n "__fish_retop_using_subcommand query" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_using_subcommand metrics" -l format -d 'Format of the table: md, json [md]' -r -f -a "md\t''
 json\t''"
 complete -c retop -n "__fish_retop_using_subcommand metrics" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"

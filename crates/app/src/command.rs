@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ErrorKind};
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 
 use crate::config::{self, Origin, Resolved};
@@ -21,6 +22,8 @@ Examples:
   retop --once                           one report
   retop --serve 9090                     metrics for Prometheus
   retop record                           a recording, until somebody ends it
+  retop query REC --from 14:00 --top io  who used the disks since then
+  retop export REC OUT --to parquet      the recording as tables
   retop doctor                           what can be read here, what not, and why
   retop run -- make -j8                  what a command took: time, memory, I/O, energy
 
@@ -39,6 +42,10 @@ pub enum Task {
     Metrics,
     /// Record without a screen.
     Record,
+    /// Write recordings in another format.
+    Export,
+    /// Say who used what in a recording.
+    Query,
     /// Print completions for the shell of that name.
     Completions(&'static str),
     /// Print the man page.
@@ -73,7 +80,7 @@ pub fn command() -> Command {
         match option.scope {
             Scope::All => command = command.arg(argument(option).global(true)),
             Scope::Main | Scope::With(_) => command = command.arg(argument(option)),
-            Scope::Only(_) => {}
+            Scope::Among(_) | Scope::Only(_) => {}
         }
     }
     let config = Arg::new("config")
@@ -90,6 +97,12 @@ pub fn command() -> Command {
         .help("Folder of the recording; it is made if it is not there")
         .value_parser(clap::value_parser!(PathBuf))
         .value_hint(ValueHint::DirPath);
+    let out = Arg::new("out")
+        .value_name("OUT")
+        .help("Folder or file to be made; - is stdout, for ndjson")
+        .required(true)
+        .value_parser(clap::value_parser!(PathBuf))
+        .value_hint(ValueHint::AnyPath);
     command
         .arg(config)
         .subcommand(subcommand(
@@ -100,6 +113,13 @@ pub fn command() -> Command {
         .subcommand(
             subcommand("record", "Record without a screen, into DIR or the XDG state folder")
                 .arg(folder),
+        )
+        .subcommand(
+            subcommand("export", "Write recordings as tables, series, lines or a part of them")
+                .args([recording(), out]),
+        )
+        .subcommand(
+            subcommand("query", "Say who used what in a window of recordings").arg(recording()),
         )
         .subcommand(subcommand("metrics", "Print every metric with its unit and meaning"))
         .subcommand(subcommand("completions", "Print completions for a shell").arg(shell))
@@ -129,6 +149,16 @@ fn run() -> Command {
         .arg(words)
 }
 
+fn recording() -> Arg {
+    Arg::new("recording")
+        .value_name("REC")
+        .help("Folder of a recording, or files of one")
+        .required(true)
+        .num_args(1..)
+        .value_parser(clap::value_parser!(PathBuf))
+        .value_hint(ValueHint::AnyPath)
+}
+
 fn subcommand(name: &'static str, about: &'static str) -> Command {
     let own = OPTIONS.iter().filter(|option| option.scope.has(name)).map(argument);
     Command::new(name).about(about).args(own)
@@ -156,7 +186,11 @@ fn argument(option: &'static Opt) -> Arg {
     }
     let hint = if option.value == "DIR" { ValueHint::DirPath } else { ValueHint::Other };
     // A negative number is a wrong value, not an unknown flag.
-    arg.value_name(option.value).value_hint(hint).allow_negative_numbers(true)
+    arg.value_name(option.value)
+        .value_hint(hint)
+        .allow_negative_numbers(true)
+        // `-10m` is a moment.
+        .allow_hyphen_values(option.value == "MOMENT")
 }
 
 /// Parses the command line and adds file and variables.
@@ -194,6 +228,8 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
         Some(("man", own)) => (Task::Man, own),
         Some(("run", own)) => (Task::Doctor, own),
         Some(("record", own)) => (Task::Record, own),
+        Some(("export", own)) => (Task::Export, own),
+        Some(("query", own)) => (Task::Query, own),
         Some(("completions", own)) => {
             let shell = own.get_one::<String>("shell").map_or("", String::as_str);
             let shell = SHELLS.iter().find(|known| **known == shell).copied();
@@ -211,9 +247,9 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
     for option in OPTIONS {
         let from = match option.scope {
             // `retop --interval 5s record` and `retop record --interval 5s` are the same.
-            Scope::With(_) if own.try_contains_id(option.long).unwrap_or(false) => own,
+            Scope::With(_) if stands_in(own, option.long) => own,
             Scope::Main | Scope::With(_) => matches,
-            Scope::All | Scope::Only(_) => own,
+            Scope::All | Scope::Among(_) | Scope::Only(_) => own,
         };
         let text = if option.is_switch() {
             let on = from.try_get_one::<bool>(option.long).ok().flatten().copied();
@@ -229,9 +265,33 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
     match task {
         Task::Watch => consistent(&resolved)?,
         Task::Record => resolved.settings.record.folder = own.get_one::<PathBuf>("dir").cloned(),
+        Task::Export | Task::Query => {
+            let recordings = own.get_many::<PathBuf>("recording").into_iter().flatten();
+            resolved.settings.recordings = recordings.cloned().collect();
+            if task == Task::Export {
+                let out = own.get_one::<PathBuf>("out").cloned();
+                resolved.settings.export.out = out.unwrap_or_default();
+            }
+            let given = |name: &str| resolved.origin(name) == Origin::Flag;
+            let consistent = match task {
+                Task::Export => crate::run::export::consistent(&resolved.settings, given),
+                _ => crate::run::query::consistent(&resolved.settings, given),
+            };
+            consistent.map_err(|usage| usage.0)?;
+            // The filter of the config file is the screen's; an export lacks nothing unasked.
+            if !given("filter") {
+                resolved.settings.filter = None;
+            }
+        }
         _ => {}
     }
     Ok((task, resolved))
+}
+
+/// True if the option was given behind the subcommand.
+fn stands_in(own: &ArgMatches, long: &str) -> bool {
+    let taken = own.try_contains_id(long).is_ok();
+    taken && own.value_source(long) == Some(ValueSource::CommandLine)
 }
 
 /// Flags that mean nothing without another one are refused: nobody gives them for nothing.
@@ -286,13 +346,10 @@ fn one_line(error: &clap::Error) -> String {
                 None => format!("{name} needs a value: {subject}"),
             }
         }
-        ErrorKind::MissingRequiredArgument => {
-            // `<SHELL>`, or `<COMMAND>...`.
-            match name.contains("SHELL") {
-                true => format!("{name} is missing; write one of: {}", SHELLS.join(", ")),
-                false => format!("{name} is missing; write retop run -- COMMAND"),
-            }
-        }
+        ErrorKind::MissingRequiredArgument => match name {
+            "<SHELL>" => format!("{name} is missing; write one of: {}", SHELLS.join(", ")),
+            _ => format!("{name} is missing; {help}"),
+        },
         ErrorKind::TooManyValues => format!("{name} takes no value; {help}"),
         ErrorKind::InvalidUtf8 => "an argument is not valid UTF-8".to_owned(),
         _ => {

@@ -17,6 +17,8 @@ pub struct Environment {
     pub state_folder: Option<PathBuf>,
     /// Whether a person reads what is printed.
     pub stdout_is_terminal: bool,
+    /// Whether a person reads what is said beside it.
+    pub stderr_is_terminal: bool,
     /// Whether a person can press keys.
     pub stdin_is_terminal: bool,
     /// What the terminal says of itself.
@@ -59,6 +61,7 @@ impl Environment {
             config_folder: folders.as_ref().map(|xdg| xdg.config_dir().join("retop")),
             state_folder: folders.and_then(|xdg| Some(xdg.state_dir()?.join("retop"))),
             stdout_is_terminal: std::io::stdout().is_terminal(),
+            stderr_is_terminal: std::io::stderr().is_terminal(),
             stdin_is_terminal: std::io::stdin().is_terminal(),
             terminal: Terminal {
                 term: get("TERM"),

@@ -35,6 +35,8 @@ pub fn start(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Parsed::Run(Task::Man, _) => run::generated::man(),
         Parsed::Run(Task::Metrics, resolved) => run::metrics::run(&resolved.settings),
         Parsed::Run(Task::Doctor, resolved) => run::doctor::run(&resolved.settings),
+        Parsed::Run(Task::Export, resolved) => run::export::run(&resolved.settings, &environment),
+        Parsed::Run(Task::Query, resolved) => run::query::run(&resolved.settings),
         Parsed::Run(Task::Record, resolved) => run::record::run(&resolved.settings, &environment),
         Parsed::Run(Task::Watch, resolved) => run::watch(&resolved, &environment),
     };

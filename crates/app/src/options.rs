@@ -4,12 +4,16 @@
 use std::path::PathBuf;
 
 use retop_engine::export::{Arguments, Limit, prometheus};
+use retop_engine::query::{By, Top};
 use retop_engine::recording::Sync;
+use retop_model::FamilyId;
+use retop_model::family::FAMILIES;
 
-use crate::settings::{ChartGlyph, Color, CoreView, Format, PowerScale, Settings};
+use crate::settings::{ChartGlyph, Color, CoreView, Format, PowerScale, Settings, To};
 use crate::tui::preset::Preset;
 use crate::tui::render::Depth;
 use crate::value::{self, Parsed};
+use crate::when;
 
 /// One option.
 pub struct Opt {
@@ -91,6 +95,8 @@ pub enum Scope {
     Main,
     /// `retop` without a subcommand, and these.
     With(&'static [&'static str]),
+    /// These subcommands alone.
+    Among(&'static [&'static str]),
     /// One subcommand.
     Only(&'static str),
 }
@@ -107,7 +113,7 @@ impl Scope {
     pub fn has(self, command: &str) -> bool {
         match self {
             Scope::All | Scope::Main => false,
-            Scope::With(commands) => commands.contains(&command),
+            Scope::With(commands) | Scope::Among(commands) => commands.contains(&command),
             Scope::Only(only) => only == command,
         }
     }
@@ -260,6 +266,26 @@ fn series(text: &str) -> Parsed<prometheus::Options> {
     Ok(series)
 }
 
+/// Keys of tables, or their singulars.
+fn tables(text: &str) -> Parsed<Vec<FamilyId>> {
+    let mut tables = Vec::new();
+    for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
+        let family = FAMILIES.iter().find(|family| [family.key, family.name].contains(&word));
+        let Some(family) = family else {
+            let known = FAMILIES.iter().flat_map(|family| [family.key, family.name]);
+            return Err(match value::nearest(word, known) {
+                Some(near) => format!("no table is called '{word}'; there is '{near}'"),
+                None => format!("no table is called '{word}'; docs/metrics.md lists them"),
+            });
+        };
+        tables.push(family.id);
+    }
+    if tables.is_empty() { Err("no table is named".to_owned()) } else { Ok(tables) }
+}
+
+const TO: &[&str] = &["parquet", "csv", "ndjson", "openmetrics", "retop"];
+const TOPS: &[&str] = &["cpu", "mem", "io", "energy", "gpu"];
+const BYS: &[&str] = &["name", "user", "container", "cgroup", "pid"];
 const SERIES: &[&str] = &["cores", "cgroups", "idle-states", "interrupts", "sources"];
 const COLORS: &[&str] = &["auto", "always", "never"];
 const ARGUMENTS: &[&str] = &["none", "redacted", "full"];
@@ -276,7 +302,8 @@ pub static OPTIONS: &[Opt] = &[
     Opt::new(Group::Mode, "json", "", "Stream samples as JSON, one line each", |s, v| {
         put(&mut s.json, value::switch(v))
     })
-    .place(Place::Flag),
+    .place(Place::Flag)
+    .scope(Scope::With(&["query"])),
     Opt::new(Group::Mode, "once", "", "Print one report and exit; with --json one line", |s, v| {
         put(&mut s.once, value::switch(v))
     })
@@ -352,21 +379,24 @@ pub static OPTIONS: &[Opt] = &[
         "N|all",
         "Processes in the output, by CPU; with --filter all that match [20]",
         |s, v| put(&mut s.processes, processes(v)),
-    ),
+    )
+    .scope(Scope::With(&["export"])),
     Opt::new(
         Group::Export,
         "process-groups",
         "auto|FILE",
         "Groups of processes as series: by program, or as FILE names them",
         |s, v| put(&mut s.process_groups, text(v)),
-    ),
+    )
+    .scope(Scope::With(&["export"])),
     Opt::new(
         Group::Export,
         "series",
         "LIST",
         "Further series: cores, cgroups, idle-states, interrupts, sources",
         |s, v| put(&mut s.series, series(v)),
-    ),
+    )
+    .scope(Scope::With(&["export"])),
     Opt::new(
         Group::Export,
         "args",
@@ -377,7 +407,7 @@ pub static OPTIONS: &[Opt] = &[
             put(&mut s.arguments, pick(v, ARGUMENTS, &values).map(Some))
         },
     )
-    .scope(Scope::With(&["record"])),
+    .scope(Scope::With(&["record", "export"])),
     Opt::new(
         Group::Screen,
         "filter",
@@ -386,7 +416,8 @@ pub static OPTIONS: &[Opt] = &[
         |s, v| put(&mut s.filter, text(v)),
     )
     .short('f')
-    .aliases(&["proc-filter"]),
+    .aliases(&["proc-filter"])
+    .scope(Scope::With(&["export"])),
     Opt::new(
         Group::Screen,
         "color",
@@ -545,6 +576,85 @@ pub static OPTIONS: &[Opt] = &[
     .choices(SYNCS)
     .default("key")
     .scope(Scope::Only("record")),
+    Opt::new(
+        Group::Record,
+        "from",
+        "MOMENT",
+        "Begin there: 14:01, -10m, 'yesterday 22:00', 2026-11-03, RFC 3339 [the first sample]",
+        |s, v| put(&mut s.from, when::parse(v).map(Some)),
+    )
+    .place(Place::Flag)
+    .scope(Scope::Among(&["export", "query"])),
+    Opt::new(
+        Group::Record,
+        "until",
+        "MOMENT",
+        "End there; +10m counts from the beginning [the last sample]",
+        |s, v| put(&mut s.until, when::parse(v).map(Some)),
+    )
+    .place(Place::Flag)
+    .scope(Scope::Among(&["export", "query"])),
+    Opt::new(
+        Group::Record,
+        "to",
+        "FORMAT",
+        "What to write, if OUT's ending does not tell",
+        |s, v| {
+            let values = [To::Parquet, To::Csv, To::Ndjson, To::OpenMetrics, To::Retop];
+            put(&mut s.export.to, pick(v, TO, &values).map(Some))
+        },
+    )
+    .choices(TO)
+    .place(Place::Flag)
+    .scope(Scope::Only("export")),
+    Opt::new(
+        Group::Record,
+        "tables",
+        "LIST",
+        "Only these tables: processes,disks,cpu; docs/metrics.md lists them",
+        |s, v| put(&mut s.export.tables, tables(v).map(Some)),
+    )
+    .place(Place::Flag)
+    .scope(Scope::Only("export")),
+    Opt::new(Group::Record, "every", "TIME", "One sample in each TIME: 10s, 1m", |s, v| {
+        put(&mut s.export.every, value::interval(v).map(Some))
+    })
+    .place(Place::Flag)
+    .scope(Scope::Only("export")),
+    Opt::new(Group::Record, "force", "", "Replace what an earlier export wrote", |s, v| {
+        put(&mut s.export.force, value::switch(v))
+    })
+    .place(Place::Flag)
+    .scope(Scope::Only("export")),
+    Opt::new(Group::Record, "top", "WHAT", "What to order by", |s, v| {
+        let values = [Top::Cpu, Top::Memory, Top::Io, Top::Energy, Top::Gpu];
+        put(&mut s.query.top, pick(v, TOPS, &values))
+    })
+    .choices(TOPS)
+    .default("cpu")
+    .place(Place::Flag)
+    .scope(Scope::Only("query")),
+    Opt::new(Group::Record, "by", "WHAT", "What to add up by", |s, v| {
+        let values = [By::Name, By::User, By::Container, By::Cgroup, By::Pid];
+        put(&mut s.query.by, pick(v, BYS, &values))
+    })
+    .choices(BYS)
+    .default("name")
+    .place(Place::Flag)
+    .scope(Scope::Only("query")),
+    Opt::new(Group::Record, "lines", "N", "Lines at most [20; with --json all]", |s, v| {
+        let lines = value::whole(v, 1, u64::from(u32::MAX));
+        put(&mut s.query.lines, lines.map(|n| usize::try_from(n).ok()))
+    })
+    .short('n')
+    .place(Place::Flag)
+    .scope(Scope::Only("query")),
+    Opt::new(Group::Record, "pid", "PID", "One process, part by part of the window", |s, v| {
+        let pid = value::whole(v, 1, u64::from(u32::MAX));
+        put(&mut s.query.pid, pid.map(|pid| i64::try_from(pid).ok()))
+    })
+    .place(Place::Flag)
+    .scope(Scope::Only("query")),
     Opt::new(Group::Export, "format", "FORMAT", "Format of the table", |s, v| {
         put(&mut s.format, pick(v, FORMATS, &[Format::Markdown, Format::Json]))
     })

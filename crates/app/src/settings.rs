@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use retop_engine::export::{Arguments, Limit};
+use retop_engine::query::{By, Top};
 use retop_engine::recording::Sync;
+use retop_model::FamilyId;
 use retop_model::alert::UserRule;
 
 use crate::tui::render::Depth;
@@ -13,6 +15,7 @@ use crate::tui::render::Depth;
 use crate::tui::keymap::{Bound, Keymap};
 use crate::tui::preset::Preset;
 use crate::tui::table::set::Set;
+use crate::when::When;
 
 /// Everything that a user can set.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,12 +53,65 @@ pub struct Settings {
     pub arguments: Option<Arguments>,
     /// How recordings are written.
     pub record: Record,
+    /// The recordings that `export` and `query` read.
+    pub recordings: Vec<PathBuf>,
+    /// Where their window begins.
+    pub from: Option<When>,
+    /// Where it ends.
+    pub until: Option<When>,
+    /// What `export` writes.
+    pub export: Export,
+    /// What `query` asks.
+    pub query: Query,
     /// What the screen looks like.
     pub screen: Screen,
     /// When to raise an alert.
     pub alerts: Alerts,
     /// Format of `retop metrics`.
     pub format: Format,
+}
+
+/// What `export` writes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Export {
+    /// Where to.
+    pub out: PathBuf,
+    /// The format; `None` leaves it to the ending of the name.
+    pub to: Option<To>,
+    /// The tables; `None` for all.
+    pub tables: Option<Vec<FamilyId>>,
+    /// One sample in each so long a time; `None` for all.
+    pub every: Option<Duration>,
+    /// Replace what is there.
+    pub force: bool,
+}
+
+/// Formats of `export`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// A folder of Parquet files, or one.
+    Parquet,
+    /// A folder of CSV files, or one.
+    Csv,
+    /// The lines of `--json`.
+    Ndjson,
+    /// OpenMetrics with times.
+    OpenMetrics,
+    /// A recording.
+    Retop,
+}
+
+/// What `query` asks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Query {
+    /// What lines are ordered by.
+    pub top: Top,
+    /// What is added up.
+    pub by: By,
+    /// Lines at most; `None` leaves it to the output.
+    pub lines: Option<usize>,
+    /// One process.
+    pub pid: Option<i64>,
 }
 
 /// How recordings are written.

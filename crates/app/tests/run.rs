@@ -99,7 +99,7 @@ fn what_cannot_be_run_is_said_in_a_line() {
         (&["run", "--", "/no/such/program"][..], 127, "retop: /no/such/program: No such file"),
         (&["run", "--", "/etc/passwd"], 126, "retop: /etc/passwd: Permission denied"),
         (&["run", "--intervall", "1"], 2, "retop: unknown option '--intervall'"),
-        (&["run"], 2, "retop: <COMMAND>... is missing; write retop run -- COMMAND"),
+        (&["run"], 2, "retop: <COMMAND>... is missing"),
         (&["run", "--output", "/no/such/folder/x", "--", "true"], 1, "retop: /no/such/folder/x: "),
     ] {
         let (code, out, err) = outcome(&mut retop(args));

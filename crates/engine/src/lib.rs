@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 pub mod export;
+pub mod query;
 pub mod serve;
 
 mod clock;

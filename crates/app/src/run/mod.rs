@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod doctor;
+pub mod export;
 pub mod generated;
 pub mod json;
 mod looks;
@@ -9,7 +10,10 @@ pub mod metrics;
 pub mod once;
 pub mod pace;
 pub mod plain;
+pub mod progress;
+pub mod query;
 pub mod record;
+pub mod recordings;
 pub mod screen;
 pub mod serve;
 

@@ -70,7 +70,16 @@ fn wanted(settings: &Settings, groups: bool) -> Demand {
 /// The rules by which processes are grouped: `auto`, or a TOML file that gives each group its
 /// programs.
 fn groups(rules: Option<&str>) -> anyhow::Result<Option<Groups>> {
-    let rules = match rules {
+    Ok(self::rules(rules)?.map(Groups::new))
+}
+
+/// The rules of `--process-groups`.
+///
+/// # Errors
+///
+/// A file that cannot be read or holds no rules: wrong usage.
+pub fn rules(rules: Option<&str>) -> anyhow::Result<Option<GroupRules>> {
+    Ok(Some(match rules {
         None => return Ok(None),
         Some("auto") => GroupRules::auto(),
         Some(path) => {
@@ -80,8 +89,7 @@ fn groups(rules: Option<&str>) -> anyhow::Result<Option<Groups>> {
                 Usage(format!("--process-groups: {path}: {why}; write web = [\"nginx*\", \"php\"]"))
             })?)
         }
-    };
-    Ok(Some(Groups::new(rules)))
+    }))
 }
 
 /// `group = "pattern"` or `group = ["pattern", …]`, a line each; the first that matches counts.

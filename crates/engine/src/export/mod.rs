@@ -8,6 +8,8 @@ pub mod metrics;
 pub mod prometheus;
 pub mod redact;
 pub mod report;
+pub mod target;
+pub mod tidy;
 
 #[cfg(test)]
 pub(crate) mod made;

@@ -8,6 +8,8 @@
 //! - Single processes and threads are never series: see [`super::groups`].
 //! - Names are hostile: two rows whose labels come out equal are one series, the first.
 
+pub mod backfill;
+
 use std::collections::HashSet;
 use std::fmt::{Display, Formatter, Write};
 use std::ops::Range;

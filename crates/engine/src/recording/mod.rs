@@ -31,6 +31,7 @@
 //! of what a reader sees, and damage within a file costs what stands up to the next key frame.
 
 mod body;
+mod cut;
 mod error;
 mod event;
 mod folder;
@@ -47,6 +48,7 @@ mod segment;
 mod shelf;
 mod writer;
 
+pub use cut::Cut;
 pub use error::RecordingError;
 pub use event::{Event, EventKind};
 pub use folder::{Directory, Entry, Folder, SegmentFile, Space};

@@ -1,0 +1,294 @@
+//! Where an export goes: nothing bears its name before all of it is there.
+//!
+//! Files are written beside their place under a name that tells of it, and moved when the last byte
+//! is out. An export that is broken off or fails takes them away again.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use retop_model::family::FAMILIES;
+
+/// A file or a folder that comes into being at once.
+#[derive(Debug)]
+pub struct Target {
+    /// The file, or the folder of the files.
+    path: PathBuf,
+    /// What is written meanwhile: a file, or a folder.
+    partial: PathBuf,
+    /// The files of a folder; `None` for a single file.
+    names: Option<Vec<String>>,
+    /// The ending of the tables of a folder.
+    ending: &'static str,
+    /// The folder was not there before.
+    made: bool,
+    /// Nobody else may read it.
+    private: bool,
+    committed: bool,
+}
+
+/// The description of the tables of a folder of CSV files.
+pub(super) const ABOUT: &str = "columns.csv";
+
+fn exists(path: &Path) -> io::Error {
+    let text = format!("{} is there already; --force replaces it", path.display());
+    io::Error::new(io::ErrorKind::AlreadyExists, text)
+}
+
+fn beside(path: &Path) -> io::Result<PathBuf> {
+    let Some(name) = path.file_name() else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "that is no name of a file"));
+    };
+    let name = format!(".{}.{}.partial", name.to_string_lossy(), std::process::id());
+    Ok(path.with_file_name(name))
+}
+
+impl Target {
+    /// A single file.
+    ///
+    /// # Errors
+    ///
+    /// Something is there and must not be replaced.
+    pub fn file(path: &Path, force: bool) -> io::Result<Target> {
+        match fs::symlink_metadata(path) {
+            Ok(found) if found.is_dir() => {
+                let text = format!("{} is a folder; name a file", path.display());
+                return Err(io::Error::new(io::ErrorKind::IsADirectory, text));
+            }
+            Ok(_) if !force => return Err(exists(path)),
+            _ => {}
+        }
+        let partial = beside(path)?;
+        let path = path.to_owned();
+        Ok(Target {
+            path,
+            partial,
+            names: None,
+            ending: "",
+            made: false,
+            private: false,
+            committed: false,
+        })
+    }
+
+    /// A folder of tables whose files end in `ending`. One that is there may be empty; with
+    /// `force`, it keeps what is no table of an export.
+    ///
+    /// # Errors
+    ///
+    /// Something is there and must not be replaced, or the folder cannot be made.
+    pub fn folder(path: &Path, ending: &'static str, force: bool) -> io::Result<Target> {
+        let made = match fs::read_dir(path) {
+            Ok(mut entries) => {
+                if !force && entries.next().is_some() {
+                    return Err(exists(path));
+                }
+                false
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir(path)?;
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                let text = format!("{} is a file; name a folder", path.display());
+                return Err(io::Error::new(io::ErrorKind::NotADirectory, text));
+            }
+            Err(error) => return Err(error),
+        };
+        let partial = path.join(format!(".{}.partial", std::process::id()));
+        let names = Some(Vec::new());
+        // From here on, dropping the target takes the folder away again.
+        let target = Target {
+            path: path.to_owned(),
+            partial,
+            names,
+            ending,
+            made,
+            private: false,
+            committed: false,
+        };
+        fs::create_dir(&target.partial)?;
+        Ok(target)
+    }
+
+    /// True for a single file.
+    pub(super) fn is_file(&self) -> bool {
+        self.names.is_none()
+    }
+
+    /// What is made is for its owner alone.
+    #[must_use]
+    pub fn private(mut self) -> Target {
+        self.private = true;
+        self
+    }
+
+    /// Bytes that have been written.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let size = |path: PathBuf| fs::metadata(path).map_or(0, |found| found.len());
+        match &self.names {
+            None => size(self.partial.clone()),
+            Some(names) => names.iter().map(|name| size(self.partial.join(name))).sum(),
+        }
+    }
+
+    /// Begins a file of the folder, or the single file, whose name stands already.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file system.
+    pub fn create(&mut self, name: &str) -> io::Result<File> {
+        let path = match &mut self.names {
+            Some(names) => {
+                names.push(name.to_owned());
+                self.partial.join(name)
+            }
+            None => self.partial.clone(),
+        };
+        let mode = if self.private { 0o600 } else { 0o666 };
+        OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
+    }
+
+    /// A file without a name on the same disk, for what has to wait: it is gone when it is closed.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file system.
+    pub fn scratch(&self) -> io::Result<File> {
+        let path = match &self.names {
+            Some(_) => self.partial.join("scratch"),
+            None => self.partial.with_extension("scratch"),
+        };
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
+        fs::remove_file(path)?;
+        Ok(file)
+    }
+
+    /// Moves everything to its place. What an earlier export left there is replaced.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file system.
+    pub fn commit(mut self) -> io::Result<()> {
+        match &self.names {
+            None => fs::rename(&self.partial, &self.path)?,
+            Some(names) => {
+                let tables =
+                    FAMILIES.iter().map(|family| format!("{}.{}", family.key, self.ending));
+                for stale in tables.chain([ABOUT.to_owned()]).filter(|name| !names.contains(name)) {
+                    match fs::remove_file(self.path.join(stale)) {
+                        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                        _ => {}
+                    }
+                }
+                for name in names {
+                    fs::rename(self.partial.join(name), self.path.join(name))?;
+                }
+                fs::remove_dir(&self.partial)?;
+            }
+        }
+        self.committed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if self.committed {
+            return;
+        }
+        // What cannot be taken away stays under a name that says what it is.
+        let Some(names) = &self.names else {
+            let _ = fs::remove_file(&self.partial);
+            return;
+        };
+        for name in names {
+            let _ = fs::remove_file(self.partial.join(name));
+        }
+        let _ = fs::remove_dir(&self.partial);
+        if self.made {
+            let _ = fs::remove_dir(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn scratch(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("retop-target-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    fn entries(path: &Path) -> Vec<String> {
+        let entries = fs::read_dir(path).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_there_whole_or_not_at_all() {
+        let folder = scratch("file");
+        let path = folder.join("out.csv");
+        let mut target = Target::file(&path, false).unwrap();
+        target.create("").unwrap().write_all(b"half").unwrap();
+        assert!(!path.exists());
+        drop(target);
+        assert!(entries(&folder).is_empty());
+
+        let mut target = Target::file(&path, false).unwrap();
+        target.create("").unwrap().write_all(b"whole").unwrap();
+        target.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        let error = Target::file(&path, false).unwrap_err().to_string();
+        assert!(error.ends_with("out.csv is there already; --force replaces it"), "{error}");
+        let mut target = Target::file(&path, true).unwrap();
+        target.create("").unwrap().write_all(b"again").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        target.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"again");
+        assert_eq!(entries(&folder), ["out.csv"]);
+        assert!(Target::file(&folder, true).is_err(), "a folder is not replaced");
+        assert!(Target::file(Path::new("/"), true).is_err());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_folder_is_there_whole_or_not_at_all() {
+        let outer = scratch("folder");
+        let path = outer.join("out");
+        let mut target = Target::folder(&path, "csv", false).unwrap();
+        target.create("disks.csv").unwrap();
+        drop(target);
+        assert!(entries(&outer).is_empty());
+
+        let mut target = Target::folder(&path, "csv", false).unwrap();
+        target.create("disks.csv").unwrap();
+        target.create("cores.csv").unwrap();
+        target.create(ABOUT).unwrap();
+        target.commit().unwrap();
+        assert_eq!(entries(&path), [ABOUT, "cores.csv", "disks.csv"]);
+        assert!(Target::folder(&path, "csv", false).is_err());
+
+        // Tables of the earlier export do not stay beside the new ones; what else is there does.
+        fs::write(path.join("notes.txt"), "mine").unwrap();
+        let mut target = Target::folder(&path, "csv", true).unwrap();
+        target.create("disks.csv").unwrap();
+        target.commit().unwrap();
+        assert_eq!(entries(&path), ["disks.csv", "notes.txt"]);
+        drop(Target::folder(&path, "csv", true).unwrap());
+        assert_eq!(entries(&path), ["disks.csv", "notes.txt"]);
+        let file = Target::folder(&path.join("notes.txt"), "csv", true).unwrap_err().to_string();
+        assert!(file.ends_with("notes.txt is a file; name a folder"), "{file}");
+        assert!(Target::folder(&outer.join("no/such"), "csv", false).is_err());
+        fs::remove_dir_all(outer).unwrap();
+    }
+}
