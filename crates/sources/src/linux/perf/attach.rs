@@ -81,6 +81,13 @@ impl<K: Kernel> Attached<K> {
         }
     }
 
+    /// Counts these events, whatever the machine has.
+    #[cfg(test)]
+    pub fn of(kernel: K, pmu: super::Pmu) -> Attached<K> {
+        let access = Access { pmus: vec![pmu], user_only: true, follow: Follow::Threads };
+        Attached { access: Some(Ok(access)), ..Attached::new(kernel) }
+    }
+
     /// How many descriptors to set aside of so many; to be called before anything is attached.
     pub fn descriptors_of(&mut self, limit: u64) -> u64 {
         let share = DESCRIPTORS.min(limit / 4);

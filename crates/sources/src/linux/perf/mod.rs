@@ -159,4 +159,4 @@ pub fn explain(error: &io::Error, roots: &Roots) -> Problem {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

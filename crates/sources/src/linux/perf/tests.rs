@@ -278,7 +278,7 @@ fn whole_cpus_are_added_up_where_that_is_allowed() {
 
 /// Software events, which every machine has, in the places of the hardware's: the same call, the
 /// same group, the same read.
-fn software() -> Pmu {
+pub fn software() -> Pmu {
     const PERF_TYPE_SOFTWARE: u32 = 1;
     // Task clock, page faults, context switches, migrations, minor faults; and one that is not.
     let events = [Some(1), Some(2), Some(3), Some(4), Some(5), Some(999)];

@@ -44,6 +44,20 @@ impl Counters {
         }
     }
 
+    /// Counts these events of this machine's processes instead.
+    #[cfg(test)]
+    pub fn of(pmu: crate::linux::perf::Pmu) -> Counters {
+        let mut counters = Counters::new(&Roots::real());
+        counters.attached = Attached::of(System, pmu);
+        counters
+    }
+
+    /// Descriptors that counters have open.
+    #[cfg(test)]
+    pub fn descriptors(&self) -> usize {
+        self.attached.descriptors()
+    }
+
     /// True if there is something to count. What nobody wants is let go at once.
     pub fn prepare(&mut self, demand: &Rows, descriptors: &mut Descriptors) -> bool {
         if *demand == Rows::None {
