@@ -8,6 +8,7 @@
 
 mod attach;
 mod call;
+mod energy;
 mod group;
 mod machine;
 mod pmu;
@@ -21,6 +22,7 @@ use crate::source::Problem;
 
 pub use self::attach::{Attached, Candidate};
 pub use self::call::System;
+pub use self::energy::Energy;
 pub use self::group::Group;
 pub use self::machine::Machine;
 pub use self::pmu::{CYCLES, EVENTS, Pmu, Spec};

@@ -276,6 +276,54 @@ fn whole_cpus_are_added_up_where_that_is_allowed() {
     assert!(problem.reason.contains("perf_event_paranoid <= 0"));
 }
 
+#[test]
+fn packages_state_their_energy_to_whoever_may_count() {
+    let unit = "sys/bus/event_source/devices/power";
+    let tree = Tree::new(&[
+        ("sys/devices/system/cpu/cpu0/topology/physical_package_id", "0\n"),
+        ("sys/devices/system/cpu/cpu8/topology/physical_package_id", "1\n"),
+    ]);
+    for (name, value) in [
+        ("type", "12\n"),
+        ("cpumask", "0,8\n"),
+        ("events/energy-pkg", "event=0x02\n"),
+        ("events/energy-pkg.scale", "2.3283064365386962890625e-10\n"),
+        ("events/energy-pkg.unit", "Joules\n"),
+        ("events/energy-ram", "event=0x03\n"),
+        ("events/energy-ram.scale", "0.5\n"),
+        ("events/energy-ram.unit", "Joules\n"),
+        // Nothing can be made of these.
+        ("events/energy-gpu", "event=0x04\n"),
+        ("events/energy-gpu.scale", "nan\n"),
+        ("events/energy-gpu.unit", "Joules\n"),
+        ("events/energy-cores", "event=two\n"),
+        ("events/energy-psys", "event=0x05\n"),
+    ] {
+        tree.write(&format!("{unit}/{name}"), value);
+    }
+    let script = Scripted::default();
+    let mut energy = super::Energy::new(script.clone());
+    // 2^32 counts are a joule.
+    script.work(-1, 0, (1, 1), [0, 0, 5 << 32, 8, 0, 0]);
+    script.work(-9, 0, (1, 1), [0, 0, 1 << 31, 2, 0, 0]);
+    let mut stated = Vec::new();
+    energy.read(&tree.roots().sys, |domain| {
+        stated.push((domain.name.to_owned(), domain.microjoules))
+    });
+    let expected = [
+        ("package-0", 5_000_000),
+        ("package-0 dram", 4_000_000),
+        ("package-1", 500_000),
+        ("package-1 dram", 1_000_000),
+    ];
+    assert_eq!(stated, expected.map(|(name, energy)| (name.to_owned(), energy)));
+    // Without the right, or without the unit, there is nothing.
+    script.state().cpus_denied = true;
+    for roots in [tree.roots(), Tree::new(&[]).roots()] {
+        super::Energy::new(script.clone()).read(&roots.sys, |domain| panic!("{domain:?}"));
+    }
+}
+
 /// Software events, which every machine has, in the places of the hardware's: the same call, the
 /// same group, the same read.
 pub fn software() -> Pmu {
