@@ -13,8 +13,8 @@ use super::Known;
 use super::detail;
 use super::listing::Listing;
 
-/// Threads that are asked in one tick: 20 ms at worst. Rows beyond have no numbers in this tick.
-const THREADS: usize = 1_000;
+/// Threads that are asked in one tick: 10 ms at worst. Rows beyond have no numbers in this tick.
+const THREADS: usize = 512;
 
 /// Rows that nobody wanted for so long are forgotten, and begin anew.
 const FORGOTTEN_NS: u64 = 60_000_000_000;
