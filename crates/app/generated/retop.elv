@@ -46,7 +46,7 @@ set edit:completion:arg-completer[retop] = {|@words|
             cand --alert-swap-rise-gb 'Growth of swap within five minutes, in GiB; 0 for no alert [0.3]'
             cand --alert-sustain-samples 'Samples that a load must last for; 3 or 5 by the rule unless set'
             cand --config 'Read FILE and not config.toml in the XDG config folder'
-            cand --json 'Stream samples as JSON, one line each'
+            cand --json 'Stream samples as JSON, one line each; answers as JSON'
             cand --once 'Print one report and exit; with --json one line'
             cand --plain 'Answer typed commands in lines of text: for screen readers and pipes'
             cand --print-config 'Print config.toml with the present settings'
@@ -119,7 +119,7 @@ set edit:completion:arg-completer[retop] = {|@words|
             cand --root 'Read the machine under DIR: a tree with proc/ and sys/ [/]'
             cand --source 'Watch a made-up machine'
             cand --config 'Read FILE and not config.toml in the XDG config folder'
-            cand --json 'Stream samples as JSON, one line each'
+            cand --json 'Stream samples as JSON, one line each; answers as JSON'
             cand -h 'Print help'
             cand --help 'Print help'
         }

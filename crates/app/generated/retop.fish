@@ -64,7 +64,7 @@ complete -c retop -n "__fish_retop_needs_command" -l alert-throttle-freq-percent
 complete -c retop -n "__fish_retop_needs_command" -l alert-swap-rise-gb -d 'Growth of swap within five minutes, in GiB; 0 for no alert [0.3]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l alert-sustain-samples -d 'Samples that a load must last for; 3 or 5 by the rule unless set' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
-complete -c retop -n "__fish_retop_needs_command" -l json -d 'Stream samples as JSON, one line each'
+complete -c retop -n "__fish_retop_needs_command" -l json -d 'Stream samples as JSON, one line each; answers as JSON'
 complete -c retop -n "__fish_retop_needs_command" -l once -d 'Print one report and exit; with --json one line'
 complete -c retop -n "__fish_retop_needs_command" -l plain -d 'Answer typed commands in lines of text: for screen readers and pipes'
 complete -c retop -n "__fish_retop_needs_command" -l print-config -d 'Print config.toml with the present settings'
@@ -135,7 +135,7 @@ complete -c retop -n "__fish_retop_using_subcommand query" -l pid -d 'One proces
 complete -c retop -n "__fish_retop_using_subcommand query" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
 complete -c retop -n "__fish_retop_using_subcommand query" -l source -d 'Watch a made-up machine' -r -f
 complete -c retop -n "__fish_retop_using_subcommand query" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
-complete -c retop -n "__fish_retop_using_subcommand query" -l json -d 'Stream samples as JSON, one line each'
+complete -c retop -n "__fish_retop_using_subcommand query" -l json -d 'Stream samples as JSON, one line each; answers as JSON'
 complete -c retop -n "__fish_retop_using_subcommand query" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_using_subcommand metrics" -l format -d 'Format of the table: md, json [md]' -r -f -a "md\t''
 json\t''"

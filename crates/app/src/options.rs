@@ -3,13 +3,13 @@
 
 use std::path::PathBuf;
 
+use retop_engine::export::tidy::events::TABLE as EVENTS;
 use retop_engine::export::{Arguments, Limit, prometheus};
 use retop_engine::query::{By, Top};
 use retop_engine::recording::Sync;
-use retop_model::FamilyId;
 use retop_model::family::FAMILIES;
 
-use crate::settings::{ChartGlyph, Color, CoreView, Format, PowerScale, Settings, To};
+use crate::settings::{ChartGlyph, Color, CoreView, Format, PowerScale, Settings, Tables, To};
 use crate::tui::preset::Preset;
 use crate::tui::render::Depth;
 use crate::value::{self, Parsed};
@@ -267,20 +267,28 @@ fn series(text: &str) -> Parsed<prometheus::Options> {
 }
 
 /// Keys of tables, or their singulars.
-fn tables(text: &str) -> Parsed<Vec<FamilyId>> {
-    let mut tables = Vec::new();
+fn tables(text: &str) -> Parsed<Tables> {
+    let (mut families, mut events) = (Vec::new(), false);
     for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
+        if word == EVENTS {
+            events = true;
+            continue;
+        }
         let family = FAMILIES.iter().find(|family| [family.key, family.name].contains(&word));
         let Some(family) = family else {
-            let known = FAMILIES.iter().flat_map(|family| [family.key, family.name]);
+            let known =
+                FAMILIES.iter().flat_map(|family| [family.key, family.name]).chain([EVENTS]);
             return Err(match value::nearest(word, known) {
                 Some(near) => format!("no table is called '{word}'; there is '{near}'"),
                 None => format!("no table is called '{word}'; docs/metrics.md lists them"),
             });
         };
-        tables.push(family.id);
+        families.push(family.id);
     }
-    if tables.is_empty() { Err("no table is named".to_owned()) } else { Ok(tables) }
+    if families.is_empty() && !events {
+        return Err("no table is named".to_owned());
+    }
+    Ok(Tables { families, events })
 }
 
 const TO: &[&str] = &["parquet", "csv", "ndjson", "openmetrics", "retop"];
@@ -299,9 +307,13 @@ const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
 
 /// Every option, in the order of `--help`.
 pub static OPTIONS: &[Opt] = &[
-    Opt::new(Group::Mode, "json", "", "Stream samples as JSON, one line each", |s, v| {
-        put(&mut s.json, value::switch(v))
-    })
+    Opt::new(
+        Group::Mode,
+        "json",
+        "",
+        "Stream samples as JSON, one line each; answers as JSON",
+        |s, v| put(&mut s.json, value::switch(v)),
+    )
     .place(Place::Flag)
     .scope(Scope::With(&["query"])),
     Opt::new(Group::Mode, "once", "", "Print one report and exit; with --json one line", |s, v| {

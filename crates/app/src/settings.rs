@@ -79,11 +79,20 @@ pub struct Export {
     /// The format; `None` leaves it to the ending of the name.
     pub to: Option<To>,
     /// The tables; `None` for all.
-    pub tables: Option<Vec<FamilyId>>,
+    pub tables: Option<Tables>,
     /// One sample in each so long a time; `None` for all.
     pub every: Option<Duration>,
     /// Replace what is there.
     pub force: bool,
+}
+
+/// Tables of `export`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tables {
+    /// Those of families.
+    pub families: Vec<FamilyId>,
+    /// The one of what happened.
+    pub events: bool,
 }
 
 /// Formats of `export`.

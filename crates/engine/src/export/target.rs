@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use retop_model::family::FAMILIES;
 
+use super::tidy::events::TABLE as EVENTS;
+
 /// A file or a folder that comes into being at once.
 #[derive(Debug)]
 pub struct Target {
@@ -175,8 +177,8 @@ impl Target {
         match &self.names {
             None => fs::rename(&self.partial, &self.path)?,
             Some(names) => {
-                let tables =
-                    FAMILIES.iter().map(|family| format!("{}.{}", family.key, self.ending));
+                let keys = FAMILIES.iter().map(|family| family.key).chain([EVENTS]);
+                let tables = keys.map(|key| format!("{key}.{}", self.ending));
                 for stale in tables.chain([ABOUT.to_owned()]).filter(|name| !names.contains(name)) {
                     match fs::remove_file(self.path.join(stale)) {
                         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
