@@ -43,6 +43,8 @@ pub fn pages() -> Result<()> {
         between(&page, "keys", &keys(Mode::Live)).context("README.md: no markers for the keys")?;
     let page = between(&page, "rewind keys", &keys(Mode::Rewind))
         .context("README.md: no markers for the keys of the past")?;
+    let page = between(&page, "details keys", &keys(Mode::Pane))
+        .context("README.md: no markers for the keys of details")?;
     write(&readme, page.as_bytes())
 }
 
@@ -55,9 +57,11 @@ fn manual_keys() -> String {
     let plain = |text: &str| text.replace('\\', "\\e").replace('-', "\\-");
     for (mode, heading) in [
         (Mode::Live, "The table and the pages"),
+        (Mode::Pane, "Details of a process"),
         (Mode::Rewind, "Looking back"),
         (Mode::Columns, "Columns of a set"),
         (Mode::Menu, "Lists"),
+        (Mode::Checks, "Lists to check off"),
         (Mode::Line, "Lines of text"),
         (Mode::Help, "Help"),
     ] {

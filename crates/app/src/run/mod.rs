@@ -1,6 +1,7 @@
 //! What each command does. All of them drive the engine; none reads a machine itself.
 
 pub mod command;
+mod control;
 pub mod doctor;
 pub mod export;
 pub mod generated;

@@ -21,6 +21,7 @@ use super::keymap::Keymap;
 use super::keys::{Action, Mode};
 use super::layout::{self, Areas, Choice, Shape};
 use super::page::{Page, Pages};
+use super::pane::{Pane, Tab};
 use super::panel;
 use super::render::{Depth, Glyphs};
 use super::rewind::Rewind;
@@ -129,6 +130,8 @@ pub struct App {
     pub overlay: Overlay,
     /// The process whose details are shown.
     pub details: Option<Key>,
+    /// What is known of that process.
+    pub pane: Pane,
     /// Rows that are or were on the screen, and when last.
     pub(super) seen: Vec<(Key, u64)>,
     /// Why what is being typed is no filter yet.
@@ -192,6 +195,7 @@ impl App {
             table,
             overlay: Overlay::None,
             details: None,
+            pane: Pane::default(),
             seen: Vec::with_capacity(512),
             filter_error: None,
             search: None,
@@ -307,7 +311,11 @@ impl App {
     /// Puts the table in order again.
     pub(super) fn sort(&mut self) {
         if let Some(now) = &self.now {
+            // The pane and the cursor are of one process.
+            let follow = self.table.follow;
+            self.table.follow |= self.details.is_some();
             self.table.update(now, self.overlay.holds_rows());
+            self.table.follow = follow;
         }
     }
 
@@ -344,6 +352,7 @@ impl App {
         if let Some(now) = &self.now {
             self.table.clamp(now);
         }
+        self.attend();
         if self.rewind.is_some() {
             self.scrub();
         } else {
@@ -356,6 +365,7 @@ impl App {
     pub fn mode(&self) -> Mode {
         match self.overlay {
             Overlay::None if self.rewind.is_some() => Mode::Rewind,
+            Overlay::None if self.details.is_some() => Mode::Pane,
             Overlay::None => Mode::Live,
             Overlay::Sort(_) | Overlay::Signal(_) | Overlay::Io(_) => Mode::Menu,
             Overlay::Columns(_) => Mode::Columns,
@@ -379,7 +389,9 @@ impl App {
             _ => press,
         };
         let takes = |action: &Action| mode != Mode::Live || self.pages.page.takes(*action);
-        match self.keys.action(mode, press).filter(takes) {
+        let others = if mode == Mode::Pane { Mode::Live } else { mode };
+        let action = self.pane_action(mode, press).or_else(|| self.keys.action(others, press));
+        match action.filter(takes) {
             Some(action) => {
                 self.message = None;
                 let effect = self.act(action, control);
@@ -522,6 +534,8 @@ impl App {
             Rewind | Mark | Back | Forward | BackTen | ForwardTen | BackScreen | ForwardScreen
             | SpikeBack | SpikeNext | EventBack | EventNext | MarkHere | Play | ZoomIn
             | ZoomOut | Oldest | Leave => self.turn(action),
+            DetailsNext | DetailsBack | DetailsUp | DetailsDown | DetailsPageUp
+            | DetailsPageDown | DetailsHome | DetailsEnd | Reveal => self.turn_pane(action),
             action => self.change(action),
         }
         Effect::Draw
@@ -607,10 +621,9 @@ impl App {
             Details if self.pages.page == Page::Groups => self.zoom(),
             Details if self.pages.page == Page::Events => self.open_event(),
             Details if self.table.selected_group().is_some() => self.fold(Action::Details),
-            Details => {
-                let selected = self.table.selected();
-                self.details = if self.details == selected { None } else { selected };
-            }
+            Details => self.open_details(None),
+            Environment => self.open_details(Some(Tab::Environment)),
+            Files => self.open_details(Some(Tab::Files)),
             Close => self.close(),
             PageOverview | PageCpu | PageProcesses | PageGroups | PagePower | PageMemory
             | PageTraffic | PageEvents | PageOwn => {
@@ -667,7 +680,7 @@ impl App {
             self.table.filter = before;
         }
         self.pages.open(page);
-        self.details = None;
+        (self.details, self.pane) = (None, Pane::default());
         if self.pages.page == Page::Events {
             self.find_event();
         }
@@ -764,6 +777,14 @@ impl App {
         if self.pages.page.is_sheet() {
             self.pages.travel(&now, action);
             return self.choose_event();
+        }
+        if self.details.is_some() && self.areas.table.height == 0 {
+            // Nobody sees the table: the pane has the screen.
+            match action {
+                Action::Up => return self.turn_pane(Action::DetailsUp),
+                Action::Down => return self.turn_pane(Action::DetailsDown),
+                _ => {}
+            }
         }
         let page = isize::try_from(self.table.page).unwrap_or(1);
         let table = &mut self.table;

@@ -5,6 +5,7 @@ use retop_model::family::process;
 use retop_model::{FamilyId, Field, Key};
 
 use super::app::App;
+use super::pane::Tab;
 use super::table::column::Col;
 
 /// So many processes have their threads read at most: a thread costs 10 µs.
@@ -113,18 +114,26 @@ impl App {
                 .iter()
                 .any(|seat| matches!(seat.col, Col::Number(field) if fields.contains(&field)))
         };
-        if shows(&[process::proportional_bytes, process::unique_bytes]) || self.details.is_some() {
+        let shows_numbers = self.details.is_some() && self.pane.tab == Tab::Stats;
+        let shares = [process::proportional_bytes, process::unique_bytes];
+        if shows(&shares) || shows_numbers {
             demand.processes.proportional = rows(false);
         }
         let scheduled = decides(&SCHEDULED);
-        if scheduled || shows(&SCHEDULED) || self.details.is_some() {
+        if scheduled || shows(&SCHEDULED) || shows_numbers {
             demand.processes.schedule = rows(scheduled);
         }
         let counted = decides(&COUNTED);
-        if counted || shows(&COUNTED) || self.details.is_some() {
+        if counted || shows(&COUNTED) || shows_numbers {
             demand.processes.counters = rows(counted);
         }
-        demand.processes.threads.extend(self.details);
+        match self.details.map(|key| (key, self.pane.tab)) {
+            Some((key, Tab::Threads)) => demand.processes.threads.push(key),
+            Some((_, Tab::Groups)) => {
+                demand.want(FamilyId::Cgroup, true);
+            }
+            _ => {}
+        }
         if self.table.threads
             && let Some(now) = &self.now
         {

@@ -155,6 +155,12 @@ impl Keymap {
         place.and_then(|place| self.keys.get(place)).map_or(&[], Vec::as_slice)
     }
 
+    /// True if the key does something there, of that mode's own.
+    #[must_use]
+    pub fn has(&self, mode: Mode, key: Key) -> bool {
+        self.mode(mode).any(|(_, keys)| keys.contains(&key))
+    }
+
     /// What a key does there. A capital that nothing is bound to is tried as a small letter: Caps
     /// Lock.
     #[must_use]

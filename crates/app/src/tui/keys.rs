@@ -12,6 +12,8 @@ pub enum Mode {
     Live,
     /// The same in the past; what is not bound there is bound as live.
     Rewind,
+    /// The same with the details of a process open.
+    Pane,
     /// A list to choose from.
     Menu,
     /// A list to check off.
@@ -26,14 +28,22 @@ pub enum Mode {
 
 impl Mode {
     /// Every one of them.
-    pub const ALL: [Mode; 7] =
-        [Mode::Live, Mode::Rewind, Mode::Columns, Mode::Menu, Mode::Checks, Mode::Line, Mode::Help];
+    pub const ALL: [Mode; 8] = [
+        Mode::Live,
+        Mode::Rewind,
+        Mode::Pane,
+        Mode::Columns,
+        Mode::Menu,
+        Mode::Checks,
+        Mode::Line,
+        Mode::Help,
+    ];
 
     /// The mode whose keys hold where its own say nothing.
     #[must_use]
     pub fn base(self) -> Option<Mode> {
         match self {
-            Mode::Rewind => Some(Mode::Live),
+            Mode::Rewind | Mode::Pane => Some(Mode::Live),
             Mode::Columns => Some(Mode::Menu),
             _ => None,
         }
@@ -116,7 +126,10 @@ actions! {
         IoPriority "process.io_priority" [c('i')] "Choose the priority of their reads and writes",
         Affinity "process.affinity" [c('a')] "Choose the CPUs that they may run on",
         Signal "process.signal" [f(9), c('k')] "Send a signal to the process, or to those tagged" => "Kill",
+        Quit "quit" [f(10), c('q'), Key::ctrl('c')] "Quit" => "Quit",
         Details "process.details" [k(Enter)] "Show everything about the process; open a group" => "Details",
+        Environment "process.environment" [c('e')] "Show the environment of the process",
+        Files "process.files" [c('l')] "Show what the process has open",
         Close "close" [k(Esc)] "Close what is on top, then drop the filter",
         Tag "process.tag" [c(' ')] "Tag the process and go on",
         Untag "process.untag" [c('U')] "Untag all",
@@ -142,7 +155,6 @@ actions! {
         PageTraffic "page.traffic" [c('7')] "Disks, file systems, network",
         PageEvents "page.events" [c('8'), c('A')] "Events: alerts, spikes, bookmarks, gaps; Enter goes to the moment",
         PageOwn "page.retop" [c('9')] "What retop reads, what it cannot, why, and what it costs itself",
-        Quit "quit" [f(10), c('q'), Key::ctrl('c')] "Quit" => "Quit",
         Rewind "view.rewind" [c('r')] "Look back: the whole screen as it was" => "Rewind",
         Mark "view.mark" [c('b')] "Set or drop a bookmark at this moment",
         Pause "view.pause" [c('p'), c('Z')] "Stand still; sampling goes on" => "Pause",
@@ -186,6 +198,17 @@ actions! {
         ColumnLeft "columns.left" [c('<'), Key::shift(Up), f(7)] "Move it to the left" => "Left",
         ColumnRight "columns.right" [c('>'), Key::shift(Down), f(8)] "Move it to the right" => "Right",
         ColumnSave "columns.save" [c('s')] "Take them and keep them in config.toml" => "Save",
+    }
+    Pane {
+        DetailsNext "details.next" [k(Tab), k(Right)] "Next tab: Stats, Threads, Env, Files, Limits, Maps, Cgroup" => "Tabs",
+        DetailsBack "details.back" [k(BackTab), k(Left)] "Previous tab",
+        DetailsPageDown "details.page_down" [k(PageDown)] "A screen down" => "Scroll",
+        DetailsPageUp "details.page_up" [k(PageUp)] "A screen up",
+        DetailsDown "details.down" [Key::shift(Code::Down)] "A line down",
+        DetailsUp "details.up" [Key::shift(Code::Up)] "A line up",
+        DetailsHome "details.home" [k(Home)] "To the beginning",
+        DetailsEnd "details.end" [k(End)] "To the end",
+        Reveal "details.reveal" [c('x')] "Show or hide the values of the environment",
     }
     Menu {
         MenuUp "menu.up" [k(Up), c('k')] "Up" => "Up",

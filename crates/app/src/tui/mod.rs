@@ -17,6 +17,7 @@ pub mod keymap;
 pub mod keys;
 pub mod layout;
 pub mod page;
+pub mod pane;
 pub mod panel;
 pub mod preset;
 pub mod render;
@@ -24,6 +25,7 @@ pub mod rewind;
 pub mod table;
 pub mod terminal;
 pub mod theme;
+pub mod trace;
 pub mod units;
 pub mod widget;
 
@@ -191,13 +193,15 @@ pub fn run(
                     feed.set_demand(demand.clone());
                     asked = Some(demand);
                 }
+                app.inquire(control);
             }
         }
         let timeout = match (decoder.is_waiting(), dirty) {
             (true, _) => Some(ESCAPE),
             (_, true) if stuck => Some(RETRY),
             (_, true) => Some(rest),
-            (false, false) => None,
+            // The thread that decodes has no way to wake anybody, and is done in no time.
+            (false, false) => app.pane.trace.is_loading().then_some(FRAME),
         };
         let woken = match terminal.wait(timeout) {
             Ok(woken) => woken,
@@ -223,6 +227,10 @@ pub fn run(
         {
             dirty |= app.update(&snapshot);
             taken = Some(snapshot);
+        }
+        dirty |= app.pane.trace.poll();
+        if let Some(answer) = control.answer() {
+            dirty |= app.take_answer(&answer);
         }
         let mut effects = Effects::default();
         let mut take = |event: Event| {

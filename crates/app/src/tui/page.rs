@@ -128,9 +128,9 @@ impl Page {
             CoreView => self == Page::Cpu,
             Find | FindNext | FindBack | FindPid | Filter | Tree | SortMenu | SortLeft
             | SortRight | SortCpu | SortMemory | SortTime | SortPid | SortNext | SortInvert
-            | Signal | NiceLower | NiceHigher | IoPriority | Affinity | Tag | Untag | Follow
-            | Hold | Kernel | Command | Base | SetNext | SetBack | Columns | Group | Threads
-            | FoldAll | Layout | Left | Right => false,
+            | Signal | Environment | Files | NiceLower | NiceHigher | IoPriority | Affinity
+            | Tag | Untag | Follow | Hold | Kernel | Command | Base | SetNext | SetBack
+            | Columns | Group | Threads | FoldAll | Layout | Left | Right => false,
             _ => true,
         }
     }

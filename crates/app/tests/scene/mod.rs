@@ -167,6 +167,7 @@ impl Scene {
         if self.bare {
             return sample;
         }
+        give(thread_table(tick));
         give(self.host(tick));
         give(self.cpu(tick));
         give(self.core_table(tick));
@@ -391,6 +392,25 @@ impl Scene {
         }
         table
     }
+}
+
+/// The threads of the first two processes.
+fn thread_table(tick: u64) -> RawTable {
+    let mut table = RawTable::new(FamilyId::Thread);
+    for known in &KNOWN[..2] {
+        let &Known(pid, .., threads) = known;
+        for number in 0..threads as u64 {
+            table
+                .push(Key(pid + number, 100 + pid))
+                .text(thread::name, format!("thread-{number}"))
+                .set(thread::tid, pid + number)
+                .set(thread::pid, pid)
+                .set(thread::state, (number % 2) as i64)
+                .set(thread::user_seconds, grown(40_000.0, number as usize, tick))
+                .set(thread::system_seconds, 0_i64);
+        }
+    }
+    table
 }
 
 fn one(family: FamilyId, fill: impl FnOnce(&mut retop_model::RowMut<'_>)) -> RawTable {

@@ -14,6 +14,7 @@ mod hierarchy;
 mod host;
 mod hwmon;
 mod idle_state;
+pub(crate) mod inspect;
 mod interrupt;
 mod kept;
 mod limit;

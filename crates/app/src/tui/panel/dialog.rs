@@ -118,7 +118,7 @@ pub fn signal(app: &App, dialog: &SignalDialog, canvas: &mut Canvas<'_>) {
 
 /// What the levels of the classes of I/O mean.
 const IO_HELP: [(IoPriority, &str); 4] = [
-    (IoPriority::None, "nobody set one: it follows the nice value"),
+    (IoPriority::None, "none was set: as the nice value says"),
     (IoPriority::RealTime(0), "before all others; 0 before 7"),
     (IoPriority::BestEffort(0), "in turn with others; 0 has most"),
     (IoPriority::Idle, "when nobody else wants the disk"),

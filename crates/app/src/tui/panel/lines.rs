@@ -150,9 +150,16 @@ pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
     if mode == Mode::Live && app.pages.page.is_sheet() {
         x = tabs(app, canvas, x) + 1;
     }
-    let more = app.keys.mode(Mode::Menu).filter(|_| mode.base() == Some(Mode::Menu));
+    // Looking back has keys enough of its own.
+    let base = mode.base().filter(|_| mode != Mode::Rewind);
+    let more = base.into_iter().flat_map(|base| app.keys.mode(base));
     for (binding, keys) in app.keys.mode(mode).chain(more) {
         if mode == Mode::Live && !app.pages.page.takes(binding.action) {
+            continue;
+        }
+        // Of what works on the table too, that which is done to the process.
+        let of_table = mode == Mode::Pane && binding.mode == Mode::Live;
+        if of_table && !binding.id.starts_with("process.") && binding.action != Action::Quit {
             continue;
         }
         let (Some(key), Some(name)) = (keys.first(), binding.short) else { continue };

@@ -73,7 +73,7 @@ fn all(app: &App, canvas: &mut Canvas<'_>) {
             table::draw(app, now, &mut canvas.region(areas.table));
         }
         if let (Some(area), Some(key)) = (areas.details, app.details) {
-            details::draw(app, now, key, &mut canvas.region(area));
+            details::draw(app, key, &mut canvas.region(area));
         }
     } else {
         let text = "waiting for the first sample";
