@@ -11,6 +11,7 @@ mod floor;
 mod layers;
 #[cfg(target_os = "linux")]
 mod load;
+mod picture;
 #[cfg(target_os = "linux")]
 mod vm_pmu;
 
@@ -22,6 +23,7 @@ use anyhow::{Context, Result, bail};
 const USAGE: &str = "\
 cargo xtask bless                    make docs/metrics.md, man page, completions and golden files anew
 cargo xtask bless --pages            the same without the golden files, which takes seconds
+cargo xtask picture                  make docs/screen.svg anew, which bless does too
 cargo xtask check-layers             which crate may use which, and what only sources may hold
 cargo xtask size                     size of the release binary
 cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--size COLUMNSxROWS] [--binary FILE] [--write]
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         ["bless", "--pages"] => bless::pages(),
         ["check-layers"] => layers::run(),
         ["size"] => size(),
+        ["picture"] => bless::picture(),
         #[cfg(target_os = "linux")]
         ["bench", options @ ..] => bench::run(options),
         #[cfg(target_os = "linux")]

@@ -299,6 +299,8 @@ const COLORS: &[&str] = &["auto", "always", "never"];
 const ARGUMENTS: &[&str] = &["none", "redacted", "full"];
 const CORE_VIEWS: &[&str] = &["auto", "gauge", "history", "both"];
 const DEPTHS: &[&str] = &["auto", "mono", "8", "16", "256", "truecolor"];
+const WIDTHS: &[&str] = &["narrow", "wide"];
+const SWITCHES: &[&str] = &["auto", "on", "off"];
 const GLYPHS: &[&str] = &["dots", "block", "ascii"];
 const POWER_SCALES: &[&str] = &["auto", "profile"];
 const SYNCS: &[&str] = &["key", "frame", "never"];
@@ -395,6 +397,13 @@ pub static OPTIONS: &[Opt] = &[
     .scope(Scope::With(&["export"])),
     Opt::new(
         Group::Export,
+        "threads",
+        "",
+        "Threads of the processes in the output, and below those on the screen",
+        |s, v| put(&mut s.threads, value::switch(v)),
+    ),
+    Opt::new(
+        Group::Export,
         "process-groups",
         "auto|FILE",
         "Groups of processes as series: by program, or as FILE names them",
@@ -460,6 +469,22 @@ pub static OPTIONS: &[Opt] = &[
         |s, v| put(&mut s.screen.accessible, value::switch(v)),
     )
     .default("false"),
+    Opt::new(Group::Screen, "ambiguous", "WIDTH", "Characters whose width is left open", |s, v| {
+        put(&mut s.screen.ambiguous_wide, pick(v, WIDTHS, &[false, true]))
+    })
+    .choices(WIDTHS)
+    .default("narrow"),
+    Opt::new(
+        Group::Screen,
+        "low-bandwidth",
+        "WHEN",
+        "256 colours at most, each second sample: auto if frames are slow to leave",
+        |s, v| {
+            put(&mut s.screen.low_bandwidth, pick(v, SWITCHES, &[None, Some(true), Some(false)]))
+        },
+    )
+    .choices(SWITCHES)
+    .default("auto"),
     Opt::new(Group::Screen, "no-mouse", "", "Leave the mouse to the terminal", |s, v| {
         put(&mut s.screen.mouse, value::switch(v).map(|off| !off))
     })

@@ -42,6 +42,8 @@ pub struct Settings {
     pub samples: Option<u64>,
     /// Processes in exports; `None` leaves it to the command.
     pub processes: Option<Limit>,
+    /// Threads of the processes are shown and exported.
+    pub threads: bool,
     /// Which processes are shown and exported.
     pub filter: Option<String>,
     /// Groups of processes in the scrape: `auto`, or a file of rules.
@@ -149,6 +151,10 @@ pub struct Screen {
     pub theme: Option<String>,
     /// The terminal's cursor stands on the selected row.
     pub accessible: bool,
+    /// Fewer colours and frames; `None` if frames are slow to leave.
+    pub low_bandwidth: Option<bool>,
+    /// Characters whose width Unicode leaves open take two cells.
+    pub ambiguous_wide: bool,
     /// Whether mouse reports are asked for.
     pub mouse: bool,
     /// Whose keys are in force.

@@ -428,6 +428,8 @@ fn the_answer_is_a_page_for_people() {
     assert!(page.contains("still there at the end\n"), "{page}");
     assert_eq!(page.lines().filter(|line| line.starts_with("2026-11-03 14:")).count(), 1 + 20);
     let one = ask(&["query", text(&rec), "--pid", &number, "--json"]);
+    assert_eq!(one["from"], "2026-11-03T14:05:09.000Z");
+    assert_eq!(one["lives"][0]["slices"][0]["from"], one["from"]);
     assert_eq!(one["lines"][0]["cpu_seconds"], pid["cpu_seconds"]);
 }
 

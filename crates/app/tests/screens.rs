@@ -258,7 +258,7 @@ fn dear_families_are_wanted_while_their_page_is_open() {
 fn overlays_look_as_they_did() {
     type Keys<'a> = &'a [Key];
     let enter = Key::of(Code::Enter);
-    let cases: [(&str, Keys<'_>, &str); 10] = [
+    let cases: [(&str, Keys<'_>, &str); 14] = [
         ("tree", &[Key::char('t')], ""),
         ("tree-filtered", &[Key::char('t'), Key::char('/')], "ray"),
         ("filter", &[Key::char('/')], "post|node"),
@@ -267,6 +267,21 @@ fn overlays_look_as_they_did() {
         ("kill", &[Key::char('k')], ""),
         ("help", &[Key::char('?')], ""),
         ("details", &[enter], ""),
+        ("filter-unknown", &[Key::char('/')], "rd>0"),
+        ("filter-wrong", &[Key::char('/')], "cpu>1 state=Q"),
+        (
+            "filter-completed",
+            &[
+                Key::char('/'),
+                Key::char('u'),
+                Key::of(Code::Tab),
+                Key::char('='),
+                Key::char('b'),
+                Key::of(Code::Tab),
+            ],
+            "",
+        ),
+        ("users", &[Key::char('u'), Key::of(Code::Down)], ""),
         ("chooser", &[Key::char('o'), Key::char(' '), Key::of(Code::Down), Key::char('>')], ""),
         ("columns-io", &[Key::of(Code::Tab), Key::char('p')], ""),
     ];

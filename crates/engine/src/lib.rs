@@ -19,9 +19,9 @@ pub use monitor::{INTERVALS, Monitor, OnSample, Settings};
 pub use own::Own;
 pub use retop_sources::{
     Access, Affinity, Counts, CpuSet, Demand, Environment, Exit, FileKind, Files, Found, IO_LEVELS,
-    Inspection, Inspector, IoPriority, Launch, Limit, Machine, MachineError, MapKind, Maps, OpenFile,
-    Part, Problem, ProcessDemand, Roots, Rows, Running, ScheduleError, SignalError, SignalName, Space,
-    Usage, affinity, inspect, io_priority, local_offset_seconds, open, send_signal, set_affinity,
-    set_io_priority, signals, step_nice,
+    Inspection, Inspector, IoPriority, Launch, Limit, Machine, MachineError, MapKind, Maps,
+    OpenFile, Part, Problem, ProcessDemand, Roots, Rows, Running, ScheduleError, SignalError,
+    SignalName, Space, Usage, affinity, inspect, io_priority, local_offset_seconds, open,
+    send_signal, set_affinity, set_io_priority, signals, step_nice,
 };
 pub use tick::Ticker;

@@ -34,8 +34,8 @@ pub struct ProcessDemand {
     /// Command lines that are missing are waited for, a second at most: for a report that is
     /// printed once, and for pictures that must be the same each time. Never for a screen.
     pub patient: bool,
-    /// Processes whose threads are wanted.
-    pub threads: Vec<Key>,
+    /// Threads, each of which costs as much as a process.
+    pub threads: Rows,
 }
 
 /// Some of the processes.
@@ -69,7 +69,7 @@ impl Demand {
                 proportional: Rows::None,
                 texts: true,
                 patient: false,
-                threads: Vec::new(),
+                threads: Rows::None,
             },
             gpu_cycles: true,
         };

@@ -110,6 +110,8 @@ pub fn demand(settings: &Settings, processes: Limit) -> Demand {
         Limit::Count(count) if settings.filter.is_none() => Rows::Top(count),
         Limit::Count(_) | Limit::All => Rows::All,
     };
+    demand.want(FamilyId::Thread, settings.threads);
+    let threads = if settings.threads { rows.clone() } else { Rows::None };
     demand.processes = ProcessDemand {
         memory: rows.clone(),
         status: rows.clone(),
@@ -119,7 +121,7 @@ pub fn demand(settings: &Settings, processes: Limit) -> Demand {
         proportional: Rows::None,
         texts: true,
         patient: settings.once,
-        threads: Vec::new(),
+        threads,
     };
     demand
 }

@@ -23,12 +23,14 @@ use super::layout::{self, Areas, Choice, Shape};
 use super::page::{Page, Pages};
 use super::pane::{Pane, Tab};
 use super::panel;
+use super::people::{Chosen, People};
 use super::render::{Depth, Glyphs};
 use super::rewind::Rewind;
 use super::table::Table;
 use super::table::column::{Col, Form};
 use super::table::set::{self, Set};
 use super::theme::{Catalogue, Theme};
+use super::typing::Typing;
 use super::widget::chart::scale;
 use super::{Control, Options};
 use crate::{columns, short};
@@ -102,6 +104,8 @@ pub struct App {
     pub themes: Catalogue,
     /// Colours that the terminal has.
     pub depth: Depth,
+    /// The line to the terminal is slow: no more than 256 colours, each second sample.
+    pub low_bandwidth: bool,
     /// What it is drawn with.
     pub glyphs: Glyphs,
     /// Seconds east of Greenwich at a moment in seconds since 1970.
@@ -136,6 +140,10 @@ pub struct App {
     pub(super) seen: Vec<(Key, u64)>,
     /// Why what is being typed is no filter yet.
     pub filter_error: Option<FilterError>,
+    /// What was typed before, and what Tab offers.
+    pub(super) typing: Typing,
+    /// What the menu of users put in force.
+    pub(super) person: Option<Chosen>,
     /// What was found last.
     pub search: Option<Filter>,
     /// The page on the screen.
@@ -172,6 +180,7 @@ impl App {
     pub fn new(options: &Options) -> App {
         let mut table = Table::default();
         table.sets = set::all(&options.columns);
+        table.threads = options.threads;
         // The command line has refused what is no filter.
         table.filter = options.filter.as_deref().and_then(|text| Filter::parse(text).ok()?);
         App {
@@ -181,6 +190,7 @@ impl App {
                 .unwrap_or_else(|_| options.themes.first(options.depth)),
             themes: options.themes.clone(),
             depth: options.depth,
+            low_bandwidth: false,
             glyphs: options.glyphs,
             offset_seconds: options.offset_seconds,
             interval: options.interval,
@@ -198,6 +208,8 @@ impl App {
             pane: Pane::default(),
             seen: Vec::with_capacity(512),
             filter_error: None,
+            typing: Typing::default(),
+            person: None,
             search: None,
             pages: Pages::default(),
             core_view: options.core_view,
@@ -215,13 +227,23 @@ impl App {
         }
     }
 
+    /// Takes note of a slow or a quick line.
+    pub fn set_low_bandwidth(&mut self, on: bool) {
+        if std::mem::replace(&mut self.low_bandwidth, on) != on {
+            let name = self.theme.name.clone();
+            // The theme that is there is one of those there are, or the default.
+            let _ = self.set_theme(&name);
+        }
+    }
+
     /// Takes another theme, of [`Catalogue::names`].
     ///
     /// # Errors
     ///
     /// As [`Catalogue::theme`]; the theme stays as it was.
     pub fn set_theme(&mut self, name: &str) -> Result<(), String> {
-        let theme = self.themes.theme(name, self.depth)?;
+        let most = if self.low_bandwidth { Depth::Indexed } else { Depth::True };
+        let theme = self.themes.theme(name, self.depth.min(most))?;
         self.theme = Theme { rewound: self.theme.rewound, ..theme };
         Ok(())
     }
@@ -368,6 +390,7 @@ impl App {
             Overlay::None if self.details.is_some() => Mode::Pane,
             Overlay::None => Mode::Live,
             Overlay::Sort(_) | Overlay::Signal(_) | Overlay::Io(_) => Mode::Menu,
+            Overlay::Users(_) => Mode::Menu,
             Overlay::Columns(_) => Mode::Columns,
             Overlay::Cpus(_) => Mode::Checks,
             Overlay::Filter(..) | Overlay::Find(..) => Mode::Line,
@@ -425,33 +448,7 @@ impl App {
         }
     }
 
-    fn type_in(&mut self, c: char) -> Option<Effect> {
-        self.overlay.editor()?.insert(c);
-        self.typed();
-        Some(Effect::Draw)
-    }
-
-    /// What was typed takes effect at once.
-    fn typed(&mut self) {
-        match &self.overlay {
-            Overlay::Filter(editor, _) => {
-                // The last good filter stays in force until the next one is whole.
-                match Filter::parse(editor.text()) {
-                    Ok(filter) => (self.table.filter, self.filter_error) = (filter, None),
-                    Err(error) => self.filter_error = Some(error),
-                }
-                self.sort();
-            }
-            Overlay::Find(editor, origin) => {
-                self.search = Filter::parse(editor.text()).unwrap_or_default();
-                let origin = *origin;
-                self.go_to_match(origin, false);
-            }
-            _ => {}
-        }
-    }
-
-    fn go_to_match(&mut self, from: usize, back: bool) -> bool {
+    pub(super) fn go_to_match(&mut self, from: usize, back: bool) -> bool {
         let (Some(now), Some(search)) = (&self.now, &self.search) else { return false };
         let Some(line) = self.table.find(now, search, from, back) else { return false };
         self.table.cursor = line;
@@ -459,7 +456,7 @@ impl App {
         true
     }
 
-    fn find_next(&mut self, back: bool) {
+    pub(super) fn find_next(&mut self, back: bool) {
         let count = self.table.order.lines.len().max(1);
         let cursor = self.table.cursor;
         let from = if back { cursor + count - 1 } else { cursor + 1 } % count;
@@ -530,7 +527,9 @@ impl App {
             MenuClose | CheckClose | HelpClose => self.shut(),
             ColumnShow | ColumnLeft | ColumnRight | ColumnSave => self.choose(action),
             LineAccept | LineDrop | LineBackspace | LineDelete | LineWord | LineClear
-            | LineLeft | LineRight | LineHome | LineEnd | LineNext | LineBack => self.edit(action),
+            | LineLeft | LineRight | LineHome | LineEnd | LineNext | LineBack | LineComplete => {
+                self.edit(action);
+            }
             Rewind | Mark | Back | Forward | BackTen | ForwardTen | BackScreen | ForwardScreen
             | SpikeBack | SpikeNext | EventBack | EventNext | MarkHere | Play | ZoomIn
             | ZoomOut | Oldest | Leave => self.turn(action),
@@ -576,6 +575,11 @@ impl App {
             Tree => {
                 self.table.tree = !self.table.tree;
                 self.table.group = None;
+            }
+            Users => {
+                if let Some(now) = &self.now {
+                    self.overlay = Overlay::Users(People::new(now));
+                }
             }
             Group => {
                 self.table.step_group();
@@ -632,6 +636,12 @@ impl App {
                 }
             }
             Tag => self.tag(),
+            TagBranch => {
+                if let Some(now) = self.now.clone() {
+                    self.table.tag_branch(&now);
+                    self.travel(Action::Down);
+                }
+            }
             Untag => self.table.tagged.clear(),
             Pause => {
                 self.paused = !self.paused;
@@ -819,39 +829,18 @@ impl App {
         self.sort();
     }
 
-    fn edit(&mut self, action: Action) {
-        if let Action::LineNext | Action::LineBack = action {
-            if matches!(self.overlay, Overlay::Find(..)) {
-                self.find_next(action == Action::LineBack);
-            }
-            return;
-        }
-        self.filter_error = None;
-        match (action, std::mem::replace(&mut self.overlay, Overlay::None)) {
-            (Action::LineAccept, _) => {}
-            (Action::LineDrop, Overlay::Filter(_, before)) => self.table.filter = before,
-            (Action::LineDrop, Overlay::Find(_, origin)) => {
-                self.search = None;
-                self.table.cursor = origin;
-            }
-            (_, mut overlay) => {
-                if let Some(editor) = overlay.editor() {
-                    editor.act(action);
-                }
-                self.overlay = overlay;
-                self.typed();
-                return;
-            }
-        }
-        self.sort();
-    }
-
     fn accept(&mut self, control: &dyn Control) {
         match std::mem::replace(&mut self.overlay, Overlay::None) {
             Overlay::Sort(at) => {
                 let chosen = self.table.shown_set().seats.get(at).map(|seat| seat.col);
                 if let Some(col) = chosen {
                     self.sort_by(col);
+                }
+            }
+            Overlay::Users(people) => {
+                match people.choose(self.table.filter.clone(), self.person.take()) {
+                    Ok((filter, person)) => (self.table.filter, self.person) = (filter, person),
+                    Err(text) => self.message = Some(Message { text, wrong: true }),
                 }
             }
             overlay => self.accept_control(&overlay, control),

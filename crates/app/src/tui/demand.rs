@@ -127,8 +127,9 @@ impl App {
         if counted || shows(&COUNTED) || shows_numbers {
             demand.processes.counters = rows(counted);
         }
+        let mut threaded: Vec<Key> = Vec::new();
         match self.details.map(|key| (key, self.pane.tab)) {
-            Some((key, Tab::Threads)) => demand.processes.threads.push(key),
+            Some((key, Tab::Threads)) => threaded.push(key),
             Some((_, Tab::Groups)) => {
                 demand.want(FamilyId::Cgroup, true);
             }
@@ -142,11 +143,12 @@ impl App {
                 let row = now.find(FamilyId::Process, *key);
                 row.and_then(|row| row.raw(process::threads)).is_some_and(|count| count > 1)
             };
-            demand.processes.threads.extend(seen.filter(several).take(THREADED));
+            threaded.extend(seen.filter(several).take(THREADED));
         }
-        demand.processes.threads.sort_unstable();
-        demand.processes.threads.dedup();
-        demand.want(FamilyId::Thread, !demand.processes.threads.is_empty());
+        threaded.sort_unstable();
+        threaded.dedup();
+        demand.want(FamilyId::Thread, !threaded.is_empty());
+        demand.processes.threads = Rows::Keys(threaded);
         demand.processes.texts = true;
         demand
     }

@@ -8,6 +8,7 @@ use super::chooser::Chooser;
 use super::control::Targets;
 use super::edit::Editor;
 use super::filter::Filter;
+use super::people::People;
 
 /// What keys go to instead of the table.
 #[derive(Debug, Default)]
@@ -21,6 +22,8 @@ pub enum Overlay {
     Find(Editor, usize),
     /// The column to sort by: the line under the cursor.
     Sort(usize),
+    /// The user whose processes are shown.
+    Users(People),
     /// The columns of the set on the screen.
     Columns(Chooser),
     /// The signal to send.
@@ -302,6 +305,7 @@ impl Overlay {
                 | Overlay::Cpus(_)
                 | Overlay::Sort(_)
                 | Overlay::Columns(_)
+                | Overlay::Users(_)
         )
     }
 
@@ -328,6 +332,10 @@ impl Overlay {
     pub fn step(&mut self, by: isize, lines: usize) {
         let (at, lines) = match self {
             Overlay::Sort(at) => (at, lines),
+            Overlay::Users(people) => {
+                let lines = people.lines.len();
+                (&mut people.at, lines)
+            }
             Overlay::Columns(chooser) => {
                 let lines = chooser.lines.len();
                 (&mut chooser.at, lines)

@@ -132,6 +132,7 @@ actions! {
         Files "process.files" [c('l')] "Show what the process has open",
         Close "close" [k(Esc)] "Close what is on top, then drop the filter",
         Tag "process.tag" [c(' ')] "Tag the process and go on",
+        TagBranch "process.tag_branch" [c('c')] "Tag the process and all its descendants, and go on",
         Untag "process.untag" [c('U')] "Untag all",
         Follow "process.follow" [c('F')] "Keep the cursor on this process",
         Hold "table.hold" [c('f')] "Hold the order of the rows",
@@ -140,6 +141,7 @@ actions! {
         Base "table.base" [c('%')] "Count CPU% of one core, or of the whole machine",
         SetNext "columns.next" [k(Tab)] "Next set of columns",
         SetBack "columns.back" [k(BackTab)] "Previous set of columns",
+        Users "table.users" [c('u')] "Users and what they use; Enter shows the processes of one",
         Group "table.group" [c('G')] "Group processes by name, user, container, control group in turn",
         Threads "table.threads" [c('H')] "Show or hide threads",
         Columns "columns.choose" [c('o')] "Choose the columns of the set and their order",
@@ -241,8 +243,9 @@ actions! {
         LineRight "line.right" [k(Right)] "Right",
         LineHome "line.home" [k(Home), Key::ctrl('a')] "To the beginning",
         LineEnd "line.end" [k(End), Key::ctrl('e')] "To the end",
-        LineNext "line.next" [f(3), k(Down)] "Next match" => "Next",
-        LineBack "line.back" [Key::shift(Code::F(3)), k(Up)] "Previous match",
+        LineNext "line.next" [f(3), k(Down)] "Next match, or the filter after" => "Next",
+        LineBack "line.back" [Key::shift(Code::F(3)), k(Up)] "Previous match, or the filter before",
+        LineComplete "line.complete" [k(Tab)] "Complete the name of a field or a value" => "Complete",
     }
     Help {
         HelpUp "help.up" [k(Up), c('k')] "Up",

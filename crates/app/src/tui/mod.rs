@@ -5,9 +5,11 @@
 
 pub mod app;
 pub mod chooser;
+pub mod complete;
 mod control;
 mod demand;
 pub mod dialog;
+mod drain;
 pub mod edit;
 pub mod events;
 pub mod filter;
@@ -19,6 +21,7 @@ pub mod layout;
 pub mod page;
 pub mod pane;
 pub mod panel;
+pub mod people;
 pub mod preset;
 pub mod render;
 pub mod rewind;
@@ -26,6 +29,7 @@ pub mod table;
 pub mod terminal;
 pub mod theme;
 pub mod trace;
+mod typing;
 pub mod units;
 pub mod widget;
 
@@ -39,10 +43,11 @@ use retop_model::{Clock, Snapshot};
 
 use self::app::{App, CoreView, Effect};
 pub use self::control::{Control, Targets};
+use self::drain::Drain;
 use self::input::{Decoder, Event};
 use self::keymap::Keymap;
 use self::layout::Choice;
-use self::render::{Depth, Glyphs, Screen};
+use self::render::{Depth, Glyphs, Letters, Screen};
 use self::table::set::Set;
 use self::terminal::Terminal;
 
@@ -93,6 +98,8 @@ pub struct Options {
     pub interval: Duration,
     /// A filter that is in force from the start.
     pub filter: Option<String>,
+    /// Threads are shown from the start.
+    pub threads: bool,
     /// A user's own sets of columns.
     pub columns: Vec<Set>,
     /// Where settings are kept for the next time, if anywhere.
@@ -101,6 +108,10 @@ pub struct Options {
     pub core_view: CoreView,
     /// The terminal's cursor stands on the selected row, for screen readers.
     pub accessible: bool,
+    /// Fewer colours and frames: `None` if frames are slow to leave.
+    pub low_bandwidth: Option<bool>,
+    /// Letters that the terminal shows.
+    pub letters: Letters,
     /// Time that averages are taken over.
     pub average: Duration,
     /// The full height of a chart of power is what the machine is held to, if it says so.
@@ -125,10 +136,13 @@ impl Default for Options {
             synchronised: true,
             interval: Duration::from_secs(1),
             filter: None,
+            threads: false,
             columns: Vec::new(),
             config_file: None,
             core_view: CoreView::Auto,
             accessible: false,
+            low_bandwidth: None,
+            letters: Letters::All,
             average: Duration::from_secs(30),
             power_limit: true,
             subsamples: 1,
@@ -168,7 +182,18 @@ pub fn run(
     let mut drawn_ns: Option<u64> = None;
     let mut stuck = false;
     let mut dirty = true;
+    let mut drain = Drain::default();
+    let mut leaving_ns: Option<u64> = None;
+    let mut skipped = false;
+    screen.set_letters(options.letters);
     loop {
+        if let Some(sent_ns) = leaving_ns
+            && terminal.is_clear()
+        {
+            drain.note(Duration::from_nanos(clock.monotonic_ns().saturating_sub(sent_ns)));
+            leaving_ns = None;
+            app.set_low_bandwidth(options.low_bandwidth.unwrap_or(drain.is_slow()));
+        }
         let rest = drawn_ns.map_or(Duration::ZERO, |drawn| {
             FRAME.saturating_sub(Duration::from_nanos(clock.monotonic_ns().saturating_sub(drawn)))
         });
@@ -180,8 +205,9 @@ pub fn run(
                 if options.accessible {
                     screen.park(app.cursor_cell());
                 }
+                let sent_ns = clock.monotonic_ns();
                 match screen.draw(terminal, app.glyphs, |canvas| panel::draw(&app, canvas)) {
-                    Ok(_) => {}
+                    Ok(_) => leaving_ns = Some(sent_ns),
                     Err(error) if is_end(&error) => return Ok(()),
                     Err(error) => return Err(error),
                 }
@@ -225,7 +251,9 @@ pub fn run(
         if let Some(snapshot) = feed.latest()
             && taken.as_ref().is_none_or(|taken| !Arc::ptr_eq(taken, &snapshot))
         {
-            dirty |= app.update(&snapshot);
+            // On a slow line each second sample is drawn; all of them are taken.
+            skipped = app.low_bandwidth && !skipped;
+            dirty |= app.update(&snapshot) && !skipped;
             taken = Some(snapshot);
         }
         dirty |= app.pane.trace.poll();

@@ -130,7 +130,9 @@ impl Page {
             | SortRight | SortCpu | SortMemory | SortTime | SortPid | SortNext | SortInvert
             | Signal | Environment | Files | NiceLower | NiceHigher | IoPriority | Affinity
             | Tag | Untag | Follow | Hold | Kernel | Command | Base | SetNext | SetBack
-            | Columns | Group | Threads | FoldAll | Layout | Left | Right => false,
+            | Columns | Group | Threads | Users | TagBranch | FoldAll | Layout | Left | Right => {
+                false
+            }
             _ => true,
         }
     }

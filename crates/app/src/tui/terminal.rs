@@ -243,6 +243,12 @@ impl Terminal {
         self.rest.is_empty() && writable(self.output.as_fd(), &Timespec { tv_sec: 0, tv_nsec: 0 })
     }
 
+    /// True if the terminal has taken all of the last frame.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// Gives the terminal back, stops, and takes it again when the program goes on.
     ///
     /// # Errors

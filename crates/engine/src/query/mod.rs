@@ -17,11 +17,12 @@ mod timeline;
 
 use std::cmp::Ordering;
 
+use retop_model::civil::Rfc3339;
 use retop_model::counter;
 use retop_model::family::{cpu, host, process};
 use retop_model::metric::Slot;
 use retop_model::{FamilyId, Field, Key, RawTable, Reading, Snapshot, Stamp, Text, Window};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use ends::Departed;
 use group::{Groups, Place};
@@ -96,8 +97,10 @@ struct Live {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Gap {
     /// The last sample before it, in milliseconds since 1970 UTC.
+    #[serde(rename = "from", serialize_with = "rfc3339")]
     pub from_ms: i64,
     /// The first one after it.
+    #[serde(rename = "until", serialize_with = "rfc3339")]
     pub until_ms: i64,
     /// The machine was started anew meanwhile.
     pub boot: bool,
@@ -145,8 +148,10 @@ pub struct Line {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Answer {
     /// The first sample of the window, in milliseconds since 1970 UTC.
+    #[serde(rename = "from", serialize_with = "rfc3339")]
     pub from_ms: i64,
     /// The last one.
+    #[serde(rename = "until", serialize_with = "rfc3339")]
     pub until_ms: i64,
     /// How many samples there are with processes.
     pub samples: u64,
@@ -453,6 +458,11 @@ fn weight(used: &Used, top: Top) -> f64 {
             .or(used.gpu_memory_max_bytes.map(|bytes| bytes as f64 / 1e18)),
     };
     known.unwrap_or(-1.0)
+}
+
+/// Times are in JSON as in the stream.
+fn rfc3339<S: Serializer>(ms: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Rfc3339(*ms))
 }
 
 fn microseconds(ns: u64) -> i64 {

@@ -62,8 +62,15 @@ pub fn processes(world: &World, read: &mut Read<'_>) {
             }
         }
     });
-    if !wanted.threads.is_empty() {
-        threads(world, read, &wanted.threads);
+    match &wanted.threads {
+        Rows::None => {}
+        Rows::Keys(keys) if keys.is_empty() => {}
+        Rows::Keys(keys) => threads(world, read, keys),
+        // What is made up costs nothing to read.
+        Rows::Top(_) | Rows::Active | Rows::All => {
+            let all: Vec<Key> = world.population.processes.iter().map(Process::key).collect();
+            threads(world, read, &all);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use retop_engine::IoPriority;
 use retop_model::family::{core, process};
-use retop_model::human::{Duration, Or};
+use retop_model::human::{Duration, MISSING, Or, Size};
 use retop_model::{FamilyId, Key};
 
 use crate::short;
@@ -10,6 +10,7 @@ use crate::tui::app::App;
 use crate::tui::chooser::Chooser;
 use crate::tui::control::Targets;
 use crate::tui::dialog::{Check, CpuDialog, CpuLine, IO_LINES, IoDialog, SignalDialog};
+use crate::tui::people::People;
 use crate::tui::render::{Canvas, Pen, Rect};
 use crate::tui::units::{self, Text};
 use crate::tui::widget::frame::{Edges, frame};
@@ -59,6 +60,47 @@ pub fn sort(app: &App, at: usize, canvas: &mut Canvas<'_>) {
         inner.text(3, y, col.head(), theme.title.over(back));
         inner.field(12, y, w.saturating_sub(13), col.help(), theme.dim.over(back));
     }
+}
+
+/// Choosing the user whose processes are shown.
+pub fn users(app: &App, people: &People, canvas: &mut Canvas<'_>) {
+    let theme = &app.theme;
+    let area = middle(canvas, 50, u16::try_from(people.lines.len() + 3).unwrap_or(u16::MAX));
+    let mut canvas = canvas.region(area);
+    canvas.fill(Rect::new(0, 0, area.width, area.height), theme.text);
+    let edges = Edges {
+        name: "Users",
+        below: "Enter shows theirs",
+        below_right: "Esc leaves",
+        ..Edges::default()
+    };
+    let mut inner = frame(&mut canvas, &edges, theme);
+    let (w, h) = (inner.width(), inner.height().saturating_sub(1));
+    let ends = [w.saturating_sub(17), w.saturating_sub(9), w.saturating_sub(2)];
+    inner.fill(Rect::new(0, 0, w, 1), theme.head);
+    inner.text(3, 0, "USER", theme.head);
+    for (end, name) in ends.into_iter().zip(["PROCS", "CPU%", "RES"]) {
+        inner.right(end, 0, name, theme.head);
+    }
+    let first = first_shown(people.at, h);
+    for ((place, person), y) in people.lines.iter().enumerate().skip(first).zip(1..=h) {
+        let back = (place == people.at).then_some(theme.cursor);
+        inner.fill(Rect::new(0, y, w, 1), theme.text.over(back));
+        let mark = if place == people.at { '>' } else { ' ' };
+        inner.put(1, y, mark, theme.accent.over(back));
+        let room = ends[0].saturating_sub(9);
+        let name = person.name.as_deref();
+        let pen = if name.is_some() { theme.title } else { theme.dim };
+        inner.field(3, y, room, name.unwrap_or("everybody"), pen.over(back));
+        let cpu = person.cpu_ratio.map_or(short!("{MISSING}"), units::percent);
+        let memory = short!("{}", Or(person.resident_bytes.map(Size)));
+        let cells = [short!("{}", person.processes), cpu, memory];
+        for (end, text) in ends.into_iter().zip(&cells) {
+            inner.right(end, y, text, theme.text.over(back));
+        }
+    }
+    let shown = (first, usize::from(h), people.lines.len());
+    scrollbar(&mut inner, w.saturating_sub(1), (1, h), shown, theme);
 }
 
 /// Choosing the columns of a set. The heads of the table and its first row stay in sight.

@@ -79,15 +79,16 @@ fn all(app: &App, canvas: &mut Canvas<'_>) {
         let text = "waiting for the first sample";
         canvas.region(areas.page.unwrap_or(areas.table)).text(1, 0, text, app.theme.dim);
     }
-    lines::message(app, &mut canvas.region(areas.message));
+    let wrong = lines::message(app, &mut canvas.region(areas.message));
     if let (Some(area), Some(rewind)) = (areas.scrubber, app.rewind.as_deref()) {
         scrubber::draw(app, rewind, &mut canvas.region(area));
     }
     if let Some(area) = areas.keys {
-        lines::keys(app, &mut canvas.region(area));
+        lines::keys(app, wrong, &mut canvas.region(area));
     }
     match &app.overlay {
         Overlay::Sort(at) => dialog::sort(app, *at, canvas),
+        Overlay::Users(people) => dialog::users(app, people, canvas),
         Overlay::Columns(chooser) => dialog::columns(app, chooser, canvas),
         Overlay::Signal(signal) => dialog::signal(app, signal, canvas),
         Overlay::Io(io) => dialog::io(app, io, canvas),

@@ -5,7 +5,7 @@ use std::io;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 
-use super::canvas::{Canvas, Glyphs};
+use super::canvas::{Canvas, Glyphs, Letters};
 use super::encoder::Encoder;
 
 /// Where the bytes of a frame go: a terminal, or a test.
@@ -31,6 +31,7 @@ pub struct Screen {
     shown: Buffer,
     next: Buffer,
     encoder: Encoder,
+    letters: Letters,
     /// Nothing is known of what the terminal shows.
     stale: bool,
 }
@@ -41,7 +42,8 @@ impl Screen {
     pub fn new(width: u16, height: u16, synchronised: bool) -> Screen {
         let area = Rect::new(0, 0, width, height);
         let (shown, next) = (Buffer::empty(area), Buffer::empty(area));
-        Screen { shown, next, encoder: Encoder::new(synchronised), stale: true }
+        let encoder = Encoder::new(synchronised);
+        Screen { shown, next, encoder, letters: Letters::All, stale: true }
     }
 
     /// The size in cells.
@@ -63,6 +65,11 @@ impl Screen {
         self.stale = true;
     }
 
+    /// Which letters the terminal shows, and how wide.
+    pub fn set_letters(&mut self, letters: Letters) {
+        self.letters = letters;
+    }
+
     /// Lets the terminal's cursor stand there after each frame, to be seen.
     pub fn park(&mut self, cell: Option<(u16, u16)>) {
         let (width, height) = self.size();
@@ -82,7 +89,7 @@ impl Screen {
         paint: impl FnOnce(&mut Canvas<'_>),
     ) -> io::Result<usize> {
         self.next.reset();
-        paint(&mut Canvas::new(&mut self.next, glyphs));
+        paint(&mut Canvas::new(&mut self.next, glyphs).with(self.letters));
         let stale = std::mem::replace(&mut self.stale, false);
         if stale {
             self.shown.reset();

@@ -37,6 +37,8 @@ pub enum Form {
     Value(Field),
     /// The letter of the state.
     State,
+    /// The name of the terminal.
+    Terminal,
     /// A text, on the left.
     Text(TextField),
     /// The command with the branches of the tree: takes what room is left.
@@ -89,6 +91,8 @@ impl Col {
     pub const PID: Col = Col::Number(process::pid);
     /// The letter of the state.
     pub const STATE: Col = Col::Number(process::state);
+    /// The controlling terminal.
+    pub const TERMINAL: Col = Col::Number(process::terminal);
     /// CPU%.
     pub const CPU: Col = Col::Number(process::cpu_ratio);
     /// Memory in use.
@@ -116,6 +120,7 @@ impl Col {
             Some(Target::Number(field, _)) => Some(Col::Number(field)),
             Some(Target::Text(field)) => Some(Col::Text(field)),
             Some(Target::State) => Some(Col::STATE),
+            Some(Target::Terminal) => Some(Col::TERMINAL),
             _ => Col::all().find(|col| col.head().eq_ignore_ascii_case(name)),
         }
     }
@@ -125,6 +130,7 @@ impl Col {
     pub fn name(self) -> &'static str {
         let target = match self {
             Col::STATE => Target::State,
+            Col::TERMINAL => Target::Terminal,
             Col::Number(field) => Target::Number(field, 1.0),
             Col::Text(field) => Target::Text(field),
         };
@@ -165,6 +171,7 @@ impl Col {
         let field = match self {
             Col::COMMAND => return Form::Command,
             Col::STATE => return Form::State,
+            Col::TERMINAL => return Form::Terminal,
             Col::Text(field) => return Form::Text(field),
             Col::Number(field) => field,
         };
@@ -191,7 +198,7 @@ impl Col {
             Form::State => 1,
             Form::Count(_) => 4,
             Form::Number(_) | Form::Percent(_) | Form::Size(_) => 5,
-            Form::Span(_) => 6,
+            Form::Span(_) | Form::Terminal => 6,
             Form::Value(_) => 6,
             Form::Time(_) => 8,
             Form::Text(_) | Form::Command => 12,
@@ -209,7 +216,10 @@ impl Col {
     /// True if the first press sorts the largest to the top.
     #[must_use]
     pub fn largest_first(self) -> bool {
-        !matches!(self.form(), Form::Text(_) | Form::Command | Form::State | Form::Number(_))
+        !matches!(
+            self.form(),
+            Form::Text(_) | Form::Command | Form::State | Form::Terminal | Form::Number(_)
+        )
     }
 
     /// True if cells begin at the left.

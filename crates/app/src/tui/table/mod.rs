@@ -145,6 +145,7 @@ impl Table {
                 hold: self.hold || held,
                 filter: self.filter.as_ref(),
                 kernel: self.kernel,
+                tagged: &self.tagged,
                 folded: &self.folded,
                 unfolded: &self.unfolded,
             },
@@ -285,6 +286,28 @@ impl Table {
         if !untag {
             self.tagged.extend_from_slice(keys);
         }
+    }
+
+    /// Tags the process under the cursor, or those of the group, with all their descendants.
+    pub fn tag_branch(&mut self, now: &Snapshot) {
+        let mut keys: Vec<Key> =
+            self.selected().into_iter().chain(self.group_members(now)).collect();
+        let mut at = 0;
+        // Each is asked for its children once, so that circles end.
+        while let Some(&parent) = keys.get(at) {
+            at += 1;
+            let is_child = |row: &retop_model::Row<'_>| {
+                row.raw(process::parent_pid).and_then(|pid| u64::try_from(pid).ok())
+                    == Some(parent.0)
+            };
+            for child in now.rows(FamilyId::Process).filter(is_child).map(retop_model::Row::key) {
+                if !keys.contains(&child) {
+                    keys.push(child);
+                }
+            }
+        }
+        self.tagged.retain(|key| !keys.contains(key));
+        self.tagged.append(&mut keys);
     }
 
     /// Goes to the next way of grouping, around; a tree has no groups.

@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 
 use retop_model::family::process;
 use retop_model::family::thread::state as thread_state;
-use retop_model::filter::{Matches, Verdict};
+use retop_model::filter::{Matches, Standing, Verdict};
 use retop_model::{FamilyId, Field, Key, Row, Snapshot, TextField};
 
 pub use self::group::key as group_key;
@@ -66,6 +66,7 @@ pub struct Wish<'a> {
     pub hold: bool,
     pub filter: Option<&'a Filter>,
     pub kernel: bool,
+    pub tagged: &'a [Key],
     /// Processes whose children are folded away, in order.
     pub folded: &'a [Key],
     /// Groups whose members are shown, in order.
@@ -205,11 +206,15 @@ impl Order {
         self.shown.clear();
         self.kernel.clear();
         (self.hidden, self.unknown) = (0, 0);
+        let asks_for_tags = wish.filter.is_some_and(Filter::asks_for_tags);
         for row in now.rows(FamilyId::Process) {
             let kernel = row.raw(process::kernel) == Some(1);
             self.kernel.push(kernel);
-            let verdict =
-                wish.filter.map_or(Verdict::Yes, |filter| filter.judge(row, &mut self.matches));
+            let standing =
+                Standing { tagged: asks_for_tags && wish.tagged.contains(&row.key()), gone: false };
+            let verdict = wish
+                .filter
+                .map_or(Verdict::Yes, |filter| filter.judge(row, standing, &mut self.matches));
             match verdict {
                 Verdict::Yes => {}
                 Verdict::No => self.hidden += 1,
@@ -246,6 +251,7 @@ fn value(row: Row<'_>, form: Form) -> f64 {
         // Sorted by what is shown: what looks the same stays where it is.
         Form::Percent(field) => row.get(field).map(|share| (share * 1e3).round()),
         Form::State => row.raw(state_of(row)).map(|state| state as f64),
+        Form::Terminal => row.get(process::terminal),
         Form::Text(_) | Form::Command => None,
     };
     value.unwrap_or(f64::NAN)

@@ -89,8 +89,8 @@ impl Counters {
         now_ns: u64,
     ) {
         self.busy.clear();
-        let busy = known.iter().enumerate().filter(|(_, entry)| entry.recent_ticks > 0);
-        self.busy.extend(busy.map(|(row, entry)| (entry.recent_ticks, row)));
+        let busy = known.iter().enumerate().filter(|(_, entry)| entry.moved > 0);
+        self.busy.extend(busy.map(|(row, entry)| (entry.moved, row)));
         self.busy.sort_unstable_by(|a, b| b.cmp(a));
         self.wanted.clear();
         let (named, most) =

@@ -16,6 +16,7 @@ mod stat;
 mod texts;
 mod threads;
 
+use std::cmp::Reverse;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
@@ -61,11 +62,10 @@ struct Known {
     comm: [u8; COMM],
     comm_len: u8,
     user_id: Reading,
-    /// CPU ticks at the last sweep, and in the one before.
+    /// CPU ticks at the last sweep, and how many since the one before.
     ticks: u64,
-    recent_ticks: u64,
+    moved: u64,
     threads: i64,
-    moved: bool,
     texts_asked_ns: u64,
     proportional_asked_ns: u64,
     proportional: [Reading; 3],
@@ -231,8 +231,7 @@ impl Processes {
                 entry.reborn(&stat, listing, users, *started);
             }
             let used = stat.used_ticks();
-            entry.recent_ticks = used.saturating_sub(entry.ticks);
-            (entry.moved, entry.ticks) = (used != entry.ticks, used);
+            (entry.moved, entry.ticks) = (used.saturating_sub(entry.ticks), used);
             if entry.renamed(stat.comm) {
                 entry.name(stat.comm);
                 entry.texts_asked_ns = now_ns;
@@ -362,7 +361,8 @@ impl Source for Processes {
                 }
             }
         }
-        threads::read(&listing, &table, &mut self.buffer, read);
+        self.wanted.choose(&read.demand().processes.threads, &self.known, &table);
+        threads::read(&listing, &table, &self.wanted.rows, &mut self.buffer, read);
         self.report(&tally, read);
         // The window is the sweep's: the details after it are gauges, or counters that move with
         // the row's own reads at the same place in each tick.
@@ -424,9 +424,8 @@ impl Known {
             comm_len: u8::MAX,
             user_id: Reading::NONE,
             ticks: 0,
-            recent_ticks: 0,
+            moved: 0,
             threads: 1,
-            moved: false,
             texts_asked_ns: 0,
             proportional_asked_ns: 0,
             proportional: [Reading::NONE; 3],
@@ -572,7 +571,7 @@ fn fill(row: &mut RowMut<'_>, entry: &Known, stat: &Stat<'_>, page_bytes: u64) {
 #[derive(Default)]
 struct Wanted {
     rows: Vec<usize>,
-    moved: Vec<(u64, usize)>,
+    moved: Vec<(Reverse<u64>, usize)>,
 }
 
 impl Wanted {
@@ -583,16 +582,22 @@ impl Wanted {
             Rows::None => {}
             Rows::Keys(keys) => self.rows.extend(keys.iter().filter_map(|&key| table.find(key))),
             Rows::Active => {
-                let moved = known.iter().enumerate().filter(|(_, entry)| entry.moved);
+                let moved = known.iter().enumerate().filter(|(_, entry)| entry.moved > 0);
                 self.rows.extend(moved.map(|(row, _)| row));
             }
             Rows::All => self.rows.extend(0..table.len()),
             Rows::Top(count) => {
+                // Of equals the first, as exports choose them: the idle ones among the rows that
+                // are given have their details too.
                 self.moved.clear();
-                let busy = known.iter().enumerate().filter(|(_, entry)| entry.moved);
-                self.moved.extend(busy.map(|(row, entry)| (entry.ticks, row)));
-                self.moved.sort_unstable_by(|a, b| b.cmp(a));
-                self.rows.extend(self.moved.iter().take(*count).map(|&(_, row)| row));
+                let all = known.iter().enumerate();
+                self.moved.extend(all.map(|(row, entry)| (Reverse(entry.moved), row)));
+                if *count < self.moved.len() {
+                    self.moved.select_nth_unstable(*count);
+                    self.moved.truncate(*count);
+                }
+                self.rows.extend(self.moved.iter().map(|&(_, row)| row));
+                self.rows.sort_unstable();
             }
         }
     }

@@ -124,7 +124,7 @@ fn folders_vanish_and_lines_are_cut_at_every_step() {
         proportional: Rows::All,
         texts: true,
         patient: true,
-        threads: vec![Key(5, 10), Key(6, 10), Key(99, 1)],
+        threads: Rows::Keys(vec![Key(5, 10), Key(6, 10), Key(99, 1)]),
     };
     let (table, _, reports) = sweep(&mut source, everything.clone());
     assert_eq!(table.keys(), [Key(5, 10)]);
