@@ -12,6 +12,8 @@ mod layers;
 #[cfg(target_os = "linux")]
 mod load;
 mod picture;
+#[cfg(target_os = "linux")]
+mod vm_pmu;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -28,6 +30,8 @@ cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--size COLUMNSxR
                                      retop and its peers side by side; --write puts the tables
                                      into docs/performance.md
 cargo xtask load N                   N processes to look at, until interrupted
+cargo xtask vm-pmu                   boot a virtual ARM64 machine whose processor counts, and check
+                                     what retop counts there against what it must be
 cargo xtask floor [--seconds N]      CPU time that one read of each process costs at least";
 
 fn main() -> ExitCode {
@@ -47,6 +51,8 @@ fn main() -> ExitCode {
         [load::CHILD, words @ ..] => load::child(words),
         #[cfg(target_os = "linux")]
         ["floor", options @ ..] => floor::run(options),
+        #[cfg(target_os = "linux")]
+        ["vm-pmu"] => vm_pmu::run(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())

@@ -10,6 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use crate::config::{self, Origin, Resolved};
 use crate::environment::Environment;
 use crate::options::{OPTIONS, Opt, Scope};
+use crate::run::command::Wanted;
 
 /// The shells that completions exist for.
 pub const SHELLS: &[&str] = &["bash", "zsh", "fish", "elvish"];
@@ -24,6 +25,7 @@ Examples:
   retop query REC --from 14:00 --top io  who used the disks since then
   retop export REC OUT --to parquet      the recording as tables
   retop doctor                           what can be read here, what not, and why
+  retop run -- make -j8                  what a command took: time, memory, I/O, energy
 
 Each option is also a key in config.toml and a variable (--no-mouse is RETOP_NO_MOUSE), except
 those that say what to do. A flag wins over a variable, a variable over the file.
@@ -57,6 +59,8 @@ pub enum Task {
 pub enum Parsed {
     /// Something to do.
     Run(Task, Box<Resolved>),
+    /// A command to run and to report on.
+    Command(Box<Resolved>, Wanted),
     /// A text that was asked for: help or version.
     Text(String),
     /// Wrong usage, in one line.
@@ -112,6 +116,7 @@ pub fn command() -> Command {
             "doctor",
             "Say what can be read here, what not, and what would help",
         ))
+        .subcommand(run())
         .subcommand(
             subcommand("record", "Record without a screen, into DIR or the XDG state folder")
                 .arg(folder),
@@ -127,6 +132,29 @@ pub fn command() -> Command {
         .subcommand(subcommand("metrics", "Print every metric with its unit and meaning"))
         .subcommand(subcommand("completions", "Print completions for a shell").arg(shell))
         .subcommand(subcommand("man", "Print the man page"))
+}
+
+/// The words behind the options are the command's, whatever they begin with.
+fn run() -> Command {
+    let words = Arg::new("words")
+        .value_name("COMMAND")
+        .help("The command and its arguments; -- before it keeps its options apart")
+        .required(true)
+        .num_args(1..)
+        .trailing_var_arg(true)
+        .value_parser(clap::value_parser!(OsString))
+        .value_hint(ValueHint::CommandWithArguments);
+    let report = "Report as one line of JSON";
+    let output = Arg::new("output")
+        .long("output")
+        .value_name("FILE")
+        .help("Write the report to FILE and not to stderr")
+        .value_parser(clap::value_parser!(PathBuf))
+        .value_hint(ValueHint::FilePath);
+    subcommand("run", "Run a command and report what it took: time, memory, I/O, energy")
+        .arg(Arg::new("report").long("json").action(ArgAction::SetTrue).help(report))
+        .arg(output)
+        .arg(words)
 }
 
 fn recording() -> Arg {
@@ -187,7 +215,15 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, environment: &Environment
             };
         }
     };
+    let wanted = matches.subcommand_matches("run").map(|own| Wanted {
+        words: own.get_many::<OsString>("words").into_iter().flatten().cloned().collect(),
+        json: own.get_flag("report"),
+        output: own.get_one::<PathBuf>("output").cloned(),
+    });
     match resolve(&matches, environment) {
+        Ok((_, resolved)) if wanted.is_some() => {
+            Parsed::Command(Box::new(resolved), wanted.unwrap_or_default())
+        }
         Ok((task, resolved)) => Parsed::Run(task, Box::new(resolved)),
         Err(message) => Parsed::Wrong(message),
     }
@@ -198,6 +234,7 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
         Some(("doctor", own)) => (Task::Doctor, own),
         Some(("metrics", own)) => (Task::Metrics, own),
         Some(("man", own)) => (Task::Man, own),
+        Some(("run", own)) => (Task::Doctor, own),
         Some(("record", own)) => (Task::Record, own),
         Some(("replay", own)) => (Task::Replay, own),
         Some(("export", own)) => (Task::Export, own),

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use retop::tui::app::App;
-use retop::tui::events::Mark;
 use retop::tui::input::{Code, Event, Key};
 use retop::tui::render::{Depth, Glyphs, Screen};
 use retop::tui::{Control, Options, panel};

@@ -24,6 +24,10 @@ pub struct ProcessDemand {
     pub status: Rows,
     /// Bytes read and written (`io`).
     pub io: Rows,
+    /// What the scheduler did with each thread (`schedstat`, `sched`).
+    pub schedule: Rows,
+    /// Hardware counters. They are attached to these and to the busiest, a bounded number of them.
+    pub counters: Rows,
     /// Proportional and unique memory (`smaps_rollup`): walks page tables, so never for all at
     /// once; read by a thread of its own, in rotation.
     pub proportional: Rows,
@@ -63,6 +67,8 @@ impl Demand {
                 memory: Rows::All,
                 status: Rows::All,
                 io: Rows::All,
+                schedule: Rows::Top(20),
+                counters: Rows::Top(20),
                 proportional: Rows::None,
                 texts: true,
                 patient: false,

@@ -4,6 +4,7 @@
 //! crate is the only home of operating-system calls, of paths and library names, of `unsafe` and
 //! of `cfg(target_os)`.
 
+mod child;
 mod demand;
 mod inspect;
 #[cfg(target_os = "linux")]
@@ -17,6 +18,7 @@ mod signal;
 mod sim;
 mod source;
 
+pub use child::{Counts, Exit, Launch, Running, Usage};
 pub use demand::{Demand, ProcessDemand, Rows};
 pub use inspect::{
     Access, Environment, FileKind, Files, Found, Inspection, Inspector, Limit, MapKind, Maps,

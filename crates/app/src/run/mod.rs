@@ -1,5 +1,6 @@
 //! What each command does. All of them drive the engine; none reads a machine itself.
 
+pub mod command;
 mod control;
 pub mod doctor;
 pub mod export;
@@ -112,7 +113,9 @@ pub fn demand(settings: &Settings, processes: Limit) -> Demand {
     demand.processes = ProcessDemand {
         memory: rows.clone(),
         status: rows.clone(),
-        io: rows,
+        io: rows.clone(),
+        schedule: rows.clone(),
+        counters: rows,
         proportional: Rows::None,
         texts: true,
         patient: settings.once,

@@ -15,6 +15,31 @@ const THREADED: usize = 64;
 /// How long a row that left the screen is still read in full.
 const REMEMBERED_NS: u64 = 10_000_000_000;
 
+/// What the scheduler is asked for.
+const SCHEDULED: [Field; 6] = [
+    process::run_wait_seconds,
+    process::run_wait_ratio,
+    process::dispatches,
+    process::dispatches_per_second,
+    process::migrations,
+    process::migrations_per_second,
+];
+
+/// What hardware counters give.
+const COUNTED: [Field; 11] = [
+    process::ipc,
+    process::instructions_per_second,
+    process::cache_miss_ratio,
+    process::branch_miss_ratio,
+    process::counted_ratio,
+    process::cycles,
+    process::instructions,
+    process::cache_references,
+    process::cache_misses,
+    process::branches,
+    process::branch_misses,
+];
+
 impl App {
     /// Notes which rows are on the screen. Those that leave it are asked for a while longer: a row
     /// that comes and goes would otherwise never have the two samples that a rate takes.
@@ -79,18 +104,29 @@ impl App {
             process::switches_per_second,
             process::voluntary_switches,
             process::involuntary_switches,
+            process::voluntary_switches_per_second,
+            process::involuntary_switches_per_second,
             process::oom_score,
         ]));
         demand.processes.memory = rows(decides(&[process::shared_bytes]));
+        let seats = &self.table.shown_set().seats;
+        let shows = |fields: &[Field]| {
+            seats
+                .iter()
+                .any(|seat| matches!(seat.col, Col::Number(field) if fields.contains(&field)))
+        };
+        let shows_numbers = self.details.is_some() && self.pane.tab == Tab::Stats;
         let shares = [process::proportional_bytes, process::unique_bytes];
-        let shows_shares = self
-            .table
-            .shown_set()
-            .seats
-            .iter()
-            .any(|seat| matches!(seat.col, Col::Number(field) if shares.contains(&field)));
-        if shows_shares || self.details.is_some() && self.pane.tab == Tab::Stats {
+        if shows(&shares) || shows_numbers {
             demand.processes.proportional = rows(false);
+        }
+        let scheduled = decides(&SCHEDULED);
+        if scheduled || shows(&SCHEDULED) || shows_numbers {
+            demand.processes.schedule = rows(scheduled);
+        }
+        let counted = decides(&COUNTED);
+        if counted || shows(&COUNTED) || shows_numbers {
+            demand.processes.counters = rows(counted);
         }
         let mut threaded: Vec<Key> = Vec::new();
         match self.details.map(|key| (key, self.pane.tab)) {

@@ -2,6 +2,7 @@
 
 mod battery;
 mod cgroup;
+mod child;
 mod container;
 mod cpu;
 mod disk;
@@ -25,6 +26,7 @@ mod nvml;
 mod on_machines;
 mod page;
 mod parse;
+mod perf;
 mod pinned;
 mod power;
 mod pressure;
@@ -43,6 +45,7 @@ mod trial;
 mod users;
 mod virtualization;
 
+pub use child::{Launch, Running};
 pub use fuzz::PARSERS;
 pub(crate) use page::page_bytes;
 pub(crate) use pinned::Pinned;

@@ -30,6 +30,7 @@ pub mod palette;
 pub mod scrubber;
 pub mod table;
 mod table_diff;
+pub mod verdict;
 
 use super::app::App;
 use super::dialog::Overlay;

@@ -8,8 +8,10 @@
 //! the limit allows, exact memory and I/O are read for the rows that somebody looks at, and command
 //! lines, which can block on a process short of memory, by threads of their own.
 
+mod counters;
 mod detail;
 mod listing;
+mod schedule;
 mod stat;
 mod texts;
 mod threads;
@@ -22,8 +24,10 @@ use std::os::unix::fs::MetadataExt as _;
 use retop_model::family::{process, task};
 use retop_model::{FamilyId, Key, RawTable, Reading, RowMut, RowTexts, Text, TextField};
 
+use self::counters::Counters;
 use self::detail::Detail;
 use self::listing::Listing;
+use self::schedule::Schedule;
 pub use self::stat::Stat;
 use self::texts::{Answer, Job, TextReader};
 use super::kept::Descriptors;
@@ -61,6 +65,7 @@ struct Known {
     /// CPU ticks at the last sweep, and how many since the one before.
     ticks: u64,
     moved: u64,
+    threads: i64,
     texts_asked_ns: u64,
     proportional_asked_ns: u64,
     proportional: [Reading; 3],
@@ -99,6 +104,8 @@ pub struct Processes {
     texts: TextReader,
     users: Users,
     detail: Detail,
+    counters: Counters,
+    schedule: Schedule,
     pids: Vec<u32>,
     wanted: Wanted,
     buffer: Vec<u8>,
@@ -120,6 +127,8 @@ impl Processes {
             texts: TextReader::new(roots),
             users: Users::new(roots),
             detail: Detail::default(),
+            counters: Counters::new(roots),
+            schedule: Schedule::default(),
             pids: Vec::new(),
             wanted: Wanted::default(),
             buffer: vec![0; 4096],
@@ -229,6 +238,7 @@ impl Processes {
                 texts.ask(Job::Texts, entry.key());
             }
             entry.kernel = stat.is_kernel();
+            entry.threads = stat.threads;
             if now_ns.saturating_sub(entry.proportional_taken_ns) > PROPORTIONAL_GONE_NS {
                 entry.proportional = [Reading::NONE; 3];
             }
@@ -237,6 +247,19 @@ impl Processes {
             fill(&mut row, entry, &stat, *page_bytes);
             true
         });
+    }
+
+    /// Asks the scheduler about what is wanted; attaches counters to what is wanted, and reads those
+    /// that are attached.
+    fn count(&mut self, listing: &Listing, table: &mut RawTable, read: &Read<'_>, now_ns: u64) {
+        self.wanted.choose(&read.demand().processes.schedule, &self.known, table);
+        self.schedule.read(listing, &self.wanted.rows, &self.known, table, now_ns);
+        let demand = &read.demand().processes.counters;
+        self.wanted.choose(demand, &self.known, table);
+        if self.counters.prepare(demand, &mut self.descriptors) {
+            let rows = &self.wanted.rows;
+            self.counters.read(listing, rows, &self.known, table, now_ns);
+        }
     }
 
     /// Takes what the threads that read command lines and page tables brought back.
@@ -326,6 +349,7 @@ impl Source for Processes {
         self.started = true;
         let swept_ns = read.now_ns();
         self.details(&listing, &mut table, read);
+        self.count(&listing, &mut table, read, swept_ns);
         self.texts.wake(swept_ns);
         if read.demand().processes.patient {
             self.texts.finish();
@@ -359,6 +383,13 @@ impl Processes {
             ))
             .hint("sudo setcap cap_sys_ptrace+ep $(command -v retop), or run as root");
             read.report("processes/io", "read_bytes written_bytes", Some(problem));
+        }
+        if let Some(problem) = self.counters.problem() {
+            read.report(
+                "processes/counters",
+                "ipc cache_miss_ratio branch_miss_ratio",
+                Some(problem),
+            );
         }
         if let Some(problem) = &self.hidden {
             read.report("processes/hidden", "processes", Some(problem.clone()));
@@ -394,6 +425,7 @@ impl Known {
             user_id: Reading::NONE,
             ticks: 0,
             moved: 0,
+            threads: 1,
             texts_asked_ns: 0,
             proportional_asked_ns: 0,
             proportional: [Reading::NONE; 3],
@@ -652,6 +684,7 @@ fn sees_others(roots: &Roots) -> bool {
 pub fn fuzz_details(bytes: &[u8]) {
     let _ = detail::proportional(bytes);
     let _ = detail::key_value(bytes);
+    schedule::fuzz(bytes);
 }
 
 /// Command lines, users and groups, for the fuzzer.

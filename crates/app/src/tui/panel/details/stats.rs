@@ -1,14 +1,14 @@
 //! Who a process is and what it uses, now and over the last minutes.
 
 use retop_model::family::{memory, process};
-use retop_model::human::{Duration, MISSING, Or, Percent, Size};
-use retop_model::{FamilyId, Row};
+use retop_model::human::{Duration, MISSING, Or, Percent, Size, Value};
+use retop_model::{FamilyId, Row, Unit};
 
 use super::wrap;
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::history::Ring;
-use crate::tui::panel::facts;
+use crate::tui::panel::{facts, verdict};
 use crate::tui::render::{Canvas, Pen, Rect, width};
 use crate::tui::theme::Ramp;
 use crate::tui::trace::LENGTH;
@@ -43,6 +43,11 @@ pub fn lines(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
                 canvas.field(x, 0, canvas.width().saturating_sub(x), text, app.theme.text);
             });
         }
+    }
+    if let Some(verdict) = verdict::of(row) {
+        sheet.line(|canvas| {
+            canvas.text(0, 0, &verdict, app.theme.text);
+        });
     }
     charts(app, row, sheet);
     numbers(app, row, sheet);
@@ -229,7 +234,9 @@ fn numbers(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
         (Some(share), Some(all)) => Some(short!("{} of {}", Percent(share), Size(all))),
         _ => None,
     };
-    let facts: [(&str, Option<Text>); 22] = [
+    // Laid to the process by its share of the CPU time: no instrument says it.
+    let about = |field, unit| row.get(field).map(|value| short!("~{}", Value(unit, value)));
+    let facts: [(&str, Option<Text>); 26] = [
         ("cpu", share(process::cpu_ratio)),
         ("time", row.get(process::cpu_seconds).map(units::cpu_time)),
         ("last core", number(process::last_cpu)),
@@ -249,6 +256,10 @@ fn numbers(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
         ("io wait", share(process::io_delay_ratio)),
         ("minflt", count(process::minor_faults_per_second)),
         ("switches", count(process::switches_per_second)),
+        ("cpu wait", share(process::run_wait_ratio)),
+        ("moves", count(process::migrations_per_second)),
+        ("power", about(process::watts, Unit::Watts)),
+        ("energy", about(process::energy_joules, Unit::Joules)),
         ("session", number(process::session_id)),
         ("group", number(process::group_id)),
         ("uid", number(process::user_id)),
