@@ -145,7 +145,7 @@ fn a_full_group_is_in_the_log_and_in_the_past() {
     ticker.set_demand(demand);
     let history = Arc::new(std::sync::Mutex::new(History::new(32 << 20).expect("an encoder")));
     let mut app = App::new(&Options::default());
-    app.record = Some(Arc::clone(&history));
+    app.record = Some(history.clone());
     // 20 s of room, 20 s without, 20 s of room.
     for second in 0..60 {
         match second {
