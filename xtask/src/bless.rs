@@ -36,6 +36,7 @@ pub fn pages() -> Result<()> {
     manual.render(&mut page)?;
     page.extend_from_slice(manual_keys().as_bytes());
     write(&generated.join("retop.1"), &page)?;
+    picture()?;
     write(&root().join("docs/metrics.md"), retop::run::metrics::markdown()?.as_bytes())?;
     let readme = root().join("README.md");
     let page = std::fs::read_to_string(&readme)?;
@@ -43,7 +44,14 @@ pub fn pages() -> Result<()> {
         between(&page, "keys", &keys(Mode::Live)).context("README.md: no markers for the keys")?;
     let page = between(&page, "rewind keys", &keys(Mode::Rewind))
         .context("README.md: no markers for the keys of the past")?;
+    let page = between(&page, "details keys", &keys(Mode::Pane))
+        .context("README.md: no markers for the keys of details")?;
     write(&readme, page.as_bytes())
+}
+
+/// The picture of the screen.
+pub fn picture() -> Result<()> {
+    write(&root().join("docs/screen.svg"), crate::picture::draw()?.as_bytes())
 }
 
 /// The keys of the screen for the man page, with the names that `[keys]` knows their actions by.

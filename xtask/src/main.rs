@@ -11,6 +11,9 @@ mod floor;
 mod layers;
 #[cfg(target_os = "linux")]
 mod load;
+mod picture;
+#[cfg(target_os = "linux")]
+mod vm_pmu;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -20,12 +23,15 @@ use anyhow::{Context, Result, bail};
 const USAGE: &str = "\
 cargo xtask bless                    make docs/metrics.md, man page, completions and golden files anew
 cargo xtask bless --pages            the same without the golden files, which takes seconds
+cargo xtask picture                  make docs/screen.svg anew, which bless does too
 cargo xtask check-layers             which crate may use which, and what only sources may hold
 cargo xtask size                     size of the release binary
 cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--size COLUMNSxROWS] [--binary FILE] [--write]
                                      retop and its peers side by side; --write puts the tables
                                      into docs/performance.md
 cargo xtask load N                   N processes to look at, until interrupted
+cargo xtask vm-pmu                   boot a virtual ARM64 machine whose processor counts, and check
+                                     what retop counts there against what it must be
 cargo xtask floor [--seconds N]      CPU time that one read of each process costs at least";
 
 fn main() -> ExitCode {
@@ -36,6 +42,7 @@ fn main() -> ExitCode {
         ["bless", "--pages"] => bless::pages(),
         ["check-layers"] => layers::run(),
         ["size"] => size(),
+        ["picture"] => bless::picture(),
         #[cfg(target_os = "linux")]
         ["bench", options @ ..] => bench::run(options),
         #[cfg(target_os = "linux")]
@@ -44,6 +51,8 @@ fn main() -> ExitCode {
         [load::CHILD, words @ ..] => load::child(words),
         #[cfg(target_os = "linux")]
         ["floor", options @ ..] => floor::run(options),
+        #[cfg(target_os = "linux")]
+        ["vm-pmu"] => vm_pmu::run(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())

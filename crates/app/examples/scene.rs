@@ -9,7 +9,7 @@ use std::time::Duration;
 use retop::tui::render::{Depth, Glyphs};
 use retop::tui::terminal::Terminal;
 use retop::tui::{Control, Feed, Options, run};
-use retop_engine::history::History;
+use retop_engine::history::{History, Past};
 use retop_engine::{Demand, RealClock};
 use retop_model::{Key, Snapshot, derive};
 
@@ -27,8 +27,9 @@ impl Feed for Player {
     fn latest(&self) -> Option<Arc<Snapshot>> {
         self.0.lock().expect("the player does not panic").clone()
     }
-    fn history(&self) -> Option<Arc<Mutex<History>>> {
-        Some(Arc::clone(&self.1))
+    fn history(&self) -> Option<Arc<Mutex<dyn Past>>> {
+        let kept = Arc::clone(&self.1);
+        Some(kept)
     }
     fn set_interval(&self, _: Duration) {}
     fn set_demand(&self, _: Demand) {}

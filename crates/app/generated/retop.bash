@@ -44,7 +44,7 @@ _retop() {
 
     case "${cmd}" in
         retop)
-            opts="-i -f -h -V --json --once --plain --serve --print-config --interval --root --source --history --subsamples --samples --processes --process-groups --series --args --filter --color --color-depth --theme --accessible --no-mouse --keys --show-cores --no-show-cores --core-view --show-processes --chart-glyph --power-scale --avg --no-alerts --alert-bw-sat-percent --alert-package-power-percent --alert-throttle-freq-percent --alert-swap-rise-gb --alert-sustain-samples --config --help --version doctor record export query metrics completions man"
+            opts="-i -f -h -V --json --once --plain --serve --print-config --interval --root --source --history --subsamples --samples --processes --threads --process-groups --series --args --filter --color --color-depth --theme --accessible --ambiguous --low-bandwidth --no-mouse --keys --show-cores --no-show-cores --core-view --show-processes --chart-glyph --power-scale --avg --no-alerts --alert-bw-sat-percent --alert-package-power-percent --alert-throttle-freq-percent --alert-swap-rise-gb --alert-sustain-samples --config --help --version doctor record export query metrics completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -164,6 +164,20 @@ _retop() {
                     ;;
                 --theme)
                     COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --ambiguous)
+                    COMPREPLY=($(compgen -W "narrow wide" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --low-bandwidth)
+                    COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

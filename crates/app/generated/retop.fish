@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_retop_global_optspecs
-    string join \n json once plain serve= print-config i/interval= root= source= history= subsamples= samples= processes= process-groups= series= args= f/filter= color= color-depth= theme= accessible no-mouse keys= show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
+    string join \n json once plain serve= print-config i/interval= root= source= history= subsamples= samples= processes= threads process-groups= series= args= f/filter= color= color-depth= theme= accessible ambiguous= low-bandwidth= no-mouse keys= show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
 end
 
 function __fish_retop_needs_command
@@ -44,6 +44,11 @@ mono\t''
 256\t''
 truecolor\t''"
 complete -c retop -n "__fish_retop_needs_command" -l theme -d 'Colours of the screen: ink, paper, nord, cb-dark or a file of one\'s own, NAME.toml' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l ambiguous -d 'Characters whose width is left open: narrow, wide [narrow]' -r -f -a "narrow\t''
+wide\t''"
+complete -c retop -n "__fish_retop_needs_command" -l low-bandwidth -d '256 colours at most, each second sample: auto if frames are slow to leave: auto, on, off [auto]' -r -f -a "auto\t''
+on\t''
+off\t''"
 complete -c retop -n "__fish_retop_needs_command" -l keys -d 'Whose keys; [keys] in the file binds more: default, htop, actop, vim [default]' -r -f -a "default\t''
 htop\t''
 actop\t''
@@ -58,16 +63,17 @@ ascii\t''"
 complete -c retop -n "__fish_retop_needs_command" -l power-scale -d 'What power bars are relative to: auto, profile [profile]' -r -f -a "auto\t''
 profile\t''"
 complete -c retop -n "__fish_retop_needs_command" -l avg -d 'Window of rolling averages [30s]' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l alert-bw-sat-percent -d 'Memory bandwidth of the chip\'s, in percent [85] (accepted, no effect yet)' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l alert-bw-sat-percent -d 'Memory bandwidth in use of what there is, in percent, where it is counted [85]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l alert-package-power-percent -d 'Package power of the limit it is held to, in percent; no alert unless set' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l alert-throttle-freq-percent -d 'Frequency under load of the highest, in percent [90] (accepted, no effect yet)' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l alert-throttle-freq-percent -d 'Clock of busy cores of their highest, in percent, while it is hot [90]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l alert-swap-rise-gb -d 'Growth of swap within five minutes, in GiB; 0 for no alert [0.3]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l alert-sustain-samples -d 'Samples that a load must last for; 3 or 5 by the rule unless set' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
-complete -c retop -n "__fish_retop_needs_command" -l json -d 'Stream samples as JSON, one line each'
+complete -c retop -n "__fish_retop_needs_command" -l json -d 'Stream samples as JSON, one line each; answers as JSON'
 complete -c retop -n "__fish_retop_needs_command" -l once -d 'Print one report and exit; with --json one line'
 complete -c retop -n "__fish_retop_needs_command" -l plain -d 'Answer typed commands in lines of text: for screen readers and pipes'
 complete -c retop -n "__fish_retop_needs_command" -l print-config -d 'Print config.toml with the present settings'
+complete -c retop -n "__fish_retop_needs_command" -l threads -d 'Threads of the processes in the output, and below those on the screen'
 complete -c retop -n "__fish_retop_needs_command" -l accessible -d 'Keep the terminal\'s cursor on the selected row, for screen readers'
 complete -c retop -n "__fish_retop_needs_command" -l no-mouse -d 'Leave the mouse to the terminal'
 complete -c retop -n "__fish_retop_needs_command" -l show-cores -d 'Start with one row per core'
@@ -135,7 +141,7 @@ complete -c retop -n "__fish_retop_using_subcommand query" -l pid -d 'One proces
 complete -c retop -n "__fish_retop_using_subcommand query" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
 complete -c retop -n "__fish_retop_using_subcommand query" -l source -d 'Watch a made-up machine' -r -f
 complete -c retop -n "__fish_retop_using_subcommand query" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
-complete -c retop -n "__fish_retop_using_subcommand query" -l json -d 'Stream samples as JSON, one line each'
+complete -c retop -n "__fish_retop_using_subcommand query" -l json -d 'Stream samples as JSON, one line each; answers as JSON'
 complete -c retop -n "__fish_retop_using_subcommand query" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_using_subcommand metrics" -l format -d 'Format of the table: md, json [md]' -r -f -a "md\t''
 json\t''"

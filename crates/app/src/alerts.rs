@@ -4,17 +4,20 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use retop_model::alert::{Rule, UserRule, builtin, package_power, swap_rise};
+use retop_model::alert::{
+    Rule, UserRule, bandwidth, builtin, package_power, swap_rise, throttling,
+};
 use toml_edit::{Item, Key, Table, Value};
 
 use crate::settings::Alerts;
 use crate::value;
 
 /// The keys of an `[[alert]]` table.
-const KEYS: [&str; 5] = ["name", "expr", "for", "clear", "severity"];
+const KEYS: [&str; 6] = ["name", "expr", "for", "clear", "severity", "message"];
 const SEVERITIES: [&str; 2] = ["warning", "critical"];
 /// A name stands in front of each alert and in a label of its series.
 const NAME_LENGTH: usize = 24;
+const MESSAGE_LENGTH: usize = 200;
 
 /// What a config file without rules shows of them.
 pub const EXAMPLE: &str = "
@@ -25,6 +28,7 @@ pub const EXAMPLE: &str = "
 #   for = \"30s\"
 #   clear = \"20ms\"
 #   severity = \"warning\"
+#   message = \"the array rebuilds at night\"
 ";
 
 /// The rules in force; `None` if nothing is watched for. A user's rule replaces one of the same
@@ -38,6 +42,8 @@ pub fn rules(settings: &Alerts) -> Option<Vec<Rule>> {
     if settings.swap_rise_bytes > 0.0 {
         rules.push(swap_rise(settings.swap_rise_bytes));
     }
+    rules.push(bandwidth(settings.bandwidth_percent as f64 / 100.0));
+    rules.push(throttling(settings.throttle_frequency_percent as f64 / 100.0));
     if let Some(percent) = settings.package_power_percent {
         rules.push(package_power(percent as f64 / 100.0));
     }
@@ -94,6 +100,7 @@ fn read_rule(
             "name" => rule.name = name(&text).map_err(|why| wrong(key, why))?,
             "expr" => rule.expr = text,
             "clear" => rule.clear = Some(text),
+            "message" => rule.message = message(&text).map_err(|why| wrong(key, why))?,
             "for" => {
                 let time = value::duration(&text).map_err(|why| wrong(key, why))?;
                 rule.for_seconds = time.as_secs_f64();
@@ -124,6 +131,15 @@ fn name(text: &str) -> value::Parsed<String> {
     }
 }
 
+/// A message stands on one line of the screen, and in a field of the exports.
+fn message(text: &str) -> value::Parsed<Option<String>> {
+    let text = text.trim();
+    if text.chars().any(char::is_control) || text.chars().count() > MESSAGE_LENGTH {
+        return Err(format!("write one line of at most {MESSAGE_LENGTH} letters"));
+    }
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
 /// The text of a value; numbers as they would stand in a text.
 fn plain(item: &Item) -> Option<String> {
     match item.as_value()? {
@@ -142,6 +158,7 @@ pub fn print(rules: &[UserRule], out: &mut String) {
         pairs.push(("for", format!("{}s", rule.for_seconds)));
         pairs.extend(rule.clear.clone().map(|clear| ("clear", clear)));
         pairs.push(("severity", severity));
+        pairs.extend(rule.message.clone().map(|message| ("message", message)));
         out.push_str("\n[[alert]]\n");
         for (key, text) in pairs {
             let _ = writeln!(out, "{key} = {}", Value::from(text).to_string().trim());
@@ -230,7 +247,7 @@ mod tests {
             ("[[alert]]\nname = 'X'\nexp = 'x'\n", "3: alert: unknown key 'exp'; there is 'expr'"),
             (
                 "[[alert]]\nxyzzy = 1\n",
-                "2: alert: unknown key 'xyzzy'; there are name, expr, for, clear, severity",
+                "2: alert: unknown key 'xyzzy'; there are name, expr, for, clear, severity, message",
             ),
             ("[[alert]]\nname = 'A B'\n", "2: alert: name: write one word of at most 24 letters"),
             (
@@ -253,6 +270,10 @@ mod tests {
                 &format!("{SLOW}severity = 'fatal'\n"),
                 "4: alert: severity: 'fatal' is none of warning, critical",
             ),
+            (
+                &format!("{SLOW}message = \"a\\u0001b\"\n"),
+                "4: alert: message: write one line of at most 200 letters",
+            ),
             (&format!("{SLOW}for = true\n"), "4: alert: for: takes a text or a number"),
             (&format!("{SLOW}{SLOW}"), "5: alert: name: 'SLOW' is used twice"),
             ("[alert]\nname = 'X'\n", "1: alert: begin each rule with [[alert]]"),
@@ -268,7 +289,9 @@ mod tests {
 
     #[test]
     fn the_printed_rules_and_the_example_read_back() {
-        let text = format!("{SLOW}for = '1500ms'\nseverity = 'critical'\nclear = '1ms'\n");
+        let text = format!(
+            "{SLOW}for = '1500ms'\nseverity = 'critical'\nclear = '1ms'\nmessage = 'wake \"Bo\"'\n"
+        );
         let first = resolved(&text).expect("valid");
         let printed = first.print();
         assert_eq!(resolved(&printed).expect("what we print is valid").settings, first.settings);

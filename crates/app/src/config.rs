@@ -199,13 +199,6 @@ impl Resolved {
         Ok(())
     }
 
-    /// One line for each option that was set and has no effect yet.
-    pub fn notes(&self) -> impl Iterator<Item = String> {
-        self.pairs()
-            .filter(|(option, _, origin)| !option.used && *origin != Origin::Default)
-            .map(|(option, ..)| format!("--{} is accepted and has no effect yet", option.long))
-    }
-
     /// A config file that amounts to these settings. What is at its default is commented out, so
     /// that later defaults apply.
     #[must_use]
@@ -456,12 +449,5 @@ mod tests {
             all.lines().count() + printed.matches("= \"\"").count(),
             OPTIONS.iter().filter(|option| option.place == Place::Config).count()
         );
-    }
-
-    #[test]
-    fn what_has_no_effect_is_noted() {
-        let resolved = read("alert-bw-sat-percent = 80\ninterval = 2").expect("valid");
-        let notes: Vec<_> = resolved.notes().collect();
-        assert_eq!(notes, ["--alert-bw-sat-percent is accepted and has no effect yet"]);
     }
 }

@@ -27,10 +27,15 @@ pub fn start(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match command::parse(args, &environment) {
         Parsed::Text(text) => run::print(&text),
         Parsed::Wrong(message) => Err(run::Usage(message).into()),
+        Parsed::Command(resolved, wanted) => match run::command::run(&resolved.settings, &wanted) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Parsed::Run(Task::Completions(shell), _) => run::generated::completions(shell),
         Parsed::Run(Task::Man, _) => run::generated::man(),
         Parsed::Run(Task::Metrics, resolved) => run::metrics::run(&resolved.settings),
         Parsed::Run(Task::Doctor, resolved) => run::doctor::run(&resolved.settings),
+        Parsed::Run(Task::Replay, resolved) => run::replay::run(&resolved, &environment),
         Parsed::Run(Task::Export, resolved) => run::export::run(&resolved.settings, &environment),
         Parsed::Run(Task::Query, resolved) => run::query::run(&resolved.settings),
         Parsed::Run(Task::Record, resolved) => run::record::run(&resolved.settings, &environment),

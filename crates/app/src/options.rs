@@ -3,13 +3,13 @@
 
 use std::path::PathBuf;
 
+use retop_engine::export::tidy::events::TABLE as EVENTS;
 use retop_engine::export::{Arguments, Limit, prometheus};
 use retop_engine::query::{By, Top};
 use retop_engine::recording::Sync;
-use retop_model::FamilyId;
 use retop_model::family::FAMILIES;
 
-use crate::settings::{ChartGlyph, Color, CoreView, Format, PowerScale, Settings, To};
+use crate::settings::{ChartGlyph, Color, CoreView, Format, PowerScale, Settings, Tables, To};
 use crate::tui::preset::Preset;
 use crate::tui::render::Depth;
 use crate::value::{self, Parsed};
@@ -37,8 +37,6 @@ pub struct Opt {
     pub place: Place,
     /// Which commands take it.
     pub scope: Scope,
-    /// False while nothing acts on it. Help and a note on stderr say so.
-    pub used: bool,
     /// Parses the value and puts it into the settings.
     pub set: fn(&mut Settings, &str) -> Parsed<()>,
 }
@@ -138,7 +136,6 @@ impl Opt {
             group,
             place: Place::Config,
             scope: Scope::Main,
-            used: true,
             set,
         }
     }
@@ -173,11 +170,6 @@ impl Opt {
         self
     }
 
-    const fn unused(mut self) -> Opt {
-        self.used = false;
-        self
-    }
-
     /// True for an option without a value.
     #[must_use]
     pub fn is_switch(&self) -> bool {
@@ -190,7 +182,7 @@ impl Opt {
         format!("RETOP_{}", self.long.replace('-', "_").to_ascii_uppercase())
     }
 
-    /// The help sentence with the default and, if nothing acts on the option, a word about that.
+    /// The help sentence with the default.
     #[must_use]
     pub fn full_help(&self) -> String {
         let mut text = self.help.to_owned();
@@ -199,9 +191,6 @@ impl Opt {
         }
         if !self.default.is_empty() && !self.is_switch() {
             text += &format!(" [{}]", self.default);
-        }
-        if !self.used {
-            text += " (accepted, no effect yet)";
         }
         text
     }
@@ -267,20 +256,28 @@ fn series(text: &str) -> Parsed<prometheus::Options> {
 }
 
 /// Keys of tables, or their singulars.
-fn tables(text: &str) -> Parsed<Vec<FamilyId>> {
-    let mut tables = Vec::new();
+fn tables(text: &str) -> Parsed<Tables> {
+    let (mut families, mut events) = (Vec::new(), false);
     for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
+        if word == EVENTS {
+            events = true;
+            continue;
+        }
         let family = FAMILIES.iter().find(|family| [family.key, family.name].contains(&word));
         let Some(family) = family else {
-            let known = FAMILIES.iter().flat_map(|family| [family.key, family.name]);
+            let known =
+                FAMILIES.iter().flat_map(|family| [family.key, family.name]).chain([EVENTS]);
             return Err(match value::nearest(word, known) {
                 Some(near) => format!("no table is called '{word}'; there is '{near}'"),
                 None => format!("no table is called '{word}'; docs/metrics.md lists them"),
             });
         };
-        tables.push(family.id);
+        families.push(family.id);
     }
-    if tables.is_empty() { Err("no table is named".to_owned()) } else { Ok(tables) }
+    if families.is_empty() && !events {
+        return Err("no table is named".to_owned());
+    }
+    Ok(Tables { families, events })
 }
 
 const TO: &[&str] = &["parquet", "csv", "ndjson", "openmetrics", "retop"];
@@ -291,6 +288,8 @@ const COLORS: &[&str] = &["auto", "always", "never"];
 const ARGUMENTS: &[&str] = &["none", "redacted", "full"];
 const CORE_VIEWS: &[&str] = &["auto", "gauge", "history", "both"];
 const DEPTHS: &[&str] = &["auto", "mono", "8", "16", "256", "truecolor"];
+const WIDTHS: &[&str] = &["narrow", "wide"];
+const SWITCHES: &[&str] = &["auto", "on", "off"];
 const GLYPHS: &[&str] = &["dots", "block", "ascii"];
 const POWER_SCALES: &[&str] = &["auto", "profile"];
 const SYNCS: &[&str] = &["key", "frame", "never"];
@@ -299,9 +298,13 @@ const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
 
 /// Every option, in the order of `--help`.
 pub static OPTIONS: &[Opt] = &[
-    Opt::new(Group::Mode, "json", "", "Stream samples as JSON, one line each", |s, v| {
-        put(&mut s.json, value::switch(v))
-    })
+    Opt::new(
+        Group::Mode,
+        "json",
+        "",
+        "Stream samples as JSON, one line each; answers as JSON",
+        |s, v| put(&mut s.json, value::switch(v)),
+    )
     .place(Place::Flag)
     .scope(Scope::With(&["query"])),
     Opt::new(Group::Mode, "once", "", "Print one report and exit; with --json one line", |s, v| {
@@ -352,9 +355,13 @@ pub static OPTIONS: &[Opt] = &[
     .default("/")
     .place(Place::Variable)
     .scope(Scope::All),
-    Opt::new(Group::Watch, "source", "sim:NAME", "Watch a made-up machine", |s, v| {
-        put(&mut s.source, text(v))
-    })
+    Opt::new(
+        Group::Watch,
+        "source",
+        "KIND:NAME",
+        "Watch a made-up machine, or a recording: replay:FILE",
+        |s, v| put(&mut s.source, text(v)),
+    )
     .place(Place::Variable)
     .scope(Scope::All),
     Opt::new(
@@ -381,6 +388,13 @@ pub static OPTIONS: &[Opt] = &[
         |s, v| put(&mut s.processes, processes(v)),
     )
     .scope(Scope::With(&["export"])),
+    Opt::new(
+        Group::Export,
+        "threads",
+        "",
+        "Threads of the processes in the output, and below those on the screen",
+        |s, v| put(&mut s.threads, value::switch(v)),
+    ),
     Opt::new(
         Group::Export,
         "process-groups",
@@ -448,6 +462,22 @@ pub static OPTIONS: &[Opt] = &[
         |s, v| put(&mut s.screen.accessible, value::switch(v)),
     )
     .default("false"),
+    Opt::new(Group::Screen, "ambiguous", "WIDTH", "Characters whose width is left open", |s, v| {
+        put(&mut s.screen.ambiguous_wide, pick(v, WIDTHS, &[false, true]))
+    })
+    .choices(WIDTHS)
+    .default("narrow"),
+    Opt::new(
+        Group::Screen,
+        "low-bandwidth",
+        "WHEN",
+        "256 colours at most, each second sample: auto if frames are slow to leave",
+        |s, v| {
+            put(&mut s.screen.low_bandwidth, pick(v, SWITCHES, &[None, Some(true), Some(false)]))
+        },
+    )
+    .choices(SWITCHES)
+    .default("auto"),
     Opt::new(Group::Screen, "no-mouse", "", "Leave the mouse to the terminal", |s, v| {
         put(&mut s.screen.mouse, value::switch(v).map(|off| !off))
     })
@@ -508,11 +538,10 @@ pub static OPTIONS: &[Opt] = &[
         Group::Alert,
         "alert-bw-sat-percent",
         "N",
-        "Memory bandwidth of the chip's, in percent",
+        "Memory bandwidth in use of what there is, in percent, where it is counted",
         |s, v| put(&mut s.alerts.bandwidth_percent, value::whole(v, 1, 100)),
     )
-    .default("85")
-    .unused(),
+    .default("85"),
     Opt::new(
         Group::Alert,
         "alert-package-power-percent",
@@ -524,11 +553,10 @@ pub static OPTIONS: &[Opt] = &[
         Group::Alert,
         "alert-throttle-freq-percent",
         "N",
-        "Frequency under load of the highest, in percent",
+        "Clock of busy cores of their highest, in percent, while it is hot",
         |s, v| put(&mut s.alerts.throttle_frequency_percent, value::whole(v, 1, 100)),
     )
-    .default("90")
-    .unused(),
+    .default("90"),
     Opt::new(
         Group::Alert,
         "alert-swap-rise-gb",
@@ -575,6 +603,20 @@ pub static OPTIONS: &[Opt] = &[
     .choices(SYNCS)
     .default("key")
     .scope(Scope::Only("record")),
+    Opt::new(
+        Group::Record,
+        "at",
+        "TIME",
+        "The moment to begin at: 14:01, -10m, 2026-11-03T14:01:00Z",
+        |s, v| put(&mut s.replay.at, when::parse(v).map(Some)),
+    )
+    .place(Place::Flag)
+    .scope(Scope::With(&["replay"])),
+    Opt::new(Group::Record, "speed", "N", "How much faster than life a replay plays", |s, v| {
+        put(&mut s.replay.speed, value::speed(v))
+    })
+    .default("1")
+    .scope(Scope::Only("replay")),
     Opt::new(
         Group::Record,
         "from",

@@ -10,10 +10,9 @@ use retop_engine::recording::Sync;
 use retop_model::FamilyId;
 use retop_model::alert::UserRule;
 
-use crate::tui::render::Depth;
-
 use crate::tui::keymap::{Bound, Keymap};
 use crate::tui::preset::Preset;
+use crate::tui::render::Depth;
 use crate::tui::table::set::Set;
 use crate::when::When;
 
@@ -42,6 +41,8 @@ pub struct Settings {
     pub samples: Option<u64>,
     /// Processes in exports; `None` leaves it to the command.
     pub processes: Option<Limit>,
+    /// Threads of the processes are shown and exported.
+    pub threads: bool,
     /// Which processes are shown and exported.
     pub filter: Option<String>,
     /// Groups of processes in the scrape: `auto`, or a file of rules.
@@ -53,6 +54,8 @@ pub struct Settings {
     pub arguments: Option<Arguments>,
     /// How recordings are written.
     pub record: Record,
+    /// How recordings are shown.
+    pub replay: Replay,
     /// The recordings that `export` and `query` read.
     pub recordings: Vec<PathBuf>,
     /// Where their window begins.
@@ -79,11 +82,20 @@ pub struct Export {
     /// The format; `None` leaves it to the ending of the name.
     pub to: Option<To>,
     /// The tables; `None` for all.
-    pub tables: Option<Vec<FamilyId>>,
+    pub tables: Option<Tables>,
     /// One sample in each so long a time; `None` for all.
     pub every: Option<Duration>,
     /// Replace what is there.
     pub force: bool,
+}
+
+/// Tables of `export`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tables {
+    /// Those of families.
+    pub families: Vec<FamilyId>,
+    /// The one of what happened.
+    pub events: bool,
 }
 
 /// Formats of `export`.
@@ -129,6 +141,17 @@ pub struct Record {
     pub sync: Sync,
 }
 
+/// How recordings are shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Replay {
+    /// The recording: a file, a folder, or the address of a running retop.
+    pub path: Option<String>,
+    /// The moment to begin at.
+    pub at: Option<When>,
+    /// How much faster than it was recorded a replay plays.
+    pub speed: f64,
+}
+
 /// What the screen looks like.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Screen {
@@ -140,6 +163,10 @@ pub struct Screen {
     pub theme: Option<String>,
     /// The terminal's cursor stands on the selected row.
     pub accessible: bool,
+    /// Fewer colours and frames; `None` if frames are slow to leave.
+    pub low_bandwidth: Option<bool>,
+    /// Characters whose width Unicode leaves open take two cells.
+    pub ambiguous_wide: bool,
     /// Whether mouse reports are asked for.
     pub mouse: bool,
     /// Whose keys are in force.

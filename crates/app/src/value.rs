@@ -58,6 +58,14 @@ pub fn age(text: &str) -> Parsed<Duration> {
     Duration::try_from_secs_f64(number * days * 86_400.0).map_err(|_| wrong())
 }
 
+/// How much faster than life: `2`, `0.5`, `60x`.
+pub fn speed(text: &str) -> Parsed<f64> {
+    let number: Option<f64> = text.trim().trim_end_matches('x').parse().ok();
+    number
+        .filter(|speed| (0.01..=10_000.0).contains(speed))
+        .ok_or_else(|| format!("'{text}' is no speed; write 2, 0.5 or 60"))
+}
+
 /// A share of a whole: `5%` or `5`, as 0.05.
 pub fn percent(text: &str) -> Parsed<f64> {
     let number = number(text.trim().trim_end_matches('%').trim_end()).ok();

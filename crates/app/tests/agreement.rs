@@ -176,3 +176,28 @@ fn a_process_as_ps_sees_it() {
     assert_eq!(ours("state"), "sleeping");
     assert!(row.get("command").is_none(), "arguments may carry secrets: only when asked for");
 }
+
+#[test]
+fn threads_are_those_of_the_processes_in_the_output() {
+    // The harness runs each test on a thread of its own, beside this one.
+    let pid = std::process::id();
+    let filter = format!("pid={pid}");
+    let waiting = std::sync::Barrier::new(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| waiting.wait());
+        let args = ["--json", "--once", "--threads", "--filter", &filter, "--interval", "200ms"];
+        let (status, out, err) = outcome(&mut retop(&args));
+        waiting.wait();
+        assert_eq!((status, &*err), (Some(0), ""));
+        let line: Value = serde_json::from_str(&out).expect("one line of JSON");
+        assert_eq!(line["processes"].as_array().map(Vec::len), Some(1));
+        let threads = line["threads"].as_array().expect("an array");
+        assert!(threads.len() >= 2, "{threads:?}");
+        assert!(threads.iter().all(|thread| thread["pid"] == pid), "{threads:?}");
+        assert!(threads.iter().any(|thread| thread["tid"] == pid), "the first one: {threads:?}");
+        assert!(threads.iter().any(|thread| thread["cpu_ratio"].is_number()), "{threads:?}");
+    });
+    let (_, out, _) = outcome(&mut retop(&["--json", "--once", "--interval", "100ms"]));
+    let line: Value = serde_json::from_str(&out).expect("one line of JSON");
+    assert!(line["threads"].is_null(), "nobody asked for them");
+}

@@ -22,7 +22,10 @@ fn wrong_usage_is_one_line_and_status_2() {
         (&["--interval", "never"], "retop: --interval: 'never' is no time"),
         (&["doctr"], "retop: unknown command 'doctr'; there is 'doctor'"),
         (&["--json", "--source", "sim:no-such"], "retop: no simulation is called 'no-such'"),
-        (&["--json", "--source", "nonsense"], "retop: 'nonsense' names no source; write sim:NAME"),
+        (
+            &["--json", "--source", "nonsense"],
+            "retop: 'nonsense' names no source; write sim:NAME or replay:FILE",
+        ),
         (&["--once", "--root", "/nonexistent"], "retop: /nonexistent: no such folder"),
         (&[], "retop: stdout is no terminal; use --plain"),
     ];
@@ -182,21 +185,6 @@ fn a_number_of_samples_is_kept() {
     assert_eq!((status, out.lines().count(), &*err), (Some(0), 2, ""));
     let (status, out, _) = outcome(&mut retop(&["--once", "--json", "--interval", "0.1"]));
     assert_eq!((status, out.lines().count()), (Some(0), 1));
-}
-
-#[test]
-fn options_without_effect_are_noted_on_stderr() {
-    let (status, out, err) = outcome(&mut retop(&[
-        "--alert-bw-sat-percent",
-        "10",
-        "--json",
-        "--samples",
-        "1",
-        "--interval",
-        "0.1",
-    ]));
-    assert_eq!((status, out.lines().count()), (Some(0), 1));
-    assert_eq!(err, "retop: --alert-bw-sat-percent is accepted and has no effect yet\n");
 }
 
 #[test]

@@ -264,7 +264,7 @@ fn in_the_past_only_who_lives_is_changed() {
     let moments: Vec<Arc<Snapshot>> = scene.run(40);
     let history = Arc::new(Mutex::new(History::new(16 << 20).expect("an encoder")));
     let mut app = App::new(&Options { depth: Depth::True, ..Options::default() });
-    app.record = Some(Arc::clone(&history));
+    app.record = Some(history.clone());
     for moment in &moments {
         app.update(moment);
         history.lock().expect("no reader failed").push(moment).expect("encoded");

@@ -8,10 +8,15 @@ use std::sync::{Arc, Mutex};
 
 use retop::tui::app::App;
 use retop::tui::input::{Code, Event, Key};
+use retop::tui::pane::Tab;
 use retop::tui::render::{Depth, Screen, Sink};
 use retop::tui::{Control, Options, panel};
 use retop_engine::history::History;
-use retop_model::Snapshot;
+use retop_engine::{
+    Access, Environment, FileKind, Files, Found, Inspection, Limit, MapKind, Maps, OpenFile, Part,
+    Space,
+};
+use retop_model::{Snapshot, Text};
 
 /// Counts the allocations of each thread.
 struct Counting;
@@ -59,16 +64,73 @@ impl Sink for Meter {
     }
 }
 
-struct Deaf;
+/// Takes everything, and knows one process from close by.
+struct Deaf {
+    parts: Vec<Arc<Inspection>>,
+    asked: Cell<usize>,
+}
+
+/// rustc of the laptop and the server.
+const SEEN: retop_model::Key = retop_model::Key(14447, 100 + 14447);
+
+impl Deaf {
+    fn new() -> Deaf {
+        let variable = |n: usize| (Text::from(format!("NAME_{n}")), Text::from("/a/b/".repeat(n)));
+        let file = |number: u32| OpenFile {
+            number,
+            kind: FileKind::File,
+            target: Text::from(format!("/var/lib/{number}")),
+            position: Some(u64::from(number)),
+            access: Some(Access::Both),
+        };
+        let limit = |n: u64| Limit {
+            name: Text::from("open files"),
+            unit: Text::from("bytes"),
+            soft: Some(n << 20),
+            hard: None,
+        };
+        let space = Space { pieces: 3, virtual_bytes: 9 << 20, ..Space::default() };
+        let found = [
+            Found::Environment(Environment {
+                variables: (0..200).map(variable).collect(),
+                is_cut: true,
+            }),
+            Found::Files(Files { open: (0..500).map(file).collect(), all: 501 }),
+            Found::Limits((0..16).map(limit).collect()),
+            Found::Maps(Maps {
+                kinds: MapKind::ALL.map(|kind| (kind, space)).to_vec(),
+                largest: vec![(MapKind::File, Text::from("/usr/bin/x"), space); 20],
+                all: space,
+                is_cut: false,
+            }),
+        ];
+        let parts = Part::ALL.into_iter().zip(found).map(|(part, found)| {
+            let (begin_ns, end_ns) = (1_000_000_000, 1_000_000_001);
+            Arc::new(Inspection { key: SEEN, part, begin_ns, end_ns, found: Ok(found) })
+        });
+        Deaf { parts: parts.collect(), asked: Cell::new(0) }
+    }
+}
 
 impl Control for Deaf {
     fn send(&self, _: retop_model::Key, _: i32) -> Result<(), String> {
         Ok(())
     }
+
+    fn ask(&self, _: retop_model::Key, part: Part) -> Result<(), String> {
+        let place = self.parts.iter().position(|answer| answer.part == part);
+        self.asked.set(place.expect("one of them"));
+        Ok(())
+    }
+
+    fn answer(&self) -> Option<Arc<Inspection>> {
+        self.parts.get(self.asked.get()).cloned()
+    }
 }
 
 struct Watch {
     app: App,
+    control: Deaf,
     screen: Screen,
     size: (u16, u16),
     moments: std::vec::IntoIter<Arc<Snapshot>>,
@@ -87,6 +149,7 @@ impl Watch {
         let options = Options { depth: Depth::True, ..Options::default() };
         let mut watch = Watch {
             app: App::new(&options),
+            control: Deaf::new(),
             screen: Screen::new(size.0, size.1, true),
             size,
             moments: scene.run(60).into_iter(),
@@ -99,32 +162,36 @@ impl Watch {
     }
 
     fn frame(&mut self) -> Cost {
-        self.cost(|_| {})
+        self.cost(|_, _| {})
     }
 
     fn tick(&mut self) -> Cost {
         let snapshot = self.moments.next().expect("moments enough");
-        self.cost(|app| {
+        self.cost(|app, _| {
             app.update(&snapshot);
         })
     }
 
     fn press(&mut self, key: Key) -> Cost {
-        self.cost(|app| {
-            app.event(Event::Key(key), &Deaf);
+        self.cost(|app, control| {
+            app.event(Event::Key(key), control);
         })
     }
 
     /// Does something and draws a frame, as the loop does.
-    fn cost(&mut self, change: impl FnOnce(&mut App)) -> Cost {
+    fn cost(&mut self, change: impl FnOnce(&mut App, &Deaf)) -> Cost {
         let mut meter = Meter::default();
         let before = ALLOCATIONS.with(Cell::get);
-        change(&mut self.app);
+        change(&mut self.app, &self.control);
         self.app.arrange(self.size.0, self.size.1);
         let app = &self.app;
         self.screen
             .draw(&mut meter, app.glyphs, |canvas| panel::draw(app, canvas))
             .expect("a meter takes all");
+        self.app.inquire(&self.control);
+        if let Some(answer) = self.control.answer() {
+            self.app.take_answer(&answer);
+        }
         let allocations = ALLOCATIONS.with(Cell::get) - before;
         Cost { allocations, writes: meter.writes, bytes: meter.bytes }
     }
@@ -230,7 +297,7 @@ fn the_past_stands_still_for_nothing() {
     for size in SIZES {
         let mut watch = Watch::new(scene::LAPTOP, size);
         let history = Arc::new(Mutex::new(History::new(16 << 20).expect("an encoder")));
-        watch.app.record = Some(Arc::clone(&history));
+        watch.app.record = Some(history.clone());
         let keep = |watch: &Watch| {
             let newest = watch.app.newest.as_ref().expect("a moment");
             history.lock().expect("no reader failed").push(newest).expect("encoded");
@@ -258,10 +325,18 @@ fn the_past_stands_still_for_nothing() {
 
 #[test]
 fn so_does_each_page() {
-    for scene in [scene::LAPTOP, scene::SERVER, scene::HOSTILE, scene::SMALL] {
+    let pages = ['1', '2', '3', '4', '5', '6', '7', '8', '9'];
+    for (scene, pages) in [
+        (scene::LAPTOP, &pages[..]),
+        (scene::SERVER, &pages),
+        (scene::HOSTILE, &pages),
+        (scene::SMALL, &pages),
+        (scene::GPUS, &['0', '4']),
+        (scene::MANY_GPUS, &['0', '4']),
+    ] {
         for size in [(80, 24), (200, 60)] {
             let mut watch = Watch::new(scene, size);
-            for digit in ['1', '2', '3', '5', '6', '7', '8', '9'] {
+            for &digit in pages {
                 watch.press(Key::char(digit));
                 watch.tick();
                 for step in 0..3 {
@@ -288,7 +363,7 @@ fn the_page_of_events_rests_between_events() {
         for rewound in [false, true] {
             let mut watch = Watch::new(scene, size);
             let history = Arc::new(Mutex::new(History::new(16 << 20).expect("an encoder")));
-            watch.app.record = Some(Arc::clone(&history));
+            watch.app.record = Some(history.clone());
             let tick = |watch: &mut Watch| {
                 let cost = watch.tick();
                 let newest = watch.app.newest.as_ref().expect("a moment");
@@ -314,6 +389,39 @@ fn the_page_of_events_rests_between_events() {
             }
             let nothing = Cost { allocations: 0, writes: 0, bytes: 0 };
             assert_eq!(watch.frame(), nothing, "{size:?}");
+        }
+    }
+}
+
+#[test]
+fn so_does_each_tab_of_a_process() {
+    for scene in [scene::LAPTOP, scene::SERVER] {
+        for size in SIZES {
+            let mut watch = Watch::new(scene, size);
+            watch.press(Key::of(Code::Enter));
+            assert_eq!(watch.app.details, Some(SEEN));
+            for tab in Tab::ALL {
+                assert_eq!(watch.app.pane.tab, tab);
+                if tab == Tab::Environment {
+                    watch.press(Key::char('x'));
+                }
+                watch.tick();
+                watch.tick();
+                let has_part = watch.app.pane.answer.is_some();
+                assert_eq!(has_part, tab.part().is_some(), "{tab:?}");
+                for step in 0..3 {
+                    let cost = watch.tick();
+                    assert_eq!(cost.allocations, 0, "{tab:?}, tick {step} at {size:?}");
+                    assert!(cost.writes <= 1, "{tab:?}, tick {step} at {size:?}");
+                }
+                for code in [Code::PageDown, Code::PageDown, Code::PageUp, Code::End, Code::Home] {
+                    let cost = watch.press(Key::of(code));
+                    assert_eq!(cost.allocations, 0, "{tab:?}, {code:?} at {size:?}");
+                }
+                let nothing = Cost { allocations: 0, writes: 0, bytes: 0 };
+                assert_eq!(watch.frame(), nothing, "{tab:?} at {size:?}");
+                watch.press(Key::of(Code::Tab));
+            }
         }
     }
 }

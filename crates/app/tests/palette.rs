@@ -33,7 +33,7 @@ impl Watch {
     fn new() -> Watch {
         let mut app = App::new(&Options::default());
         let history = Arc::new(Mutex::new(History::new(64 << 20).expect("an encoder")));
-        app.record = Some(Arc::clone(&history));
+        app.record = Some(history.clone());
         for moment in scene::LAPTOP.run(90) {
             app.update(&moment);
             history.lock().expect("whole").push(&moment).expect("encoded");

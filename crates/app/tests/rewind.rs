@@ -46,7 +46,7 @@ impl Watch {
     fn new(options: &Options) -> Watch {
         let history = Arc::new(Mutex::new(History::new(64 << 20).expect("an encoder")));
         let mut app = App::new(options);
-        app.record = Some(Arc::clone(&history));
+        app.record = Some(history.clone());
         let mut watch = Watch { app, history, next: 0, signals: Living(Vec::new()) };
         for _ in 0..MOMENTS {
             watch.tick();
@@ -304,7 +304,7 @@ fn without_a_history_there_is_no_past() {
 fn the_oldest_samples_go_and_the_screen_stays() {
     let history = Arc::new(Mutex::new(History::new(3 << 20).expect("an encoder")));
     let mut app = App::new(&Options::default());
-    app.record = Some(Arc::clone(&history));
+    app.record = Some(history.clone());
     let push = |app: &mut App, moment: &Arc<Snapshot>| {
         app.update(moment);
         history.lock().expect("no reader failed").push(moment).expect("encoded");
@@ -332,7 +332,7 @@ fn what_a_jump_takes() {
     let history = Arc::new(Mutex::new(History::new(64 << 20).expect("an encoder")));
     for near in [true, false] {
         let mut app = App::new(&Options::default());
-        app.record = Some(Arc::clone(&history));
+        app.record = Some(history.clone());
         for (place, moment) in moments.iter().enumerate() {
             // Far: the screen's own rings hold none of it, as if it had been opened late.
             if near || place + 1 == moments.len() {
@@ -371,9 +371,174 @@ impl Later for retop_model::Stamp {
     }
 }
 
+/// The lines of the table that hold that text.
+fn lines_with<'a>(screen: &'a str, text: &str) -> Vec<&'a str> {
+    screen.lines().filter(|line| line.contains(text)).collect()
+}
+
+#[test]
+fn the_past_is_compared_with_now() {
+    let mut watch = watch();
+    watch.type_in("r[d");
+    let screen = watch.shown(200, 60);
+    let gone = lines_with(&screen, "cc1plus");
+    assert!(gone[0].contains("612.0  −612.0") && gone[0].contains("GONE /usr/lib"), "{screen}");
+    assert!(screen.contains("against now: 0 new, 1 gone") && screen.contains("Δnow"), "{screen}");
+    // What differs most comes first, whatever it is itself.
+    let (then, now) = (watch.app.now.clone(), watch.app.newest.clone());
+    let (then, now) = (then.expect("a moment"), now.expect("a moment"));
+    let apart: Vec<f64> = watch
+        .app
+        .table
+        .order
+        .lines
+        .iter()
+        .filter_map(|line| then.row(FamilyId::Process, line.row as usize))
+        .map(|row| {
+            let of = |row: retop_model::Row<'_>| row.get(process::cpu_ratio);
+            let later = now.find(FamilyId::Process, row.key()).and_then(of).unwrap_or(0.0);
+            (later - of(row).unwrap_or(0.0)).abs()
+        })
+        .collect();
+    assert!(apart.windows(2).all(|pair| pair[0] + 0.002 >= pair[1]), "{:?}", &apart[..9]);
+    // Now moves on, and the comparison with it.
+    watch.tick();
+    assert_eq!(
+        watch.app.table.order.base.as_ref().map(|base| base.stamp()),
+        Some(moments()[400].stamp())
+    );
+    watch.type_in("d");
+    assert_eq!(watch.said(), "no other bookmark to compare with: b sets one");
+    assert!(!watch.shown(120, 40).contains("Δnow"));
+}
+
+#[test]
+fn the_past_is_compared_with_a_bookmark_before_and_after() {
+    let mut watch = watch();
+    // A bookmark a minute before the compiler ran, and the moment in which it does.
+    watch.press(&[Key::char('r'), Key::of(Code::Home)]);
+    for _ in 0..20 {
+        watch.type_in(".");
+    }
+    watch.type_in("b}");
+    assert!(watch.said().starts_with("spike"), "{}", watch.said());
+    watch.type_in("dd");
+    assert_eq!(watch.said(), "against the bookmark at 14:06:41");
+    let screen = watch.shown(200, 60);
+    let new = lines_with(&screen, "cc1plus");
+    assert!(new[0].contains("612.0  +612.0") && new[0].contains("NEW /usr/lib"), "{screen}");
+    assert!(screen.contains("against 14:06:41: 1 new, 0 gone"), "{screen}");
+    // The other way round: what the bookmark alone has stands below the list.
+    watch.type_in("b");
+    watch.type_in(",,,ddd");
+    let screen = watch.shown(200, 60);
+    assert!(screen.contains("against 14:07:47: 1 new, 0 gone"), "{}: {screen}", watch.said());
+    assert!(screen.contains("1 new since this moment"), "{screen}");
+    let below = lines_with(&screen, "cc1plus");
+    assert!(below[0].contains("NEW since 14:07:45") && below[0].contains("+612.0"), "{screen}");
+    watch.type_in("d");
+    assert_eq!(watch.said(), "no longer compared");
+    watch.press(&[Key::of(Code::Esc)]);
+    assert!(watch.app.table.order.base.is_none() && watch.app.rewind.is_none());
+}
+
+#[test]
+fn a_moment_is_gone_to_as_people_write_it() {
+    let mut watch = watch();
+    watch.type_in("r");
+    for (text, at) in [("-133s", 266), ("14:07:47", 266), ("-2m", 279), ("begin", 0), ("now", 399)]
+    {
+        watch.type_in("@");
+        watch.type_in(text);
+        watch.press(&[Key::of(Code::Enter)]);
+        assert_eq!(watch.at(), at, "{text}: {}", watch.said());
+    }
+    for (text, said) in
+        [("soon", "'soon' is no moment"), ("-5h", "samples reach from 14:03:21 to 14:10:00")]
+    {
+        assert!(watch.app.go_to(text).is_err_and(|why| why.contains(said)), "{text}");
+    }
+    watch.type_in("@1");
+    watch.press(&[Key::of(Code::Esc)]);
+    assert_eq!(watch.at(), 399);
+    // From now, and without a past.
+    watch.press(&[Key::of(Code::Esc)]);
+    assert_eq!(watch.app.go_to("-133s"), Ok(()));
+    assert_eq!(watch.at(), 266);
+    watch.app.record = None;
+    assert!(watch.app.go_to("-1s").is_err_and(|why| why.contains("--history")));
+}
+
+#[test]
+fn playing_is_as_fast_as_one_likes() {
+    let mut watch = watch();
+    watch.type_in("r");
+    watch.app.go_to("begin").expect("there is one");
+    watch.type_in(" ");
+    for (keys, ticks, at) in [(">>", 2, 8), (">>>>>", 1, 72), ("<<<<<<<<<<<<", 8, 74)] {
+        watch.type_in(keys);
+        for _ in 0..ticks {
+            watch.tick();
+        }
+        assert_eq!(watch.at(), at, "{keys}");
+    }
+    assert!(watch.shown(120, 40).contains("PLAYING 0.25x"));
+}
+
+#[test]
+fn a_bookmark_may_have_a_text() {
+    let mut watch = watch();
+    watch.type_in("B");
+    watch.type_in("the build");
+    watch.press(&[Key::of(Code::Enter)]);
+    watch.type_in("r,{");
+    assert!(watch.said().starts_with("spike"), "it lies before: {}", watch.said());
+    watch.type_in("}");
+    assert_eq!(watch.said(), "bookmark 14:10:00: the build");
+    // Its text can be changed, and it goes with the key that sets one.
+    watch.type_in("B!");
+    watch.press(&[Key::of(Code::Enter)]);
+    assert_eq!(&*watch.app.bookmarks.list()[0].text, "the build!");
+    watch.type_in("b");
+    assert!(watch.app.bookmarks.list().is_empty());
+}
+
+#[test]
+fn a_screen_that_stands_still_is_never_taken_for_now() {
+    let mut watch = watch();
+    watch.type_in("p");
+    for _ in 0..3 {
+        watch.tick();
+    }
+    let screen = watch.shown(120, 40);
+    assert!(screen.contains("PAUSED −3") && screen.contains('═'), "{screen}");
+    assert!(!screen.contains("LIVE"), "{screen}");
+    watch.type_in("p");
+    let screen = watch.shown(120, 40);
+    assert!(screen.contains("LIVE") && !screen.contains('═'), "{screen}");
+}
+
+#[test]
+fn comparing_and_going_to_look_like_this() {
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        let mut watch = watch();
+        watch.app.arrange(width, height);
+        watch.type_in("r[d");
+        check(&format!("rewind-diff-{width}x{height}"), &watch.shown(width, height));
+        watch.type_in("d@-5m");
+        check(&format!("rewind-goto-{width}x{height}"), &watch.shown(width, height));
+    }
+    let mut watch = watch();
+    watch.type_in("p");
+    watch.tick();
+    watch.tick();
+    check("paused-80x24", &watch.shown(80, 24));
+    check("paused-120x40", &watch.shown(120, 40));
+}
+
 #[test]
 fn the_past_looks_like_this_and_never_like_now() {
-    for (width, height) in [(80, 24), (120, 40)] {
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
         let mut watch = watch();
         watch.type_in("br[");
         check(&format!("rewind-{width}x{height}"), &watch.shown(width, height));

@@ -52,6 +52,7 @@ const WISH: Wish<'_> = Wish {
     hold: false,
     filter: None,
     kernel: true,
+    tagged: &[],
     folded: &[],
     unfolded: &[],
 };
@@ -383,7 +384,9 @@ fn threads_stand_below_their_process_and_bring_the_cursor_to_it() {
     assert!(!app.demand().wants(FamilyId::Thread), "nobody sees them");
     press(&mut app, Press::char('H'));
     app.arrange(120, 40);
-    let asked = app.demand().processes.threads;
+    let retop_engine::Rows::Keys(asked) = app.demand().processes.threads else {
+        panic!("only of those on the screen");
+    };
     assert!(asked.contains(&Key(14447, 14547)), "on the screen with several: {asked:?}");
     assert!(!asked.contains(&Key(2210, 2310)), "it has one");
     let now = app.now.clone().expect("a moment");
@@ -454,4 +457,151 @@ fn groups_are_opened_closed_and_tagged_whole() {
     assert_eq!(app.table.order.lines.len(), count + 412);
     press(&mut app, Press::char('t'));
     assert!(app.table.tree && app.table.group.is_none(), "a tree has no groups");
+}
+
+fn typed(app: &mut App, text: &str) {
+    for c in text.chars() {
+        app.event(Event::Key(Press::char(c)), &Deaf);
+    }
+}
+
+fn shown_pids(app: &App) -> std::collections::BTreeSet<u64> {
+    let now = app.now.as_ref().expect("a moment");
+    pids(now, &app.table.order).into_iter().collect()
+}
+
+/// A filter means the same rows on the command line, typed after `/`, and in the stream.
+#[test]
+fn a_filter_means_the_same_rows_everywhere() {
+    use retop_engine::export::Limit;
+    use retop_engine::export::json::{JsonView, Options as JsonOptions};
+    let moments = scene::LAPTOP.run(4);
+    let now = moments.last().expect("a moment");
+    let mut sizes = HashSet::new();
+    for text in [
+        "cpu>10 && user=bob",
+        "cpu>1",
+        "python|ollama|vllm",
+        "ctr=vllm or py(thon|2)",
+        "state=D,Z",
+        "pid=1000..2000",
+        "!user=root rss>50M",
+        "rd>0",
+        "!rd>0",
+        "has:rd wr<10K",
+        "thr>=18 user~^al",
+        "nice=0 ppid=1",
+        "age>10m time>1s",
+        "new=no gone=no tag=no",
+        "tty=pts/*",
+        "cmd~worker-1[0-4]",
+        "mem>5 or MEM",
+        "resident_bytes>1G",
+        "\"ray::\"",
+        "prio=20 vsz>1G !(sshd)",
+        "nobody-is-called-this",
+    ] {
+        let mut at_start = App::new(&Options {
+            filter: Some(text.to_owned()),
+            depth: Depth::True,
+            ..Options::default()
+        });
+        let mut by_hand = App::new(&Options { depth: Depth::True, ..Options::default() });
+        for moment in &moments {
+            at_start.update(moment);
+            by_hand.update(moment);
+        }
+        typed(&mut by_hand, "/");
+        typed(&mut by_hand, text);
+        assert_eq!(by_hand.filter_error, None, "{text}");
+        let typing = shown_pids(&by_hand);
+        by_hand.event(Event::Key(Press::of(Code::Enter)), &Deaf);
+        let filter = retop_model::Filter::parse(text).expect("a filter");
+        let keep = |row: retop_model::Row<'_>| filter.test(row) == retop_model::Verdict::Yes;
+        let options =
+            JsonOptions { processes: Limit::All, keep: Some(&keep), ..JsonOptions::default() };
+        let (mut buffer, mut line) = (Vec::new(), Vec::new());
+        JsonView { snapshot: now, options }.write_ndjson(&mut buffer, &mut line).expect("written");
+        let json: serde_json::Value = serde_json::from_slice(&line).expect("JSON");
+        let stream = json["processes"].as_array().expect("an array");
+        let stream: std::collections::BTreeSet<u64> =
+            stream.iter().map(|row| row["pid"].as_u64().expect("a number")).collect();
+        assert_eq!(shown_pids(&at_start), stream, "--filter and --json: {text}");
+        assert_eq!(shown_pids(&by_hand), stream, "typed and --json: {text}");
+        assert_eq!(typing, stream, "while typing: {text}");
+        let order = &by_hand.table.order;
+        assert_eq!(stream.len() + order.hidden + order.unknown, order.all, "{text}");
+        // Among groups and in trees the same processes are there.
+        typed(&mut by_hand, "G*");
+        assert_eq!(by_hand.table.order.shown_count, stream.len(), "{text}");
+        sizes.insert(stream.len());
+    }
+    assert!(sizes.len() > 8 && sizes.contains(&0), "they differ: {sizes:?}");
+}
+
+#[test]
+fn the_menu_of_users_narrows_what_is_shown() {
+    let mut app = App::new(&Options { depth: Depth::True, ..Options::default() });
+    for snapshot in scene::LAPTOP.run(4) {
+        app.update(&snapshot);
+    }
+    app.arrange(120, 40);
+    let text = |app: &App| app.table.filter.as_ref().map(|filter| filter.text().to_owned());
+    let choose = |app: &mut App, downs: usize| {
+        typed(app, "u");
+        for _ in 0..downs {
+            app.event(Event::Key(Press::of(Code::Down)), &Deaf);
+        }
+        app.event(Event::Key(Press::of(Code::Enter)), &Deaf);
+    };
+    choose(&mut app, 1);
+    assert_eq!(text(&app).as_deref(), Some("user=alice"), "who uses most");
+    let now = app.now.clone().expect("a moment");
+    let of = |name: &str| {
+        now.rows(FamilyId::Process).filter(|row| row.shown(process::user) == name).count()
+    };
+    assert_eq!(app.table.order.lines.len(), of("alice"));
+    // Another one takes the place of the first, and everybody is everybody.
+    choose(&mut app, 2);
+    assert_eq!(text(&app).as_deref(), Some("user=svc-vllm"));
+    choose(&mut app, 0);
+    assert_eq!(text(&app), None);
+    // What was typed stays in force beside it.
+    typed(&mut app, "/py|post");
+    app.event(Event::Key(Press::of(Code::Enter)), &Deaf);
+    choose(&mut app, 2);
+    assert_eq!(text(&app).as_deref(), Some("(py|post ) user=svc-vllm"));
+    assert_eq!(shown_pids(&app).into_iter().collect::<Vec<_>>(), [9071]);
+    typed(&mut app, "u");
+    app.event(Event::Key(Press::of(Code::Esc)), &Deaf);
+    assert_eq!(text(&app).as_deref(), Some("(py|post ) user=svc-vllm"), "nothing chosen");
+    choose(&mut app, 0);
+    assert_eq!(text(&app).as_deref(), Some("py|post"));
+}
+
+#[test]
+fn a_process_is_tagged_with_its_descendants_and_tags_can_be_filtered_by() {
+    let mut app = App::new(&Options { depth: Depth::True, ..Options::default() });
+    let moments = scene::LAPTOP.run(4);
+    app.update(&moments[3]);
+    app.arrange(120, 40);
+    typed(&mut app, "N");
+    typed(&mut app, "/pid=9702");
+    app.event(Event::Key(Press::of(Code::Enter)), &Deaf);
+    typed(&mut app, "c");
+    let mut tagged: Vec<u64> = app.table.tagged.iter().map(|key| key.0).collect();
+    tagged.sort_unstable();
+    assert_eq!(tagged, [9702, 14447], "firefox, and rustc below it");
+    typed(&mut app, "/");
+    app.event(Event::Key(Press::ctrl('u')), &Deaf);
+    typed(&mut app, "tag=yes");
+    app.event(Event::Key(Press::of(Code::Enter)), &Deaf);
+    assert_eq!(shown_pids(&app).into_iter().collect::<Vec<_>>(), [9702, 14447]);
+    typed(&mut app, "U");
+    assert_eq!(shown_pids(&app).len(), 0);
+    // Older filters come back, the newest first.
+    typed(&mut app, "/");
+    app.event(Event::Key(Press::of(Code::Up)), &Deaf);
+    app.event(Event::Key(Press::of(Code::Up)), &Deaf);
+    assert_eq!(shown_pids(&app).into_iter().collect::<Vec<_>>(), [9702]);
 }

@@ -150,6 +150,22 @@ fn pages_look_as_they_did() {
         type_in(&mut app, &digit.to_string());
         check(&format!("page-{name}-small-80x24"), &shown(&mut app, 80, 24));
     }
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        let mut app = watched(&scene::GPUS, &options());
+        check(&format!("gpus-{width}x{height}"), &shown(&mut app, width, height));
+        // Their set of columns stands beside the main one.
+        press(&mut app, &[Key::of(Code::Tab)]);
+        check(&format!("columns-gpu-{width}x{height}"), &shown(&mut app, width, height));
+        type_in(&mut app, "4");
+        check(&format!("page-gpu-{width}x{height}"), &shown(&mut app, width, height));
+    }
+    let mut app = watched(&scene::MANY_GPUS, &options());
+    check("many-gpus-120x40", &shown(&mut app, 120, 40));
+    type_in(&mut app, "4");
+    check("page-gpu-many-120x40", &shown(&mut app, 120, 40));
+    let mut app = watched(&scene::SMALL, &options());
+    type_in(&mut app, "4");
+    check("page-gpu-small-80x24", &shown(&mut app, 80, 24));
     let mut app = watched(&scene::SERVER, &options());
     type_in(&mut app, "1");
     check("page-cpu-server-200x60", &shown(&mut app, 200, 60));
@@ -258,7 +274,7 @@ fn dear_families_are_wanted_while_their_page_is_open() {
 fn overlays_look_as_they_did() {
     type Keys<'a> = &'a [Key];
     let enter = Key::of(Code::Enter);
-    let cases: [(&str, Keys<'_>, &str); 12] = [
+    let cases: [(&str, Keys<'_>, &str); 16] = [
         ("tree", &[Key::char('t')], ""),
         ("tree-filtered", &[Key::char('t'), Key::char('/')], "ray"),
         ("filter", &[Key::char('/')], "post|node"),
@@ -269,6 +285,21 @@ fn overlays_look_as_they_did() {
         ("palette", &[Key::char(':')], "sort"),
         ("palette-theme", &[Key::char(':')], "theme "),
         ("details", &[enter], ""),
+        ("filter-unknown", &[Key::char('/')], "rd>0"),
+        ("filter-wrong", &[Key::char('/')], "cpu>1 state=Q"),
+        (
+            "filter-completed",
+            &[
+                Key::char('/'),
+                Key::char('u'),
+                Key::of(Code::Tab),
+                Key::char('='),
+                Key::char('b'),
+                Key::of(Code::Tab),
+            ],
+            "",
+        ),
+        ("users", &[Key::char('u'), Key::of(Code::Down)], ""),
         ("chooser", &[Key::char('o'), Key::char(' '), Key::of(Code::Down), Key::char('>')], ""),
         ("columns-io", &[Key::of(Code::Tab), Key::char('p')], ""),
     ];

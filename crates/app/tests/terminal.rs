@@ -70,8 +70,8 @@ impl Feed for Player {
     fn latest(&self) -> Option<Arc<Snapshot>> {
         self.newest.lock().expect("whole").clone()
     }
-    fn history(&self) -> Option<Arc<Mutex<retop_engine::history::History>>> {
-        Some(Arc::clone(&self.past))
+    fn history(&self) -> Option<Arc<Mutex<dyn retop_engine::history::Past>>> {
+        Some(Arc::clone(&self.past) as Arc<Mutex<dyn retop_engine::history::Past>>)
     }
     fn set_interval(&self, _: Duration) {}
     fn set_demand(&self, demand: Demand) {

@@ -11,6 +11,9 @@ use retop_sources::{Demand, Problem, Read, Report, Source};
 /// A read that has not come back after this long is called slow.
 const SLOW_AFTER_NS: u64 = 3_000_000_000;
 
+/// What nobody looks at is read this often, for alerts.
+const SELDOM_NS: u64 = 10_000_000_000;
+
 /// What is known of a source's reads so far.
 #[derive(Clone, Debug)]
 pub struct Tally {
@@ -192,10 +195,12 @@ impl Apart {
 
     /// Asks for a read if one is due, wanted, and none is out.
     pub fn ask(&mut self, demand: &Arc<Demand>, now_ns: u64) {
+        let often = self.feeds.is_empty() || self.feeds.iter().any(|&f| demand.wants_often(f));
+        let every_ns = if often { self.every_ns } else { self.every_ns.max(SELDOM_NS) };
         // A tick may come a little early; a sixteenth of the period as slack keeps a 2 s source at
         // every second tick of 1 s instead of every third.
         let due = self.asked_ns.is_none_or(|asked| {
-            now_ns.saturating_sub(asked).saturating_add(self.every_ns / 16) >= self.every_ns
+            now_ns.saturating_sub(asked).saturating_add(every_ns / 16) >= every_ns
         });
         let wanted = self.feeds.is_empty() || self.feeds.iter().any(|&family| demand.wants(family));
         if !wanted {

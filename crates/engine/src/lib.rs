@@ -18,8 +18,10 @@ pub use clock::RealClock;
 pub use monitor::{INTERVALS, Monitor, OnSample, Settings};
 pub use own::Own;
 pub use retop_sources::{
-    Affinity, CpuSet, Demand, IO_LEVELS, IoPriority, Machine, MachineError, ProcessDemand, Roots,
-    Rows, ScheduleError, SignalError, SignalName, affinity, io_priority, local_offset_seconds,
-    open, send_signal, set_affinity, set_io_priority, signals, step_nice,
+    Access, Affinity, Counts, CpuSet, Demand, Environment, Exit, FileKind, Files, Found, IO_LEVELS,
+    Inspection, Inspector, IoPriority, Launch, Limit, Machine, MachineError, MapKind, Maps,
+    OpenFile, Part, Problem, ProcessDemand, Roots, Rows, Running, ScheduleError, SignalError,
+    SignalName, Space, Usage, affinity, inspect, io_priority, local_offset_seconds, open,
+    send_signal, set_affinity, set_io_priority, signals, step_nice,
 };
 pub use tick::Ticker;

@@ -8,7 +8,9 @@ use retop_model::alert::{Event, Rule};
 use retop_model::{Clock, Snapshot};
 use retop_sources::{Demand, Machine};
 
+use crate::export::Arguments;
 use crate::history::History;
+use crate::recording::{self, Folder, Live};
 use crate::tick::Ticker;
 
 /// How to watch.
@@ -25,6 +27,8 @@ pub struct Settings {
     pub demand: Demand,
     /// When to raise an alert; `None` watches for nothing.
     pub rules: Option<Vec<Rule>>,
+    /// What the history holds of process arguments: others may read it.
+    pub arguments: Arguments,
 }
 
 /// The shortest and the longest time between two samples: below a tenth of a second the kernel's
@@ -34,6 +38,9 @@ pub const INTERVALS: std::ops::RangeInclusive<Duration> =
 
 /// Called on the monitor's thread with each new snapshot.
 pub type OnSample = Box<dyn Fn(&Arc<Snapshot>) + Send>;
+
+/// What a monitor and its thread both know of a recording.
+type Recording = Arc<Mutex<Option<Live>>>;
 
 enum Command {
     Interval(Duration),
@@ -47,6 +54,7 @@ pub struct Monitor {
     history: Option<Arc<Mutex<History>>>,
     events: Arc<Mutex<Arc<[Event]>>>,
     commands: Sender<Command>,
+    recording: Recording,
 }
 
 impl Monitor {
@@ -69,8 +77,13 @@ impl Monitor {
         let told = Arc::clone(&events);
         let history = match settings.history_bytes {
             0 => None,
-            bytes => History::new(bytes).ok().map(|history| Arc::new(Mutex::new(history))),
+            bytes => {
+                let history = History::with_arguments(bytes, settings.arguments);
+                history.ok().map(|history| Arc::new(Mutex::new(history)))
+            }
         };
+        let recording = Recording::default();
+        let recorded = Arc::clone(&recording);
         let kept = history.clone();
         std::thread::Builder::new().name("tick".to_owned()).spawn(move || {
             let mut ticker = Ticker::live(machine, Arc::clone(&clock));
@@ -86,9 +99,16 @@ impl Monitor {
                 *published.lock().unwrap_or_else(PoisonError::into_inner) =
                     Some(Arc::clone(&snapshot));
                 on_sample(&snapshot);
+                // Both under one lock, so that a recording that begins misses nothing.
+                let live = recorded.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(history) = &kept {
                     keep(history, &snapshot, &mut ticker);
                 }
+                if let Some(live) = &*live {
+                    live.push(&snapshot);
+                }
+                ticker.set_recorder(live.as_ref().map(Live::state).as_ref());
+                drop(live);
                 match first.take() {
                     Some(first) => pace.start_over(clock.monotonic_ns(), first),
                     None => ticker.own().ticks_missed += pace.next(clock.monotonic_ns()),
@@ -98,7 +118,7 @@ impl Monitor {
                 }
             }
         })?;
-        Ok(Monitor { newest, history, events, commands })
+        Ok(Monitor { newest, history, events, commands, recording })
     }
 
     /// The newest snapshot; `None` until the first one is there.
@@ -120,6 +140,37 @@ impl Monitor {
         // Copied outside of the lock.
         let events = Arc::clone(&self.events.lock().unwrap_or_else(PoisonError::into_inner));
         events.to_vec()
+    }
+
+    /// Begins to record into a folder: what the history holds first, then each sample.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read, or the system gives no thread.
+    pub fn record(
+        &self,
+        folder: Box<dyn Folder>,
+        settings: recording::Settings,
+    ) -> std::io::Result<()> {
+        let mut live = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        let past = self.history.as_ref();
+        let past = past.map(|past| past.lock().unwrap_or_else(PoisonError::into_inner).view());
+        *live = Some(Live::start(folder, settings, past)?);
+        Ok(())
+    }
+
+    /// Ends the recording in order, and waits so long for the disk.
+    pub fn end_recording(&self, patience: Duration) {
+        let live = self.recording.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(live) = live {
+            live.close(patience);
+        }
+    }
+
+    /// How it stands with the recording; `None` if there is none.
+    #[must_use]
+    pub fn recording(&self) -> Option<recording::State> {
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Live::state)
     }
 
     /// Changes the time between samples from now on; kept within [`INTERVALS`].
@@ -251,6 +302,7 @@ mod tests {
             history_bytes: 0,
             demand: Demand::everything(),
             rules: Some(builtin()),
+            arguments: Arguments::Full,
         };
         let woken = Box::new(move |snapshot: &Arc<Snapshot>| {
             let _ = sender.send(snapshot.rows(FamilyId::Alert).len());

@@ -32,9 +32,12 @@ use tokio::sync::{Semaphore, oneshot};
 pub use address::{ServeError, parse_address};
 pub use policy::{Policy, Refusal};
 
+use crate::export::Arguments;
 use crate::export::groups::Grouped;
 use crate::export::json::{self, JsonView};
 use crate::export::prometheus::{self, Format};
+use crate::history::History;
+use crate::recording::segment_of;
 
 /// Connections at a time; the next one is closed at once, which a client understands sooner than
 /// silence.
@@ -75,6 +78,32 @@ struct Shared {
     policy: Policy,
     scrape: prometheus::Options,
     moment: Mutex<Option<Arc<Moment>>>,
+    past: OnceLock<Past>,
+}
+
+/// The samples of the past, for whoever replays them elsewhere.
+struct Past {
+    history: Arc<Mutex<History>>,
+    interval: Duration,
+    /// What the history holds of process arguments.
+    arguments: Arguments,
+}
+
+impl std::fmt::Debug for Past {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Past({:?})", self.interval)
+    }
+}
+
+/// Lets a server that runs serve the past as well.
+#[derive(Debug)]
+pub struct PastSlot(Arc<Shared>);
+
+impl PastSlot {
+    /// Serves this history from now on: samples that far apart, with so much of process arguments.
+    pub fn set(&self, history: Arc<Mutex<History>>, interval: Duration, arguments: Arguments) {
+        let _ = self.0.past.set(Past { history, interval, arguments });
+    }
 }
 
 /// A published snapshot with its pages.
@@ -103,7 +132,8 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(failed)?;
         let policy = Policy { bound: address.ip(), allowed_hosts: settings.allowed_hosts };
-        let shared = Arc::new(Shared { policy, scrape: settings.scrape, moment: Mutex::new(None) });
+        let (moment, past) = (Mutex::new(None), OnceLock::new());
+        let shared = Arc::new(Shared { policy, scrape: settings.scrape, moment, past });
         let (stop, stopped) = oneshot::channel();
         let router = router(Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("retop-serve".to_owned()).spawn(move || {
@@ -130,6 +160,12 @@ impl Server {
             let address = self.address;
             format!("{address} can be reached by others without a password; only /metrics is served there")
         })
+    }
+
+    /// Where to put the history that is served, once there is one.
+    #[must_use]
+    pub fn past(&self) -> PastSlot {
+        PastSlot(Arc::clone(&self.shared))
     }
 
     /// Makes a snapshot the one that is served, and lets go of the one before.
@@ -219,6 +255,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
         .route("/api/snapshot", get(snapshot))
+        .route("/api/history", get(history))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), guard))
         .with_state(shared)
 }
@@ -256,6 +293,7 @@ async fn index() -> &'static str {
     "retop\n\n\
      /metrics       Prometheus text, or OpenMetrics if asked for\n\
      /api/snapshot  the newest sample as JSON\n\
+     /api/history   the samples in memory, for retop replay http://HOST:PORT\n\
      /healthz       200 once there is a sample\n"
 }
 
@@ -274,6 +312,22 @@ async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respo
 async fn snapshot(State(shared): State<Arc<Shared>>) -> Response {
     let Some(moment) = shared.moment() else { return too_early() };
     ([(header::CONTENT_TYPE, "application/json")], moment.json()).into_response()
+}
+
+/// The history as a segment of a recording. Copied under no lock but that of the view.
+async fn history(State(shared): State<Arc<Shared>>) -> Response {
+    let Some(past) = shared.past.get() else {
+        return (StatusCode::NOT_FOUND, "no history is kept\n").into_response();
+    };
+    let view = past.history.lock().unwrap_or_else(PoisonError::into_inner).view();
+    let interval_ms = u64::try_from(past.interval.as_millis()).unwrap_or(u64::MAX);
+    match segment_of(&view, i64::MIN, interval_ms, past.arguments) {
+        Some(segment) => {
+            let kind = "application/vnd.retop.recording";
+            ([(header::CONTENT_TYPE, kind)], segment).into_response()
+        }
+        None => too_early(),
+    }
 }
 
 /// The first sample is not there yet.

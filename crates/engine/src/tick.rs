@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use retop_model::alert::{Alerts, Event, Rule};
+use retop_model::alert::{Alerts, Event, Rule, Wants};
 use retop_model::attribution::Attribution;
 use retop_model::forecast::Forecasts;
 use retop_model::{Clock, FamilyId, RawSample, RawTable, Snapshot, Window, derive};
-use retop_sources::{Demand, Machine, Pace, Read};
+use retop_sources::{Demand, Machine, Pace, Read, Rows};
 
 use crate::lane::{Apart, Inline, Tally};
 use crate::own::Own;
@@ -24,7 +24,10 @@ const RETIRED: usize = 3 * FamilyId::COUNT;
 /// Reads a machine sample by sample.
 pub struct Ticker {
     clock: Arc<dyn Clock>,
+    /// What somebody wants, and that with what alerts want to know.
+    asked: Demand,
     demand: Arc<Demand>,
+    wants: Wants,
     inline: Vec<Inline>,
     apart: Vec<Apart>,
     own: Own,
@@ -65,7 +68,9 @@ impl Ticker {
         }
         Ticker {
             clock,
+            asked: Demand::everything(),
             demand: Arc::new(Demand::everything()),
+            wants: Wants::default(),
             inline,
             apart,
             own: Own::default(),
@@ -80,6 +85,29 @@ impl Ticker {
 
     /// Changes what is read from the next tick on.
     pub fn set_demand(&mut self, demand: Demand) {
+        self.asked = demand;
+        self.add_wants();
+    }
+
+    /// Looks at what alerts want now.
+    fn note_wants(&mut self) {
+        let wants = self.alerts.as_ref().map(Alerts::wants).unwrap_or_default();
+        if wants != self.wants {
+            self.wants = wants;
+            self.add_wants();
+        }
+    }
+
+    /// Who is behind an alert is told by numbers that are dear to read of all processes: they are
+    /// read while somebody is looked for. Control groups, where limits are, are read now and then.
+    fn add_wants(&mut self) {
+        let mut demand = self.asked.clone();
+        if self.wants.groups {
+            demand.want_seldom(FamilyId::Cgroup);
+        }
+        if self.wants.io && demand.wants(FamilyId::Process) {
+            demand.processes.io = Rows::All;
+        }
         self.demand = Arc::new(demand);
     }
 
@@ -87,6 +115,7 @@ impl Ticker {
     /// there is no such table.
     pub fn set_rules(&mut self, rules: Vec<Rule>) {
         self.alerts = Some(Alerts::new(rules));
+        self.note_wants();
     }
 
     /// What fired and cleared, oldest first.
@@ -162,6 +191,7 @@ impl Ticker {
             alerts.advance(&snapshot);
             let table = alerts.table(&snapshot);
             snapshot = snapshot.with_table(self.last.as_deref(), table);
+            self.note_wants();
         }
         let snapshot = Arc::new(snapshot);
         self.last = Some(Arc::clone(&snapshot));

@@ -7,7 +7,8 @@
 //! - the rest is laid to CPU time: to that of processes, each by its share, and to that of which
 //!   nobody knows the process (it ended between two samples, or was an interrupt).
 //!
-//! The parts add up to the domain, always.
+//! Where processes have their cycles counted, those share their common part by cycles: an hour on a
+//! slow core is less energy than one on a fast core. The parts add up to the domain, always.
 
 use crate::counter;
 use crate::family::{FamilyId, cpu, energy, power, process};
@@ -44,7 +45,7 @@ pub struct Attribution {
 }
 
 /// What is known of a process.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Account {
     key: Key,
     /// CPU time at the last share-out, in microseconds.
@@ -52,6 +53,11 @@ struct Account {
     /// CPU time now, and the difference.
     now_us: i64,
     used_us: i64,
+    /// Cycles at the last share-out, if they are counted.
+    cycles: Option<i64>,
+    /// Cycles now, and the difference; `None` if they were not counted all the time.
+    now_cycles: Option<i64>,
+    cycled: Option<i64>,
     /// Microjoules since it was first seen.
     energy: f64,
     /// Microwatts in the last share-out.
@@ -127,6 +133,7 @@ impl Attribution {
             let cpu_us = reading(process::user_seconds)
                 .unwrap_or(0)
                 .saturating_add(reading(process::system_seconds).unwrap_or(0));
+            let cycles = reading(process::cycles);
             while known.next_if(|account| account.key < key).is_some() {}
             let mut account = match known.next_if(|account| account.key == key) {
                 Some(&account) => account,
@@ -137,11 +144,13 @@ impl Attribution {
                         .zip(start)
                         .is_some_and(|(shared, start)| start >= shared.saturating_sub(TICK_US));
                     let cpu_us = if is_born { 0 } else { cpu_us };
-                    Account { key, cpu_us, ..Account::default() }
+                    Account { key, cpu_us, ..Account::unknown(cycles) }
                 }
             };
             account.used_us = counter::increase_or_stall(account.cpu_us, cpu_us);
-            account.now_us = cpu_us;
+            account.cycled =
+                account.cycles.zip(cycles).and_then(|(before, now)| counter::increase(before, now));
+            (account.now_us, account.now_cycles) = (cpu_us, cycles);
             used_us = used_us.saturating_add(account.used_us);
             self.spare.push(account);
         }
@@ -205,9 +214,22 @@ impl Attribution {
         let quiet = (self.quietest.unwrap_or(0.0) * step.seconds).min(step.energy);
         let idle = if busy_us > 0.0 { quiet * step.idle_ratio } else { step.energy };
         let per_us = if busy_us > 0.0 { (step.energy - idle) / busy_us } else { 0.0 };
+        let (mut cycles, mut cycled_us) = (0.0, 0.0);
+        for account in &self.accounts {
+            if let Some(cycled) = account.cycled.filter(|_| account.used_us > 0) {
+                cycles += cycled as f64;
+                cycled_us += account.used_us as f64;
+            }
+        }
         let mut laid = 0.0;
         for account in &mut self.accounts {
-            let part = per_us * account.used_us as f64;
+            let weight = match account.cycled {
+                Some(cycled) if account.used_us > 0 && cycles > 0.0 => {
+                    cycled as f64 / cycles * cycled_us
+                }
+                _ => account.used_us as f64,
+            };
+            let part = per_us * weight;
             account.energy += part;
             account.power = Some(whole(part / step.seconds));
             laid += part;
@@ -237,9 +259,23 @@ impl Attribution {
 }
 
 impl Account {
+    fn unknown(cycles: Option<i64>) -> Account {
+        Account {
+            key: Key::ONE,
+            cpu_us: 0,
+            used_us: 0,
+            now_us: 0,
+            cycles,
+            cycled: None,
+            now_cycles: cycles,
+            energy: 0.0,
+            power: None,
+        }
+    }
+
     /// What was used is accounted for, or cannot be.
     fn settle(&mut self, is_unknown: bool) {
-        self.cpu_us = self.now_us;
+        (self.cpu_us, self.cycles) = (self.now_us, self.now_cycles);
         if is_unknown {
             self.power = None;
         }

@@ -172,6 +172,8 @@ fn write_unit(out: &mut Buffer, unit: Unit, value: f64) -> fmt::Result {
         Unit::Hertz => frequency(out, value),
         Unit::Celsius => write!(out, "{:.0}°C", whole(value.clamp(-999.0, 9_999.0))),
         Unit::Watts => reading(out, value, "W"),
+        // What a process draws in a second is a small part of one.
+        Unit::Joules if value.abs() < 99.95 => reading(out, value, "J"),
         Unit::Joules => {
             let units = ["J", "kJ", "MJ", "GJ", "TJ"];
             scaled(out, value, 1000.0, &units)
@@ -322,6 +324,9 @@ mod tests {
             (Unit::Watts, 420.0, "420W"),
             (Unit::Volts, 1.05, "1.1V"),
             (Unit::Joules, 180_000.0, "180kJ"),
+            (Unit::Joules, 0.0684, "68mJ"),
+            (Unit::Joules, 5.25, "5.2J"),
+            (Unit::Joules, 0.0, "0J"),
             (Unit::Rpm, 1_200.0, "1200rpm"),
             (Unit::Timestamp, 1.25, "1970-01-01T00:00:01.250Z"),
             (Unit::Timestamp, f64::INFINITY, "9999-12-31T23:59:59.999Z"),

@@ -25,6 +25,7 @@ pub mod sample;
 pub mod snapshot;
 pub mod stamp;
 pub mod table;
+pub mod terminal;
 pub mod text;
 pub mod unit;
 
@@ -36,5 +37,6 @@ pub use sample::RawSample;
 pub use snapshot::{Row, Snapshot, derive};
 pub use stamp::{Clock, Stamp, Window};
 pub use table::{Key, RawTable, RowMut, RowTexts};
+pub use terminal::Terminal;
 pub use text::Text;
 pub use unit::Unit;

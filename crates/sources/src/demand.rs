@@ -6,6 +6,8 @@ use retop_model::{FamilyId, Key};
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Demand {
     families: u64,
+    /// Families of which an old read is as good as a new one.
+    seldom: u64,
     /// What is wanted of processes beyond the one cheap read of each.
     pub processes: ProcessDemand,
     /// Shares of cycles of graphics processors: their counters are shared with other profilers.
@@ -22,6 +24,10 @@ pub struct ProcessDemand {
     pub status: Rows,
     /// Bytes read and written (`io`).
     pub io: Rows,
+    /// What the scheduler did with each thread (`schedstat`, `sched`).
+    pub schedule: Rows,
+    /// Hardware counters. They are attached to these and to the busiest, a bounded number of them.
+    pub counters: Rows,
     /// Proportional and unique memory (`smaps_rollup`): walks page tables, so never for all at
     /// once; read by a thread of its own, in rotation.
     pub proportional: Rows,
@@ -30,8 +36,8 @@ pub struct ProcessDemand {
     /// Command lines that are missing are waited for, a second at most: for a report that is
     /// printed once, and for pictures that must be the same each time. Never for a screen.
     pub patient: bool,
-    /// Processes whose threads are wanted.
-    pub threads: Vec<Key>,
+    /// Threads, each of which costs as much as a process.
+    pub threads: Rows,
 }
 
 /// Some of the processes.
@@ -56,14 +62,17 @@ impl Demand {
     pub fn everything() -> Demand {
         let mut demand = Demand {
             families: u64::MAX,
+            seldom: 0,
             processes: ProcessDemand {
                 memory: Rows::All,
                 status: Rows::All,
                 io: Rows::All,
+                schedule: Rows::Top(20),
+                counters: Rows::Top(20),
                 proportional: Rows::None,
                 texts: true,
                 patient: false,
-                threads: Vec::new(),
+                threads: Rows::None,
             },
             gpu_cycles: true,
         };
@@ -82,9 +91,21 @@ impl Demand {
         self
     }
 
+    /// Adds a family that is read now and then only, unless somebody else wants it.
+    pub fn want_seldom(&mut self, family: FamilyId) -> &mut Demand {
+        self.seldom |= 1 << family.index();
+        self
+    }
+
     /// True if somebody wants the family.
     #[must_use]
     pub fn wants(&self, family: FamilyId) -> bool {
+        (self.families | self.seldom) & (1 << family.index()) != 0
+    }
+
+    /// True if it is wanted as often as its source gives it.
+    #[must_use]
+    pub fn wants_often(&self, family: FamilyId) -> bool {
         self.families & (1 << family.index()) != 0
     }
 }

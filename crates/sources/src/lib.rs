@@ -4,7 +4,9 @@
 //! crate is the only home of operating-system calls, of paths and library names, of `unsafe` and
 //! of `cfg(target_os)`.
 
+mod child;
 mod demand;
+mod inspect;
 #[cfg(target_os = "linux")]
 mod linux;
 mod local_time;
@@ -16,7 +18,12 @@ mod signal;
 mod sim;
 mod source;
 
+pub use child::{Counts, Exit, Launch, Running, Usage};
 pub use demand::{Demand, ProcessDemand, Rows};
+pub use inspect::{
+    Access, Environment, FileKind, Files, Found, Inspection, Inspector, Limit, MapKind, Maps,
+    OpenFile, Part, Space, inspect,
+};
 pub use local_time::local_offset_seconds;
 pub use machine::{Machine, MachineError, open};
 pub use own::{OwnUsage, own_descriptors, own_usage};

@@ -3,9 +3,8 @@
 /// Seconds east of Greenwich at a moment in seconds since 1970; 0 where the zone is not known.
 #[must_use]
 pub fn local_offset_seconds(unix_seconds: i64) -> i32 {
-    // 64 bits on every platform that retop knows; where it is less, the far future has no zone.
-    #[allow(clippy::unnecessary_cast)]
-    let time = unix_seconds as libc::time_t;
+    // 64 bits on every platform that retop knows.
+    let time = unix_seconds;
     // SAFETY: zero bytes are a valid tm; both pointers are to live locals. localtime_r reads the
     // environment's TZ, which retop never changes.
     let (found, parts) = unsafe {

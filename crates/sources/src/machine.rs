@@ -32,7 +32,7 @@ impl std::fmt::Display for MachineError {
                 write!(f, "no simulation is called '{name}'; there are {}", known.join(", "))
             }
             MachineError::UnknownKind(text) => {
-                write!(f, "'{text}' names no source; write sim:NAME")
+                write!(f, "'{text}' names no source; write sim:NAME or replay:FILE")
             }
             MachineError::NoFolder(path) => {
                 write!(

@@ -11,6 +11,7 @@ mod cgroup;
 mod cpu;
 mod disk;
 mod host;
+mod inside;
 mod machines;
 mod memory;
 mod network;

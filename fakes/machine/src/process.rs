@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 
+use crate::inside;
 use crate::spec::{Process, Spec};
 use crate::tree::Tree;
 
@@ -11,7 +12,8 @@ use crate::tree::Tree;
 const KERNEL_FLAGS: u32 = 0x0020_0040;
 const USER_FLAGS: u32 = 0x0040_0000;
 
-/// Threads that get folders of their own, in each of the first processes that have any.
+/// Processes with several threads that have folders of them, and all else that can be seen from
+/// close by.
 const THREADED: usize = 3;
 
 impl Process {
@@ -87,12 +89,16 @@ impl Process {
 
 pub fn write(spec: &Spec, tree: &Tree) -> io::Result<()> {
     end_others(spec, tree)?;
-    let mut threaded = 0;
+    // The first few, and the one with most to do.
+    let threaded = spec.processes.iter().filter(|process| process.threads > 1);
+    let busiest = threaded.clone().max_by_key(|process| process.user + process.system);
+    let close: HashSet<u32> =
+        threaded.take(THREADED).chain(busiest).map(|process| process.pid).collect();
     for process in &spec.processes {
         files(process, spec, tree)?;
-        if process.threads > 1 && threaded < THREADED {
-            threaded += 1;
+        if close.contains(&process.pid) {
             tasks(process, spec, tree)?;
+            inside::write(process, tree)?;
         }
     }
     Ok(())

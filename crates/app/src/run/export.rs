@@ -23,7 +23,7 @@ use crate::environment::Environment;
 use crate::run::progress::Progress;
 use crate::run::recordings::Recordings;
 use crate::run::{Keep, Usage, note_on_stderr, processes, serve};
-use crate::settings::{Settings, To};
+use crate::settings::{Settings, Tables, To};
 
 /// The name of stdout.
 const STDOUT: &str = "-";
@@ -101,7 +101,8 @@ pub fn consistent(settings: &Settings, given: impl Fn(&str) -> bool) -> Result<(
     if out.as_os_str() == STDOUT && to != To::Ndjson {
         return Err(Usage(format!("{} needs a file or folder, not stdout", name_of(to))));
     }
-    let one = settings.export.tables.as_ref().is_some_and(|tables| tables.len() == 1);
+    let count = |tables: &Tables| tables.families.len() + usize::from(tables.events);
+    let one = settings.export.tables.as_ref().map(count) == Some(1);
     if tables.contains(&to) && by_ending(out).is_some() && !one {
         return Err(Usage(format!(
             "{}: one file holds one table; add --tables processes, or name a folder",
@@ -227,15 +228,28 @@ impl<'a> Sink<'a> {
         let export = &settings.export;
         let (out, force) = (&export.out, export.force);
         let arguments = settings.arguments.unwrap_or_default();
-        let families = export.tables.as_deref();
+        let families = export.tables.as_ref().map(|tables| tables.families.as_slice());
         let options = Options { families, keep, arguments };
+        let events = export.tables.as_ref().is_none_or(|tables| tables.events);
         let tables = |ending| match by_ending(out) {
             Some(_) => Target::file(out, force),
             None => Target::folder(out, ending, force),
         };
         Ok(match to {
-            To::Parquet => Sink::Parquet(Box::new(Parquet::new(tables("parquet")?, options))),
-            To::Csv => Sink::Csv(Box::new(Csv::new(tables("csv")?, options))),
+            To::Parquet => {
+                let mut parquet = Parquet::new(tables("parquet")?, options);
+                if events {
+                    parquet.events(&recordings.events()?)?;
+                }
+                Sink::Parquet(Box::new(parquet))
+            }
+            To::Csv => {
+                let mut csv = Csv::new(tables("csv")?, options);
+                if events {
+                    csv.events(&recordings.events()?)?;
+                }
+                Sink::Csv(Box::new(csv))
+            }
             To::OpenMetrics => {
                 let groups = serve::rules(settings.process_groups.as_deref())?;
                 let target = Target::file(out, force)?;
@@ -257,7 +271,8 @@ impl<'a> Sink<'a> {
             To::Retop => {
                 let mut target = Target::file(out, force)?.private();
                 let file = target.create("")?;
-                let cut = Cut::new(Box::new(file), arguments, recordings.events()?)?;
+                let events = recordings.events()?.into_iter().map(|(_, event)| event).collect();
+                let cut = Cut::new(Box::new(file), arguments, events)?;
                 Sink::Retop(Box::new(cut), target)
             }
         })

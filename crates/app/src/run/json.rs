@@ -10,7 +10,7 @@ use retop_model::{Clock, Row, Snapshot};
 
 use crate::alerts;
 use crate::run::pace::{Pacer, Wake};
-use crate::run::{Keep, demand, machine, processes};
+use crate::run::{Keep, demand, machine, processes, replay};
 use crate::settings::Settings;
 
 /// Streams samples until the asked number is out, a signal comes or nobody reads any more. The
@@ -48,6 +48,9 @@ pub(crate) fn each(
     processes: Limit,
     mut body: impl FnMut(&Arc<Snapshot>) -> anyhow::Result<bool>,
 ) -> anyhow::Result<()> {
+    if let Some(path) = replay::source(settings) {
+        return replay::each(settings, path, body);
+    }
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let mut ticker = Ticker::live(machine(settings)?, Arc::clone(&clock));
     ticker.set_demand(demand(settings, processes));

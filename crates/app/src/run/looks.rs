@@ -9,7 +9,7 @@ use crate::environment::{Environment, Terminal};
 use crate::run::Usage;
 use crate::settings::{ChartGlyph, Color, CoreView, PowerScale, Screen, Settings};
 use crate::tui::render::colour::Hints;
-use crate::tui::render::{Depth, Glyphs};
+use crate::tui::render::{Depth, Glyphs, Letters};
 use crate::tui::setup::Given;
 use crate::tui::theme::Catalogue;
 use crate::tui::{self, Options};
@@ -55,7 +55,10 @@ pub fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result
             environment: environment.clone(),
         })),
         mouse: screen.mouse,
+        threads: settings.threads,
         config_file: resolved.file.clone(),
+        low_bandwidth: screen.low_bandwidth,
+        letters: letters(screen, terminal),
         accessible: screen.accessible,
         average: screen.average,
         power_limit: screen.power_scale == PowerScale::Profile,
@@ -113,10 +116,20 @@ fn is_light(colors: &str) -> bool {
     matches!(colors.rsplit(';').next(), Some("7" | "15"))
 }
 
+fn letters(screen: &Screen, terminal: &Terminal) -> Letters {
+    match (terminal.utf8, screen.ambiguous_wide) {
+        (false, _) => Letters::Ascii,
+        (true, true) => Letters::Wide,
+        (true, false) => Letters::All,
+    }
+}
+
 fn glyphs(screen: &Screen, terminal: &Terminal) -> Glyphs {
     match screen.chart_glyph {
         // A font has what its encoding has.
         _ if !terminal.utf8 => Glyphs::Ascii,
+        // Frames and bars would take two cells.
+        _ if screen.ambiguous_wide => Glyphs::Ascii,
         ChartGlyph::Ascii => Glyphs::Ascii,
         // The font of the kernel's console has blocks and no dots.
         ChartGlyph::Block | ChartGlyph::Dots if terminal.term == "linux" => Glyphs::Block,
@@ -187,6 +200,10 @@ mod tests {
             let screen = Screen { chart_glyph: glyph, ..Screen::default() };
             let terminal = Terminal { utf8, ..terminal(term, "") };
             assert_eq!(glyphs(&screen, &terminal), wanted, "{glyph:?} {term} {utf8}");
+            let wide = Screen { ambiguous_wide: true, ..screen };
+            assert_eq!(glyphs(&wide, &terminal), Glyphs::Ascii);
+            let wanted = if utf8 { Letters::Wide } else { Letters::Ascii };
+            assert_eq!(letters(&wide, &terminal), wanted);
         }
     }
 }

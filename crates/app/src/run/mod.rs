@@ -1,10 +1,12 @@
 //! What each command does. All of them drive the engine; none reads a machine itself.
 
+pub mod command;
+mod control;
 pub mod doctor;
 pub mod export;
 pub mod generated;
 pub mod json;
-mod looks;
+pub mod looks;
 pub mod metrics;
 pub mod once;
 pub mod pace;
@@ -13,6 +15,7 @@ pub mod progress;
 pub mod query;
 pub mod record;
 pub mod recordings;
+pub mod replay;
 pub mod screen;
 pub mod serve;
 
@@ -48,9 +51,6 @@ pub fn watch(resolved: &Resolved, environment: &Environment) -> anyhow::Result<(
     let settings = &resolved.settings;
     if settings.print_config {
         return print(&resolved.print());
-    }
-    for note in resolved.notes() {
-        note_on_stderr(&note);
     }
     if settings.once {
         once::run(settings)
@@ -108,14 +108,18 @@ pub fn demand(settings: &Settings, processes: Limit) -> Demand {
         Limit::Count(count) if settings.filter.is_none() => Rows::Top(count),
         Limit::Count(_) | Limit::All => Rows::All,
     };
+    demand.want(FamilyId::Thread, settings.threads);
+    let threads = if settings.threads { rows.clone() } else { Rows::None };
     demand.processes = ProcessDemand {
         memory: rows.clone(),
         status: rows.clone(),
-        io: rows,
+        io: rows.clone(),
+        schedule: rows.clone(),
+        counters: rows,
         proportional: Rows::None,
         texts: true,
         patient: settings.once,
-        threads: Vec::new(),
+        threads,
     };
     demand
 }

@@ -53,6 +53,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
         history_bytes: 0,
         demand: demand(settings, Limit::Count(TOP)),
         rules: alerts::rules(&settings.alerts),
+        arguments: retop_engine::export::Arguments::Full,
     };
     let woken_by_sample = Box::new(move |_: &Arc<Snapshot>| {
         // Nobody listens any more once the loop below has ended.

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use retop_engine::export::tidy::events::HostEvent;
 use retop_engine::local_offset_seconds;
-use retop_engine::recording::{Event, Recording};
+use retop_engine::recording::Recording;
 use retop_model::Snapshot;
 use retop_model::civil::Rfc3339;
 
@@ -61,12 +62,15 @@ impl Recordings {
     /// # Errors
     ///
     /// What cannot be read.
-    pub fn events(&self) -> anyhow::Result<Vec<Event>> {
+    pub fn events(&self) -> anyhow::Result<Vec<HostEvent>> {
         let Span { first_ms, last_ms } = self.window;
         let mut events = Vec::new();
         for (recording, _) in &self.recordings {
-            events.extend(recording.events(first_ms, last_ms.saturating_add(1))?);
+            let host = recording.header()?.host;
+            let found = recording.events(first_ms, last_ms.saturating_add(1))?;
+            events.extend(found.into_iter().map(|event| (host.clone(), event)));
         }
+        events.sort_by_key(|(_, event)| event.wall_ms);
         Ok(events)
     }
 

@@ -11,8 +11,8 @@ use retop_model::{FamilyId, Snapshot};
 use toml_edit::Document;
 
 use crate::alerts;
-use crate::run::pace::Pacer;
-use crate::run::{Usage, demand, machine, note_on_stderr};
+use crate::run::pace::{Pacer, Wake};
+use crate::run::{Usage, demand, machine, note_on_stderr, replay};
 use crate::settings::Settings;
 
 /// Serves until a signal comes.
@@ -21,6 +21,9 @@ use crate::settings::Settings;
 ///
 /// If the machine cannot be opened or the address cannot be listened on.
 pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
+    if replay::source(settings).is_some() {
+        return recorded(settings, listen);
+    }
     let machine = machine(settings)?;
     let clock = Arc::new(RealClock);
     let mut pacer = Pacer::start(&*clock, settings.interval)?;
@@ -30,12 +33,14 @@ pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
     if let Some(warning) = server.warning() {
         note_on_stderr(&warning);
     }
+    let past = server.past();
     note_on_stderr(&format!("metrics on http://{}/metrics", server.address()));
     let watch = retop_engine::Settings {
         interval: settings.interval,
         first_interval: settings.interval,
-        // A scrape has no past.
-        history_bytes: 0,
+        history_bytes: settings.history_bytes,
+        // Others may read it.
+        arguments: settings.arguments.unwrap_or_default(),
         demand: wanted(settings, groups.is_some()),
         rules: alerts::rules(&settings.alerts),
     };
@@ -47,8 +52,50 @@ pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
             .map(|groups| groups.lock().unwrap_or_else(PoisonError::into_inner).advance(snapshot));
         server.publish(Arc::clone(snapshot), grouped);
     };
-    let _monitor = Monitor::start(machine, clock, watch, Box::new(publish))?;
+    let monitor = Monitor::start(machine, clock, watch, Box::new(publish))?;
+    if let Some(history) = monitor.history() {
+        let arguments = settings.arguments.unwrap_or_default();
+        past.set(Arc::clone(history), settings.interval, arguments);
+    }
     Ok(pacer.wait_for_end()?)
+}
+
+/// Serves the moments of a recording, one each interval, from the one that was asked for on; the
+/// last one stays until another is recorded.
+fn recorded(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
+    let clock = RealClock;
+    let mut pacer = Pacer::start(&clock, settings.interval)?.unread();
+    let mut recording = replay::open(replay::source(settings).unwrap_or_default())?;
+    let at_ms = replay::at(&recording, settings.replay.at)?;
+    let mut groups = groups(settings.process_groups.as_deref())?;
+    let allowed_hosts = Vec::new();
+    let server = Server::start(serve::Settings { listen, allowed_hosts, scrape: settings.series })?;
+    if let Some(warning) = server.warning() {
+        note_on_stderr(&warning);
+    }
+    note_on_stderr(&format!("metrics on http://{}/metrics", server.address()));
+    let view = recording.view();
+    let mut number = at_ms.and_then(|at_ms| view.number_at(at_ms)).unwrap_or(view.numbers().start);
+    let Some(mut cursor) = view.cursor(number) else {
+        return Err(anyhow::anyhow!("{}: nothing is recorded", recording.path().display()));
+    };
+    loop {
+        if cursor.seek(number)
+            && let Some(moment) = cursor.snapshot().map(Arc::new)
+        {
+            let grouped = groups.as_mut().map(|groups| groups.advance(&moment));
+            server.publish(moment, grouped);
+        }
+        if pacer.wait(&clock)? == Wake::End {
+            return Ok(());
+        }
+        if number + 1 >= cursor.view().numbers().end && recording.refresh() {
+            cursor.refresh(recording.view());
+        }
+        if number + 1 < cursor.view().numbers().end {
+            number += 1;
+        }
+    }
 }
 
 /// What has to be read: no processes, unless they were asked for by number or in groups.

@@ -21,7 +21,9 @@ use super::keymap::Keymap;
 use super::keys::{Action, Mode};
 use super::layout::{self, Areas, Choice, Shape};
 use super::page::{Page, Pages};
+use super::pane::{Pane, Tab};
 use super::panel;
+use super::people::{Chosen, People};
 use super::render::{Depth, Glyphs, Rect};
 use super::rewind::Rewind;
 use super::setup::Given;
@@ -29,8 +31,9 @@ use super::table::Table;
 use super::table::column::{Col, Form};
 use super::table::set::{self, Set};
 use super::theme::{Catalogue, Theme};
+use super::typing::Typing;
 use super::widget::chart::scale;
-use super::{Control, Options};
+use super::{Control, Options, RecordTo, Replayed};
 use crate::{columns, short};
 
 /// The smallest full height of a chart of power.
@@ -81,6 +84,8 @@ pub enum Effect {
     Suspend,
     /// Draw every cell.
     Redraw,
+    /// Begin to record, or end it.
+    Record,
     /// Tell the engine how often to sample.
     Interval(Duration),
     /// Take other settings.
@@ -111,6 +116,8 @@ pub struct App {
     pub themes: Catalogue,
     /// Colours that the terminal has.
     pub depth: Depth,
+    /// The line to the terminal is slow: no more than 256 colours, each second sample.
+    pub low_bandwidth: bool,
     /// What it is drawn with.
     pub glyphs: Glyphs,
     /// Seconds east of Greenwich at a moment in seconds since 1970.
@@ -126,7 +133,11 @@ pub struct App {
     /// The past of a few numbers.
     pub history: History,
     /// The samples of the past, whole, if any are kept.
-    pub record: Option<Arc<Mutex<retop_engine::history::History>>>,
+    pub record: Option<Arc<Mutex<dyn retop_engine::history::Past>>>,
+    /// How it stands with the recording that is being written.
+    pub recording: Option<retop_engine::recording::State>,
+    /// All of it is a recording: there is no now to go back to.
+    pub replay: Option<Replayed>,
     /// The past is shown, and which.
     pub rewind: Option<Box<Rewind>>,
     /// Moments that somebody wants to find again, oldest first.
@@ -139,10 +150,16 @@ pub struct App {
     pub overlay: Overlay,
     /// The process whose details are shown.
     pub details: Option<Key>,
+    /// What is known of that process.
+    pub pane: Pane,
     /// Rows that are or were on the screen, and when last.
     pub(super) seen: Vec<(Key, u64)>,
     /// Why what is being typed is no filter yet.
     pub filter_error: Option<FilterError>,
+    /// What was typed before, and what Tab offers.
+    pub(super) typing: Typing,
+    /// What the menu of users put in force.
+    pub(super) person: Option<Chosen>,
     /// What was found last.
     pub search: Option<Filter>,
     /// The page on the screen.
@@ -185,6 +202,7 @@ impl App {
     pub fn new(options: &Options) -> App {
         let mut table = Table::default();
         table.sets = set::all(&options.columns);
+        table.threads = options.threads;
         // The command line has refused what is no filter.
         table.filter = options.filter.as_deref().and_then(|text| Filter::parse(text).ok()?);
         App {
@@ -194,6 +212,7 @@ impl App {
                 .unwrap_or_else(|_| options.themes.first(options.depth)),
             themes: options.themes.clone(),
             depth: options.depth,
+            low_bandwidth: false,
             glyphs: options.glyphs,
             offset_seconds: options.offset_seconds,
             interval: options.interval,
@@ -202,14 +221,19 @@ impl App {
             paused: false,
             history: History::default(),
             record: None,
+            replay: options.replay.clone(),
+            recording: None,
             rewind: None,
             bookmarks: Bookmarks::default(),
             events: Events::default(),
             table,
             overlay: Overlay::None,
             details: None,
+            pane: Pane::default(),
             seen: Vec::with_capacity(512),
             filter_error: None,
+            typing: Typing::default(),
+            person: None,
             search: None,
             pages: Pages::default(),
             core_view: options.core_view,
@@ -230,13 +254,23 @@ impl App {
         }
     }
 
+    /// Takes note of a slow or a quick line.
+    pub fn set_low_bandwidth(&mut self, on: bool) {
+        if std::mem::replace(&mut self.low_bandwidth, on) != on {
+            let name = self.theme.name.clone();
+            // The theme that is there is one of those there are, or the default.
+            let _ = self.set_theme(&name);
+        }
+    }
+
     /// Takes another theme, of [`Catalogue::names`].
     ///
     /// # Errors
     ///
     /// As [`Catalogue::theme`]; the theme stays as it was.
     pub fn set_theme(&mut self, name: &str) -> Result<(), String> {
-        let theme = self.themes.theme(name, self.depth)?;
+        let most = if self.low_bandwidth { Depth::Indexed } else { Depth::True };
+        let theme = self.themes.theme(name, self.depth.min(most))?;
         self.theme = Theme { rewound: self.theme.rewound, ..theme };
         Ok(())
     }
@@ -284,7 +318,15 @@ impl App {
     /// Takes a new moment; false if it is one of several in an interval and changes nothing yet.
     /// While paused it goes into the past without being shown.
     pub fn update(&mut self, snapshot: &Arc<Snapshot>) -> bool {
+        if self.replay.is_some() {
+            self.newest = Some(Arc::clone(snapshot));
+            self.grow(snapshot);
+            return true;
+        }
         self.history.push(snapshot);
+        if self.table.sets.len() > 1 && panel::gpu::is_there(snapshot) {
+            self.table.offer_gpu();
+        }
         let whole = match self.subsamples {
             1 => None,
             _ => match self.whole_interval(snapshot) {
@@ -323,11 +365,30 @@ impl App {
         Some(Arc::new(retop_model::derive(self.newest.as_deref(), raw)))
     }
 
+    /// Says what became of the wish to record.
+    pub fn told_of_recording(&mut self, to: Option<&RecordTo>, done: Result<(), String>) {
+        self.message = Some(match (to, done) {
+            (_, Err(text)) => Message { text, wrong: true },
+            (None, Ok(())) => Message { text: "the recording has ended".to_owned(), wrong: false },
+            (Some(to), Ok(())) => {
+                let past = if self.record.is_some() { ", the samples in memory first" } else { "" };
+                let text = format!("recording into {}{past}", to.folder.display());
+                Message { text, wrong: false }
+            }
+        });
+    }
+
     /// Puts the table in order again.
     pub(super) fn sort(&mut self) {
+        self.compare();
         if let Some(now) = &self.now {
+            // The pane and the cursor are of one process.
+            let follow = self.table.follow;
+            self.table.follow |= self.details.is_some();
             self.table.update(now, self.overlay.holds_rows());
+            self.table.follow = follow;
         }
+        self.find_others();
     }
 
     /// Measures the screen. Must be called before each frame.
@@ -342,10 +403,12 @@ impl App {
             disk: super::history::disks(now).next().is_some(),
             network: super::history::links(now).next().is_some(),
             heat: panel::heat::is_there(now),
+            gpu: panel::gpu::is_there(now),
             choice,
             page: page.is_sheet(),
             details: self.details.is_some(),
-            header: self.header,
+            // Without its header the past could be taken for now.
+            header: self.header || self.paused,
             rewind: self.rewind.is_some(),
         });
         self.areas = layout::arrange(width, height, &shape);
@@ -359,10 +422,14 @@ impl App {
             return;
         }
         let chrome = if self.areas.framed { 3 } else { 2 };
-        self.table.page = usize::from(self.areas.table.height.saturating_sub(chrome)).max(1);
+        let room = self.areas.table.height.saturating_sub(chrome);
+        let diff = self.rewind.as_ref().and_then(|rewind| rewind.diff.as_ref());
+        let below = diff.map_or(0, |diff| diff.lines(room));
+        self.table.page = usize::from(room.saturating_sub(below)).max(1);
         if let Some(now) = &self.now {
             self.table.clamp(now);
         }
+        self.attend();
         if self.rewind.is_some() {
             self.scrub();
         } else {
@@ -375,11 +442,13 @@ impl App {
     pub fn mode(&self) -> Mode {
         match &self.overlay {
             Overlay::None if self.rewind.is_some() => Mode::Rewind,
+            Overlay::None if self.details.is_some() => Mode::Pane,
             Overlay::None => Mode::Live,
             Overlay::Sort(_) | Overlay::Signal(_) | Overlay::Io(_) => Mode::Menu,
+            Overlay::Users(_) => Mode::Menu,
             Overlay::Columns(_) => Mode::Columns,
             Overlay::Cpus(_) => Mode::Checks,
-            Overlay::Filter(..) | Overlay::Find(..) => Mode::Line,
+            Overlay::Filter(..) | Overlay::Find(..) | Overlay::Ask(..) => Mode::Line,
             Overlay::Setup(setup) if setup.typing.is_some() => Mode::Line,
             Overlay::Setup(_) => Mode::Setup,
             Overlay::Palette(_) => Mode::Palette,
@@ -402,7 +471,9 @@ impl App {
             }
             _ => press,
         };
-        match self.keys.action(mode, press).filter(|action| self.takes(*action)) {
+        let others = if mode == Mode::Pane { Mode::Live } else { mode };
+        let action = self.pane_action(mode, press).or_else(|| self.keys.action(others, press));
+        match action.filter(|action| self.takes(*action)) {
             Some(action) => {
                 let effect = self.perform(action, control);
                 match press.code {
@@ -447,34 +518,7 @@ impl App {
         Some(self.act(action, control))
     }
 
-    fn type_in(&mut self, c: char) -> Option<Effect> {
-        self.overlay.editor()?.insert(c);
-        self.typed();
-        Some(Effect::Draw)
-    }
-
-    /// What was typed takes effect at once.
-    fn typed(&mut self) {
-        match &self.overlay {
-            Overlay::Filter(editor, _) => {
-                // The last good filter stays in force until the next one is whole.
-                match Filter::parse(editor.text()) {
-                    Ok(filter) => (self.table.filter, self.filter_error) = (filter, None),
-                    Err(error) => self.filter_error = Some(error),
-                }
-                self.sort();
-            }
-            Overlay::Find(editor, origin) => {
-                self.search = Filter::parse(editor.text()).unwrap_or_default();
-                let origin = *origin;
-                self.go_to_match(origin, false);
-            }
-            Overlay::Palette(_) => self.look_up(),
-            _ => {}
-        }
-    }
-
-    fn go_to_match(&mut self, from: usize, back: bool) -> bool {
+    pub(super) fn go_to_match(&mut self, from: usize, back: bool) -> bool {
         let (Some(now), Some(search)) = (&self.now, &self.search) else { return false };
         let Some(line) = self.table.find(now, search, from, back) else { return false };
         self.table.cursor = line;
@@ -482,7 +526,7 @@ impl App {
         true
     }
 
-    fn find_next(&mut self, back: bool) {
+    pub(super) fn find_next(&mut self, back: bool) {
         let count = self.table.order.lines.len().max(1);
         let cursor = self.table.cursor;
         let from = if back { cursor + count - 1 } else { cursor + 1 } % count;
@@ -506,8 +550,13 @@ impl App {
             Quit => return Effect::Quit,
             Suspend => return Effect::Suspend,
             Redraw => return Effect::Redraw,
+            Record if self.replay.is_some() => self.say("this is a recording".to_owned()),
+            Record => return Effect::Record,
             More | Less | FoldAll if self.table.tree || self.table.group.is_some() => {
                 self.fold(action);
+            }
+            More | Less if self.replay.is_some() => {
+                self.say("a recording keeps the interval that it was taken with".to_owned());
             }
             More | Less => {
                 self.interval = step_interval(self.interval, action == More);
@@ -531,7 +580,7 @@ impl App {
             }
             PaletteUp => self.palette_step(-1),
             PaletteDown => self.palette_step(1),
-            PaletteComplete => self.complete(),
+            PaletteComplete => self.complete_command(),
             Up | Down | PageUp | PageDown | Home | End | ScrollUp | ScrollDown | Left | Right => {
                 self.travel(action);
             }
@@ -567,10 +616,16 @@ impl App {
             MenuClose | CheckClose | HelpClose => self.shut(),
             ColumnShow | ColumnLeft | ColumnRight | ColumnSave => self.choose(action),
             LineAccept | LineDrop | LineBackspace | LineDelete | LineWord | LineClear
-            | LineLeft | LineRight | LineHome | LineEnd | LineNext | LineBack => self.edit(action),
+            | LineLeft | LineRight | LineHome | LineEnd | LineNext | LineBack | LineComplete => {
+                self.edit(action);
+            }
             Rewind | Mark | Back | Forward | BackTen | ForwardTen | BackScreen | ForwardScreen
-            | SpikeBack | SpikeNext | EventBack | EventNext | MarkHere | Play | ZoomIn
-            | ZoomOut | Oldest | Leave => self.turn(action),
+            | SpikeBack | SpikeNext | EventBack | EventNext | MarkHere | MarkNamed | Diff
+            | GoTo | Slower | Faster | Play | ZoomIn | ZoomOut | Oldest | Leave => {
+                self.turn(action)
+            }
+            DetailsNext | DetailsBack | DetailsUp | DetailsDown | DetailsPageUp
+            | DetailsPageDown | DetailsHome | DetailsEnd | Reveal => self.turn_pane(action),
             action => self.change(action),
         }
         Effect::Draw
@@ -613,6 +668,11 @@ impl App {
             Tree => {
                 self.table.tree = !self.table.tree;
                 self.table.group = None;
+            }
+            Users => {
+                if let Some(now) = &self.now {
+                    self.overlay = Overlay::Users(People::new(now));
+                }
             }
             Group => {
                 self.table.step_group();
@@ -658,24 +718,31 @@ impl App {
             Details if self.pages.page == Page::Groups => self.zoom(),
             Details if self.pages.page == Page::Events => self.open_event(),
             Details if self.table.selected_group().is_some() => self.fold(Action::Details),
-            Details => {
-                let selected = self.table.selected();
-                self.details = if self.details == selected { None } else { selected };
-            }
+            Details => self.open_details(None),
+            Environment => self.open_details(Some(Tab::Environment)),
+            Files => self.open_details(Some(Tab::Files)),
             Close => self.close(),
             PageOverview | PageCpu | PageProcesses | PageGroups | PagePower | PageMemory
-            | PageTraffic | PageEvents | PageOwn => {
+            | PageTraffic | PageEvents | PageOwn | PageGpu => {
                 if let Some(page) = Page::of(action) {
                     self.open_page(page);
                 }
             }
             Tag => self.tag(),
+            TagBranch => {
+                if let Some(now) = self.now.clone() {
+                    self.table.tag_branch(&now);
+                    self.travel(Action::Down);
+                }
+            }
             Untag => self.table.tagged.clear(),
             Pause => {
                 self.paused = !self.paused;
                 if !self.paused {
                     self.now.clone_from(&self.newest);
                 }
+                // The past, however near, is never to be taken for now.
+                self.theme.rewound = self.paused;
                 let shown = self.now.as_ref().filter(|_| self.paused);
                 self.history.end_at(shown.map(|now| now.stamp().monotonic_ns));
             }
@@ -718,7 +785,7 @@ impl App {
             self.table.filter = before;
         }
         self.pages.open(page);
-        self.details = None;
+        (self.details, self.pane) = (None, Pane::default());
         if self.pages.page == Page::Events {
             self.find_event();
         }
@@ -816,6 +883,14 @@ impl App {
             self.pages.travel(&now, action);
             return self.choose_event();
         }
+        if self.details.is_some() && self.areas.table.height == 0 {
+            // Nobody sees the table: the pane has the screen.
+            match action {
+                Action::Up => return self.turn_pane(Action::DetailsUp),
+                Action::Down => return self.turn_pane(Action::DetailsDown),
+                _ => {}
+            }
+        }
         let page = isize::try_from(self.table.page).unwrap_or(1);
         let table = &mut self.table;
         match action {
@@ -849,40 +924,18 @@ impl App {
         self.sort();
     }
 
-    fn edit(&mut self, action: Action) {
-        if let Action::LineNext | Action::LineBack = action {
-            if matches!(self.overlay, Overlay::Find(..)) {
-                self.find_next(action == Action::LineBack);
-            }
-            return;
-        }
-        self.filter_error = None;
-        match (action, std::mem::replace(&mut self.overlay, Overlay::None)) {
-            (Action::LineAccept, _) => {}
-            (Action::LineDrop, Overlay::Filter(_, before)) => self.table.filter = before,
-            (Action::LineDrop, Overlay::Find(_, origin)) => {
-                self.search = None;
-                self.table.cursor = origin;
-            }
-            (Action::LineDrop, _) => {}
-            (_, mut overlay) => {
-                if let Some(editor) = overlay.editor() {
-                    editor.act(action);
-                }
-                self.overlay = overlay;
-                self.typed();
-                return;
-            }
-        }
-        self.sort();
-    }
-
     fn accept(&mut self, control: &dyn Control) {
         match std::mem::replace(&mut self.overlay, Overlay::None) {
             Overlay::Sort(at) => {
                 let chosen = self.table.shown_set().seats.get(at).map(|seat| seat.col);
                 if let Some(col) = chosen {
                     self.sort_by(col);
+                }
+            }
+            Overlay::Users(people) => {
+                match people.choose(self.table.filter.clone(), self.person.take()) {
+                    Ok((filter, person)) => (self.table.filter, self.person) = (filter, person),
+                    Err(text) => self.message = Some(Message { text, wrong: true }),
                 }
             }
             overlay => self.accept_control(&overlay, control),

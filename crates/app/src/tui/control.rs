@@ -4,8 +4,9 @@
 //! start time. In the past too: who lives no more is told so, and nobody else is hit.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use retop_engine::{Affinity, CpuSet, IoPriority};
+use retop_engine::{Affinity, CpuSet, Inspection, IoPriority, Part};
 use retop_model::family::process;
 use retop_model::{FamilyId, Key};
 
@@ -13,7 +14,7 @@ use super::app::{App, Message};
 use super::dialog::{CpuDialog, IoDialog, Overlay, SignalDialog};
 use super::keys::Action;
 
-/// Who acts on processes: this machine, or a test.
+/// Who acts on processes and looks into them: this machine, or a test.
 ///
 /// Each is done to that very process, never to another that took over its number, and to all its
 /// threads. Errors are for people.
@@ -40,6 +41,16 @@ pub trait Control {
     /// The CPUs that the process may run on.
     fn affinity(&self, _: Key) -> Result<Affinity, String> {
         Err(UNSUPPORTED.to_owned())
+    }
+
+    /// Asks for a part of what can be read of the process. Never waits: see [`Control::answer`].
+    fn ask(&self, _: Key, _: Part) -> Result<(), String> {
+        Err("this machine is made up: there is no more to it".to_owned())
+    }
+
+    /// The newest answer, whoever it is of, if it was not given before.
+    fn answer(&self) -> Option<Arc<Inspection>> {
+        None
     }
 
     /// Lets the process run on the CPUs of `allow`, and not on those of `forbid`.

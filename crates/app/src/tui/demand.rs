@@ -5,6 +5,8 @@ use retop_model::family::process;
 use retop_model::{FamilyId, Field, Key};
 
 use super::app::App;
+use super::page::Page;
+use super::pane::Tab;
 use super::table::column::Col;
 
 /// So many processes have their threads read at most: a thread costs 10 µs.
@@ -12,6 +14,31 @@ const THREADED: usize = 64;
 
 /// How long a row that left the screen is still read in full.
 const REMEMBERED_NS: u64 = 10_000_000_000;
+
+/// What the scheduler is asked for.
+const SCHEDULED: [Field; 6] = [
+    process::run_wait_seconds,
+    process::run_wait_ratio,
+    process::dispatches,
+    process::dispatches_per_second,
+    process::migrations,
+    process::migrations_per_second,
+];
+
+/// What hardware counters give.
+const COUNTED: [Field; 11] = [
+    process::ipc,
+    process::instructions_per_second,
+    process::cache_miss_ratio,
+    process::branch_miss_ratio,
+    process::counted_ratio,
+    process::cycles,
+    process::instructions,
+    process::cache_references,
+    process::cache_misses,
+    process::branches,
+    process::branch_misses,
+];
 
 impl App {
     /// Notes which rows are on the screen. Those that leave it are asked for a while longer: a row
@@ -77,20 +104,38 @@ impl App {
             process::switches_per_second,
             process::voluntary_switches,
             process::involuntary_switches,
+            process::voluntary_switches_per_second,
+            process::involuntary_switches_per_second,
             process::oom_score,
         ]));
         demand.processes.memory = rows(decides(&[process::shared_bytes]));
+        let seats = &self.table.shown_set().seats;
+        let shows = |fields: &[Field]| {
+            seats
+                .iter()
+                .any(|seat| matches!(seat.col, Col::Number(field) if fields.contains(&field)))
+        };
+        let shows_numbers = self.details.is_some() && self.pane.tab == Tab::Stats;
         let shares = [process::proportional_bytes, process::unique_bytes];
-        let shows_shares = self
-            .table
-            .shown_set()
-            .seats
-            .iter()
-            .any(|seat| matches!(seat.col, Col::Number(field) if shares.contains(&field)));
-        if shows_shares || self.details.is_some() {
+        if shows(&shares) || shows_numbers {
             demand.processes.proportional = rows(false);
         }
-        demand.processes.threads.extend(self.details);
+        let scheduled = decides(&SCHEDULED);
+        if scheduled || shows(&SCHEDULED) || shows_numbers {
+            demand.processes.schedule = rows(scheduled);
+        }
+        let counted = decides(&COUNTED);
+        if counted || shows(&COUNTED) || shows_numbers {
+            demand.processes.counters = rows(counted);
+        }
+        let mut threaded: Vec<Key> = Vec::new();
+        match self.details.map(|key| (key, self.pane.tab)) {
+            Some((key, Tab::Threads)) => threaded.push(key),
+            Some((_, Tab::Groups)) => {
+                demand.want(FamilyId::Cgroup, true);
+            }
+            _ => {}
+        }
         if self.table.threads
             && let Some(now) = &self.now
         {
@@ -99,11 +144,13 @@ impl App {
                 let row = now.find(FamilyId::Process, *key);
                 row.and_then(|row| row.raw(process::threads)).is_some_and(|count| count > 1)
             };
-            demand.processes.threads.extend(seen.filter(several).take(THREADED));
+            threaded.extend(seen.filter(several).take(THREADED));
         }
-        demand.processes.threads.sort_unstable();
-        demand.processes.threads.dedup();
-        demand.want(FamilyId::Thread, !demand.processes.threads.is_empty());
+        threaded.sort_unstable();
+        threaded.dedup();
+        demand.want(FamilyId::Thread, !threaded.is_empty());
+        demand.processes.threads = Rows::Keys(threaded);
+        demand.gpu_cycles = self.pages.page == Page::Gpu;
         demand.processes.texts = true;
         demand
     }

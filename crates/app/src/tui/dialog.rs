@@ -9,6 +9,7 @@ use super::control::Targets;
 use super::edit::Editor;
 use super::filter::Filter;
 use super::palette::Palette;
+use super::people::People;
 use super::setup::Setup;
 
 /// What keys go to instead of the table.
@@ -21,8 +22,12 @@ pub enum Overlay {
     Filter(Editor, Option<Filter>),
     /// What is looked for, and the line where it began.
     Find(Editor, usize),
+    /// An answer being typed.
+    Ask(Editor, Question),
     /// The column to sort by: the line under the cursor.
     Sort(usize),
+    /// The user whose processes are shown.
+    Users(People),
     /// The columns of the set on the screen.
     Columns(Chooser),
     /// The signal to send.
@@ -297,6 +302,26 @@ fn group_name(
     if parts.is_empty() { "others".to_owned() } else { parts.join(", ") }
 }
 
+/// What is asked for in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// The moment to go to.
+    Moment,
+    /// The text of a bookmark.
+    Bookmark,
+}
+
+impl Question {
+    /// What stands before the line, and what the answer may be.
+    #[must_use]
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Question::Moment => ("Go to", "14:01  -5m  yesterday 22:00  Enter goes  Esc back"),
+            Question::Bookmark => ("Bookmark", "a text, or none  Enter sets it  Esc back"),
+        }
+    }
+}
+
 impl Overlay {
     /// Rows must not move below a dialog; they may below help and a filter being typed.
     #[must_use]
@@ -308,13 +333,16 @@ impl Overlay {
                 | Overlay::Cpus(_)
                 | Overlay::Sort(_)
                 | Overlay::Columns(_)
+                | Overlay::Users(_)
         )
     }
 
     /// The line being typed.
     pub fn editor(&mut self) -> Option<&mut Editor> {
         match self {
-            Overlay::Filter(editor, _) | Overlay::Find(editor, _) => Some(editor),
+            Overlay::Filter(editor, _) | Overlay::Find(editor, _) | Overlay::Ask(editor, _) => {
+                Some(editor)
+            }
             Overlay::Palette(palette) => Some(&mut palette.editor),
             Overlay::Setup(setup) => setup.typing.as_mut(),
             _ => None,
@@ -343,6 +371,7 @@ impl Overlay {
             }
             Overlay::Io(dialog) => &mut dialog.at,
             Overlay::Cpus(dialog) => &mut dialog.at,
+            Overlay::Users(people) => &mut people.at,
             Overlay::Palette(palette) => &mut palette.at,
             Overlay::Setup(setup) if setup.typing.is_none() => &mut setup.at,
             _ => return None,
@@ -354,6 +383,10 @@ impl Overlay {
     pub fn step(&mut self, by: isize, lines: usize) {
         let (at, lines) = match self {
             Overlay::Sort(at) => (at, lines),
+            Overlay::Users(people) => {
+                let lines = people.lines.len();
+                (&mut people.at, lines)
+            }
             Overlay::Columns(chooser) => {
                 let lines = chooser.lines.len();
                 (&mut chooser.at, lines)

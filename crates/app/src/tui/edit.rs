@@ -17,6 +17,12 @@ impl Editor {
         Editor { text: text.to_owned(), at: text.len() }
     }
 
+    /// A line with the cursor between two parts.
+    #[must_use]
+    pub fn with_parts(before: &str, after: &str) -> Editor {
+        Editor { text: format!("{before}{after}"), at: before.len() }
+    }
+
     /// The text.
     #[must_use]
     pub fn text(&self) -> &str {

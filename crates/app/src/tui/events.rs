@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use retop_engine::history::{Entry, History as Record, Log, Spike, Told, What};
+use retop_engine::history::{Entry, Log, Past, Spike, Told, What};
 use retop_model::alert::Severity;
 use retop_model::human::{Duration, Size, Value};
 use retop_model::{Key, Snapshot, Stamp};
@@ -296,7 +296,12 @@ impl Events {
     }
 
     /// Makes the list anew if anything has happened. True if so.
-    fn make(&mut self, record: Option<&Mutex<Record>>, marks: &Bookmarks) -> bool {
+    fn make(
+        &mut self,
+        record: Option<&Mutex<dyn Past>>,
+        marks: &Bookmarks,
+        order: fn(Stamp) -> i64,
+    ) -> bool {
         let record = record.map(locked);
         let log = record.as_ref().map_or(&self.own, |record| record.log());
         let spikes = record.as_ref().map(|record| record.spikes());
@@ -316,7 +321,7 @@ impl Events {
         self.list.extend(marks.list.iter().map(|mark| Event::Bookmark(mark.clone())));
         // Of one moment, what matters most comes first.
         self.list.sort_by_key(|event| {
-            (std::cmp::Reverse(event.stamp().monotonic_ns), std::cmp::Reverse(event.mark()))
+            (std::cmp::Reverse(order(event.stamp())), std::cmp::Reverse(event.mark()))
         });
         true
     }
@@ -350,6 +355,12 @@ impl Bookmarks {
         self.version += 1;
     }
 
+    /// What was written about that very moment.
+    #[must_use]
+    pub fn text(&self, stamp: Stamp) -> &str {
+        self.place(stamp).ok().and_then(|place| self.list.get(place)).map_or("", |mark| &mark.text)
+    }
+
     /// Drops the one of that very moment; false if there is none.
     pub fn drop_at(&mut self, stamp: Stamp) -> bool {
         let place = self.place(stamp);
@@ -364,7 +375,8 @@ impl Bookmarks {
 impl App {
     /// Brings the list of events up to date; the cursor stays with its event.
     pub(super) fn gather(&mut self) {
-        if !self.events.make(self.record.as_deref(), &self.bookmarks)
+        let order = self.order();
+        if !self.events.make(self.record.as_deref(), &self.bookmarks, order)
             || self.pages.page != Page::Events
         {
             return;
@@ -381,8 +393,9 @@ impl App {
     /// Puts the cursor of the page on what happened last before the moment on the screen.
     pub(super) fn find_event(&mut self) {
         self.gather();
-        let shown_ns = self.now.as_ref().map_or(u64::MAX, |now| now.stamp().monotonic_ns);
-        let before = |event: &Event| event.stamp().monotonic_ns <= shown_ns;
+        let order = self.order();
+        let shown = self.now.as_ref().map_or(i64::MAX, |now| order(now.stamp()));
+        let before = |event: &Event| order(event.stamp()) <= shown;
         self.pages.cursor = self.events.list.iter().position(before).unwrap_or(0);
         self.choose_event();
     }

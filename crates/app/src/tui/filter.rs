@@ -1,6 +1,8 @@
 //! The filter as the screen has it: what was typed, and what that means.
 
-use retop_model::filter::{self, Expression, FilterError, FilterKind, Matches, Target, Verdict};
+use retop_model::filter::{
+    self, Expression, FilterError, FilterKind, Matches, Standing, Target, Verdict,
+};
 use retop_model::{Field, Row};
 
 /// A filter in force.
@@ -38,8 +40,14 @@ impl Filter {
     }
 
     /// What it says of a process, patterns from memory.
-    pub fn judge(&self, row: Row<'_>, known: &mut Matches) -> Verdict {
-        known.test(&self.filter, row)
+    pub fn judge(&self, row: Row<'_>, standing: Standing, known: &mut Matches) -> Verdict {
+        known.test(&self.filter, row, standing)
+    }
+
+    /// True if its answer hangs on what is tagged.
+    #[must_use]
+    pub fn asks_for_tags(&self) -> bool {
+        self.filter.asks_for_tags()
     }
 
     /// True if it surely means that process.

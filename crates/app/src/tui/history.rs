@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use retop_model::family::{core, cpu, disk, memory, network, own, power, pressure};
+use retop_model::family::{core, cpu, disk, gpu, memory, network, own, power, pressure};
 use retop_model::snapshot::sum;
-use retop_model::{FamilyId, Key, Row, Snapshot};
+use retop_model::{FamilyId, Field, Key, Row, Snapshot};
 
 /// Samples that a chart shows at most: one of 250 cells shows 500.
 pub const LENGTH: usize = 512;
@@ -119,6 +119,10 @@ pub struct History {
     pub watts: Ring,
     /// Share of time in which a task waited for a disk.
     pub io_pressure: Ring,
+    /// What the busiest graphics processor does.
+    pub gpu: Ring,
+    /// Share of the memory in use of the fullest.
+    pub vram: Ring,
     /// What each power domain drew since the start.
     pub session: Session,
     /// What retop costs, lately.
@@ -154,6 +158,8 @@ impl History {
             sent: ring(),
             watts: ring(),
             io_pressure: ring(),
+            gpu: ring(),
+            vram: ring(),
             session: Session::default(),
             cost: Cost::default(),
             costs: Costs::default(),
@@ -181,6 +187,8 @@ impl History {
         self.session.push(now);
         self.cost = self.costs.push(now).unwrap_or(self.cost);
         self.io_pressure.push(waiting(now, "io"));
+        self.gpu.push(busiest_gpu(now).and_then(|row| row.get(gpu::utilization_ratio)));
+        self.vram.push(fullest_gpu(now).and_then(|row| row.get(gpu::memory_ratio)));
         let cores = now.rows(FamilyId::Core);
         let kept = (CORES_KEPT / cores.len().max(1)).max(CORE_LEAST).min(self.kept);
         self.cores.retain(|(key, _)| now.find(FamilyId::Core, *key).is_some());
@@ -234,6 +242,8 @@ impl History {
             &mut self.sent,
             &mut self.watts,
             &mut self.io_pressure,
+            &mut self.gpu,
+            &mut self.vram,
         ];
         let many = self.cores.iter_mut().chain(&mut self.rails).map(|(_, ring)| ring);
         for ring in rings.into_iter().chain(many) {
@@ -311,6 +321,24 @@ fn whole<'a>(now: &'a Snapshot, value: impl Fn(Row<'a>) -> Option<f64>) -> Optio
     let machine = rows.clone().filter(|row| row.get(power::whole_machine) == Some(1.0));
     let packages = rows.filter(|row| row.shown(power::domain).starts_with("package"));
     sum(machine.map(&value)).or_else(|| sum(packages.map(&value)))
+}
+
+/// The graphics processor that does most.
+#[must_use]
+pub fn busiest_gpu(now: &Snapshot) -> Option<Row<'_>> {
+    most(now, gpu::utilization_ratio)
+}
+
+/// The graphics processor whose memory is fullest.
+#[must_use]
+pub fn fullest_gpu(now: &Snapshot) -> Option<Row<'_>> {
+    most(now, gpu::memory_ratio)
+}
+
+/// The first of the rows with the most of something.
+fn most(now: &Snapshot, field: Field) -> Option<Row<'_>> {
+    let known = now.rows(field.family).filter_map(|row| Some((row, row.get(field)?)));
+    known.reduce(|a, b| if b.1 > a.1 { b } else { a }).map(|(row, _)| row)
 }
 
 /// Share of the last interval in which a task waited for that resource.

@@ -157,6 +157,12 @@ impl Keymap {
         place.and_then(|place| self.keys.get(place)).map_or(&[], Vec::as_slice)
     }
 
+    /// True if the key does something there, of that mode's own.
+    #[must_use]
+    pub fn has(&self, mode: Mode, key: Key) -> bool {
+        self.mode(mode).any(|(_, keys)| keys.contains(&key))
+    }
+
     /// What a key does there. A capital that nothing is bound to is tried as a small letter: Caps
     /// Lock.
     #[must_use]
@@ -390,7 +396,7 @@ mod tests {
             (Key::char('p'), Action::Play),
             (Key::of(Code::Up), Action::Up),
             (Key::char('k'), Action::Signal),
-            (Key::char('B'), Action::MarkHere),
+            (Key::char('B'), Action::MarkNamed),
             (Key::char('['), Action::SpikeBack),
             (Key::f(7), Action::NiceLower),
         ] {

@@ -12,6 +12,8 @@ pub enum Mode {
     Live,
     /// The same in the past; what is not bound there is bound as live.
     Rewind,
+    /// The same with the details of a process open.
+    Pane,
     /// A list to choose from.
     Menu,
     /// A list to check off.
@@ -30,9 +32,10 @@ pub enum Mode {
 
 impl Mode {
     /// Every one of them.
-    pub const ALL: [Mode; 9] = [
+    pub const ALL: [Mode; 10] = [
         Mode::Live,
         Mode::Rewind,
+        Mode::Pane,
         Mode::Columns,
         Mode::Setup,
         Mode::Menu,
@@ -54,6 +57,7 @@ impl Mode {
         match self {
             Mode::Live => "The table and the pages",
             Mode::Rewind => "Looking back",
+            Mode::Pane => "Details of a process",
             Mode::Columns => "Columns of a set",
             Mode::Menu => "Lists",
             Mode::Checks => "Lists to check off",
@@ -68,7 +72,7 @@ impl Mode {
     #[must_use]
     pub fn base(self) -> Option<Mode> {
         match self {
-            Mode::Rewind => Some(Mode::Live),
+            Mode::Rewind | Mode::Pane => Some(Mode::Live),
             Mode::Columns | Mode::Setup => Some(Mode::Menu),
             Mode::Palette => Some(Mode::Line),
             _ => None,
@@ -153,9 +157,13 @@ actions! {
         IoPriority "process.io_priority" [c('i')] "Choose the priority of their reads and writes",
         Affinity "process.affinity" [c('a')] "Choose the CPUs that they may run on",
         Signal "process.signal" [f(9), c('k')] "Send a signal to the process, or to those tagged" => "Kill",
+        Quit "quit" [f(10), c('q'), Key::ctrl('c')] "Quit" => "Quit",
         Details "process.details" [k(Enter)] "Show everything about the process; open a group" => "Details",
+        Environment "process.environment" [c('e')] "Show the environment of the process",
+        Files "process.files" [c('l')] "Show what the process has open",
         Close "close" [k(Esc)] "Close what is on top, then drop the filter",
         Tag "process.tag" [c(' ')] "Tag the process and go on",
+        TagBranch "process.tag_branch" [c('c')] "Tag the process and all its descendants, and go on",
         Untag "process.untag" [c('U')] "Untag all",
         Follow "process.follow" [c('F')] "Keep the cursor on this process",
         Hold "table.hold" [c('f')] "Hold the order of the rows",
@@ -164,6 +172,7 @@ actions! {
         Base "table.base" [c('%')] "Count CPU% of one core, or of the whole machine",
         SetNext "columns.next" [k(Tab)] "Next set of columns",
         SetBack "columns.back" [k(BackTab)] "Previous set of columns",
+        Users "table.users" [c('u')] "Users and what they use; Enter shows the processes of one",
         Group "table.group" [c('G')] "Group processes by name, user, container, control group in turn",
         Threads "table.threads" [c('H')] "Show or hide threads",
         Columns "columns.choose" [c('o')] "Choose the columns of the set and their order",
@@ -174,14 +183,16 @@ actions! {
         PageCpu "page.cpu" [c('1')] "CPU: every core, idle states, interrupts; the same key leads back",
         PageProcesses "page.processes" [c('2')] "Processes on the whole screen",
         PageGroups "page.groups" [c('3')] "Control groups and containers; Enter shows the processes of one",
+        PageGpu "page.gpu" [c('4')] "Graphics processors, who is on them, and when their memory is full",
         PagePower "page.power" [c('5')] "Power, temperatures, fans, batteries",
         PageMemory "page.memory" [c('6')] "Memory, swap, pressure, and who uses most",
         PageTraffic "page.traffic" [c('7')] "Disks, file systems, network",
         PageEvents "page.events" [c('8'), c('A')] "Events: alerts, spikes, bookmarks, gaps; Enter goes to the moment",
         PageOwn "page.retop" [c('9')] "What retop reads, what it cannot, why, and what it costs itself",
-        Quit "quit" [f(10), c('q'), Key::ctrl('c')] "Quit" => "Quit",
+        Record "view.record" [c('R')] "Record to disk, the samples in memory first; again to end",
         Rewind "view.rewind" [c('r')] "Look back: the whole screen as it was" => "Rewind",
         Mark "view.mark" [c('b')] "Set or drop a bookmark at this moment",
+        MarkNamed "view.mark_named" [c('B')] "Set a bookmark with a text",
         Pause "view.pause" [c('p'), c('Z')] "Stand still; sampling goes on" => "Pause",
         CoreView "view.cores" [c('v')] "Cores: by size, gauges, history, both, heat",
         Layout "view.layout" [c('L')] "Layout: by size, stacked, table only",
@@ -213,7 +224,11 @@ actions! {
         EventBack "rewind.event_back" [c('{')] "To whatever happened before",
         EventNext "rewind.event_next" [c('}')] "To whatever happened next",
         MarkHere "rewind.mark" [c('b')] "Set or drop a bookmark here" => "Mark",
-        Play "rewind.play" [c(' '), c('p'), c('Z')] "Play a sample per interval, or stop" => "Play",
+        Diff "rewind.diff" [c('d')] "Compare with now, with the nearest bookmark, not at all" => "Diff",
+        GoTo "rewind.goto" [c('@')] "Go to a moment: 14:01, -5m" => "Go to",
+        Play "rewind.play" [c(' '), c('p'), c('Z')] "Play, or stop" => "Play",
+        Slower "rewind.slower" [c('<')] "Play at half the speed",
+        Faster "rewind.faster" [c('>')] "Play at twice the speed",
         ZoomIn "rewind.zoom_in" [c('+')] "Less time on the screen" => "Zoom",
         ZoomOut "rewind.zoom_out" [c('-')] "More time on the screen",
         Oldest "rewind.oldest" [k(Home)] "To the oldest sample" => "Oldest",
@@ -224,6 +239,17 @@ actions! {
         ColumnLeft "columns.left" [c('<'), Key::shift(Up), f(7)] "Move it to the left" => "Left",
         ColumnRight "columns.right" [c('>'), Key::shift(Down), f(8)] "Move it to the right" => "Right",
         ColumnSave "columns.save" [c('s')] "Take them and keep them in config.toml" => "Save",
+    }
+    Pane {
+        DetailsNext "details.next" [k(Tab), k(Right)] "Next tab: Stats, Threads, Env, Files, Limits, Maps, Cgroup" => "Tabs",
+        DetailsBack "details.back" [k(BackTab), k(Left)] "Previous tab",
+        DetailsPageDown "details.page_down" [k(PageDown)] "A screen down" => "Scroll",
+        DetailsPageUp "details.page_up" [k(PageUp)] "A screen up",
+        DetailsDown "details.down" [Key::shift(Code::Down)] "A line down",
+        DetailsUp "details.up" [Key::shift(Code::Up)] "A line up",
+        DetailsHome "details.home" [k(Home)] "To the beginning",
+        DetailsEnd "details.end" [k(End)] "To the end",
+        Reveal "details.reveal" [c('x')] "Show or hide the values of the environment",
     }
     Menu {
         MenuUp "menu.up" [k(Up), c('k')] "Up" => "Up",
@@ -256,8 +282,9 @@ actions! {
         LineRight "line.right" [k(Right)] "Right",
         LineHome "line.home" [k(Home), Key::ctrl('a')] "To the beginning",
         LineEnd "line.end" [k(End), Key::ctrl('e')] "To the end",
-        LineNext "line.next" [f(3), k(Down)] "Next match" => "Next",
-        LineBack "line.back" [Key::shift(Code::F(3)), k(Up)] "Previous match",
+        LineNext "line.next" [f(3), k(Down)] "Next match, or the filter after" => "Next",
+        LineBack "line.back" [Key::shift(Code::F(3)), k(Up)] "Previous match, or the filter before",
+        LineComplete "line.complete" [k(Tab)] "Complete the name of a field or a value" => "Complete",
     }
     Setup {
         SetupTab "setup.tab" [k(Tab)] "The next tab" => "Tab",

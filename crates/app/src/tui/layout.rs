@@ -48,6 +48,7 @@ pub enum Panel {
     Disk,
     Network,
     Heat,
+    Gpu,
 }
 
 /// What the machine has, and what somebody wants to see.
@@ -65,6 +66,8 @@ pub struct Shape {
     pub network: bool,
     /// There are sensors, power domains or batteries.
     pub heat: bool,
+    /// There are graphics processors.
+    pub gpu: bool,
     /// The layout that was chosen.
     pub choice: Choice,
     /// A page stands in the place of the table.
@@ -190,16 +193,22 @@ pub fn arrange(width: u16, height: u16, shape: &Shape) -> Areas {
 fn place_boxes(areas: &mut Areas, width: u16, height: u16, top: u16, shape: &Shape) -> u16 {
     let budget = height * 2 / 5;
     let wide = width >= BESIDE;
-    let (upper, uppers) = present([
-        (Panel::Cpu, shape.cpu),
-        (Panel::Memory, shape.memory),
-        (Panel::Heat, shape.heat && wide),
-    ]);
-    let (lower, lowers) = present([
-        (Panel::Disk, shape.disk),
-        (Panel::Network, shape.network),
-        (Panel::Heat, shape.heat && !wide),
-    ]);
+    let (upper, lower): (&[Panel], &[Panel]) = match (shape.gpu, wide) {
+        (false, true) => {
+            (&[Panel::Cpu, Panel::Memory, Panel::Heat], &[Panel::Disk, Panel::Network])
+        }
+        (false, false) => {
+            (&[Panel::Cpu, Panel::Memory], &[Panel::Disk, Panel::Network, Panel::Heat])
+        }
+        (true, true) => {
+            let lower = &[Panel::Disk, Panel::Network, Panel::Heat];
+            (&[Panel::Cpu, Panel::Gpu, Panel::Memory], lower)
+        }
+        // What is warm gives way: the box of the devices has their power and their heat.
+        (true, false) => (&[Panel::Cpu, Panel::Gpu], &[Panel::Memory, Panel::Disk, Panel::Network]),
+    };
+    let (upper, uppers) = present(upper, shape);
+    let (lower, lowers) = present(lower, shape);
     let lower_height = if lowers > 0 { (budget * 3 / 8).clamp(5, 8) } else { 0 };
     let upper_height = if uppers > 0 { (budget - lower_height).min(height / 3) } else { 0 };
     // The CPU box has the most to say.
@@ -209,11 +218,19 @@ fn place_boxes(areas: &mut Areas, width: u16, height: u16, top: u16, shape: &Sha
 }
 
 /// The panels that are there, and how many: no box stands for a missing thing.
-fn present(panels: [(Panel, bool); 3]) -> ([Panel; 3], usize) {
-    let mut found = panels.map(|(panel, _)| panel);
+fn present(panels: &[Panel], shape: &Shape) -> ([Panel; 3], usize) {
+    let mut found = [Panel::Cpu; 3];
+    let there = panels.iter().filter(|&&panel| match panel {
+        Panel::Cpu => shape.cpu,
+        Panel::Memory => shape.memory,
+        Panel::Disk => shape.disk,
+        Panel::Network => shape.network,
+        Panel::Heat => shape.heat,
+        Panel::Gpu => shape.gpu,
+    });
     let mut count = 0;
-    for (panel, _) in panels.into_iter().filter(|(_, there)| *there) {
-        found[count] = panel;
+    for (place, &panel) in found.iter_mut().zip(there) {
+        *place = panel;
         count += 1;
     }
     (found, count)
@@ -269,11 +286,12 @@ mod tests {
     fn areas_never_overlap_and_never_leave_the_screen() {
         let flags = [false, true];
         for choice in [Choice::Auto, Choice::Stack, Choice::Table] {
-            for bits in 0..512 {
+            for bits in 0..1024 {
                 let bit = |n: u32| flags[(bits >> n & 1) as usize];
                 let (disk, network, heat) = (bit(0), bit(1), bit(2));
                 let (details, header) = (bit(3), bit(4));
                 let (cpu, memory, page, rewind) = (bit(5), bit(6), bit(7), bit(8));
+                let gpu = bit(9);
                 let shape = Shape {
                     meters: 9,
                     cpu,
@@ -281,6 +299,7 @@ mod tests {
                     disk,
                     network,
                     heat,
+                    gpu,
                     choice,
                     page,
                     details,

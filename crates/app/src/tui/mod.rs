@@ -5,9 +5,12 @@
 
 pub mod app;
 pub mod chooser;
+pub mod complete;
 mod control;
 mod demand;
 pub mod dialog;
+pub mod diff;
+mod drain;
 pub mod edit;
 pub mod events;
 pub mod filter;
@@ -19,7 +22,9 @@ pub mod layout;
 pub mod mouse;
 pub mod page;
 pub mod palette;
+pub mod pane;
 pub mod panel;
+pub mod people;
 pub mod preset;
 pub mod render;
 pub mod rewind;
@@ -27,6 +32,8 @@ pub mod setup;
 pub mod table;
 pub mod terminal;
 pub mod theme;
+pub mod trace;
+mod typing;
 pub mod units;
 pub mod widget;
 
@@ -34,16 +41,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use retop_engine::history::History;
+use retop_engine::history::Past;
+use retop_engine::recording;
 use retop_engine::{Demand, Monitor};
 use retop_model::{Clock, Snapshot};
 
 use self::app::{App, CoreView, Effect};
 pub use self::control::{Control, Targets};
+use self::drain::Drain;
 use self::input::{Decoder, Event};
 use self::keymap::Keymap;
 use self::layout::Choice;
-use self::render::{Depth, Glyphs, Screen};
+use self::render::{Depth, Glyphs, Letters, Screen};
 use self::table::set::Set;
 use self::terminal::Terminal;
 
@@ -52,7 +61,23 @@ pub trait Feed {
     /// The newest snapshot; `None` until the first one is there.
     fn latest(&self) -> Option<Arc<Snapshot>>;
     /// The samples of the past, if any are kept.
-    fn history(&self) -> Option<Arc<Mutex<History>>>;
+    fn history(&self) -> Option<Arc<Mutex<dyn Past>>>;
+    /// How many samples a replay that plays moves on by now, where time is not that of the machine.
+    fn beats(&self, _playing: bool) -> u64 {
+        0
+    }
+    /// Begins to record, or ends it.
+    ///
+    /// # Errors
+    ///
+    /// Why not, for people.
+    fn record(&self, _to: Option<&RecordTo>) -> Result<(), String> {
+        Err("there is nothing to record here".to_owned())
+    }
+    /// How it stands with the recording; `None` if there is none.
+    fn recording(&self) -> Option<recording::State> {
+        None
+    }
     /// Changes the time between samples.
     fn set_interval(&self, interval: Duration);
     /// Changes what is read.
@@ -64,8 +89,23 @@ impl Feed for Monitor {
         Monitor::latest(self)
     }
 
-    fn history(&self) -> Option<Arc<Mutex<History>>> {
-        Monitor::history(self).cloned()
+    fn history(&self) -> Option<Arc<Mutex<dyn Past>>> {
+        let kept = Arc::clone(Monitor::history(self)?);
+        Some(kept)
+    }
+
+    fn record(&self, to: Option<&RecordTo>) -> Result<(), String> {
+        let Some(to) = to else {
+            self.end_recording(PATIENCE);
+            return Ok(());
+        };
+        let folder = recording::Directory::open(&to.folder).map_err(|error| error.to_string())?;
+        Monitor::record(self, Box::new(folder), to.settings.clone())
+            .map_err(|error| format!("{}: {error}", to.folder.display()))
+    }
+
+    fn recording(&self) -> Option<recording::State> {
+        Monitor::recording(self)
     }
 
     fn set_interval(&self, interval: Duration) {
@@ -94,6 +134,8 @@ pub struct Options {
     pub interval: Duration,
     /// A filter that is in force from the start.
     pub filter: Option<String>,
+    /// Threads are shown from the start.
+    pub threads: bool,
     /// A user's own sets of columns.
     pub columns: Vec<Set>,
     /// What the program was started with, if that can be changed.
@@ -106,6 +148,10 @@ pub struct Options {
     pub core_view: CoreView,
     /// The terminal's cursor stands on the selected row, for screen readers.
     pub accessible: bool,
+    /// Fewer colours and frames: `None` if frames are slow to leave.
+    pub low_bandwidth: Option<bool>,
+    /// Letters that the terminal shows.
+    pub letters: Letters,
     /// Time that averages are taken over.
     pub average: Duration,
     /// The full height of a chart of power is what the machine is held to, if it says so.
@@ -118,6 +164,28 @@ pub struct Options {
     pub keys: Keymap,
     /// Seconds east of Greenwich at a moment in seconds since 1970.
     pub offset_seconds: fn(i64) -> i32,
+    /// A recording is shown, and no machine.
+    pub replay: Option<Replayed>,
+    /// Where and how the machine is recorded when somebody asks for it.
+    pub record: Option<RecordTo>,
+}
+
+/// Where and how to record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordTo {
+    /// The folder.
+    pub folder: PathBuf,
+    /// How.
+    pub settings: recording::Settings,
+}
+
+/// A recording that is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replayed {
+    /// What it is called.
+    pub name: String,
+    /// The moment to begin at, in milliseconds since 1970; the oldest if not said.
+    pub at_ms: Option<i64>,
 }
 
 impl Default for Options {
@@ -130,18 +198,23 @@ impl Default for Options {
             synchronised: true,
             interval: Duration::from_secs(1),
             filter: None,
+            threads: false,
             columns: Vec::new(),
             given: None,
             mouse: true,
             config_file: None,
             core_view: CoreView::Auto,
             accessible: false,
+            low_bandwidth: None,
+            letters: Letters::All,
             average: Duration::from_secs(30),
             power_limit: true,
             subsamples: 1,
             layout: Choice::Auto,
             keys: Keymap::default(),
             offset_seconds: |_| 0,
+            replay: None,
+            record: None,
         }
     }
 }
@@ -150,6 +223,8 @@ impl Default for Options {
 const FRAME: Duration = Duration::from_millis(33);
 /// A lone escape byte is the key if nothing follows in this time.
 const ESCAPE: Duration = Duration::from_millis(25);
+/// How long the end of a recording waits for the disk.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How soon a terminal that takes no bytes is asked again.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -175,7 +250,18 @@ pub fn run(
     let mut drawn_ns: Option<u64> = None;
     let mut stuck = false;
     let mut dirty = true;
+    let mut drain = Drain::default();
+    let mut leaving_ns: Option<u64> = None;
+    let mut skipped = false;
+    screen.set_letters(options.letters);
     loop {
+        if let Some(sent_ns) = leaving_ns
+            && terminal.is_clear()
+        {
+            drain.note(Duration::from_nanos(clock.monotonic_ns().saturating_sub(sent_ns)));
+            leaving_ns = None;
+            app.set_low_bandwidth(options.low_bandwidth.unwrap_or(drain.is_slow()));
+        }
         let rest = drawn_ns.map_or(Duration::ZERO, |drawn| {
             FRAME.saturating_sub(Duration::from_nanos(clock.monotonic_ns().saturating_sub(drawn)))
         });
@@ -187,8 +273,9 @@ pub fn run(
                 if options.accessible {
                     screen.park(app.cursor_cell());
                 }
+                let sent_ns = clock.monotonic_ns();
                 match screen.draw(terminal, app.glyphs, |canvas| panel::draw(&app, canvas)) {
-                    Ok(_) => {}
+                    Ok(_) => leaving_ns = Some(sent_ns),
                     Err(error) if is_end(&error) => return Ok(()),
                     Err(error) => return Err(error),
                 }
@@ -200,13 +287,15 @@ pub fn run(
                     feed.set_demand(demand.clone());
                     asked = Some(demand);
                 }
+                app.inquire(control);
             }
         }
         let timeout = match (decoder.is_waiting(), dirty) {
             (true, _) => Some(ESCAPE),
             (_, true) if stuck => Some(RETRY),
             (_, true) => Some(rest),
-            (false, false) => None,
+            // The thread that decodes has no way to wake anybody, and is done in no time.
+            (false, false) => app.pane.trace.is_loading().then_some(FRAME),
         };
         let woken = match terminal.wait(timeout) {
             Ok(woken) => woken,
@@ -230,8 +319,20 @@ pub fn run(
         if let Some(snapshot) = feed.latest()
             && taken.as_ref().is_none_or(|taken| !Arc::ptr_eq(taken, &snapshot))
         {
-            dirty |= app.update(&snapshot);
+            app.recording = feed.recording();
+            // On a slow line each second sample is drawn; all of them are taken.
+            skipped = app.low_bandwidth && !skipped;
+            dirty |= app.update(&snapshot) && !skipped;
             taken = Some(snapshot);
+        }
+        let beats = feed.beats(app.is_playing());
+        if beats > 0 {
+            app.play(beats);
+            dirty = true;
+        }
+        dirty |= app.pane.trace.poll();
+        if let Some(answer) = control.answer() {
+            dirty |= app.take_answer(&answer);
         }
         let mut effects = Effects::default();
         let mut take = |event: Event| {
@@ -253,6 +354,12 @@ pub fn run(
         dirty |= effects.draw;
         if let Some(interval) = effects.interval {
             feed.set_interval(interval / app.subsamples);
+        }
+        if effects.record {
+            let to = options.record.as_ref().filter(|_| app.recording.is_none());
+            let done = feed.record(to);
+            app.recording = feed.recording();
+            app.told_of_recording(to, done);
         }
         if effects.quit {
             return Ok(());
@@ -280,6 +387,7 @@ struct Effects {
     redraw: bool,
     suspend: bool,
     quit: bool,
+    record: bool,
     interval: Option<Duration>,
     drag: Option<bool>,
     mouse: Option<bool>,
@@ -292,6 +400,7 @@ impl Effects {
             Effect::Draw => {}
             Effect::Redraw => self.redraw = true,
             Effect::Suspend => self.suspend = true,
+            Effect::Record => self.record = true,
             Effect::Quit => self.quit = true,
             Effect::Drag(on) => self.drag = Some(on),
             Effect::Adopt { interval, mouse } => {

@@ -138,7 +138,7 @@ impl App {
             self.perform(Action::LineAccept, control);
         }
         let mode = self.mode();
-        let on_screen = matches!(mode, Mode::Live | Mode::Rewind);
+        let on_screen = matches!(mode, Mode::Live | Mode::Rewind | Mode::Pane);
         match spot {
             // A second click may come before the screen is drawn that the first one asked for.
             Spot::Do(action) => {
@@ -151,7 +151,9 @@ impl App {
             Spot::Choice(at) => {
                 let again = self.overlay.point(at)?;
                 let action = match self.overlay {
-                    Overlay::Sort(_) | Overlay::Io(_) | Overlay::Setup(_) => Action::MenuAccept,
+                    Overlay::Sort(_) | Overlay::Io(_) | Overlay::Users(_) | Overlay::Setup(_) => {
+                        Action::MenuAccept
+                    }
                     Overlay::Columns(_) => Action::ColumnShow,
                     Overlay::Cpus(_) => Action::CheckToggle,
                     Overlay::Palette(_) => Action::LineAccept,

@@ -18,6 +18,8 @@ pub enum Page {
     Processes,
     /// Control groups and containers.
     Groups,
+    /// Graphics processors.
+    Gpu,
     /// Power, temperatures, fans, batteries.
     Power,
     /// Memory and swap.
@@ -32,11 +34,12 @@ pub enum Page {
 
 impl Page {
     /// Every page, in the order of the keys.
-    pub const ALL: [Page; 9] = [
+    pub const ALL: [Page; 10] = [
         Page::Overview,
         Page::Cpu,
         Page::Processes,
         Page::Groups,
+        Page::Gpu,
         Page::Power,
         Page::Memory,
         Page::Traffic,
@@ -52,6 +55,7 @@ impl Page {
             Page::Cpu => '1',
             Page::Processes => '2',
             Page::Groups => '3',
+            Page::Gpu => '4',
             Page::Power => '5',
             Page::Memory => '6',
             Page::Traffic => '7',
@@ -68,6 +72,7 @@ impl Page {
             Page::Cpu => "CPU",
             Page::Processes => "Processes",
             Page::Groups => "Groups",
+            Page::Gpu => "GPU",
             Page::Power => "Power",
             Page::Memory => "Memory",
             Page::Traffic => "Traffic",
@@ -90,6 +95,7 @@ impl Page {
             Page::Cpu => Action::PageCpu,
             Page::Processes => Action::PageProcesses,
             Page::Groups => Action::PageGroups,
+            Page::Gpu => Action::PageGpu,
             Page::Power => Action::PagePower,
             Page::Memory => Action::PageMemory,
             Page::Traffic => Action::PageTraffic,
@@ -122,6 +128,7 @@ impl Page {
         match self {
             Page::Cpu => matches!(family, FamilyId::IdleState | FamilyId::Interrupt),
             Page::Groups => family == FamilyId::Cgroup,
+            Page::Gpu => family == FamilyId::GpuCall,
             _ => false,
         }
     }
@@ -139,9 +146,11 @@ impl Page {
             CoreView => self == Page::Cpu,
             Find | FindNext | FindBack | FindPid | Filter | Tree | SortMenu | SortLeft
             | SortRight | SortCpu | SortMemory | SortTime | SortPid | SortNext | SortInvert
-            | Signal | NiceLower | NiceHigher | IoPriority | Affinity | Tag | Untag | Follow
-            | Hold | Kernel | Command | Base | SetNext | SetBack | Columns | Group | Threads
-            | FoldAll | Layout | Left | Right => false,
+            | Signal | Environment | Files | NiceLower | NiceHigher | IoPriority | Affinity
+            | Tag | Untag | Follow | Hold | Kernel | Command | Base | SetNext | SetBack
+            | Columns | Group | Threads | Users | TagBranch | FoldAll | Layout | Left | Right => {
+                false
+            }
             _ => true,
         }
     }

@@ -265,7 +265,7 @@ impl App {
     }
 
     /// Completes the word that is being typed from the line under the cursor.
-    pub(super) fn complete(&mut self) {
+    pub(super) fn complete_command(&mut self) {
         let Overlay::Palette(palette) = &mut self.overlay else { return };
         let line = match palette.found.get(palette.at) {
             Some(Entry::Word(word)) => {
@@ -320,7 +320,7 @@ impl App {
                 self.perform(action, control).unwrap_or(Effect::Draw)
             }
             Some(Entry::Command(_)) => {
-                self.complete();
+                self.complete_command();
                 Effect::Draw
             }
             Some(Entry::Word(_)) | None => {

@@ -5,26 +5,35 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use retop_engine::history::{
-    Blame, Buckets, Channel, Cursor, History as Record, Spike, View, blame,
-};
+use retop_engine::history::{Blame, Buckets, Channel, Cursor, Past, Spike, View, blame};
 use retop_model::family::{cpu, process};
 use retop_model::human::Size;
-use retop_model::{FamilyId, Key, Stamp};
+use retop_model::{FamilyId, Key, Snapshot, Stamp};
 
-use super::app::App;
+use super::app::{App, Message};
+use super::dialog::{Overlay, Question};
+use super::diff::Diff;
+use super::edit::Editor;
 use super::events::{Event, Mark};
 use super::history::{History, Ring};
 use super::keys::Action;
 use super::render::Glyphs;
 use super::units::{time_of_day, whole_percent};
-use crate::short;
+use crate::{short, when};
 
 /// Samples per cell of the scrubber, from the closest look to the widest.
 const ZOOMS: [i64; 8] = [2, 4, 10, 20, 60, 120, 600, 3600];
 /// Samples before the moment shown that are decoded for charts where the screen's own rings do not
 /// reach: the engine keeps a decoded state per 20, so that these cost no more than a step back.
 const FAR: u64 = 20;
+/// The same for a recording, of which the screen kept nothing: once, while somebody steps through.
+const FARTHER: u64 = 240;
+/// Doublings of the pace of playing, at least and at most.
+const SLOWEST: i32 = -2;
+/// See [`SLOWEST`].
+const FASTEST: i32 = 6;
+/// A sample in quarters, as a power of two.
+const QUARTER: i32 = 2;
 /// Cells that the scrubber has at most.
 const WIDEST: u16 = 400;
 /// Cells beside the scrubber for what its lines are, and for what they come to.
@@ -39,14 +48,24 @@ pub struct Rewind {
     pub behind: u64,
     /// The moment moves on with each new sample.
     pub playing: bool,
+    /// By so many doublings faster, or halvings if below 0.
+    speed: i32,
+    /// Part of a sample that a slow pace has left over, in quarters.
+    owed: u64,
+    /// A comparison with another moment.
+    pub diff: Option<Box<Diff>>,
     zoom: usize,
     /// The sample shown for a spike, and the spike's own, which may be a later one.
     landed: Option<(u64, u64)>,
     far: Option<Box<History>>,
+    /// The samples that are in `far`.
+    fed: std::ops::Range<u64>,
     /// CPU time over the scrubber's window, a value per half cell in braille, else per cell.
     pub cpu: Ring,
     /// What happened in it, by cell.
     pub marks: Vec<(u16, Mark)>,
+    /// Cells of which no sample is kept.
+    pub unseen: Vec<bool>,
     /// What the scrubber shows.
     pub window: Window,
     /// The window's end stays there while the moment shown lies far back.
@@ -101,11 +120,16 @@ impl Rewind {
             cursor,
             behind: 0,
             playing: false,
+            speed: 0,
+            owed: 0,
+            diff: None,
             zoom: 1,
             landed: None,
             far: None,
+            fed: 0..0,
             cpu: Ring::new(usize::from(WIDEST) * 2),
             marks: Vec::with_capacity(64),
+            unseen: Vec::with_capacity(usize::from(WIDEST)),
             window: Window::default(),
             pinned_ms: None,
             bands: Buckets::default(),
@@ -117,6 +141,21 @@ impl Rewind {
     #[must_use]
     pub fn far(&self) -> Option<&History> {
         self.far.as_deref()
+    }
+
+    /// Samples for each that is taken, while playing: `1/4` to `64`.
+    #[must_use]
+    pub fn pace(&self) -> f64 {
+        f64::from(self.speed).exp2()
+    }
+
+    /// Whole samples to go on by for one that was taken.
+    fn due(&mut self) -> u64 {
+        let quarters = 1_u64 << (self.speed + QUARTER).clamp(0, 62);
+        self.owed += quarters;
+        let whole = self.owed >> QUARTER;
+        self.owed -= whole << QUARTER;
+        whole
     }
 
     /// The samples before the one shown, decoded: what the screen itself kept reaches less far.
@@ -132,6 +171,32 @@ impl Rewind {
             }
         }
         self.far = Some(Box::new(far));
+    }
+
+    /// The same for a recording. A step on adds one, a step back hides one.
+    fn feed_farther(&mut self, shown_ns: u64) {
+        let to = self.cursor.number();
+        let oldest = self.cursor.view().numbers().start;
+        let reaches = self.fed.start == oldest || to.saturating_sub(FAR) >= self.fed.start;
+        let mut far = match self.far.take() {
+            Some(far) if reaches && (self.fed.start..=self.fed.end).contains(&to) => far,
+            _ => {
+                let first = to.saturating_sub(FARTHER - 1).max(oldest);
+                self.fed = first..first;
+                Box::new(History::with_length(2 * FARTHER as usize))
+            }
+        };
+        for number in self.fed.end..=to {
+            if self.cursor.seek(number)
+                && let Some(moment) = self.cursor.snapshot()
+            {
+                far.push(&moment);
+            }
+            self.fed.end = number + 1;
+        }
+        self.fed.start = self.fed.start.max(self.fed.end.saturating_sub(2 * FARTHER));
+        far.end_at(Some(shown_ns));
+        self.far = Some(far);
     }
 
     /// The samples that the scrubber's window spans.
@@ -156,12 +221,12 @@ impl Rewind {
     }
 
     /// Fills the scrubber from what the engine keeps.
-    fn fill(&mut self, record: &Record, width: u16, glyphs: Glyphs, events: &[Event]) {
+    fn fill(&mut self, record: &dyn Past, width: u16, glyphs: Glyphs, events: &[Event]) {
         let Window { from_ms, to_ms, .. } = self.window;
         let parts = if glyphs == Glyphs::Braille { 2 } else { 1 };
         let buckets = usize::from(width) * parts;
         let field = cpu::utilization_ratio;
-        record.series().fill(field, Key::ONE, (from_ms, to_ms), buckets, &mut self.bands);
+        record.fill(field, Key::ONE, (from_ms, to_ms), buckets, &mut self.bands);
         let bands = &self.bands;
         self.cpu.clear();
         for (place, band) in bands.iter().enumerate() {
@@ -170,6 +235,14 @@ impl Rewind {
             let band = band.or_else(|| around(1).and(around(-1)));
             self.cpu.push(band.map(|band| f64::from(band.max)));
         }
+        self.unseen.clear();
+        let cell = |cell: usize| cell * parts..(cell + 1) * parts;
+        let seen =
+            |cells: std::ops::Range<usize>| cells.into_iter().any(|b| bands.get(b).is_some());
+        self.unseen.extend((0..usize::from(width)).map(|at| {
+            let around = cell(at.saturating_sub(1)).start..cell(at + 1).end;
+            !seen(cell(at)) && (parts == 1 || !seen(around))
+        }));
         self.marks.clear();
         let window = self.window;
         let cells = events.iter().filter(|event| event.mark() != Mark::Ended);
@@ -185,6 +258,7 @@ impl App {
         match action {
             Action::Rewind => self.enter(),
             Action::Mark | Action::MarkHere => self.mark(),
+            Action::MarkNamed => self.ask(Question::Bookmark),
             Action::Leave => self.leave(),
             _ => {}
         }
@@ -203,6 +277,10 @@ impl App {
             Action::EventBack => self.seek_event(true, true),
             Action::EventNext => self.seek_event(false, true),
             Action::Play => rewind.playing = !rewind.playing,
+            Action::Slower => self.change_pace(-1),
+            Action::Faster => self.change_pace(1),
+            Action::Diff => self.turn_diff(),
+            Action::GoTo => self.ask(Question::Moment),
             Action::ZoomIn => rewind.zoom = rewind.zoom.saturating_sub(1),
             Action::ZoomOut => rewind.zoom = (rewind.zoom + 1).min(ZOOMS.len() - 1),
             _ => {}
@@ -212,13 +290,13 @@ impl App {
     /// Begins at the moment on the screen.
     fn enter(&mut self) {
         let Some(now) = &self.now else { return };
-        let shown_ns = now.stamp().monotonic_ns;
+        let shown = now.stamp();
         let Some(record) = &self.record else {
             self.say("no samples of the past are kept: --history gives them room".to_owned());
             return;
         };
         let view = locked(record).view();
-        let at = view.number_at_monotonic(shown_ns).or_else(|| oldest(&view));
+        let at = view.number_of(shown).or_else(|| oldest(&view));
         let Some(cursor) = at.and_then(|number| view.cursor(number)) else {
             self.say("no sample is in the past yet".to_owned());
             return;
@@ -230,9 +308,48 @@ impl App {
         self.go(number);
     }
 
-    /// Back to what is now.
+    /// The order in which moments came. In a recording of several boots the wall clock alone tells.
+    pub(super) fn order(&self) -> fn(Stamp) -> i64 {
+        match self.replay {
+            Some(_) => |stamp| stamp.wall_ms,
+            None => |stamp| i64::try_from(stamp.monotonic_ns).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// A recording has another newest sample, or its first.
+    pub(super) fn grow(&mut self, newest: &Arc<Snapshot>) {
+        if let Some(rewind) = &mut self.rewind {
+            rewind.behind += 1;
+            return;
+        }
+        self.now = Some(Arc::clone(newest));
+        self.enter();
+        let at_ms = self.replay.as_ref().and_then(|replay| replay.at_ms);
+        let number = match (at_ms, &self.record) {
+            (Some(at_ms), Some(record)) => locked(record).view().number_at(at_ms).unwrap_or(0),
+            _ => 0,
+        };
+        self.go(number);
+    }
+
+    /// The moment of a recording moves on by itself.
+    #[must_use]
+    pub fn is_playing(&self) -> bool {
+        self.replay.is_some() && self.rewind.as_ref().is_some_and(|rewind| rewind.playing)
+    }
+
+    /// Moves on by so many samples.
+    pub fn play(&mut self, samples: u64) {
+        self.step(i64::try_from(samples).unwrap_or(i64::MAX));
+    }
+
+    /// Back to what is now; in a recording, to its end.
     fn leave(&mut self) {
+        if self.replay.is_some() {
+            return self.go(u64::MAX);
+        }
         self.rewind = None;
+        self.compare();
         self.theme.rewound = false;
         self.history.end_at(None);
         self.now.clone_from(&self.newest);
@@ -244,8 +361,90 @@ impl App {
         let Some(rewind) = &mut self.rewind else { return };
         rewind.behind += 1;
         if rewind.playing {
-            self.step(1);
+            match i64::try_from(rewind.due()).unwrap_or(i64::MAX) {
+                0 => {}
+                samples => self.step(samples),
+            }
+        } else if rewind.diff.is_some() {
+            // Now is another moment than before.
+            self.sort();
         }
+    }
+
+    fn change_pace(&mut self, by: i32) {
+        let Some(rewind) = &mut self.rewind else { return };
+        rewind.speed = (rewind.speed + by).clamp(SLOWEST, FASTEST);
+        rewind.owed = 0;
+        let pace = rewind.pace();
+        self.say(format!("{pace} samples for each that is taken"));
+    }
+
+    fn ask(&mut self, question: Question) {
+        let text = match (question, self.now.as_ref()) {
+            (Question::Bookmark, Some(now)) => self.bookmarks.text(now.stamp()),
+            _ => "",
+        };
+        self.overlay = Overlay::Ask(Editor::new(text), question);
+    }
+
+    /// Takes what was typed.
+    pub(super) fn answer(&mut self, question: Question, text: &str) {
+        match question {
+            Question::Moment => {
+                if let Err(why) = self.go_to(text) {
+                    self.message = Some(Message { text: why, wrong: true });
+                }
+            }
+            Question::Bookmark => self.mark_as(text),
+        }
+    }
+
+    /// Sets a bookmark with that text at the moment on the screen.
+    pub fn mark_as(&mut self, text: &str) {
+        let Some(stamp) = self.now.as_ref().map(|now| now.stamp()) else { return };
+        self.bookmarks.set(stamp, text);
+        let time = self.time(stamp);
+        self.say(format!("bookmark set at {}", &*time));
+    }
+
+    /// Goes to a moment as people write it: `14:01`, `-5m`, `now`.
+    ///
+    /// # Errors
+    ///
+    /// What is not understood, or why there is no such moment.
+    pub fn go_to(&mut self, text: &str) -> Result<(), String> {
+        let when = when::parse(text)?;
+        let Some(record) = &self.record else {
+            return Err("no samples of the past are kept: --history gives them room".to_owned());
+        };
+        let view = locked(record).view();
+        let (Some(first), Some(last)) = (view.first(), view.last()) else {
+            return Err("no sample is in the past yet".to_owned());
+        };
+        let span = when::Span { first_ms: first.wall_ms, last_ms: last.wall_ms };
+        let wall_ms = when.resolve(span, &self.offset_seconds);
+        if !(span.first_ms - 1000..=span.last_ms + 1000).contains(&wall_ms) {
+            let time = |stamp| self.time(stamp);
+            let (first, last) = (time(first), time(last));
+            return Err(format!("samples reach from {} to {}", &*first, &*last));
+        }
+        self.look_at_time(wall_ms);
+        Ok(())
+    }
+
+    /// Goes to the sample of that time of the wall clock; false if none is kept.
+    pub fn look_at_time(&mut self, wall_ms: i64) -> bool {
+        let Some(record) = &self.record else {
+            self.enter();
+            return false;
+        };
+        let view = locked(record).view();
+        let Some(number) = view.number_at(wall_ms).or_else(|| oldest(&view)) else { return false };
+        if self.rewind.is_none() {
+            self.enter();
+        }
+        self.go(number);
+        self.rewind.is_some()
     }
 
     /// Goes to that sample, or the nearest that is kept.
@@ -264,7 +463,9 @@ impl App {
         rewind.behind = last - number;
         let shown_ns = moment.stamp().monotonic_ns;
         self.history.end_at(Some(shown_ns));
-        if self.history.holds(shown_ns) {
+        if self.replay.is_some() {
+            rewind.feed_farther(shown_ns);
+        } else if self.history.holds(shown_ns) {
             rewind.far = None;
         } else {
             rewind.feed();
@@ -322,7 +523,7 @@ impl App {
         let at = rewind.landed.filter(|landed| landed.0 == shown).map_or(shown, |landed| landed.1);
         let view = locked(record).view();
         let number = |event: &Event| {
-            let at_its_time = || view.number_at_monotonic(event.stamp().monotonic_ns);
+            let at_its_time = || view.number_of(event.stamp());
             event.number().or_else(at_its_time)
         };
         let away = |number: u64| match back {
@@ -356,7 +557,7 @@ impl App {
         }
         let (Some(rewind), Some(record)) = (&mut self.rewind, &self.record) else { return false };
         let view = locked(record).view();
-        let at_its_time = || view.number_at_monotonic(event.stamp().monotonic_ns);
+        let at_its_time = || view.number_of(event.stamp());
         let Some(number) = event.number().or_else(at_its_time) else {
             self.say("its samples are gone".to_owned());
             return false;
@@ -423,7 +624,7 @@ impl App {
         self.say(format!("{what} {}", &*time));
     }
 
-    fn time(&self, stamp: Stamp) -> super::units::Text {
+    pub(super) fn time(&self, stamp: Stamp) -> super::units::Text {
         time_of_day(stamp.wall_ms, (self.offset_seconds)(stamp.wall_ms.div_euclid(1000)))
     }
 
@@ -449,7 +650,7 @@ impl App {
         let interval_ms = i64::try_from(self.interval.as_millis()).unwrap_or(1000);
         let (shown_ms, newest_ms) = (measure.shown.wall_ms, measure.newest.wall_ms);
         rewind.place_window(measure.width, shown_ms, newest_ms, interval_ms);
-        rewind.fill(&locked(record), measure.width, measure.glyphs, self.events.list());
+        rewind.fill(&*locked(record), measure.width, measure.glyphs, self.events.list());
     }
 }
 
@@ -458,6 +659,8 @@ fn oldest(view: &View) -> Option<u64> {
 }
 
 /// A reader that failed left nothing half done, for readers change nothing.
-pub(super) fn locked(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
+pub(super) fn locked<'a>(
+    record: &'a Mutex<dyn Past + 'static>,
+) -> MutexGuard<'a, dyn Past + 'static> {
     record.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -64,7 +64,6 @@ impl Setup {
         OPTIONS.iter().filter(move |option| {
             option.group == group
                 && option.place == Place::Config
-                && option.used
                 && matches!(option.scope, Scope::Main | Scope::All)
         })
     }

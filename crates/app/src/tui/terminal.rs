@@ -17,7 +17,7 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetat
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
 use super::render::Sink;
-use super::render::encoder::SYNC_END;
+use super::render::encoder::{SYNC_END, WHOLE_SCREEN};
 
 /// Alternate screen, no cursor, no wrapping at the last column, pasted text in brackets.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h";
@@ -286,6 +286,12 @@ impl Terminal {
         self.rest.is_empty() && writable(self.output.as_fd(), &Timespec { tv_sec: 0, tv_nsec: 0 })
     }
 
+    /// True if the terminal has taken all of the last frame.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// Gives the terminal back, stops, and takes it again when the program goes on.
     ///
     /// # Errors
@@ -357,7 +363,8 @@ pub fn restore() {
 
 fn give_back(taken: &Taken) {
     let mouse = if taken.mouse { NO_MOUSE } else { b"" };
-    for bytes in [SYNC_END, mouse, LEAVE] {
+    // A frame that was cut short may have left a part of the screen that scrolls by itself.
+    for bytes in [WHOLE_SCREEN, SYNC_END, mouse, LEAVE] {
         let mut rest = bytes;
         while !rest.is_empty() {
             match rustix::io::write(&taken.output, rest) {

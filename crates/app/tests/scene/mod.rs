@@ -1,6 +1,8 @@
 //! Made-up machines for the screen's tests: the same numbers on every run.
 #![allow(dead_code)]
 
+mod gpus;
+
 use std::sync::Arc;
 
 use retop_model::alert::{Alerts, builtin};
@@ -27,6 +29,8 @@ pub struct Scene {
     pub bare: bool,
     /// Threads of the processes that have several were read.
     pub threads: bool,
+    /// Graphics processors.
+    pub gpus: usize,
     /// A compiler takes nearly every core for three seconds from then on.
     pub burst: Option<u64>,
     /// From then on a disk is full for 40 seconds, memory runs short after 5 for 25, and after 12
@@ -42,10 +46,13 @@ pub const LAPTOP: Scene = Scene {
     limited: false,
     bare: false,
     threads: false,
+    gpus: 0,
     burst: None,
     trouble: None,
 };
 pub const THREADED: Scene = Scene { threads: true, ..LAPTOP };
+pub const GPUS: Scene = Scene { gpus: 2, ..LAPTOP };
+pub const MANY_GPUS: Scene = Scene { gpus: 8, ..HOSTILE };
 pub const SMALL: Scene = Scene { cores: 2, processes: 40, sensors: false, limited: true, ..LAPTOP };
 pub const DESK: Scene = Scene { cores: 20, processes: 300, ..LAPTOP };
 pub const SERVER: Scene = Scene { cores: 256, processes: 1000, ..LAPTOP };
@@ -54,8 +61,10 @@ pub const HOSTILE: Scene = Scene { cores: 4, processes: 60, hostile: true, ..LAP
 pub const BARE: Scene = Scene { cores: 0, processes: 5, sensors: false, bare: true, ..LAPTOP };
 pub const EMPTY: Scene = Scene { processes: 0, ..BARE };
 
-pub const ALL: [(&str, Scene); 8] = [
+pub const ALL: [(&str, Scene); 10] = [
     ("laptop", LAPTOP),
+    ("gpus", GPUS),
+    ("many-gpus", MANY_GPUS),
     ("small", SMALL),
     ("desk", DESK),
     ("server", SERVER),
@@ -122,6 +131,11 @@ fn grown(rate: f64, who: usize, tick: u64) -> i64 {
     (rate * 2.0 * swung(0.5, who, tick)) as i64
 }
 
+/// When a process started.
+fn start_of(pid: u64) -> i64 {
+    (UP_SECONDS as i64 - 720 - pid as i64) * 1_000_000
+}
+
 impl Scene {
     /// The moment after `ticks` seconds, derived from the one before.
     pub fn at(&self, ticks: u64) -> Arc<Snapshot> {
@@ -167,6 +181,7 @@ impl Scene {
         if self.bare {
             return sample;
         }
+        give(thread_table(tick));
         give(self.host(tick));
         give(self.cpu(tick));
         give(self.core_table(tick));
@@ -200,6 +215,9 @@ impl Scene {
                     .set(limit::working_set_bytes, 812 * MIB)
                     .set(limit::cpu_seconds, tick as i64 * 700_000);
             }));
+        }
+        if self.gpus > 0 {
+            gpus::tables(self.gpus, self.hostile, tick, start_of).into_iter().for_each(&mut give);
         }
         give(idle_states(tick, self.cores));
         give(interrupts(tick));
@@ -318,7 +336,7 @@ impl Scene {
             let mut row = table.push(Key(pid, 100 + pid));
             row.set(process::pid, pid)
                 .set(process::parent_pid, parent)
-                .set(process::start_seconds, (UP_SECONDS as i64 - 720 - pid as i64) * 1_000_000)
+                .set(process::start_seconds, start_of(pid))
                 .set(process::state, state)
                 .set(process::user_seconds, used)
                 .set(process::system_seconds, pid as i64 * 1_000)
@@ -391,6 +409,25 @@ impl Scene {
         }
         table
     }
+}
+
+/// The threads of the first two processes.
+fn thread_table(tick: u64) -> RawTable {
+    let mut table = RawTable::new(FamilyId::Thread);
+    for known in &KNOWN[..2] {
+        let &Known(pid, .., threads) = known;
+        for number in 0..threads as u64 {
+            table
+                .push(Key(pid + number, 100 + pid))
+                .text(thread::name, format!("thread-{number}"))
+                .set(thread::tid, pid + number)
+                .set(thread::pid, pid)
+                .set(thread::state, (number % 2) as i64)
+                .set(thread::user_seconds, grown(40_000.0, number as usize, tick))
+                .set(thread::system_seconds, 0_i64);
+        }
+    }
+    table
 }
 
 fn one(family: FamilyId, fill: impl FnOnce(&mut retop_model::RowMut<'_>)) -> RawTable {

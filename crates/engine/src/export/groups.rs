@@ -52,11 +52,13 @@ pub struct Rule {
 }
 
 /// The counters of a process that are added up, and where the sums go.
-const COUNTERS: [(Field, Field); 5] = [
+const COUNTERS: [(Field, Field); 7] = [
     (process::user_seconds, group::user_seconds),
     (process::system_seconds, group::system_seconds),
     (process::read_bytes, group::read_bytes),
     (process::written_bytes, group::written_bytes),
+    (process::cycles, group::cycles),
+    (process::instructions, group::instructions),
     (process::energy_joules, group::energy_joules),
 ];
 type Counters = [Reading; COUNTERS.len()];

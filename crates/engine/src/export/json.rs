@@ -13,7 +13,7 @@
 use std::io::{self, Write};
 
 use retop_model::civil::Rfc3339;
-use retop_model::family::{FAMILIES, process};
+use retop_model::family::{FAMILIES, process, thread};
 use retop_model::metric::{Kind, Role, Slot};
 use retop_model::{Family, FamilyId, Field, Row, Snapshot, TextField};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
@@ -26,7 +26,7 @@ use super::{Arguments, Limit, top_processes};
 pub struct Options<'a> {
     /// The families wanted; `None` for all. The host is always written: a line says whose it is.
     pub families: Option<&'a [FamilyId]>,
-    /// How many processes, those that use the most CPU first.
+    /// How many processes, those that use the most CPU first. Threads are theirs.
     pub processes: Limit,
     /// Which processes are counted at all.
     pub keep: Option<&'a dyn Fn(Row<'_>) -> bool>,
@@ -114,6 +114,15 @@ impl Serialize for FamilyView<'_> {
             let rows = top_processes(snapshot, process::cpu_ratio, options.processes, options.keep);
             return serializer.collect_seq(rows.into_iter().map(view));
         }
+        if id == FamilyId::Thread {
+            let rows = top_processes(snapshot, process::cpu_ratio, options.processes, options.keep);
+            let mut pids: Vec<i64> = rows.iter().filter_map(|row| row.raw(process::pid)).collect();
+            pids.sort_unstable();
+            let is_given = |row: &Row<'_>| {
+                row.raw(thread::pid).is_some_and(|pid| pids.binary_search(&pid).is_ok())
+            };
+            return serializer.collect_seq(snapshot.rows(id).filter(is_given).map(view));
+        }
         let rows = snapshot.rows(id);
         let mut array = serializer.serialize_seq(Some(rows.len()))?;
         for row in rows {
@@ -185,7 +194,9 @@ mod tests {
     use crate::export::made;
     use proptest::prelude::*;
     use retop_model::family::disk;
+    use retop_model::{Key, RawSample, derive};
     use serde_json::Value as Json;
+    use std::sync::Arc;
 
     fn parse(view: &JsonView<'_>) -> Json {
         let (mut buffer, mut line) = (Vec::new(), Vec::new());
@@ -258,6 +269,28 @@ mod tests {
         let keep = |row: Row<'_>| row.raw(process::pid) != Some(30);
         assert_eq!(pids(Options { keep: Some(&keep), ..options }), [10, 20, 40]);
         assert!(pids(Options { processes: Limit::Count(0), ..options }).is_empty());
+    }
+
+    #[test]
+    fn threads_are_those_of_the_processes_that_are_given() {
+        let mut sample = RawSample::clone(made::small_machine().raw());
+        let table = made::table(FamilyId::Thread, 1, |table| {
+            for (tid, pid) in [(10, 10), (11, 10), (30, 30), (31, 30), (99, 98)] {
+                table.push(Key(tid, 1)).set(thread::tid, tid).set(thread::pid, pid);
+            }
+        });
+        sample.put(table);
+        let snapshot = derive(None, Arc::new(sample));
+        let tids = |options: Options<'_>| -> Vec<i64> {
+            let json = parse(&JsonView { snapshot: &snapshot, options });
+            let rows = json["threads"].as_array().unwrap();
+            rows.iter().map(|row| row["tid"].as_i64().unwrap()).collect()
+        };
+        let all = Options { processes: Limit::All, ..Options::default() };
+        assert_eq!(tids(all), [10, 11, 30, 31], "nobody of whom there is no process");
+        let keep = |row: Row<'_>| row.raw(process::pid) == Some(30);
+        assert_eq!(tids(Options { keep: Some(&keep), ..all }), [30, 31]);
+        assert!(tids(Options { processes: Limit::Count(0), ..all }).is_empty());
     }
 
     #[test]

@@ -9,6 +9,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use retop_model::family::FAMILIES;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
+use super::tidy::events::TABLE as EVENTS;
 
 /// A file or a folder that comes into being at once.
 #[derive(Debug)]
@@ -34,6 +38,15 @@ pub(super) const ABOUT: &str = "columns.csv";
 fn exists(path: &Path) -> io::Error {
     let text = format!("{} is there already; --force replaces it", path.display());
     io::Error::new(io::ErrorKind::AlreadyExists, text)
+}
+
+/// True for what an export left that was killed; it is taken away.
+fn was_left(entry: &fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    let number = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(".partial"));
+    let pid = number.and_then(|number| Pid::from_raw(number.parse().ok()?));
+    let gone = pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH));
+    gone && fs::remove_dir_all(entry.path()).is_ok()
 }
 
 fn beside(path: &Path) -> io::Result<PathBuf> {
@@ -80,8 +93,9 @@ impl Target {
     /// Something is there and must not be replaced, or the folder cannot be made.
     pub fn folder(path: &Path, ending: &'static str, force: bool) -> io::Result<Target> {
         let made = match fs::read_dir(path) {
-            Ok(mut entries) => {
-                if !force && entries.next().is_some() {
+            Ok(entries) => {
+                let mut others = entries.filter(|entry| !entry.as_ref().is_ok_and(was_left));
+                if others.next().is_some() && !force {
                     return Err(exists(path));
                 }
                 false
@@ -175,8 +189,8 @@ impl Target {
         match &self.names {
             None => fs::rename(&self.partial, &self.path)?,
             Some(names) => {
-                let tables =
-                    FAMILIES.iter().map(|family| format!("{}.{}", family.key, self.ending));
+                let keys = FAMILIES.iter().map(|family| family.key).chain([EVENTS]);
+                let tables = keys.map(|key| format!("{key}.{}", self.ending));
                 for stale in tables.chain([ABOUT.to_owned()]).filter(|name| !names.contains(name)) {
                     match fs::remove_file(self.path.join(stale)) {
                         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -286,6 +300,15 @@ mod tests {
         assert_eq!(entries(&path), ["disks.csv", "notes.txt"]);
         drop(Target::folder(&path, "csv", true).unwrap());
         assert_eq!(entries(&path), ["disks.csv", "notes.txt"]);
+
+        // What a killed export left is no obstacle and goes; what one at work has is left to it.
+        let killed = outer.join("killed");
+        fs::create_dir_all(killed.join(".1999999999.partial")).unwrap();
+        fs::write(killed.join(".1999999999.partial/disks.csv"), "half").unwrap();
+        drop(Target::folder(&killed, "csv", false).unwrap());
+        assert!(entries(&killed).is_empty());
+        fs::create_dir_all(killed.join(".1.partial")).unwrap();
+        assert!(Target::folder(&killed, "csv", false).is_err());
         let file = Target::folder(&path.join("notes.txt"), "csv", true).unwrap_err().to_string();
         assert!(file.ends_with("notes.txt is a file; name a folder"), "{file}");
         assert!(Target::folder(&outer.join("no/such"), "csv", false).is_err());

@@ -114,12 +114,16 @@ impl Told {
     }
 }
 
+impl Told {
+    fn memory(&self) -> usize {
+        self.name.capacity() + self.subject.capacity() + self.message.capacity()
+    }
+}
+
 impl What {
     fn memory(&self) -> usize {
         match self {
-            What::Fired { alert, .. } | What::Cleared { alert, .. } => {
-                alert.name.capacity() + alert.subject.capacity() + alert.message.capacity()
-            }
+            What::Fired { alert, .. } | What::Cleared { alert, .. } => alert.memory(),
             What::Killed { group, victim, .. } => {
                 group.capacity() + victim.as_ref().map_or(0, String::capacity)
             }
@@ -175,7 +179,8 @@ impl Log {
         let excess = entries.len().saturating_sub(MOST);
         for Entry { number, stamp, what } in entries.into_iter().skip(excess) {
             if let What::Cleared { alert, fired } = &what {
-                log.end_by(alert, stamp, |entry| entry.stamp.wall_ms == fired.wall_ms);
+                let began = |entry: &Entry| entry.stamp.wall_ms == fired.wall_ms;
+                log.amend(alert, began, |_, ended| *ended = Some(stamp));
             }
             log.add(number, stamp, what);
         }
@@ -232,6 +237,7 @@ impl Log {
     fn alerts(&mut self, number: u64, moment: &Snapshot) {
         let stamp = moment.stamp();
         self.open.iter_mut().for_each(|open| open.seen = false);
+        let mut named = Vec::new();
         // A kill has an entry of its own, with more to say.
         let fires = |row: &Row<'_>| {
             !row.shown(alert::metric).ends_with(memory::oom_kills_per_second.name())
@@ -242,6 +248,11 @@ impl Log {
                 Some(open) => {
                     open.seen = true;
                     open.told.worst = row.get(alert::worst);
+                    // Somebody is named a few samples later where their bytes had to be read.
+                    if open.told.culprit_pid.is_none() && row.raw(alert::culprit_pid).is_some() {
+                        open.told = Told::of(row);
+                        named.push((open.told.clone(), open.fired));
+                    }
                 }
                 None => {
                     let told = Told::of(row);
@@ -250,19 +261,23 @@ impl Log {
                 }
             }
         }
+        for (told, fired) in named {
+            self.amend(&told, |entry| entry.stamp == fired, |alert, _| *alert = told.clone());
+        }
         while let Some(place) = self.open.iter().position(|open| !open.seen) {
             let Open { fired, told, .. } = self.open.remove(place);
-            self.end(&told, fired, stamp);
+            self.amend(&told, |entry| entry.stamp == fired, |_, ended| *ended = Some(stamp));
             self.add(number, stamp, What::Cleared { alert: told, fired });
         }
     }
 
-    /// Notes at its beginning when an alert ended.
-    fn end(&mut self, told: &Told, began: Stamp, at: Stamp) {
-        self.end_by(told, at, |entry| entry.stamp == began);
-    }
-
-    fn end_by(&mut self, told: &Told, at: Stamp, began: impl Fn(&Entry) -> bool) {
+    /// Adds to the entry of an alert's beginning what came out later.
+    fn amend(
+        &mut self,
+        told: &Told,
+        began: impl Fn(&Entry) -> bool,
+        add: impl FnOnce(&mut Told, &mut Option<Stamp>),
+    ) {
         for entry in self.entries.iter_mut().rev().filter(|entry| began(entry)) {
             let is_it = |what: &What| match what {
                 What::Fired { alert, .. } => {
@@ -271,9 +286,13 @@ impl Log {
                 _ => false,
             };
             if is_it(&entry.what)
-                && let What::Fired { ended, .. } = &mut Arc::make_mut(entry).what
+                && let What::Fired { alert, ended } = &mut Arc::make_mut(entry).what
             {
-                *ended = Some(at);
+                let before = alert.memory();
+                add(alert, ended);
+                self.bytes += alert.memory();
+                self.bytes -= before;
+                self.version += 1;
                 return;
             }
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use retop_model::{Snapshot, Stamp};
 
 use super::chunk::Chunk;
+use super::codec::{Decoder, FrameKind};
 use super::interval::Interval;
 
 /// Where key intervals stand: in memory, or in the files of a recording.
@@ -169,6 +170,44 @@ impl View {
     #[must_use]
     pub fn asof_monotonic(&self, monotonic_ns: u64) -> Option<Snapshot> {
         self.moment(self.number_at_monotonic(monotonic_ns)?)
+    }
+
+    pub(crate) fn place(&self, number: u64) -> Option<(Arc<Chunk>, usize)> {
+        self.shelf.place(number)
+    }
+
+    /// Every moment from the oldest on. What cannot be read is left out.
+    pub fn moments(&self) -> impl Iterator<Item = Snapshot> {
+        let mut next = self.numbers().start;
+        let mut open: Option<(Arc<Chunk>, Decoder, usize)> = None;
+        std::iter::from_fn(move || {
+            loop {
+                let Some((chunk, decoder, frame)) = &mut open else {
+                    let numbers = self.numbers();
+                    if !numbers.contains(&next) {
+                        return None;
+                    }
+                    let Some((chunk, 0)) = self.shelf.place(next) else {
+                        next += 1;
+                        continue;
+                    };
+                    let decoder = Decoder::with_mapping(Arc::clone(chunk.mapping())).ok()?;
+                    open = Some((chunk, decoder, 0));
+                    continue;
+                };
+                let kind = if *frame == 0 { FrameKind::Key } else { FrameKind::Delta };
+                let payload = chunk.payload(*frame);
+                *frame += 1;
+                if let Some(payload) = payload
+                    && decoder.frame(kind, payload).is_ok()
+                {
+                    return decoder.snapshot();
+                }
+                // The end of the interval, or a frame that the rest of it needs.
+                next = chunk.first_number() + chunk.len() as u64;
+                open = None;
+            }
+        })
     }
 
     /// A cursor at that sample.

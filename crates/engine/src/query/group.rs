@@ -41,6 +41,10 @@ struct Group {
     processes: u64,
     used: [Option<i64>; COUNTED.len()],
     from_exits_us: i64,
+    gpu_seconds: Option<f64>,
+    /// Of graphics processors, now.
+    gpu_memory: Option<i64>,
+    gpu_memory_max: Option<i64>,
     /// Now.
     resident: Option<i64>,
     resident_max: Option<i64>,
@@ -52,23 +56,39 @@ fn text(table: &RawTable, row: usize, field: TextField) -> Option<&Text> {
     table.texts(row).get(usize::from(field.index))?.as_ref()
 }
 
+/// Adds what is known.
+fn plus(sum: &mut Option<i64>, more: Option<i64>) {
+    if let Some(more) = more {
+        *sum = Some(sum.unwrap_or(0).saturating_add(more));
+    }
+}
+
 impl Group {
     fn add(&mut self, used: &[Option<i64>; COUNTED.len()]) {
-        for (sum, used) in self.used.iter_mut().zip(used) {
-            if let Some(used) = used {
-                *sum = Some(sum.unwrap_or(0).saturating_add(*used));
-            }
+        for (sum, &used) in self.used.iter_mut().zip(used) {
+            plus(sum, used);
         }
     }
 
     fn hold(&mut self, resident: Option<i64>) {
-        if let Some(bytes) = resident {
-            self.resident = Some(self.resident.unwrap_or(0).saturating_add(bytes));
+        plus(&mut self.resident, resident);
+    }
+
+    fn on_gpu(&mut self, seconds: Option<f64>, memory: Option<i64>) {
+        if let Some(seconds) = seconds {
+            self.gpu_seconds = Some(self.gpu_seconds.unwrap_or(0.0) + seconds);
         }
+        plus(&mut self.gpu_memory, memory);
+    }
+
+    /// True if something is held now.
+    fn holds(&self) -> bool {
+        self.resident.is_some() || self.gpu_memory.is_some()
     }
 
     /// Takes the present memory into account, for the time since the last look.
     fn settle(&mut self, passed_ns: u64) {
+        self.gpu_memory_max = self.gpu_memory_max.max(self.gpu_memory.take());
         let Some(bytes) = self.resident.take() else { return };
         self.resident_max = Some(self.resident_max.map_or(bytes, |most| most.max(bytes)));
         let held = i128::from(bytes).saturating_mul(i128::from(passed_ns));
@@ -85,6 +105,8 @@ impl Group {
             read_bytes: read,
             written_bytes: written,
             energy_joules: energy.map(micro),
+            gpu_seconds: self.gpu_seconds,
+            gpu_memory_max_bytes: self.gpu_memory_max,
             memory_max_bytes: self.resident_max,
             memory_mean_bytes: self.resident_max.and(mean),
         }
@@ -226,11 +248,32 @@ impl Groups {
     /// A process holds that much memory now.
     pub fn hold(&mut self, place: &Place, resident: Option<i64>) {
         let group = &mut self.groups[place.group];
-        if resident.is_some() && group.resident.is_none() {
+        if resident.is_some() && !group.holds() {
             self.held.push(place.group);
         }
         group.hold(resident);
         self.total.hold(resident);
+    }
+
+    /// A process took that much of graphics processors' time, and holds that much of their memory.
+    /// One that is not known has a name at most.
+    pub fn on_gpu(
+        &mut self,
+        place: Option<&Place>,
+        name: Option<&str>,
+        seconds: Option<f64>,
+        memory: Option<i64>,
+    ) {
+        let group = match (place, self.by) {
+            (Some(place), _) => place.group,
+            (None, By::Name | By::Pid) => self.find(name.unwrap_or(UNKNOWN)),
+            (None, _) => self.find(UNKNOWN),
+        };
+        if memory.is_some() && !self.groups[group].holds() {
+            self.held.push(group);
+        }
+        self.groups[group].on_gpu(seconds, memory);
+        self.total.on_gpu(seconds, memory);
     }
 
     pub fn finish(self, seconds: f64) -> (Used, Vec<Line>) {

@@ -4,9 +4,11 @@
 //! nothing is guessed, and a window of an hour is as exact as one of a second. A process that began
 //! in the window had used nothing before; what one used after its last sample is known where the
 //! kernel reported its end, and said to be missing where it did not. Memory is what it is, a
-//! quantity that was looked at now and then: its mean and its highest value are those of samples.
+//! quantity that was looked at now and then: its mean and its highest value are those of samples. So
+//! are shares of graphics processors, which drivers sample by themselves.
 
 mod ends;
+mod gpu;
 mod group;
 pub mod report;
 #[cfg(test)]
@@ -15,11 +17,12 @@ mod timeline;
 
 use std::cmp::Ordering;
 
+use retop_model::civil::Rfc3339;
 use retop_model::counter;
 use retop_model::family::{cpu, host, process};
 use retop_model::metric::Slot;
 use retop_model::{FamilyId, Field, Key, RawTable, Reading, Snapshot, Stamp, Text, Window};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use ends::Departed;
 use group::{Groups, Place};
@@ -94,8 +97,10 @@ struct Live {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Gap {
     /// The last sample before it, in milliseconds since 1970 UTC.
+    #[serde(rename = "from", serialize_with = "rfc3339")]
     pub from_ms: i64,
     /// The first one after it.
+    #[serde(rename = "until", serialize_with = "rfc3339")]
     pub until_ms: i64,
     /// The machine was started anew meanwhile.
     pub boot: bool,
@@ -114,6 +119,10 @@ pub struct Used {
     pub written_bytes: Option<i64>,
     /// Energy of the processors; estimated.
     pub energy_joules: Option<f64>,
+    /// Time of graphics processors, by the drivers' samples; estimated.
+    pub gpu_seconds: Option<f64>,
+    /// Memory of graphics processors at its highest.
+    pub gpu_memory_max_bytes: Option<i64>,
     /// Resident memory at its highest.
     pub memory_max_bytes: Option<i64>,
     /// Resident memory on average over the window.
@@ -139,8 +148,10 @@ pub struct Line {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Answer {
     /// The first sample of the window, in milliseconds since 1970 UTC.
+    #[serde(rename = "from", serialize_with = "rfc3339")]
     pub from_ms: i64,
     /// The last one.
+    #[serde(rename = "until", serialize_with = "rfc3339")]
     pub until_ms: i64,
     /// How many samples there are with processes.
     pub samples: u64,
@@ -174,6 +185,7 @@ pub struct Tally {
     departed: Departed,
     lives: timeline::Lives,
     last_read: Option<Window>,
+    last_gpu: Option<Window>,
     last_cpu: Option<Vec<Option<i64>>>,
     boot: Option<Text>,
     /// Time since boot at the beginning of what is counted.
@@ -205,6 +217,7 @@ impl Tally {
             departed: Departed::default(),
             lives: timeline::Lives::default(),
             last_read: None,
+            last_gpu: None,
             last_cpu: None,
             boot: None,
             begin_us: i64::MIN,
@@ -241,6 +254,9 @@ impl Tally {
             self.ends(exits, step);
         }
         self.missed_ends += self.departed.settle();
+        if let Some(table) = moment.raw().table(FamilyId::GpuProcess) {
+            self.on_gpu(table);
+        }
         self.groups.end();
         self.steps.push(step);
     }
@@ -420,7 +436,7 @@ pub fn is_recorded(answer: &Answer, top: Top) -> bool {
         Top::Memory => used.memory_max_bytes.is_some(),
         Top::Io => used.read_bytes.is_some() || used.written_bytes.is_some(),
         Top::Energy => used.energy_joules.is_some(),
-        Top::Gpu => false,
+        Top::Gpu => used.gpu_seconds.is_some() || used.gpu_memory_max_bytes.is_some(),
     }
 }
 
@@ -434,9 +450,19 @@ fn weight(used: &Used, top: Top) -> f64 {
             (read, written) => Some(read.unwrap_or(0) as f64 + written.unwrap_or(0) as f64),
         },
         Top::Energy => used.energy_joules,
-        Top::Gpu => None,
+        // Many a driver tells no time: those that hold memory come first then.
+        Top::Gpu => used
+            .gpu_seconds
+            .filter(|&seconds| seconds > 0.0)
+            .map(|seconds| seconds + 1.0)
+            .or(used.gpu_memory_max_bytes.map(|bytes| bytes as f64 / 1e18)),
     };
     known.unwrap_or(-1.0)
+}
+
+/// Times are in JSON as in the stream.
+fn rfc3339<S: Serializer>(ms: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Rfc3339(*ms))
 }
 
 fn microseconds(ns: u64) -> i64 {

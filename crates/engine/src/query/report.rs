@@ -15,7 +15,16 @@ pub type Zone<'a> = &'a dyn Fn(i64) -> i32;
 #[derive(Clone, Copy)]
 struct Shape {
     energy: bool,
+    gpu: bool,
     mean: bool,
+}
+
+impl Shape {
+    fn of(answer: &Answer, mean: bool) -> Shape {
+        let total = &answer.total;
+        let gpu = total.gpu_seconds.is_some() || total.gpu_memory_max_bytes.is_some();
+        Shape { energy: total.energy_joules.is_some(), gpu: gpu && mean, mean }
+    }
 }
 
 /// The gaps that are named one by one.
@@ -35,7 +44,7 @@ pub fn write(
 ) -> fmt::Result {
     head(out, answer, zone)?;
     let seconds = window_seconds(answer);
-    let shape = Shape { energy: answer.total.energy_joules.is_some(), mean: true };
+    let shape = Shape::of(answer, true);
     let what = match by {
         By::Name => "NAME",
         By::User => "USER",
@@ -71,7 +80,7 @@ pub fn write(
 /// Those of the writer.
 pub fn write_lives(out: &mut dyn Write, answer: &Answer, pid: i64, zone: Zone<'_>) -> fmt::Result {
     head(out, answer, zone)?;
-    let shape = Shape { energy: answer.total.energy_joules.is_some(), mean: false };
+    let shape = Shape::of(answer, false);
     for (life, line) in answer.lives.iter().zip(&answer.lines) {
         writeln!(out)?;
         write!(out, "process {pid} {}", life.name)?;
@@ -158,6 +167,9 @@ fn numbers_head(out: &mut dyn Write, shape: Shape) -> fmt::Result {
     if shape.energy {
         write!(out, "  {:>8}", "ENERGY")?;
     }
+    if shape.gpu {
+        write!(out, "  {:>7}  {:>8}", "GPU s", "VRAM MAX")?;
+    }
     write!(out, "  {:>7}", "MEM MAX")?;
     if shape.mean { write!(out, "  {:>8}", "MEM MEAN") } else { Ok(()) }
 }
@@ -175,6 +187,11 @@ fn numbers(out: &mut dyn Write, used: &Used, seconds: f64, shape: Shape) -> fmt:
     if shape.energy {
         let joules = used.energy_joules.map(|joules| format!("~{}", Value(Unit::Joules, joules)));
         write!(out, "  {:>8}", joules.as_deref().unwrap_or(MISSING))?;
+    }
+    if shape.gpu {
+        let seconds = used.gpu_seconds.map(|seconds| format!("~{seconds:.1}"));
+        let memory = bytes(used.gpu_memory_max_bytes);
+        write!(out, "  {:>7}  {memory:>8}", seconds.as_deref().unwrap_or(MISSING))?;
     }
     let (most, mean) = (bytes(used.memory_max_bytes), size(used.memory_mean_bytes));
     write!(out, "  {most:>7}")?;

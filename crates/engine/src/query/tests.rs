@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use retop_model::family::{cpu, exit, host, process};
+use retop_model::family::{cpu, exit, gpu_process, host, process};
 use retop_model::{FamilyId, Key, RawSample, Reading, Snapshot, derive};
 
 use super::*;
@@ -295,6 +295,54 @@ fn lines_come_in_the_order_that_is_asked_for() {
     assert_eq!(order(Top::Cpu), "xyz");
     assert_eq!(order(Top::Memory), "yzx");
     assert_eq!(order(Top::Io), "xyz", "nothing is known: by CPU time");
+}
+
+/// Rows of graphics processors: pid, start in ms, share in percent, memory.
+fn with_gpus(
+    mut sample: RawSample,
+    second: u64,
+    rows: &[(u64, Option<i64>, i64, i64)],
+) -> RawSample {
+    sample.put(made::table(FamilyId::GpuProcess, second, |table| {
+        for (&(pid, start_ms, percent, memory), device) in rows.iter().zip(0..) {
+            table
+                .push(Key(pid, device))
+                .text(gpu_process::name, "on the card")
+                .set(gpu_process::pid, pid)
+                .set(gpu_process::start_seconds, start_ms.map(|ms| ms * 1_000))
+                .set(gpu_process::utilization_ratio, percent * 100)
+                .set(gpu_process::memory_bytes, memory);
+        }
+    }));
+    sample
+}
+
+#[test]
+fn graphics_processors_are_counted_by_their_samples() {
+    let old = BOOT_MS - 1_000;
+    let processes = [(1, old, "x", 0), (2, old, "y", 0)];
+    let samples = || {
+        let at = |second, rows: &[_]| with_gpus(sample(second, &processes), second, rows);
+        [
+            at(0, &[(2, Some(old), 90, 500)]),
+            // One process on two devices, one that cannot be seen, and one of another life.
+            at(1, &[(2, Some(old), 50, 300), (2, Some(old), 25, 300), (9, None, 10, 40)]),
+            at(3, &[(1, Some(old - 5), 100, 7), (2, Some(old), 20, 100)]),
+        ]
+    };
+    let answer = ask(By::Name, samples());
+    assert!(is_recorded(&answer, Top::Gpu));
+    let of = |name: &str| {
+        let line = answer.lines.iter().find(|line| line.name == name).unwrap();
+        (line.used.gpu_seconds, line.used.gpu_memory_max_bytes)
+    };
+    // 0.75 of a second, then 0.2 of two; what was before the first sample is not of the window.
+    assert_eq!(of("y"), (Some(1.15), Some(600)));
+    assert_eq!(of("x"), (None, None));
+    assert_eq!(of("on the card"), (Some(2.1), Some(40)));
+    let answer = ask(By::User, samples());
+    assert_eq!(answer.total.gpu_seconds, Some(3.25));
+    assert_eq!(answer.lines.len(), 2, "bob's, and what is not known");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use retop_model::family::process;
 use retop_model::{RawTable, Stamp, TextField};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::{COUNTED, CPU, ENERGY, READ, WRITTEN, microseconds};
+use super::{COUNTED, CPU, ENERGY, READ, WRITTEN, microseconds, rfc3339};
 
 /// A process from its first to its last sample.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -18,10 +18,12 @@ pub struct Life {
     /// Its container or unit.
     pub container: Option<String>,
     /// When it began, in milliseconds since 1970 UTC.
+    #[serde(rename = "began", serialize_with = "rfc3339_or_null")]
     pub began_ms: Option<i64>,
     /// It began in the window, so that all that it used is in the answer.
     pub began_in_window: bool,
     /// Its last sample.
+    #[serde(rename = "last_seen", serialize_with = "rfc3339")]
     pub last_ms: i64,
     /// It is not in the last sample of the window.
     pub gone: bool,
@@ -37,6 +39,7 @@ pub struct Life {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Slice {
     /// Where the part begins, in milliseconds since 1970 UTC.
+    #[serde(rename = "from", serialize_with = "rfc3339")]
     pub from_ms: i64,
     /// CPU time in seconds.
     pub cpu_seconds: Option<f64>,
@@ -177,6 +180,13 @@ impl Lives {
             life
         };
         self.lives.into_iter().map(finish).collect()
+    }
+}
+
+fn rfc3339_or_null<S: Serializer>(ms: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match ms {
+        Some(ms) => rfc3339(ms, serializer),
+        None => serializer.serialize_none(),
     }
 }
 

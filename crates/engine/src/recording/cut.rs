@@ -1,6 +1,6 @@
 //! A part of recordings as one file that can be sent to somebody.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 
 use retop_model::family::host;
@@ -25,6 +25,8 @@ pub struct Cut {
     arguments: Arguments,
     /// What happened and is not written yet.
     events: VecDeque<Event>,
+    /// Which frame was taken when, by the monotonic clock.
+    frames: HashMap<u64, i64>,
     last: Option<Stamp>,
     frame: Vec<u8>,
     buffer: Vec<u8>,
@@ -47,6 +49,7 @@ impl Cut {
             encoder: Encoder::with_arguments(arguments).map_err(io::Error::other)?,
             arguments,
             events: events.into(),
+            frames: HashMap::new(),
             last: None,
             frame: Vec::new(),
             buffer: Vec::new(),
@@ -79,9 +82,11 @@ impl Cut {
             return Err(io::Error::other("a sample larger than 64 MiB"));
         }
         writer.frame(kind, moment, stamps, &self.buffer)?;
+        let number = i64::try_from(self.frames.len()).unwrap_or(i64::MAX);
+        self.frames.insert(stamp.monotonic_ns, number);
         while self.events.front().is_some_and(|event| event.wall_ms <= stamp.wall_ms) {
             if let Some(event) = self.events.pop_front() {
-                writer.event(&event)?;
+                writer.event(&moved(event, &self.frames))?;
             }
         }
         Ok(())
@@ -100,11 +105,16 @@ impl Cut {
     /// Those of the file.
     pub fn finish(self) -> io::Result<()> {
         let Some(mut writer) = self.writer else { return Ok(()) };
-        for event in &self.events {
-            writer.event(event)?;
+        for event in self.events {
+            writer.event(&moved(event, &self.frames))?;
         }
         writer.finish()
     }
+}
+
+/// The event with the number that its sample has here, if it came along.
+fn moved(event: Event, frames: &HashMap<u64, i64>) -> Event {
+    Event { frame: frames.get(&event.monotonic_ns).copied(), ..event }
 }
 
 fn begin(

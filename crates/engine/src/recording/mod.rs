@@ -38,14 +38,17 @@ mod folder;
 mod frames;
 mod header;
 mod index;
+mod live;
 mod name;
 mod preview;
 mod reader;
 mod record;
 mod recorder;
+mod remote;
 mod replay;
 mod segment;
 mod shelf;
+mod whole;
 mod writer;
 
 pub use cut::Cut;
@@ -54,11 +57,14 @@ pub use event::{Event, EventKind};
 pub use folder::{Directory, Entry, Folder, SegmentFile, Space};
 pub use frames::{Moments, Samples};
 pub use header::{FORMAT, Header};
+pub use live::Live;
 pub use name::SegmentName;
 pub use preview::Preview;
 pub use reader::Recording;
 pub use recorder::{Note, Recorder, Settings, State, Sync};
+pub use remote::fetch;
 pub use replay::Replay;
+pub use whole::segment_of;
 
 #[cfg(test)]
 mod tests;

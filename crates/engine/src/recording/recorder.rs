@@ -10,14 +10,14 @@ use retop_model::human::Size;
 use retop_model::{Key, RawTable, Snapshot, Stamp};
 
 use crate::export::Arguments;
-use crate::history::{Channel, Encoder, FrameKind, Log, Schema, Spikes};
+use crate::history::{Channel, Encoder, FrameKind, Log, Spikes};
 
 use super::error::plain;
 use super::event::{Event, EventKind};
 use super::folder::{Entry, Folder};
-use super::header::Header;
 use super::name::SegmentName;
 use super::record::{self, Stamps};
+use super::whole::header;
 use super::writer::Writer;
 
 /// A segment ends after this time, or when it has this many bytes.
@@ -416,18 +416,8 @@ impl Recorder {
     fn open(&mut self, moment: &Snapshot, boot: String) -> io::Result<()> {
         let stamp = moment.stamp();
         let host_name = moment.one_text(host::name).map_or("", |name| name.shown());
-        let header = Header {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            host: host_name.to_owned(),
-            boot_id: boot.clone(),
-            page_bytes: rustix::param::page_size() as u64,
-            ticks_per_second: rustix::param::clock_ticks_per_second(),
-            interval_ms: u64::try_from(self.settings.interval.as_millis()).unwrap_or(u64::MAX),
-            wall_ms: stamp.wall_ms,
-            monotonic_ns: stamp.monotonic_ns,
-            arguments: self.settings.arguments,
-            schema: Schema::own(),
-        };
+        let interval_ms = u64::try_from(self.settings.interval.as_millis()).unwrap_or(u64::MAX);
+        let header = header(moment, interval_ms, self.settings.arguments);
         self.sequence += 1;
         let name = SegmentName::new(host_name, &boot, stamp.wall_ms, self.sequence);
         let file = self.folder.create(&name)?;

@@ -12,9 +12,13 @@ mod user;
 use std::collections::{HashMap, VecDeque};
 
 pub use culprit::{Suspect, victim};
-pub use rule::{Bound, Culprit, Phrase, Rule, Severity, builtin, package_power, swap_rise};
+pub use rule::{
+    Bound, Culprit, Phrase, Rule, Severity, bandwidth, builtin, package_power, swap_rise,
+    throttling,
+};
 pub use user::{UserRule, metric};
 
+use self::culprit::Writers;
 use self::trail::Trail;
 use crate::family::FamilyId;
 use crate::metric::{Field, Role};
@@ -46,6 +50,8 @@ pub struct Active {
     pub phrase: Phrase,
     /// Who was behind it when it began.
     pub culprit: Option<Suspect>,
+    /// What somebody wrote about it.
+    pub note: Option<String>,
     /// The first sample of the run that made it fire.
     pub since: Stamp,
     /// When it fired.
@@ -81,7 +87,21 @@ struct Watch {
     seen: u64,
     /// Where the rule asks for a rise.
     trail: Trail,
+    /// Samples in which nobody could be named yet.
+    asked: u8,
 }
+
+/// What is to be read so that somebody can be named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// Bytes read and written by every process.
+    pub io: bool,
+    /// Control groups, now and then.
+    pub groups: bool,
+}
+
+/// Samples for which somebody is looked for after an alert has fired.
+const LOOKED_FOR: u8 = 8;
 
 /// All rules with their state.
 #[derive(Debug)]
@@ -92,6 +112,9 @@ pub struct Alerts {
     round: u64,
     /// The moment that was judged last.
     judged: Option<Stamp>,
+    writers: Writers,
+    /// Bytes of every process are wanted.
+    io: bool,
 }
 
 impl Alerts {
@@ -99,7 +122,15 @@ impl Alerts {
     #[must_use]
     pub fn new(rules: Vec<Rule>) -> Alerts {
         let (watches, events) = (HashMap::new(), VecDeque::new());
-        Alerts { rules, watches, events, round: 0, judged: None }
+        let writers = Writers::default();
+        Alerts { rules, watches, events, round: 0, judged: None, writers, io: false }
+    }
+
+    /// What is to be read for the next moment.
+    #[must_use]
+    pub fn wants(&self) -> Wants {
+        let of_groups = |rule: &Rule| rule.field.family == FamilyId::Cgroup;
+        Wants { io: self.io, groups: self.rules.iter().any(of_groups) }
     }
 
     /// Takes a new moment; gives the number of events that it brought. A moment that was judged
@@ -111,12 +142,17 @@ impl Alerts {
         self.round += 1;
         let round = self.round;
         let mut fresh = Vec::new();
+        let had = std::mem::take(&mut self.io);
+        if had {
+            self.writers.push(snapshot);
+        }
         for (number, rule) in self.rules.iter().enumerate() {
             for row in snapshot.rows(rule.field.family) {
                 let Some(value) = row.get(rule.field).filter(|_| rule.concerns(row)) else {
                     continue;
                 };
                 let place = (number, row.key());
+                self.io |= (rule.nears)(row);
                 let wanted = rule.rise_seconds.is_some() || rule.is_beyond(value);
                 if !wanted && !self.watches.contains_key(&place) {
                     continue;
@@ -127,6 +163,7 @@ impl Alerts {
                     active: None,
                     seen: round,
                     trail: Trail::default(),
+                    asked: 0,
                 });
                 watch.seen = round;
                 let value = match rule.rise_seconds {
@@ -137,7 +174,8 @@ impl Alerts {
                     }
                     None => value,
                 };
-                step(rule, watch, row, value, snapshot, &mut fresh);
+                step(rule, watch, row, value, &self.writers, &mut fresh);
+                self.io |= rule.culprit.needs_io() && watch.is_looking();
             }
         }
         // A subject that is gone, or whose source gives nothing any more, no longer alarms; one
@@ -156,6 +194,11 @@ impl Alerts {
             let looks_back = rules.get(*number).is_some_and(|rule| rule.rise_seconds.is_some());
             watch.seen == round && (watch.samples > 0 || watch.active.is_some() || looks_back)
         });
+        match (had, self.io) {
+            (false, true) => self.writers.begin(snapshot),
+            (_, false) => self.writers.clear(),
+            _ => {}
+        }
         let count = fresh.len();
         self.events.extend(fresh);
         let excess = self.events.len().saturating_sub(EVENTS);
@@ -195,9 +238,10 @@ fn step(
     watch: &mut Watch,
     row: Row<'_>,
     value: f64,
-    snapshot: &Snapshot,
+    writers: &Writers,
     events: &mut Vec<Event>,
 ) {
+    let snapshot = row.snapshot();
     if rule.is_beyond(value) {
         if watch.samples == 0 && watch.active.is_none() {
             watch.first = snapshot.stamp();
@@ -211,6 +255,10 @@ fn step(
         Some(active) => {
             active.value = value;
             active.worst = rule.worse(active.worst, value);
+            if active.culprit.is_none() && watch.asked < LOOKED_FOR {
+                watch.asked += 1;
+                active.culprit = culprit::of(rule, row, writers);
+            }
             let shown = snapshot.stamp().monotonic_ns.saturating_sub(active.fired.monotonic_ns);
             if rule.is_clear(value) && shown as f64 / 1e9 >= rule.linger_seconds {
                 let alert = active.clone();
@@ -228,14 +276,26 @@ fn step(
                 limit: rule.limit,
                 field: rule.field,
                 phrase: rule.phrase,
-                culprit: culprit::of(rule, row),
+                culprit: culprit::of(rule, row, writers),
+                note: rule.note.clone(),
                 since: watch.first,
                 fired: snapshot.stamp(),
             };
+            watch.asked = 0;
             watch.active = Some(alert.clone());
             events.push(Event { stamp: snapshot.stamp(), kind: EventKind::Fired, alert });
         }
         None => {}
+    }
+}
+
+impl Watch {
+    /// True while the bytes of processes would help to name somebody.
+    fn is_looking(&self) -> bool {
+        match &self.active {
+            Some(active) => active.culprit.is_none() && self.asked < LOOKED_FOR,
+            None => self.samples > 0,
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! What an alert is about, and the rules that come with retop.
 
 use crate::family::{
-    cgroup, cpu, disk, filesystem, gpu_forecast, memory, power, pressure, process, sensor, source,
-    task,
+    FamilyId, cgroup, cpu, disk, filesystem, gpu, gpu_forecast, host, limit, memory, power,
+    pressure, process, sensor, source, task,
 };
 use crate::metric::Field;
 use crate::snapshot::Row;
@@ -45,6 +45,10 @@ pub enum Culprit {
     Most(Field),
     /// The process with the most of this among those in the control group that the alert is about.
     MostWithin(Field),
+    /// The process that wrote most lately: to devices, or to a file system without one.
+    Writer,
+    /// The parent of most of the processes in that state.
+    ParentOf(&'static str),
     /// The process that was probably killed.
     Killed,
     /// The same, of those in the control group that the alert is about.
@@ -90,8 +94,13 @@ pub struct Rule {
     pub culprit: Culprit,
     /// Which entities it concerns.
     pub only: fn(Row<'_>) -> bool,
+    /// True for an entity that is on its way to the limit: what it takes to name somebody is read
+    /// from then on.
+    pub nears: fn(Row<'_>) -> bool,
     /// How it is put into words.
     pub phrase: Phrase,
+    /// What somebody wrote about it, to be told with it.
+    pub note: Option<String>,
 }
 
 impl Rule {
@@ -109,7 +118,9 @@ impl Rule {
             linger_seconds: 0.0,
             culprit: Culprit::Nobody,
             only: |_| true,
+            nears: |_| false,
             phrase: Phrase::Named,
+            note: None,
         }
     }
 
@@ -127,6 +138,10 @@ impl Rule {
 
     fn only(self, only: fn(Row<'_>) -> bool) -> Rule {
         Rule { only, ..self }
+    }
+
+    fn nears(self, nears: fn(Row<'_>) -> bool) -> Rule {
+        Rule { nears, ..self }
     }
 
     fn linger(self) -> Rule {
@@ -183,8 +198,8 @@ pub fn builtin() -> Vec<Rule> {
     let by_cpu = Culprit::Most(process::cpu_ratio);
     let by_memory = Culprit::Most(process::resident_bytes);
     let by_io = Culprit::Most(process::io_bytes_per_second);
+    let by_tasks = Culprit::Most(process::threads);
     let by_gpu_memory = Culprit::Most(process::gpu_lasting_growth_bytes_per_second);
-    let by_writes = Culprit::Most(process::written_bytes_per_second);
     let resource = |name: &'static str| -> fn(Row<'_>) -> bool {
         match name {
             "cpu" => |row| row.shown(pressure::resource) == "cpu",
@@ -221,16 +236,32 @@ pub fn builtin() -> Vec<Rule> {
             .culprit(Culprit::Killed)
             .plain("the kernel killed a process for want of it"),
         Rule::new("DISK", filesystem::used_ratio, Above, 0.95, 0.93)
-            .only(|row| row.get(filesystem::readonly) != Some(1.0))
+            .only(is_writable)
+            .nears(fills)
             .sustain(1)
-            .culprit(by_writes),
+            .culprit(Culprit::Writer),
         Rule::new("INODES", filesystem::inodes_used_ratio, Above, 0.95, 0.93)
+            .only(is_writable)
             .sustain(1)
-            .culprit(by_writes),
+            .culprit(Culprit::Writer),
         Rule::new("LATENCY", disk::latency_seconds, Above, 0.2, 0.1).sustain(5).culprit(by_io),
         Rule::new("CGROUP-MEM", cgroup::memory_limit_ratio, Above, 0.9, 0.85)
             .measured("of its memory limit")
             .culprit(Culprit::MostWithin(process::resident_bytes)),
+        Rule::new("CGROUP-TASKS", cgroup::tasks_ratio, Above, 0.9, 0.85)
+            .measured("of its processes and threads")
+            .culprit(Culprit::MostWithin(process::threads)),
+        Rule::new("LIMIT-MEM", limit::memory_ratio, Above, 0.9, 0.85)
+            .measured("of this container's memory")
+            .culprit(by_memory),
+        Rule::new("LIMIT-TASKS", limit::tasks_ratio, Above, 0.9, 0.85)
+            .measured("of this container's processes and threads")
+            .culprit(by_tasks),
+        Rule::new("PIDS", host::pid_ratio, Above, 0.9, 0.85)
+            .measured("of all process identifiers")
+            .culprit(by_tasks),
+        Rule::new("FILES", host::file_handles_ratio, Above, 0.9, 0.85)
+            .measured("of all file handles"),
         Rule::new("CGROUP-OOM", cgroup::oom_kills_per_second, Above, 1e-9, 1e-9)
             .critical()
             .sustain(1)
@@ -243,12 +274,12 @@ pub fn builtin() -> Vec<Rule> {
         Rule::new("STEAL", cpu::steal_ratio, Above, 0.2, 0.1)
             .sustain(5)
             .measured("taken by the hypervisor"),
-        Rule::new("ZOMBIES", task::zombies, Above, 50.0, 30.0),
+        Rule::new("ZOMBIES", task::zombies, Above, 50.0, 30.0).culprit(Culprit::ParentOf("zombie")),
         Rule::new("BLOCKED", task::blocked, Above, 10.0, 5.0)
             .sustain(5)
             .measured("blocked tasks")
             .culprit(by_io),
-        Rule::new("HOT", sensor::headroom_celsius, Below, 0.0, 5.0)
+        Rule::new("THERMAL", sensor::headroom_celsius, Below, 0.0, 5.0)
             .critical()
             .measured("below the critical temperature")
             .culprit(by_cpu),
@@ -263,10 +294,61 @@ pub fn builtin() -> Vec<Rule> {
             .critical()
             .measured("until its memory is full")
             .culprit(by_gpu_memory),
+        // Held down by its power limit is how a device with much to do runs; by heat is another thing.
+        Rule::new("THROTTLING:GPU", gpu::hot_ratio, Above, 0.2, 0.1)
+            .measured("of the time held down by heat")
+            .culprit(Culprit::Most(process::gpu_ratio)),
         Rule::new("SOURCE", source::lost, Above, 1.0, 1.0)
             .sustain(3)
             .plain("no longer answers, see 'retop doctor'"),
     ]
+}
+
+/// The minute in which a disk that fills would be full.
+const SOON_SECONDS: f64 = 60.0;
+
+fn is_writable(row: Row<'_>) -> bool {
+    row.get(filesystem::readonly) != Some(1.0)
+}
+
+/// True for a file system that fills so fast, or is so full and fills, that it will soon be an alert.
+fn fills(row: Row<'_>) -> bool {
+    let (Some(used), Some(rate)) =
+        (row.get(filesystem::used_ratio), row.get(filesystem::fill_bytes_per_second))
+    else {
+        return false;
+    };
+    let left = row.get(filesystem::avail_bytes).unwrap_or(f64::INFINITY);
+    rate > 0.0 && (used >= 0.9 || rate * SOON_SECONDS >= left)
+}
+
+/// True where a sensor is where its driver calls the part hot, or five degrees from danger.
+fn is_hot(row: Row<'_>) -> bool {
+    row.snapshot().rows(FamilyId::Sensor).any(|sensor| {
+        let now = sensor.get(sensor::temperature_celsius);
+        let high = sensor.get(sensor::high_celsius).filter(|&high| high > 0.0);
+        now.is_some_and(|now| high.is_some_and(|high| now >= high))
+            || sensor.get(sensor::headroom_celsius).is_some_and(|left| left <= 5.0)
+    })
+}
+
+/// Busy cores that run below that share of their highest clock while something is hot. Without heat
+/// a lower clock is no alert: few processors run all their cores at the clock that one may have.
+#[must_use]
+pub fn throttling(share: f64) -> Rule {
+    let clear = (share + 0.05).min(1.0);
+    Rule::new("THROTTLING:CPU", cpu::busy_clock_ratio, Bound::Below, share, clear)
+        .only(is_hot)
+        .measured("of their highest clock have busy cores, and it is hot")
+        .culprit(Culprit::Most(process::cpu_ratio))
+}
+
+/// Memory that moves such a share of what it can move.
+#[must_use]
+pub fn bandwidth(share: f64) -> Rule {
+    Rule::new("MEM-BOUND", memory::traffic_ratio, Bound::Above, share, share - 0.05)
+        .measured("of the memory's bandwidth")
+        .culprit(Culprit::Most(process::cpu_ratio))
 }
 
 /// True for a device, and no process on it, whose forecast has come to that level.

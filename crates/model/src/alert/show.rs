@@ -42,8 +42,12 @@ impl Active {
             }
         }
         match &self.culprit {
-            Some(suspect) if suspect.guessed => write!(out, ", probably {suspect}"),
-            Some(suspect) => write!(out, ", by {suspect}"),
+            Some(suspect) if suspect.guessed => write!(out, ", probably {suspect}")?,
+            Some(suspect) => write!(out, ", by {suspect}")?,
+            None => {}
+        }
+        match &self.note {
+            Some(note) => write!(out, ": {note}"),
             None => Ok(()),
         }
     }

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::family::{
-    FAMILIES, alert, cgroup, exit, filesystem, memory, own, power, pressure, process, source, task,
+    FAMILIES, alert, cgroup, core, cpu, exit, filesystem, gpu, memory, own, power, pressure,
+    process, sensor, source, task,
 };
 use crate::sample::RawSample;
 use crate::snapshot::derive;
@@ -227,6 +228,180 @@ fn a_package_at_its_power_limit() {
     assert_eq!(text, "package-0 powercap 90% of its power limit, limit 85%");
 }
 
+/// A disk or a file system in memory that is full to so many percent, and what processes wrote so far.
+fn filling(
+    device: &str,
+    percent: u64,
+    running: &[(u64, u64, u64)],
+) -> impl FnOnce(&mut Vec<RawTable>) {
+    let mut table = RawTable::new(FamilyId::Filesystem);
+    table
+        .push(Key(1, 0))
+        .text(filesystem::mountpoint, "/srv")
+        .text(filesystem::device, device)
+        .set(filesystem::size_bytes, 100_u64 << 20)
+        .set(filesystem::free_bytes, (100 - percent) << 20)
+        .set(filesystem::avail_bytes, (100 - percent) << 20);
+    let mut rows = RawTable::new(FamilyId::Process);
+    for &(pid, written, handed) in running {
+        rows.push(Key(pid, 1))
+            .text(process::name, format!("p{pid}"))
+            .set(process::written_bytes, written << 20)
+            .set(process::write_call_bytes, handed << 20);
+    }
+    move |tables| tables.extend([table, rows])
+}
+
+#[test]
+fn who_filled_a_disk_is_known_though_it_has_ended() {
+    for (device, named) in [("/dev/sda1", "by p5 (5)"), ("tmpfs", "probably p6 (6)")] {
+        let mut alerts = Alerts::new(builtin());
+        let mut scene = Scene::new();
+        let mut run = |percent, running: &[_]| {
+            alerts.advance(&scene.step(filling(device, percent, running)));
+            (alerts.wants().io, alerts.active().first().map(|active| active.culprit.clone()))
+        };
+        assert!(!run(50, &[(5, 0, 0), (6, 0, 0), (7, 900, 900)]).0);
+        assert!(run(51, &[(5, 1, 1), (6, 0, 0), (7, 900, 900)]).0, "full in a minute");
+        assert!(run(70, &[(5, 9, 9), (6, 1, 80), (7, 901, 901)]).0);
+        assert!(run(90, &[(7, 902, 902)]).0);
+        let (wanted, culprit) = run(96, &[(7, 903, 903)]);
+        let culprit = culprit.flatten().expect("named");
+        let mut text = String::new();
+        alerts.active()[0].describe(&mut text).expect("a string takes all");
+        assert_eq!(text, format!("/srv 96% used, limit 95%, {named}"), "{culprit:?}");
+        assert!(wanted, "it still fills");
+        alerts.advance(&scene.step(filling(device, 96, &[])));
+        assert!(!alerts.wants().io, "a full disk that rests is no reason to read more");
+    }
+}
+
+#[test]
+fn somebody_is_looked_for_a_while_and_not_for_ever() {
+    let mut alerts = Alerts::new(builtin());
+    let mut scene = Scene::new();
+    let mut wanted = 0;
+    for _ in 0..40 {
+        alerts.advance(&scene.step(disk_at(99)));
+        wanted += usize::from(alerts.wants().io);
+    }
+    assert_eq!(wanted, usize::from(LOOKED_FOR));
+    assert!(alerts.wants().groups, "there are rules for groups");
+    assert_eq!(Alerts::new(vec![zombies()]).wants(), Wants::default());
+}
+
+#[test]
+fn zombies_have_a_parent() {
+    let mut alerts = Alerts::new(builtin());
+    let mut scene = Scene::new();
+    for _ in 0..3 {
+        alerts.advance(&scene.step(|tables| {
+            let mut task = RawTable::new(FamilyId::Task);
+            task.push(Key::ONE).set(task::zombies, 61);
+            tables.push(task);
+            let mut rows = RawTable::new(FamilyId::Process);
+            let states = [(1, 0, 1), (7, 1, 1), (8, 7, 5), (9, 7, 5), (10, 1, 5), (11, 1, 0)];
+            for (pid, parent, state) in states {
+                rows.push(Key(pid, 1))
+                    .text(process::name, format!("p{pid}"))
+                    .set(process::parent_pid, parent)
+                    .set(process::state, state);
+            }
+            tables.push(rows);
+        }));
+    }
+    let mut text = String::new();
+    alerts.active()[0].describe(&mut text).expect("a string takes all");
+    assert_eq!(text, "61 zombies, limit 50, by p7 (7)");
+}
+
+/// A core at that share of its clock, busy or not, beside a sensor of that temperature.
+fn clocked(mhz: u64, busy: bool, celsius: u64, tick: u64) -> impl FnOnce(&mut Vec<RawTable>) {
+    let mut cores = RawTable::new(FamilyId::Core);
+    let mut row = cores.push(Key(0, 0));
+    for field in [
+        core::user_seconds,
+        core::nice_seconds,
+        core::system_seconds,
+        core::idle_seconds,
+        core::iowait_seconds,
+    ] {
+        row.set(field, 0_u64);
+    }
+    row.set(if busy { core::user_seconds } else { core::idle_seconds }, tick * 1_000_000)
+        .set(core::frequency_hertz, mhz * 1_000_000)
+        .set(core::frequency_maximum_hertz, 4_000_000_000_u64);
+    let mut cpu = RawTable::new(FamilyId::Cpu);
+    cpu.push(Key::ONE).set(cpu::logical, 1);
+    let mut sensors = RawTable::new(FamilyId::Sensor);
+    sensors
+        .push(Key(0, 0))
+        .set(sensor::temperature_celsius, celsius * 1000)
+        .set(sensor::high_celsius, 90_000)
+        .set(sensor::critical_celsius, 110_000);
+    move |tables| tables.extend([cores, cpu, sensors])
+}
+
+#[test]
+fn a_low_clock_is_an_alert_only_under_load_and_in_heat() {
+    for (mhz, busy, celsius, fires) in [
+        (2000, true, 95, true),
+        (3700, true, 95, false),
+        (2000, false, 95, false),
+        (2000, true, 60, false),
+    ] {
+        let mut alerts = Alerts::new(vec![throttling(0.9)]);
+        let mut scene = Scene::new();
+        for tick in 0..6 {
+            alerts.advance(&scene.step(clocked(mhz, busy, celsius, tick)));
+        }
+        let active = alerts.active();
+        assert_eq!(active.len(), usize::from(fires), "{mhz} {busy} {celsius}");
+        if let Some(active) = active.first() {
+            assert_eq!((active.rule.as_str(), active.value), ("THROTTLING:CPU", 0.5));
+        }
+    }
+}
+
+#[test]
+fn a_gpu_at_its_power_limit_is_no_alert_and_a_hot_one_is() {
+    for (field, fires) in [(gpu::power_capped_seconds, 0), (gpu::thermal_seconds, 1)] {
+        let mut alerts = Alerts::new(builtin());
+        let mut scene = Scene::new();
+        for second in 0..5_u64 {
+            alerts.advance(&scene.step(|tables| {
+                let mut table = RawTable::new(FamilyId::Gpu);
+                table.push(Key(0, 0)).set(field, second * 500_000_000);
+                tables.push(table);
+            }));
+        }
+        let active = alerts.active();
+        assert_eq!(active.len(), fires, "{}", field.name());
+        assert!(active.iter().all(|active| active.rule == "THROTTLING:GPU"));
+    }
+}
+
+#[test]
+fn memory_that_moves_all_it_can() {
+    let mut alerts = Alerts::new(vec![bandwidth(0.85)]);
+    let mut scene = Scene::new();
+    let mut fired = Vec::new();
+    let mut moved = 0_u64;
+    for percent in [90, 90, 90, 90, 82, 70] {
+        moved += percent;
+        alerts.advance(&scene.step(|tables| {
+            let mut table = RawTable::new(FamilyId::Memory);
+            table
+                .push(Key::ONE)
+                .set(memory::traffic_bytes, moved)
+                .set(memory::traffic_limit_bytes_per_second, 100);
+            tables.push(table);
+        }));
+        fired.push(alerts.active().len());
+    }
+    assert_eq!(fired, [0, 0, 0, 1, 1, 0], "three rates, and five points of slack");
+}
+
 #[test]
 fn an_alert_is_one_readable_sentence() {
     let name = "rsync".to_owned();
@@ -242,6 +417,7 @@ fn an_alert_is_one_readable_sentence() {
             field,
             phrase,
             culprit: culprit.cloned(),
+            note: None,
             since: Stamp::default(),
             fired: Stamp::default(),
         };
@@ -386,7 +562,7 @@ proptest! {
         moments in vec((vec(any_table(), 0..6), any::<u64>(), any::<i64>()), 1..8),
     ) {
         let mut rules = builtin();
-        rules.extend([swap_rise(0.0), package_power(0.0)]);
+        rules.extend([swap_rise(0.0), package_power(0.0), throttling(1.0), bandwidth(0.0)]);
         // So that every number of every family is judged, on both sides.
         for field in FamilyId::all().flat_map(|family| family.get().fields()) {
             for bound in [Bound::Above, Bound::Below] {

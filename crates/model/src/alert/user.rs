@@ -18,6 +18,8 @@ pub struct UserRule {
     pub clear: Option<String>,
     /// `critical` or `warning`.
     pub critical: bool,
+    /// What is told with the alert: whom to call, what to do.
+    pub message: Option<String>,
 }
 
 impl UserRule {
@@ -52,7 +54,9 @@ impl UserRule {
             linger_seconds: 0.0,
             culprit: culprit(field),
             only: |_| true,
+            nears: |_| false,
             phrase: Phrase::Named,
+            note: self.message.clone(),
         })
     }
 }
@@ -60,6 +64,9 @@ impl UserRule {
 /// Whoever uses most of what the metric counts, as far as its name tells.
 fn culprit(field: Field) -> Culprit {
     let name = field.name();
+    if field.family == FamilyId::Filesystem {
+        return Culprit::Writer;
+    }
     let most = if name.contains("memory") || name.contains("swap") || name.contains("resident") {
         process::resident_bytes
     } else if name.contains("read") || name.contains("written") || name.contains("latency") {
@@ -159,6 +166,7 @@ mod tests {
             for_seconds: 30.0,
             clear: clear.map(str::to_owned),
             critical: false,
+            message: None,
         }
         .rule()
     }

@@ -260,3 +260,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn cycles_tell_a_fast_core_from_a_slow_one() {
+    let mut attribution = Attribution::default();
+    let mut at = |second: u64, joules: i64, rows: [(i64, Option<i64>); 3]| {
+        let now = second * SECOND;
+        let mut sample = RawSample::new(Stamp { wall_ms: 0, monotonic_ns: now, boottime_ns: now });
+        let energy = joules * 1_000_000;
+        sample.put(Arc::new(power_table(second, &[("package-0", "powercap", Some(energy))])));
+        let busy: i64 = rows.iter().map(|(used, _)| used).sum();
+        let mut cpus = RawTable::new(FamilyId::Cpu);
+        cpus.push(Key::ONE).set(cpu::user_seconds, busy).set(cpu::idle_seconds, 0);
+        sample.put(Arc::new(finish(cpus, second)));
+        let mut processes = RawTable::new(FamilyId::Process);
+        for (pid, (used, cycles)) in (1..).zip(rows) {
+            processes
+                .push(Key(pid, 0))
+                .set(process::user_seconds, used)
+                .set(process::system_seconds, 0)
+                .set(process::cycles, cycles);
+        }
+        let mut processes = finish(processes, second);
+        attribution.advance(&sample, &mut processes, false);
+        [1, 2, 3].map(|pid| of(&processes, pid, process::watts))
+    };
+    at(1, 0, [(0, Some(0)), (0, Some(0)), (0, None)]);
+    // Two seconds of CPU time of those with counters are shared by cycles, 3 to 1; the third one's
+    // stands as it is.
+    let watts = at(2, 30, [(1_000_000, Some(3_000)), (1_000_000, Some(1_000)), (1_000_000, None)]);
+    assert_eq!(watts, [Some(15_000_000), Some(5_000_000), Some(10_000_000)]);
+    // Counters that come and go: nobody is cut short.
+    let watts = at(3, 60, [(2_000_000, None), (2_000_000, Some(1_500)), (2_000_000, Some(7))]);
+    assert_eq!(watts, [Some(10_000_000); 3]);
+}

@@ -81,6 +81,8 @@ family! {
         throttled_ratio: Ratio { label: "THROT" } = |d| d.increase_per(cpu_throttled_periods, cpu_periods);
         /// Working set as a share of the limit.
         memory_limit_ratio: Ratio = |d| d.share(working_set_bytes, memory_limit_bytes);
+        /// Processes and threads as a share of those that may exist.
+        tasks_ratio: Ratio = |d| d.share(tasks, tasks_limit);
         /// Bytes read per second.
         read_bytes_per_second: BytesPerSecond { label: "RD/s" } = |d| d.rate(read_bytes);
         /// Bytes written per second.

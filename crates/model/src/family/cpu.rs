@@ -1,5 +1,6 @@
 //! All CPUs together.
 
+use super::{FamilyId, core};
 use crate::metric::{Field, named, series};
 use crate::snapshot::Delta;
 
@@ -44,6 +45,10 @@ family! {
         softirqs: Counter Count { series: named("softirqs"), scraped: false },
         /// Processes and threads created.
         forks: Counter Count { series: named("forks") },
+        /// Cycles of all CPUs since retop began to count them.
+        cycles: Counter Count { series: named("cpu_cycles") },
+        /// Instructions of all CPUs since retop began to count them.
+        instructions: Counter Count { series: named("cpu_instructions") },
         /// Tasks running or waiting for a CPU at the moment of the read.
         runnable: Gauge Count { series: named("tasks_runnable"), scraped: false },
         /// Tasks blocked on a disk at the moment of the read.
@@ -53,6 +58,24 @@ family! {
         /// Share of the CPUs' time that was not idle; waiting for a disk is idle.
         utilization_ratio: Ratio { scraped: true, label: "CPU%" } =
             |d| Some(1.0 - ratio(d, &[idle_seconds, iowait_seconds])?);
+        /// Clock of the cores that are at least four fifths busy, as a share of their highest.
+        busy_clock_ratio: Ratio = |d| {
+            let busy = d.snapshot().rows(FamilyId::Core).filter(|row| {
+                row.get(core::utilization_ratio).is_some_and(|share| share >= 0.8)
+            });
+            let shares = busy.filter_map(|row| {
+                let highest = row.get(core::frequency_maximum_hertz).filter(|&top| top > 0.0)?;
+                // A clock above what the driver calls the highest is as good.
+                Some((row.get(core::frequency_hertz)? / highest).clamp(0.0, 1.0))
+            });
+            let (sum, count) = shares.fold((0.0, 0), |(sum, count), one| (sum + one, count + 1));
+            (count > 0).then(|| sum / f64::from(count))
+        };
+        /// Time that was not idle, of all CPUs together.
+        busy_seconds: Seconds = |d| {
+            let spent = MODES.iter().filter(|mode| ![idle_seconds, iowait_seconds].contains(mode));
+            crate::snapshot::sum(spent.map(|&mode| d.now(mode)))
+        };
         /// Share of the time in user programs.
         user_ratio: Ratio = |d| ratio(d, &[user_seconds]);
         /// Share of the time in user programs at lowered priority.
@@ -69,6 +92,8 @@ family! {
         steal_ratio: Ratio = |d| ratio(d, &[steal_seconds]);
         /// Share of the time in guests.
         guest_ratio: Ratio = |d| ratio(d, &[guest_seconds, guest_nice_seconds]);
+        /// Instructions for each cycle, of all CPUs together.
+        ipc: Count { label: "IPC" } = |d| d.increase_per(instructions, cycles);
         /// Switches from one task to another per second.
         context_switches_per_second: PerSecond = |d| d.rate(context_switches);
         /// Interrupts per second.

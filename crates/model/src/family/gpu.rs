@@ -115,6 +115,12 @@ family! {
             let shares = parts.iter().filter_map(|&part| d.rate(part));
             shares.reduce(f64::max).map(|share| share.min(1.0))
         };
+        /// Share of the interval in which clocks were held down by heat, or by a brake from outside.
+        hot_ratio: Ratio = |d| {
+            let parts = [thermal_seconds, hardware_thermal_seconds, power_brake_seconds];
+            let shares = parts.iter().filter_map(|&part| d.rate(part));
+            shares.reduce(f64::max).map(|share| share.min(1.0))
+        };
         /// Bytes sent over PCI Express per second.
         pcie_sent_bytes_per_second: BytesPerSecond { label: "TX/s" } = |d| d.rate(pcie_sent_bytes);
         /// Bytes received over PCI Express per second.

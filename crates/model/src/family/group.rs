@@ -24,6 +24,10 @@ family! {
         read_bytes: Counter Bytes,
         /// Bytes written to disks, as far as retop may see them.
         written_bytes: Counter Bytes,
+        /// Cycles of those that have hardware counters attached: the busiest.
+        cycles: Counter Count,
+        /// Instructions of those that have hardware counters attached.
+        instructions: Counter Count,
         /// Energy of the processors laid to them by their share of the CPU time.
         energy_joules: Counter Joules / 1000000 { estimated: true, series: named("group_energy_joules") },
     }

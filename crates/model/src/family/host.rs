@@ -1,5 +1,6 @@
 //! The machine as a whole: who it is and how long it has been up.
 
+use super::task;
 use crate::metric::{named, series};
 
 family! {
@@ -39,5 +40,13 @@ family! {
         /// Highest process identifier plus one.
         pid_limit: Gauge Count { scraped: false },
     }
-    derived {}
+    derived {
+        /// File handles in use as a share of those that may exist.
+        file_handles_ratio: Ratio = |d| d.share(file_handles, file_handles_limit);
+        /// Process identifiers in use, one for each thread, as a share of those that there are.
+        pid_ratio: Ratio = |d| {
+            let used = d.machine(task::threads)? + d.machine(task::kernel_threads)?;
+            Some(used / d.now(pid_limit).filter(|&limit| limit > 0.0)?)
+        };
+    }
 }

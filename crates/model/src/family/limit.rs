@@ -36,6 +36,8 @@ family! {
         cpu_ratio: Ratio = |d| Some(d.rate(cpu_seconds)? / d.now(cpus).filter(|&n| n > 0.0)?);
         /// Working set as a share of the memory limit.
         memory_ratio: Ratio = |d| d.share(working_set_bytes, memory_limit_bytes);
+        /// Processes and threads as a share of those that may exist.
+        tasks_ratio: Ratio = |d| d.share(tasks, tasks_limit);
         /// Share of the last interval in which the quota held the container back; sums over CPUs, so it may pass 1.
         throttled_ratio: Ratio = |d| d.rate(throttled_seconds);
     }

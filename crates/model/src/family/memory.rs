@@ -87,6 +87,10 @@ family! {
         compaction_stalls: Counter Count { series: named("compaction_stalls"), scraped: false },
         /// Processes killed for want of memory.
         oom_kills: Counter Count { series: named("oom_kills") },
+        /// Bytes moved between memory chips and the processor, where a counter of the chip tells.
+        traffic_bytes: Counter Bytes { scraped: false },
+        /// Most bytes that the memory can move per second.
+        traffic_limit_bytes_per_second: Gauge BytesPerSecond { scraped: false },
     }
     derived {
         /// Memory in use that nothing can reclaim: total − free − buffers − cached − reclaimable slab, plus shared memory.
@@ -131,6 +135,10 @@ family! {
         refaults_per_second: PerSecond = |d| d.rate(refaults);
         /// Processes killed for want of memory, per second.
         oom_kills_per_second: PerSecond = |d| d.rate(oom_kills);
+        /// Bytes moved between memory chips and the processor per second.
+        traffic_bytes_per_second: BytesPerSecond = |d| d.rate(traffic_bytes);
+        /// The same as a share of what the memory can do.
+        traffic_ratio: Ratio = |d| d.share(traffic_bytes_per_second, traffic_limit_bytes_per_second);
         /// Original size of what zram holds for each byte that it takes.
         zram_compression_ratio: Ratio = |d| d.share(zram_stored_bytes, zram_bytes);
     }

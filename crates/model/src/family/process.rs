@@ -84,14 +84,34 @@ family! {
         read_calls: Counter Count { label: "SYSCR" },
         /// Write calls.
         write_calls: Counter Count { label: "SYSCW" },
-        /// Context switches because the process waited for something.
+        /// Time in which threads were ready to run and had no CPU.
+        run_wait_seconds: Counter Seconds / 1000000000 { label: "RQWAIT" },
+        /// Times that a thread was given a CPU.
+        dispatches: Counter Count { label: "RUNS" },
+        /// Times that a thread was moved from one CPU to another.
+        migrations: Counter Count { label: "MIGR" },
+        /// Context switches of the main thread because it waited for something.
         voluntary_switches: Counter Count { label: "VCTX" },
-        /// Context switches because somebody else's turn had come.
+        /// Context switches of the main thread because somebody else's turn had come.
         involuntary_switches: Counter Count { label: "ICTX" },
         /// Energy of the processors laid to the process by its share of the CPU time, since it was first seen.
         energy_joules: Counter Joules / 1000000 { label: "ENERGY", estimated: true },
         /// Power of the processors laid to the process by its share of the CPU time.
         watts: Gauge Watts / 1000000 { label: "PWR", estimated: true },
+        /// Cycles of the processors, while hardware counters are attached to the process.
+        cycles: Counter Count { label: "CYCLES" },
+        /// Instructions done, while counters are attached.
+        instructions: Counter Count { label: "INSTR" },
+        /// References to the last-level cache (what the processor's unit calls so), while counters are attached.
+        cache_references: Counter Count { label: "LLCREF" },
+        /// Those of them that went on to memory, while counters are attached.
+        cache_misses: Counter Count { label: "LLCMISS" },
+        /// Branches taken or not, while counters are attached.
+        branches: Counter Count { label: "BRANCH" },
+        /// Branches that the processor predicted wrong, while counters are attached.
+        branch_misses: Counter Count { label: "BRMISS" },
+        /// Share of the process's CPU time in which the counters really counted; below a half their numbers are a guess.
+        counted_ratio: Gauge Ratio / 10000 { label: "CNT%" },
         /// How likely the kernel is to kill the process when memory runs out: 0 to 1000 and beyond.
         oom_score: Gauge Count { label: "OOM" },
     }
@@ -125,6 +145,8 @@ family! {
         /// Read and write calls per second, those that caches and pipes answer too.
         calls_per_second: PerSecond { label: "CALL/s" } =
             |d| Some(d.rate(read_calls)? + d.rate(write_calls)?);
+        /// Bytes handed to write calls per second, to caches and pipes too.
+        write_call_bytes_per_second: BytesPerSecond { label: "WCHAR/s" } = |d| d.rate(write_call_bytes);
         /// Page faults that read from a disk, per second.
         major_faults_per_second: PerSecond { label: "MAJF/s" } = |d| d.rate(major_faults);
         /// Page faults served without a disk, per second.
@@ -132,8 +154,30 @@ family! {
         /// Context switches of either kind per second.
         switches_per_second: PerSecond { label: "CTX/s" } =
             |d| Some(d.rate(voluntary_switches)? + d.rate(involuntary_switches)?);
+        /// Context switches per second because the main thread waited for something.
+        voluntary_switches_per_second: PerSecond { label: "VCTX/s" } = |d| d.rate(voluntary_switches);
+        /// Context switches per second of the main thread because somebody else's turn had come.
+        involuntary_switches_per_second: PerSecond { label: "ICTX/s" } =
+            |d| d.rate(involuntary_switches);
+        /// Share of the interval in which threads were ready to run and had no CPU: 1 is one thread all the time.
+        run_wait_ratio: Ratio { label: "RQW%", adds: Some(true) } = |d| d.rate(run_wait_seconds);
+        /// Times per second that a thread was given a CPU.
+        dispatches_per_second: PerSecond { label: "RUN/s" } = |d| d.rate(dispatches);
+        /// Times per second that a thread was moved to another CPU.
+        migrations_per_second: PerSecond { label: "MIG/s" } = |d| d.rate(migrations);
         /// Share of the interval spent waiting for block devices.
         io_delay_ratio: Ratio { label: "IOW%", adds: Some(true) } = |d| d.rate(io_delay_seconds);
+        /// Instructions for each cycle: below 1 it mostly waits for memory, above 2 it computes.
+        ipc: Count { label: "IPC" } = |d| d.increase_per(instructions, cycles);
+        /// Instructions done per second.
+        instructions_per_second: PerSecond { label: "INS/s" } = |d| d.rate(instructions);
+        /// Share of references to the last-level cache that went on to memory.
+        cache_miss_ratio: Ratio { label: "LLC%" } = |d| {
+            Some(d.increase_per(cache_misses, cache_references)?.min(1.0))
+        };
+        /// Share of branches that the processor predicted wrong.
+        branch_miss_ratio: Ratio { label: "BR%" } =
+            |d| Some(d.increase_per(branch_misses, branches)?.min(1.0));
         /// Share of graphics processors' time: 1 is one device.
         gpu_ratio: Ratio { label: "GPU%", adds: Some(true) } = |d| on_gpus(d, gpu_process::utilization_ratio);
         /// Memory of graphics processors that the process holds.

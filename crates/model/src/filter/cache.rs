@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::eval::look_for;
-use super::{Filter, Pattern, Verdict};
+use super::{Filter, Pattern, Standing, Verdict};
 use crate::family::{FamilyId, process};
 use crate::snapshot::{Row, Snapshot};
 use crate::table::Key;
@@ -41,9 +41,9 @@ impl Matches {
 
     /// As [`Filter::test`], but a pattern is tested again only if the name or the command of the
     /// process is another piece of memory than before. Another filter starts afresh.
-    pub fn test(&mut self, filter: &Filter, row: Row<'_>) -> Verdict {
+    pub fn test(&mut self, filter: &Filter, row: Row<'_>, standing: Standing) -> Verdict {
         if filter.patterns.is_empty() {
-            return filter.test(row);
+            return filter.test_with(row, standing, &mut |_| Verdict::Unknown);
         }
         let same = |held: &Arc<[Pattern]>| Arc::ptr_eq(held, &filter.patterns);
         if !self.patterns.as_ref().is_some_and(same) {
@@ -58,7 +58,7 @@ impl Matches {
             *known = Known::of(name, command, moment);
         }
         known.moment = moment;
-        filter.test_with(row, &mut |number| {
+        filter.test_with(row, standing, &mut |number| {
             let Some(pattern) = filter.patterns.get(number) else { return Verdict::Unknown };
             let bit = u32::try_from(number).ok().and_then(|number| 1u64.checked_shl(number));
             let Some(bit) = bit.filter(|_| name.is_some() || command.is_some()) else {

@@ -5,6 +5,7 @@ use super::pattern::Pattern;
 use super::{Condition, Expression, FieldName, Filter, Number, Order, Span, Verdict, Word};
 use crate::family::process;
 use crate::snapshot::Row;
+use crate::terminal::Terminal;
 
 impl Verdict {
     fn of(yes: bool) -> Verdict {
@@ -20,11 +21,27 @@ impl Verdict {
     }
 }
 
+/// What a process is to those who look at it, which no sample tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Somebody has tagged it.
+    pub tagged: bool,
+    /// It has ended: the row is of the last sample that had it.
+    pub gone: bool,
+}
+
+/// A row, and whom to ask for the patterns that it meets.
+struct Case<'a, 'b> {
+    row: Row<'a>,
+    standing: Standing,
+    pattern: &'b mut dyn FnMut(usize) -> Verdict,
+}
+
 impl Filter {
     /// What the filter says of a process.
     #[must_use]
     pub fn test(&self, row: Row<'_>) -> Verdict {
-        self.test_with(row, &mut |number| {
+        self.test_with(row, Standing::default(), &mut |number| {
             self.patterns().get(number).map_or(Verdict::Unknown, |pattern| look_for(pattern, row))
         })
     }
@@ -33,9 +50,10 @@ impl Filter {
     pub(super) fn test_with(
         &self,
         row: Row<'_>,
+        standing: Standing,
         pattern: &mut dyn FnMut(usize) -> Verdict,
     ) -> Verdict {
-        evaluate(self.expression(), row, pattern)
+        evaluate(self.expression(), &mut Case { row, standing, pattern })
     }
 }
 
@@ -50,27 +68,22 @@ pub(super) fn look_for(pattern: &Pattern, row: Row<'_>) -> Verdict {
     Verdict::of(texts.any(|text| pattern.is_in(text.shown())))
 }
 
-fn evaluate(part: &Expression, row: Row<'_>, pattern: &mut dyn FnMut(usize) -> Verdict) -> Verdict {
+fn evaluate(part: &Expression, case: &mut Case<'_, '_>) -> Verdict {
     match part {
-        Expression::And(parts) => decide(parts, Verdict::No, row, pattern),
-        Expression::Or(parts) => decide(parts, Verdict::Yes, row, pattern),
-        Expression::Not(part) => evaluate(part, row, pattern).turned(true),
-        Expression::Has(field) => Verdict::of(is_there(*field, row)),
-        Expression::Compare(field, condition) => compare(*field, condition, row),
-        Expression::Pattern(number) => pattern(*number),
+        Expression::And(parts) => decide(parts, Verdict::No, case),
+        Expression::Or(parts) => decide(parts, Verdict::Yes, case),
+        Expression::Not(part) => evaluate(part, case).turned(true),
+        Expression::Has(field) => Verdict::of(is_there(*field, case.row)),
+        Expression::Compare(field, condition) => compare(*field, condition, case),
+        Expression::Pattern(number) => (case.pattern)(*number),
     }
 }
 
 /// One `deciding` part decides; else one unknown part makes the whole unknown.
-fn decide(
-    parts: &[Expression],
-    deciding: Verdict,
-    row: Row<'_>,
-    pattern: &mut dyn FnMut(usize) -> Verdict,
-) -> Verdict {
+fn decide(parts: &[Expression], deciding: Verdict, case: &mut Case<'_, '_>) -> Verdict {
     let mut verdict = deciding.turned(true);
     for part in parts {
-        match evaluate(part, row, pattern) {
+        match evaluate(part, case) {
             Verdict::Unknown => verdict = Verdict::Unknown,
             decided if decided == deciding => return deciding,
             _ => {}
@@ -84,16 +97,24 @@ fn is_there(field: FieldName, row: Row<'_>) -> bool {
         Target::Number(field, _) => row.get(field).is_some(),
         Target::Text(field) => row.text(field).is_some(),
         Target::State => row.raw(process::state).is_some(),
-        Target::New | Target::Gone => true,
+        // A process without a terminal has the number 0.
+        Target::Terminal => row.raw(process::terminal).is_some_and(|number| number != 0),
+        Target::Tagged | Target::New | Target::Gone => true,
         Target::Unmeasured(_) => false,
     }
 }
 
-fn compare(field: FieldName, condition: &Condition, row: Row<'_>) -> Verdict {
+fn compare(field: FieldName, condition: &Condition, case: &Case<'_, '_>) -> Verdict {
+    let row = case.row;
+    let is_flag = |flag: bool| Some(is_number(f64::from(flag), condition));
     let verdict = match field.target {
         Target::Number(field, _) => row.get(field).map(|value| is_number(value, condition)),
-        Target::New => Some(is_number(f64::from(row.is_new()), condition)),
-        Target::Gone => Some(is_number(0.0, condition)),
+        Target::New => is_flag(row.is_new()),
+        Target::Gone => is_flag(case.standing.gone),
+        Target::Tagged => is_flag(case.standing.tagged),
+        Target::Terminal => row
+            .raw(process::terminal)
+            .map(|number| Terminal(number).named(|name| is_text(name, condition))),
         Target::Text(field) => row.text(field).map(|text| is_text(text.shown(), condition)),
         Target::State => row.raw(process::state).map(|raw| is_state(raw, row, condition)),
         Target::Unmeasured(_) => None,

@@ -25,9 +25,13 @@ pub enum Target {
     Text(TextField),
     /// The state, by its letter or its name.
     State,
+    /// The controlling terminal, by its name.
+    Terminal,
+    /// 1 for a process that somebody has tagged on the screen, else 0.
+    Tagged,
     /// 1 for a process that was not there in the sample before, else 0.
     New,
-    /// 1 for a process that has ended and is still shown, else 0. No row of a sample is.
+    /// 1 for a process that has ended and is still shown, else 0.
     Gone,
     /// A number (`Some` unit) or a text (`None`) that no source gives yet.
     Unmeasured(Option<(Unit, f64)>),
@@ -53,14 +57,14 @@ const SHORT: &[(&str, Target)] = &[
     ("rss", Target::Number(process::resident_bytes, 1.0)),
     ("vsz", Target::Number(process::virtual_bytes, 1.0)),
     ("swap", Target::Number(process::swap_bytes, 1.0)),
-    ("gpu", Target::Unmeasured(Some((Unit::Ratio, PERCENT)))),
+    ("gpu", Target::Number(process::gpu_ratio, PERCENT)),
     ("dev", Target::Unmeasured(None)),
-    ("vram", Target::Unmeasured(Some((Unit::Bytes, 1.0)))),
-    ("dvram", Target::Unmeasured(Some((Unit::BytesPerSecond, 1.0)))),
-    ("oom", Target::Unmeasured(Some((Unit::Seconds, 1.0)))),
-    ("ipc", Target::Unmeasured(Some((Unit::Count, 1.0)))),
-    ("llc", Target::Unmeasured(Some((Unit::Ratio, PERCENT)))),
-    ("br", Target::Unmeasured(Some((Unit::Ratio, PERCENT)))),
+    ("vram", Target::Number(process::gpu_memory_bytes, 1.0)),
+    ("dvram", Target::Number(process::gpu_memory_growth_bytes_per_second, 1.0)),
+    ("oom", Target::Number(process::gpu_full_seconds, 1.0)),
+    ("ipc", Target::Number(process::ipc, 1.0)),
+    ("llc", Target::Number(process::cache_miss_ratio, PERCENT)),
+    ("br", Target::Number(process::branch_miss_ratio, PERCENT)),
     ("pwr", Target::Number(process::watts, 1.0)),
     ("energy", Target::Number(process::energy_joules, 1.0)),
     ("rd", Target::Number(process::read_bytes_per_second, 1.0)),
@@ -70,8 +74,8 @@ const SHORT: &[(&str, Target)] = &[
     ("cgroup", Target::Text(process::cgroup)),
     ("ctr", Target::Text(process::container)),
     ("unit", Target::Text(process::container)),
-    ("tty", Target::Number(process::terminal, 1.0)),
-    ("tag", Target::Unmeasured(None)),
+    ("tty", Target::Terminal),
+    ("tag", Target::Tagged),
     ("new", Target::New),
     ("gone", Target::Gone),
 ];
@@ -119,9 +123,9 @@ impl FieldName {
     pub(super) fn unit(self) -> Option<(Unit, f64)> {
         match self.target {
             Target::Number(field, worth) => Some((field.unit(), worth)),
-            Target::New | Target::Gone => Some((Unit::Count, 1.0)),
+            Target::Tagged | Target::New | Target::Gone => Some((Unit::Count, 1.0)),
             Target::Unmeasured(unit) => unit,
-            Target::Text(_) | Target::State => None,
+            Target::Text(_) | Target::State | Target::Terminal => None,
         }
     }
 }

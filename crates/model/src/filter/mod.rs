@@ -29,6 +29,7 @@ mod wild;
 use std::sync::Arc;
 
 pub use cache::Matches;
+pub use eval::Standing;
 pub use fields::{FieldName, NOT_MEASURED, Target, find, name_of, names};
 pub use number::Number;
 pub use pattern::{Pattern, PatternKind};
@@ -185,6 +186,20 @@ impl Filter {
     #[must_use]
     pub fn is_regex_only(&self) -> bool {
         matches!(self.expression, Expression::Pattern(_))
+    }
+
+    /// True if its answer hangs on what somebody has tagged.
+    #[must_use]
+    pub fn asks_for_tags(&self) -> bool {
+        fn asks(part: &Expression) -> bool {
+            match part {
+                Expression::And(parts) | Expression::Or(parts) => parts.iter().any(asks),
+                Expression::Not(part) => asks(part),
+                Expression::Compare(field, _) => field.target == Target::Tagged,
+                Expression::Has(_) | Expression::Pattern(_) => false,
+            }
+        }
+        asks(&self.expression)
     }
 
     /// Fields in it that no source measures yet, so that it can say why rows are unknown.

@@ -252,7 +252,9 @@ impl Parser<'_> {
         let start = self.lexer;
         let text = self.value(Some(','))?;
         let (unit, worth) = field.unit().ok_or_else(|| start.error("expected a number"))?;
-        if let (Target::New | Target::Gone, "yes" | "no") = (field.target, text.as_str()) {
+        if let (Target::Tagged | Target::New | Target::Gone, "yes" | "no") =
+            (field.target, text.as_str())
+        {
             let value = f64::from(text == "yes");
             return Ok(Span::One(number::Number { text, value, slack: 0.5 }));
         }
@@ -316,7 +318,7 @@ fn refusal(field: FieldName, token: &str) -> String {
     let name = field.name;
     match field.target {
         Target::State => format!("{name} is a state: use = or != instead of {token}"),
-        Target::Text(_) | Target::Unmeasured(None) => {
+        Target::Text(_) | Target::Terminal | Target::Unmeasured(None) => {
             format!("{name} is a text: use =, != or ~ instead of {token}")
         }
         _ => format!("{name} is a number: use =, <, > or a range instead of {token}"),

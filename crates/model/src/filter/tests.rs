@@ -187,7 +187,7 @@ fn the_mark_beside_the_filter_tells_what_it_is() {
         assert_eq!((filter.kind(), filter.is_regex_only()), (kind, regex_only), "{text:?}");
     }
     assert!(parse("").is_empty() && !parse("a").is_empty());
-    assert_eq!(parse("vram>1 !has:ipc vram<9").unmeasured(), ["vram", "ipc"]);
+    assert_eq!(parse("dev=a !has:dev vram>1").unmeasured(), ["dev"]);
 }
 
 /// A table of processes at a second: pid, name, command, user, resident bytes.
@@ -275,8 +275,10 @@ fn rows_are_tested_with_three_values() {
         ("rd>0 user=bob", Unknown),
         ("rd>0 || user=bob", Yes),
         ("vram>0", Unknown),
-        ("tag=x", Unknown),
-        ("tag!=x", Unknown),
+        ("ipc>0", Unknown),
+        ("tag=no", Yes),
+        ("tag=yes", No),
+        ("tty=pts/3", Unknown),
         ("ctr=vllm", Unknown),
         ("!has:ctr", Yes),
     ] {
@@ -312,15 +314,15 @@ fn the_cache_agrees_notices_new_names_and_forgets_the_gone() {
     ] {
         let now = snapshot(None, second, &[(7, name, None, "bob", None)]);
         let row = now.row(FamilyId::Process, 0).expect("one row");
-        assert_eq!(cache.test(&filter, row), verdict, "second {second}");
-        assert_eq!(cache.test(&filter, row), filter.test(row), "second {second}");
+        assert_eq!(cache.test(&filter, row, PLAIN), verdict, "second {second}");
+        assert_eq!(cache.test(&filter, row, PLAIN), filter.test(row), "second {second}");
         // The same words parsed again are another filter, and the answer is the same.
-        assert_eq!(cache.test(&parse("!python"), row), parse("!python").test(row));
+        assert_eq!(cache.test(&parse("!python"), row, PLAIN), parse("!python").test(row));
         assert_eq!(cache.len(), 1);
     }
     for pid in 0..20_000u64 {
         let now = snapshot(None, 10 + pid, &[(pid, &python, None, "bob", None)]);
-        cache.test(&filter, now.row(FamilyId::Process, 0).expect("one row"));
+        cache.test(&filter, now.row(FamilyId::Process, 0).expect("one row"), PLAIN);
         assert!(cache.len() <= 3, "{} known after {pid}", cache.len());
     }
 }
@@ -332,9 +334,9 @@ fn more_patterns_than_bits_are_answered_all_the_same() {
     let row = now.row(FamilyId::Process, 0).expect("one row");
     let filter = parse(&("hay || ".repeat(80) + "needle"));
     let mut cache = Matches::new();
-    assert_eq!(cache.test(&filter, row), Verdict::Yes);
+    assert_eq!(cache.test(&filter, row, PLAIN), Verdict::Yes);
     let all = parse(&("needle && ".repeat(80) + "hay"));
-    assert_eq!(cache.test(&all, row), Verdict::No);
+    assert_eq!(cache.test(&all, row, PLAIN), Verdict::No);
 }
 
 #[test]
@@ -464,7 +466,48 @@ proptest! {
         let now = snapshot(None, 1, &rows);
         let mut cache = Matches::new();
         for row in now.rows(FamilyId::Process).chain(now.rows(FamilyId::Process)) {
-            prop_assert_eq!(cache.test(&filter, row), filter.test(row));
+            prop_assert_eq!(cache.test(&filter, row, PLAIN), filter.test(row));
         }
+    }
+}
+
+const PLAIN: Standing = Standing { tagged: false, gone: false };
+
+#[test]
+fn terminals_tags_and_the_gone_are_asked_for_by_name() {
+    let mut table = RawTable::new(FamilyId::Process);
+    for (pid, terminal) in [(1, 0), (2, 34819), (3, 0x401)] {
+        table.push(Key(pid, 0)).set(process::terminal, terminal).text(process::name, "x");
+    }
+    table.finish(Window { begin_ns: 0, end_ns: 1 });
+    let mut sample = RawSample::new(Stamp::default());
+    sample.put(Arc::new(table));
+    let now = derive(None, Arc::new(sample));
+    let pids = |text: &str, tagged: u64, gone: u64| -> Vec<u64> {
+        let (filter, mut cache) = (parse(text), Matches::new());
+        let rows = now.rows(FamilyId::Process).filter(|row| {
+            let pid = row.key().0;
+            let standing = Standing { tagged: pid == tagged, gone: pid == gone };
+            cache.test(&filter, *row, standing) == Verdict::Yes
+        });
+        rows.map(|row| row.key().0).collect()
+    };
+    for (text, wanted) in [
+        ("tty=pts/3", &[2][..]),
+        ("tty=pts/*,tty1", &[2, 3]),
+        ("tty~^pts", &[2]),
+        ("tty!=pts/3", &[1, 3]),
+        ("tty=-", &[1]),
+        ("has:tty", &[2, 3]),
+        ("tag=yes", &[2]),
+        ("x tag=no", &[1, 3]),
+        ("x gone=yes", &[3]),
+        ("!gone=1 tag=0", &[1]),
+    ] {
+        assert_eq!(pids(text, 2, 3), wanted, "{text}");
+    }
+    assert!(parse("x (a or !tag=yes)").asks_for_tags() && !parse("tagged").asks_for_tags());
+    for text in ["tty>1", "tag=maybe", "tag~x"] {
+        assert!(Filter::parse(text).is_err(), "{text}");
     }
 }

@@ -6,7 +6,9 @@ use retop_model::{FamilyId, Field, Key};
 use super::file::{self, KeptFile};
 use super::frequency::Frequencies;
 use super::parse::{self, Fields};
+use super::perf;
 use super::topology::Topology;
+use crate::demand::Rows;
 use crate::roots::Roots;
 use crate::source::{Problem, Read, Source};
 
@@ -24,6 +26,7 @@ pub(crate) struct Cpu {
     /// The CPUs for which the topology was read.
     mapped: Vec<u32>,
     frequencies: Frequencies,
+    counters: perf::Machine<perf::System>,
 }
 
 impl Cpu {
@@ -36,6 +39,7 @@ impl Cpu {
             topology: Topology::default(),
             mapped: file::list(&roots.sys.join("devices/system/cpu/online")),
             frequencies: Frequencies::new(roots),
+            counters: perf::Machine::new(perf::System),
         }
     }
 
@@ -104,6 +108,17 @@ impl Source for Cpu {
                 .set(cpu::forks, stat.forks)
                 .set(cpu::runnable, stat.runnable)
                 .set(cpu::blocked, stat.blocked);
+            // Asking interrupts each CPU: not before somebody looks at such numbers.
+            if read.demand().processes.counters != Rows::None {
+                match self.counters.read(&self.roots, &self.mapped) {
+                    Ok([cycles, instructions]) => {
+                        row.set(cpu::cycles, cycles).set(cpu::instructions, instructions);
+                    }
+                    Err(problem) => {
+                        read.report("cpu/counters", "cycles instructions", Some(problem))
+                    }
+                }
+            }
             read.give(table, begin);
         }
         if wants_cores {

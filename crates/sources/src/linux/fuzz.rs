@@ -1,6 +1,6 @@
 //! Every parser of this platform behind one signature, for the fuzzer and the replay of its corpus.
 
-use super::{container, hierarchy, mounts, parse, pressure, process, taskstats, users};
+use super::{container, hierarchy, inspect, mounts, parse, pressure, process, taskstats, users};
 
 /// Name and entry of a parser.
 pub type Parser = (&'static str, fn(&[u8]));
@@ -32,4 +32,5 @@ pub const PARSERS: &[Parser] = &[
             drop(parse::list(line));
         }
     }),
+    ("inspect", inspect::fuzz),
 ];

@@ -49,6 +49,12 @@ impl Descriptors {
         free
     }
 
+    /// Leaves so many to somebody else. To be followed by giving back while there
+    /// [are too many](Self::are_too_many).
+    pub fn set_aside(&mut self, count: u64) {
+        self.limit = self.limit.saturating_sub(count);
+    }
+
     /// How many more may be kept.
     pub fn room(&self) -> u64 {
         self.limit.saturating_sub(self.taken)

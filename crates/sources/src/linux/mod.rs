@@ -2,6 +2,7 @@
 
 mod battery;
 mod cgroup;
+mod child;
 mod container;
 mod cpu;
 mod disk;
@@ -13,6 +14,7 @@ mod hierarchy;
 mod host;
 mod hwmon;
 mod idle_state;
+pub(crate) mod inspect;
 mod interrupt;
 mod kept;
 mod limit;
@@ -24,6 +26,7 @@ mod nvml;
 mod on_machines;
 mod page;
 mod parse;
+mod perf;
 mod pinned;
 mod power;
 mod pressure;
@@ -42,6 +45,7 @@ mod trial;
 mod users;
 mod virtualization;
 
+pub use child::{Launch, Running};
 pub use fuzz::PARSERS;
 pub(crate) use page::page_bytes;
 pub(crate) use pinned::Pinned;

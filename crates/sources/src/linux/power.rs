@@ -11,6 +11,7 @@ use retop_model::{FamilyId, Key, RawTable};
 
 use super::battery;
 use super::hwmon::{self, Chip};
+use super::perf;
 use super::sysfs::{self, Class};
 use crate::roots::Roots;
 use crate::source::{Pace, Problem, Read, Source};
@@ -49,6 +50,9 @@ pub struct Power {
     battery: Option<(u64, Option<i64>)>,
     meters: HashMap<Key, Meter>,
     sums: HashMap<Key, Sum>,
+    /// Where powercap may not be read; only on the real machine.
+    perf: Option<perf::Energy<perf::System>>,
+    sys: PathBuf,
 }
 
 impl Power {
@@ -63,6 +67,8 @@ impl Power {
             battery: None,
             meters: HashMap::new(),
             sums: HashMap::new(),
+            perf: roots.is_real().then(|| perf::Energy::new(perf::System)),
+            sys: roots.sys.clone(),
         }
     }
 
@@ -123,6 +129,21 @@ impl Power {
         (result, silent)
     }
 
+    /// Adds RAPL's domains as perf tells them, if it does.
+    fn rapl_by_perf(&mut self, now_ns: u64, table: &mut RawTable) {
+        let Some(perf) = &mut self.perf else { return };
+        let meters = &mut self.meters;
+        perf.read(&self.sys, |domain| {
+            let meter = meters.entry(domain.key).or_default();
+            table
+                .push(domain.key)
+                .text(power::domain, domain.name)
+                .text(power::source, "perf")
+                .set(power::energy_joules, meter.advance(domain.microjoules, 0, now_ns).ok())
+                .set(power::whole_machine, false);
+        });
+    }
+
     /// Adds what the batteries give, while they give: that is what the whole machine draws.
     fn discharge(&mut self, now_ns: u64, table: &mut RawTable) {
         let fresh = self.battery.filter(|(at_ns, _)| now_ns.saturating_sub(*at_ns) < BATTERY_NS);
@@ -176,7 +197,14 @@ impl Source for Power {
         let begin_ns = read.now_ns();
         let mut table = read.table(FamilyId::Power);
         self.discover();
-        let (rapl, silent) = self.rapl(begin_ns, &mut table);
+        let (mut rapl, silent) = self.rapl(begin_ns, &mut table);
+        if rapl.is_err() || table.is_empty() {
+            let mut stated = RawTable::new(FamilyId::Power);
+            self.rapl_by_perf(begin_ns, &mut stated);
+            if !stated.is_empty() {
+                (table, rapl) = (stated, Ok(()));
+            }
+        }
         if let Some(problem) = silent {
             read.report("power/counter", feeds, Some(problem));
         }
@@ -319,8 +347,8 @@ fn refusal(dir: &Path, error: &io::Error) -> Problem {
         dir.join("energy_uj").display()
     ))
     .hint(
-        "run as root, or if every user of this machine is trusted: \
-         sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj",
+        "sudo setcap cap_perfmon+ep $(command -v retop), or run as root; if every user of this \
+         machine is trusted: sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj",
     )
 }
 

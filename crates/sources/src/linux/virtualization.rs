@@ -14,6 +14,12 @@ pub(crate) fn found(roots: &Roots, cpuinfo: &[u8], kernel: &[u8]) -> Option<Stri
     }
 }
 
+/// The hypervisor below, if there is one.
+pub(crate) fn hypervisor_of(roots: &Roots) -> Option<String> {
+    let cpuinfo = std::fs::read(roots.proc.join("cpuinfo")).unwrap_or_default();
+    hypervisor(roots, &cpuinfo)
+}
+
 fn container(roots: &Roots, kernel: &[u8]) -> Option<String> {
     // The manager says so itself: systemd-nspawn, LXC and Podman write this file.
     if let Ok(name) = file::short(&roots.base.join("run/systemd/container"))

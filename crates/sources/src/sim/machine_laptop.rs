@@ -42,6 +42,7 @@ pub fn spec() -> Spec {
         memory: 32 * GIB,
         swap: 8 * GIB,
         cache: 11 * GIB,
+        bandwidth: 89_600_000_000,
         disks: vec![
             disk("nvme0n1", "", SSD, (0, 2000 * GB, 1000)),
             disk("nvme0n1p1", "nvme0n1", SSD, (1, GB, 0)),
@@ -91,6 +92,7 @@ pub fn spec() -> Spec {
             charge: 840,
             cycles: 214,
         }),
+        gpus: Vec::new(),
         limit: None,
         group_limits: Vec::new(),
         programs: programs(),

@@ -34,6 +34,7 @@ pub fn spec() -> Spec {
         memory: 1536 * GIB,
         swap: 0,
         cache: 600 * GIB,
+        bandwidth: 0,
         disks: vec![
             disk("nvme0n1", "", SSD, (0, 6400 * GB, 250)),
             disk("nvme1n1", "", SSD, (0, 6400 * GB, 250)),
@@ -74,6 +75,7 @@ pub fn spec() -> Spec {
             },
         ],
         battery: None,
+        gpus: Vec::new(),
         limit: None,
         group_limits: (0..CONTAINERS)
             .filter(|number| number % 3 == 0)

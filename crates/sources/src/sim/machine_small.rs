@@ -26,6 +26,7 @@ pub fn small() -> Spec {
         memory: GIB,
         swap: 256 * MIB,
         cache: 380 * MIB,
+        bandwidth: 0,
         disks: vec![
             Disk { latency: 900, ..disk("mmcblk0", "", "Made-up SD32G", (0, 32 * GB, 1000)) },
             disk("mmcblk0p2", "mmcblk0", "", (1, 31 * GB, 1000)),
@@ -50,6 +51,7 @@ pub fn small() -> Spec {
             whole: true,
         }],
         battery: None,
+        gpus: Vec::new(),
         limit: Some((1500, 800 * MIB)),
         group_limits: Vec::new(),
         programs: board(),

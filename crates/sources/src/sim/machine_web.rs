@@ -60,6 +60,7 @@ pub fn spec() -> Spec {
         memory: 32 * GIB,
         swap: 8 * GIB,
         cache: 14 * GIB,
+        bandwidth: 0,
         disks: vec![
             disk("nvme0n1", "", MODEL, (0, 960 * GB, 1000)),
             disk("nvme0n1p1", "nvme0n1", MODEL, (1, GB, 2)),
@@ -111,6 +112,7 @@ pub fn spec() -> Spec {
             domain("dram", (2_200, 6_800), 0),
         ],
         battery: None,
+        gpus: Vec::new(),
         limit: None,
         group_limits: vec![("/system.slice/gunicorn.service".to_owned(), Some(6000), None)],
         programs: programs(),

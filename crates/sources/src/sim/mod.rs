@@ -22,9 +22,11 @@
 //! rates, so that a machine looks the same whenever and however often it is read.
 
 mod flow;
+mod gpu;
 mod groups;
 mod hardware;
 mod machine_laptop;
+mod machine_llm;
 mod machine_server;
 mod machine_small;
 mod machine_web;
@@ -57,6 +59,7 @@ const MACHINES: &[(&str, Describe)] = &[
     ("web-incident", machine_web::spec),
     ("laptop", machine_laptop::spec),
     ("server-512", machine_server::spec),
+    ("linux-h100", machine_llm::spec),
     ("small", machine_small::small),
     ("hostile", machine_small::hostile),
 ];
@@ -125,6 +128,12 @@ const PARTS: &[Part] = &[
         feeds: &[FamilyId::Battery],
         fill: tables::battery,
         is_there: |spec| spec.battery.is_some(),
+    },
+    Part {
+        name: "gpus",
+        feeds: &[FamilyId::Gpu, FamilyId::GpuProcess],
+        fill: gpu::gpus,
+        is_there: |spec| !spec.gpus.is_empty(),
     },
     Part {
         name: "cgroups",

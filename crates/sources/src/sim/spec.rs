@@ -1,5 +1,6 @@
 //! What a made-up machine is built of, as data.
 
+use super::gpu::Gpu;
 use super::program::Program;
 use super::script::Script;
 
@@ -31,6 +32,8 @@ pub struct Spec {
     pub swap: u64,
     /// Page cache that it would like to hold.
     pub cache: u64,
+    /// Bytes per second that its memory can move, 0 where no counter tells.
+    pub bandwidth: u64,
     /// Block devices; a partition stands behind its disk.
     pub disks: Vec<Disk>,
     /// Mounted file systems.
@@ -43,6 +46,8 @@ pub struct Spec {
     pub power: Vec<Power>,
     /// A battery.
     pub battery: Option<Battery>,
+    /// Graphics processors.
+    pub gpus: Vec<Gpu>,
     /// Limits of the container that retop runs in: thousandths of a CPU and bytes.
     pub limit: Option<(u64, u64)>,
     /// Groups with limits: path, thousandths of a CPU, bytes.

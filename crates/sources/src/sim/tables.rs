@@ -252,6 +252,14 @@ pub fn memory(world: &World, read: &mut Read<'_>) {
             .set(memory::allocation_stalls, state.stalls.at(part))
             .set(memory::compaction_stalls, state.stalls.at(part) / 20)
             .set(memory::oom_kills, state.oom_kills);
+        if spec.bandwidth > 0 {
+            // Four bytes in each nanosecond that a core is busy.
+            let busy: u64 = world.cores.iter().map(|core| core.user.at(part)).sum();
+            if let Some(mut row) = table.row_mut(0) {
+                row.set(memory::traffic_bytes, busy.saturating_mul(4_000))
+                    .set(memory::traffic_limit_bytes_per_second, spec.bandwidth);
+            }
+        }
     });
 }
 

@@ -62,8 +62,15 @@ pub fn processes(world: &World, read: &mut Read<'_>) {
             }
         }
     });
-    if !wanted.threads.is_empty() {
-        threads(world, read, &wanted.threads);
+    match &wanted.threads {
+        Rows::None => {}
+        Rows::Keys(keys) if keys.is_empty() => {}
+        Rows::Keys(keys) => threads(world, read, keys),
+        // What is made up costs nothing to read.
+        Rows::Top(_) | Rows::Active | Rows::All => {
+            let all: Vec<Key> = world.population.processes.iter().map(Process::key).collect();
+            threads(world, read, &all);
+        }
     }
 }
 
@@ -81,7 +88,7 @@ fn memory(world: &World, one: &Process, program: &Program, row: &mut retop_model
 }
 
 /// Times on the clock of the machine that watches.
-fn on_boot_clock(world: &World, since_boot_us: u64) -> i64 {
+pub fn on_boot_clock(world: &World, since_boot_us: u64) -> i64 {
     i64::try_from(since_boot_us).unwrap_or(i64::MAX).saturating_add(world.boot_us)
 }
 

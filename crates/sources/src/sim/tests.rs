@@ -84,7 +84,7 @@ fn every_family_that_is_fed_has_rows_and_no_stranger() {
             watch.machine.sources.iter().flat_map(|source| source.feeds().to_vec()).collect();
         watch.look();
         let key = watch.last.as_ref().and_then(|s| s.row(FamilyId::Process, 0)).map(Row::key);
-        watch.demand.processes.threads = key.into_iter().collect();
+        watch.demand.processes.threads = Rows::Keys(key.into_iter().collect());
         watch.demand.want(FamilyId::Thread, true);
         let snapshot = watch.after(1000);
         for family in FamilyId::all() {
@@ -320,7 +320,7 @@ fn only_what_is_wanted_is_given() {
     assert!(row.text(process::command).is_none() && row.raw(process::read_bytes).is_none());
     assert!(row.raw(process::resident_bytes).is_none() && row.raw(process::user_seconds).is_some());
     let key = by_name(snapshot, "redis-server").first().map(|row| row.key()).expect("redis");
-    watch.demand.processes.threads = vec![key, Key(999_999, 1)];
+    watch.demand.processes.threads = Rows::Keys(vec![key, Key(999_999, 1)]);
     watch.demand.processes.memory = Rows::Top(1);
     watch.after(1000);
     let snapshot = watch.after(1000);

@@ -65,6 +65,8 @@ pub struct World {
     pub filled: Vec<u64>,
     /// Energy of each power domain, in microjoules.
     pub energy: Vec<Flow>,
+    /// Energy of each graphics processor, in millijoules.
+    pub gpu_energy: Vec<Flow>,
     /// Energy left in the battery, in microjoules.
     pub charge: u64,
     /// Means of runnable and blocked tasks, in millionths: 1, 5 and 15 minutes.
@@ -108,6 +110,7 @@ impl World {
             slowdown: 1,
             filled: spec.filesystems.iter().map(|fs| fs.used * 1000).collect(),
             energy: spec.power.iter().map(|power| joules(&power.milliwatts)).collect(),
+            gpu_energy: Vec::new(),
             charge: spec.battery.map_or(0, |b| b.capacity.1 * 3600 * b.charge),
             load: [spec.threads() * 200_000; 3],
             switches: Flow::aged(4_000 * spec.threads(), uptime),
@@ -190,6 +193,7 @@ impl World {
         self.settle_memory(storm.is_some());
         self.feel_pressure(contention, climate.io_wait);
         self.draw_power();
+        super::gpu::next_second(self);
     }
 
     fn start(&mut self, program: &str, seconds: u64) -> Option<u64> {

@@ -4,7 +4,7 @@ use retop_model::family::{process, thread};
 use retop_model::human::{Count, Duration, MISSING, Size, Value};
 use retop_model::metric::Slot;
 use retop_model::snapshot::Sum;
-use retop_model::{FamilyId, Field, Key, Row, Snapshot, TextField};
+use retop_model::{FamilyId, Field, Key, Row, Snapshot, Terminal, TextField};
 
 use crate::short;
 use crate::tui::app::App;
@@ -184,6 +184,13 @@ fn whole(app: &App, subject: &Subject<'_>, form: Form, room: u16) -> (Text, Pen,
                 let fits = width(&text) <= room;
                 let text = if fits { text } else { short!("{}", Count(number as f64)) };
                 (text, theme.text, false)
+            }
+            None => missing(),
+        },
+        Form::Terminal => match subject.raw(process::terminal) {
+            Some(number) => {
+                let pen = if number == 0 { theme.dim } else { theme.text };
+                (short!("{}", Terminal(number)), pen, false)
             }
             None => missing(),
         },

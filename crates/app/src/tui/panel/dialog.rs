@@ -2,7 +2,7 @@
 
 use retop_engine::IoPriority;
 use retop_model::family::{core, process};
-use retop_model::human::{Duration, Or};
+use retop_model::human::{Duration, MISSING, Or, Size};
 use retop_model::{FamilyId, Key};
 
 use crate::short;
@@ -12,6 +12,7 @@ use crate::tui::control::Targets;
 use crate::tui::dialog::{Check, CpuDialog, CpuLine, IO_LINES, IoDialog, Overlay, SignalDialog};
 use crate::tui::keys::Action;
 use crate::tui::mouse::Spot;
+use crate::tui::people::People;
 use crate::tui::render::{Canvas, Pen, Rect};
 use crate::tui::units::{self, Text};
 use crate::tui::widget::frame::{Edges, frame};
@@ -76,6 +77,50 @@ pub fn sort(app: &App, at: usize, canvas: &mut Canvas<'_>) {
     }
 }
 
+/// Choosing the user whose processes are shown.
+pub fn users(app: &App, people: &People, canvas: &mut Canvas<'_>) {
+    let theme = &app.theme;
+    let height = u16::try_from(people.lines.len() + 3).unwrap_or(u16::MAX);
+    let mut canvas = above(canvas, 50, height);
+    canvas.fill(Rect::new(0, 0, canvas.width(), canvas.height()), theme.text);
+    let edges = Edges {
+        name: "Users",
+        below: "Enter shows theirs",
+        below_right: "Esc leaves",
+        below_spot: Some(Spot::Do(Action::MenuAccept)),
+        below_right_spot: Some(Spot::Do(Action::MenuClose)),
+        ..Edges::default()
+    };
+    let mut inner = frame(&mut canvas, &edges, theme);
+    let (w, h) = (inner.width(), inner.height().saturating_sub(1));
+    let ends = [w.saturating_sub(17), w.saturating_sub(9), w.saturating_sub(2)];
+    inner.fill(Rect::new(0, 0, w, 1), theme.head);
+    inner.text(3, 0, "USER", theme.head);
+    for (end, name) in ends.into_iter().zip(["PROCS", "CPU%", "RES"]) {
+        inner.right(end, 0, name, theme.head);
+    }
+    let first = first_shown(people.at, h);
+    for ((place, person), y) in people.lines.iter().enumerate().skip(first).zip(1..=h) {
+        let back = (place == people.at).then_some(theme.cursor);
+        inner.spot(Rect::new(0, y, w, 1), Spot::Choice(place));
+        inner.fill(Rect::new(0, y, w, 1), theme.text.over(back));
+        let mark = if place == people.at { '>' } else { ' ' };
+        inner.put(1, y, mark, theme.accent.over(back));
+        let room = ends[0].saturating_sub(9);
+        let name = person.name.as_deref();
+        let pen = if name.is_some() { theme.title } else { theme.dim };
+        inner.field(3, y, room, name.unwrap_or("everybody"), pen.over(back));
+        let cpu = person.cpu_ratio.map_or(short!("{MISSING}"), units::percent);
+        let memory = short!("{}", Or(person.resident_bytes.map(Size)));
+        let cells = [short!("{}", person.processes), cpu, memory];
+        for (end, text) in ends.into_iter().zip(&cells) {
+            inner.right(end, y, text, theme.text.over(back));
+        }
+    }
+    let shown = (first, usize::from(h), people.lines.len());
+    scrollbar(&mut inner, w.saturating_sub(1), (1, h), shown, theme);
+}
+
 /// Choosing the columns of a set. The heads of the table and its first row stay in sight.
 pub fn columns(app: &App, chooser: &Chooser, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
@@ -138,7 +183,7 @@ pub fn signal(app: &App, dialog: &SignalDialog, canvas: &mut Canvas<'_>) {
 
 /// What the levels of the classes of I/O mean.
 const IO_HELP: [(IoPriority, &str); 4] = [
-    (IoPriority::None, "nobody set one: it follows the nice value"),
+    (IoPriority::None, "none was set: as the nice value says"),
     (IoPriority::RealTime(0), "before all others; 0 before 7"),
     (IoPriority::BestEffort(0), "in turn with others; 0 has most"),
     (IoPriority::Idle, "when nobody else wants the disk"),

@@ -1,6 +1,7 @@
 //! Metrics as they are declared: a table of rows with a column for each field, or a list of
 //! captions with their values. Names, units and help come from the declarations alone.
 
+use retop_model::family::{battery, memory};
 use retop_model::human::{Count, MISSING, Percent, Size, Value};
 use retop_model::metric::{Kind, Slot};
 use retop_model::{Family, FamilyId, Field, Row, Snapshot, Unit};
@@ -16,6 +17,9 @@ use crate::tui::widget::sheet::Sheet;
 const MOST: usize = 20;
 /// Blanks before each column.
 const GAP: u16 = 2;
+
+/// Shares of which much is good: the colours from idle to busy would warn of them.
+const GOOD: [Field; 3] = [memory::available_ratio, battery::health_ratio, battery::charge_ratio];
 
 /// The columns of a table that fit side by side.
 #[derive(Clone, Copy, Debug)]
@@ -171,7 +175,9 @@ pub fn value(app: &App, row: Row<'_>, field: Field) -> (Text, Pen) {
     };
     let pen = match field.unit() {
         _ if value == 0.0 => theme.dim,
-        Unit::Ratio if value >= 0.1 => on_ramp(&theme.util, value.min(1.0)),
+        Unit::Ratio if value >= 0.1 && !GOOD.contains(&field) => {
+            on_ramp(&theme.util, value.min(1.0))
+        }
         _ => theme.text,
     };
     (text, pen)

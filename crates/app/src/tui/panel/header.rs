@@ -1,7 +1,7 @@
 //! The header: whose machine, when, and how busy.
 
 use retop_model::family::{host, limit, task};
-use retop_model::human::{Count, Duration, Or};
+use retop_model::human::{Count, Duration, Or, Size};
 
 use ratatui_core::style::Modifier;
 
@@ -11,7 +11,6 @@ use crate::tui::app::App;
 use crate::tui::keys::Action;
 use crate::tui::mouse::Spot;
 use crate::tui::render::{Canvas, Glyphs, Pen, Rect, width};
-use crate::tui::rewind::Rewind;
 use crate::tui::units::{Text, ago, date, interval, time_of_day};
 
 /// One fact of the header; the smallest number leaves first.
@@ -26,8 +25,8 @@ const STATE: u8 = 9;
 
 /// Draws the header into one line.
 pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
-    if let Some(rewind) = app.rewind.as_deref() {
-        return past(app, rewind, canvas);
+    if app.now.is_some() && (app.rewind.is_some() || app.paused) {
+        return past(app, canvas);
     }
     let theme = &app.theme;
     let ascii = canvas.glyphs() == Glyphs::Ascii;
@@ -36,14 +35,21 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
     let name = now.and_then(|now| now.one_text(host::name)).map_or("", |name| name.shown());
     x = canvas.text(x + 1, 0, name, theme.title) + 2;
 
-    let (mark, word, pen) = match (now, app.paused) {
-        (None, _) => (' ', "", theme.dim),
-        (_, true) => (if ascii { '"' } else { '‖' }, "PAUSED", theme.past),
-        (_, false) => (if ascii { '*' } else { '●' }, "LIVE", theme.live),
+    let (mark, word, pen) = match now {
+        None => (' ', "", theme.dim),
+        Some(_) => (if ascii { '*' } else { '●' }, "LIVE", theme.live),
     };
-    let mut items: [Option<Item>; 7] = [const { None }; 7];
+    let mut items: [Option<Item>; 8] = [const { None }; 8];
     let plain = |text: Text, leaves| Some(Item { text, pen: theme.text, leaves });
-    items[6] = Some(Item { text: short!("{mark} {word}"), pen, leaves: STATE });
+    items[6] = app.recording.as_ref().map(|recording| match recording.paused {
+        None => Item {
+            text: short!("REC {}", Size(recording.bytes as f64)),
+            pen: theme.crit,
+            leaves: 8,
+        },
+        Some(_) => Item { text: short!("REC paused"), pen: theme.warn, leaves: 8 },
+    });
+    items[7] = Some(Item { text: short!("{mark} {word}"), pen, leaves: STATE });
     if let Some(now) = now {
         let stamp = now.stamp();
         let offset = (app.offset_seconds)(stamp.wall_ms.div_euclid(1000));
@@ -89,7 +95,7 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
 }
 
 /// The header of the past: another colour and other words, so that it is never taken for now.
-fn past(app: &App, rewind: &Rewind, canvas: &mut Canvas<'_>) {
+fn past(app: &App, canvas: &mut Canvas<'_>) {
     let pen = app.theme.past.with(Modifier::REVERSED);
     let (Some(now), Some(newest)) = (app.now.as_deref(), app.newest.as_deref()) else { return };
     let (shown_ms, newest_ms) = (now.stamp().wall_ms, newest.stamp().wall_ms);
@@ -99,33 +105,57 @@ fn past(app: &App, rewind: &Rewind, canvas: &mut Canvas<'_>) {
     };
     let ascii = canvas.glyphs() == Glyphs::Ascii;
     let (back, minus) = if ascii { ("<<", "-") } else { ("◀◀", "−") };
-    let state = match (rewind.playing, ascii) {
-        (true, true) => "> PLAYING",
-        (true, false) => "▶ PLAYING",
-        (false, true) => "\" PAUSED",
-        (false, false) => "⏸ PAUSED",
+    let distance = ago(newest_ms - shown_ms);
+    let (name, state, behind) = match app.rewind.as_deref() {
+        Some(rewind) => {
+            let mark = if ascii { '>' } else { '▶' };
+            let state = match (rewind.playing, rewind.pace()) {
+                (true, 1.0) => short!("{mark} PLAYING"),
+                (true, pace) => short!("{mark} PLAYING {pace}x"),
+                (false, _) => short!("{} PAUSED", if ascii { '"' } else { '⏸' }),
+            };
+            let behind = short!("(live is {}, +{} samples)", &*time(newest_ms).1, rewind.behind);
+            (short!("{back} REWIND {minus}{}", &*distance), state, behind)
+        }
+        None => {
+            let mark = if ascii { '"' } else { '‖' };
+            let behind = short!("(live is {}; p goes on)", &*time(newest_ms).1);
+            (short!("{mark} PAUSED {minus}{}", &*distance), Text::new(), behind)
+        }
+    };
+    let (name, behind) = match &app.replay {
+        Some(replay) => {
+            let play = if ascii { '>' } else { '▶' };
+            let left = app.rewind.as_deref().map_or(0, |rewind| rewind.behind);
+            let behind = short!("(ends {}, +{left} samples)", &*time(newest_ms).1);
+            (short!("{play} REPLAY {}", replay.name), behind)
+        }
+        None => (name, behind),
     };
     let (day, clock) = time(shown_ms);
+    let worst = alerts::brief(app, now).filter(|_| !app.areas.message_apart);
+    let worst = worst.map_or_else(Text::new, |(text, _)| text);
     let host = now.one_text(host::name).map_or("", |name| name.shown());
     let parts = [
         (short!("retop {host}"), 3),
-        (short!("{back} REWIND {minus}{}", &*ago(newest_ms - shown_ms)), 9),
+        (name, 9),
         (short!("{}", &*day), 2),
         (short!("{}", &*clock), 8),
-        (short!("(live is {}, +{} samples)", &*time(newest_ms).1, rewind.behind), 1),
-        (short!("{state}"), 4),
+        (behind, 1),
+        (state, 4),
+        (worst, 7),
     ];
     let room = canvas.width();
     canvas.fill(Rect::new(0, 0, room, 1), pen);
     canvas.spot(Rect::new(0, 0, room, 1), Spot::Do(Action::Leave));
     // The least of them leaves first.
     let least = (0..10).find(|&least| {
-        let stays = parts.iter().filter(|(_, rank)| *rank > least);
+        let stays = parts.iter().filter(|(text, rank)| *rank > least && !text.is_empty());
         stays.map(|(text, _)| width(text) + 2).sum::<u16>() <= room
     });
     let mut x = 1;
     for (text, rank) in &parts {
-        if *rank > least.unwrap_or(8) {
+        if *rank > least.unwrap_or(8) && !text.is_empty() {
             x = canvas.text(x, 0, text, pen) + 2;
         }
     }

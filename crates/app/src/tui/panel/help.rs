@@ -33,61 +33,53 @@ const fn count(mode: Mode) -> usize {
     count
 }
 
-const LIVE: usize = count(Mode::Live);
-const REWIND: usize = count(Mode::Rewind);
+/// Parts of the help that show keys, with how many.
+const KEYS: [(&str, Mode, usize); 3] = [
+    ("Keys", Mode::Live, count(Mode::Live)),
+    (
+        "Keys with the details of a process open; the table has the others",
+        Mode::Pane,
+        count(Mode::Pane),
+    ),
+    ("Keys while looking back; those of the table work as ever", Mode::Rewind, count(Mode::Rewind)),
+];
 
 /// Lines of the help.
 #[must_use]
 pub fn lines() -> usize {
-    LIVE + REWIND + set::usual().len() + SIGNS.len() + 8
+    // A heading and a blank line for each part.
+    let keys: usize = KEYS.iter().map(|(_, _, count)| count + 2).sum();
+    keys + set::usual().len() + SIGNS.len() + 4
 }
 
 /// One line: a heading, a key and its meaning, or nothing.
 fn line(map: &Keymap, number: usize) -> (Text, &'static str, bool) {
     let heading = |text: &str| (short!("{text}"), "", true);
+    let blank = (Text::new(), "", false);
+    let mut number = number;
+    for (name, mode, count) in KEYS {
+        match number {
+            0 => return heading(name),
+            key if key <= count => return binding(map, mode, key - 1),
+            gap if gap == count + 1 => return blank,
+            below => number = below - count - 2,
+        }
+    }
     if number == 0 {
-        return heading("Keys");
-    }
-    if let Some(place) = take_from(number, 1, LIVE) {
-        return binding(map, Mode::Live, place);
-    }
-    let rewind = LIVE + 1;
-    if number == rewind {
-        return (Text::new(), "", false);
-    }
-    if number == rewind + 1 {
-        return heading("Keys while looking back; those of the table work as ever");
-    }
-    if let Some(place) = take_from(number, rewind + 2, REWIND) {
-        return binding(map, Mode::Rewind, place);
-    }
-    let signs = rewind + 2 + REWIND;
-    if number == signs {
-        return (Text::new(), "", false);
-    }
-    if number == signs + 1 {
         return heading("Signs");
     }
-    if let Some(place) = take_from(number, signs + 2, SIGNS.len()) {
+    if let Some(place) = take_from(number, 1, SIGNS.len()) {
         let (sign, help) = SIGNS[place];
         return (short!("{sign}"), help, false);
     }
-    let columns = signs + 2 + SIGNS.len();
-    if number == columns {
-        return (Text::new(), "", false);
-    }
-    if number == columns + 1 {
-        return heading("Columns");
-    }
-    if number == columns + 2 {
-        return (short!("[columns]"), "in config.toml makes any metric of a process one", false);
-    }
-    match take_from(number, columns + 3, set::usual().len()) {
-        Some(place) => {
-            let col = set::usual()[place];
-            (short!("{}", col.head()), col.help(), false)
-        }
-        None => (Text::new(), "", false),
+    match number - SIGNS.len() - 1 {
+        0 => blank,
+        1 => heading("Columns"),
+        2 => (short!("[columns]"), "in config.toml makes any metric of a process one", false),
+        below => match set::usual().get(below - 3) {
+            Some(col) => (short!("{}", col.head()), col.help(), false),
+            None => blank,
+        },
     }
 }
 
@@ -146,8 +138,10 @@ mod tests {
         let count = super::lines();
         let lines: Vec<_> = (0..count).map(|number| line(&Keymap::default(), number)).collect();
         let empty = lines.iter().filter(|(key, text, _)| key.is_empty() && text.is_empty());
-        assert_eq!(empty.count(), 3, "one between each two parts");
-        for binding in BINDINGS.iter().filter(|b| matches!(b.mode, Mode::Live | Mode::Rewind)) {
+        assert_eq!(empty.count(), KEYS.len() + 1, "one between each two parts");
+        for binding in
+            BINDINGS.iter().filter(|b| matches!(b.mode, Mode::Live | Mode::Pane | Mode::Rewind))
+        {
             assert!(lines.iter().any(|(_, text, _)| *text == binding.help), "{}", binding.id);
         }
         assert_eq!(lines[lines.len() - 1].0.as_str(), "COMMAND");

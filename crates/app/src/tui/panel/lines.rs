@@ -17,8 +17,9 @@ use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Rect, width};
 
 /// What is being typed, else what there is to tell, else how retop itself does. Where the line has
-/// no room of its own, it shows only while it must.
-pub fn message(app: &App, canvas: &mut Canvas<'_>) {
+/// no room of its own, it shows only while it must. Gives the column at which what is being typed
+/// goes wrong.
+pub fn message(app: &App, canvas: &mut Canvas<'_>) -> Option<u16> {
     let theme = &app.theme;
     let all = Rect::new(0, 0, canvas.width(), 1);
     match &app.overlay {
@@ -34,10 +35,16 @@ pub fn message(app: &App, canvas: &mut Canvas<'_>) {
             if kind.is_empty() {
                 right = short!("");
             }
-            if let Some(error) = &app.filter_error {
+            // Where there is a line below, the error stands there, under its place.
+            if let (Some(error), None) = (&app.filter_error, app.areas.keys) {
                 right = short!("{error}");
             }
-            input(app, canvas, "Filter", editor, &right);
+            return input(app, canvas, "Filter", editor, &right);
+        }
+        Overlay::Ask(editor, question) => {
+            canvas.fill(all, theme.text);
+            let (name, right) = question.words();
+            input(app, canvas, name, editor, right);
         }
         Overlay::Find(editor, _) => {
             canvas.fill(all, theme.text);
@@ -55,9 +62,27 @@ pub fn message(app: &App, canvas: &mut Canvas<'_>) {
             }
         }
     }
+    None
 }
 
-fn input(app: &App, canvas: &mut Canvas<'_>, name: &str, editor: &Editor, right: &str) {
+/// What the message line has room for of a text before the cursor: what is far before it scrolls
+/// out on the left.
+fn in_sight(before: &str, room: u16) -> &str {
+    let mut shown = before;
+    while width(shown) + 1 >= room && !shown.is_empty() {
+        let first = shown.chars().next().map_or(0, char::len_utf8);
+        shown = &shown[first..];
+    }
+    shown
+}
+
+fn input(
+    app: &App,
+    canvas: &mut Canvas<'_>,
+    name: &str,
+    editor: &Editor,
+    right: &str,
+) -> Option<u16> {
     let theme = &app.theme;
     let x = canvas.text(1, 0, name, theme.key) + 1;
     let right_room = width(right) + 2;
@@ -68,26 +93,29 @@ fn input(app: &App, canvas: &mut Canvas<'_>, name: &str, editor: &Editor, right:
         canvas.right(end - 1, 0, right, pen);
     }
     let room = end.saturating_sub(x + if shows_right { right_room } else { 1 });
-    line(app, editor, &mut canvas.region(Rect::new(x, 0, room, 1)));
+    let shown = line(app, editor, &mut canvas.region(Rect::new(x, 0, room, 1)));
+    let (before, after) = editor.parts();
+    let error = app.filter_error.as_ref()?;
+    let hidden = before.get(..before.len() - shown.len())?.chars().count();
+    let place = error.column.checked_sub(hidden + 1)?;
+    let text = shown.chars().chain(after.chars()).take(place);
+    let cells: u16 = text.map(|c| width(c.encode_utf8(&mut [0; 4]))).sum();
+    Some((x + cells).min(end - 1))
 }
 
-/// What is typed, with a cursor that stays in sight.
-pub fn line(app: &App, editor: &Editor, canvas: &mut Canvas<'_>) {
+/// What is typed, with its cursor; gives what of the text before the cursor is in sight.
+pub fn line<'e>(app: &App, editor: &'e Editor, canvas: &mut Canvas<'_>) -> &'e str {
     let (theme, room) = (&app.theme, canvas.width());
     canvas.fill(Rect::new(0, 0, room, 1), theme.input);
     let (before, after) = editor.parts();
-    // What is far before the cursor scrolls out on the left.
-    let mut shown = before;
-    while width(shown) + 1 >= room && !shown.is_empty() {
-        let first = shown.chars().next().map_or(0, char::len_utf8);
-        shown = &shown[first..];
-    }
+    let shown = in_sight(before, room);
     let at = canvas.text(0, 0, shown, theme.input);
     canvas.text(at, 0, after, theme.input);
     if after.is_empty() {
         canvas.put(at, 0, ' ', theme.input);
     }
     canvas.tint(at, 0, |pen| pen.with(ratatui_core::style::Modifier::REVERSED));
+    shown
 }
 
 /// What stands: modes that are easily forgotten, what cannot be read, and retop's own cost.
@@ -123,11 +151,14 @@ fn standing(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         None => app.history.cost,
         Some(_) => Cost::of(now),
     };
+    let known = cost.cpu_ratio.or(cost.resident_bytes).is_some();
     let cost = short!(
         "retop {:>4} cpu  {:>4}",
         Or(cost.cpu_ratio.map(Percent)),
         Or(cost.resident_bytes.map(Size))
     );
+    // A made-up machine is watched by nobody.
+    let cost = if known { cost } else { short!("") };
     let end = canvas.right(canvas.width().saturating_sub(1), 0, &cost, theme.dim);
     let at = alerts::line(app, now, canvas, x, end);
     x = if at > x { at + 2 } else { x };
@@ -146,8 +177,26 @@ fn standing(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     }
 }
 
-/// The keys that do the most, from the table of actions.
-pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
+/// What is wrong with the filter, with a mark under the place.
+fn caret(app: &App, at: u16, canvas: &mut Canvas<'_>) {
+    let Some(error) = &app.filter_error else { return };
+    let (pen, room) = (app.theme.warn, canvas.width());
+    canvas.put(at, 0, '^', pen);
+    let text = &error.message;
+    // On the right of the mark, or where that has no room on its left.
+    if at + 2 + width(text) <= room || at < room / 2 {
+        canvas.field(at + 2, 0, room.saturating_sub(at + 2), text, pen);
+    } else {
+        canvas.right(at.saturating_sub(1), 0, text, pen);
+    }
+}
+
+/// The keys that do the most, from the table of actions; `wrong`: what is being typed is wrong at
+/// that column, which is said instead.
+pub fn keys(app: &App, wrong: Option<u16>, canvas: &mut Canvas<'_>) {
+    if let Some(at) = wrong {
+        return caret(app, at, canvas);
+    }
     let theme = &app.theme;
     let end = canvas.width();
     let mut x = 1;
@@ -156,12 +205,18 @@ pub fn keys(app: &App, canvas: &mut Canvas<'_>) {
     if mode == Mode::Live && app.pages.page.is_sheet() {
         x = tabs(app, canvas, x) + 1;
     }
-    let more = mode.base().filter(|_| mode != Mode::Rewind);
-    let more = app.keys.mode(more.unwrap_or(mode)).filter(move |_| more.is_some());
+    // Looking back has keys enough of its own.
+    let base = mode.base().filter(|_| mode != Mode::Rewind);
+    let more = app.keys.mode(base.unwrap_or(mode)).filter(move |_| base.is_some());
     let buttons = app.keys.mode(mode).chain(more).filter_map(|(binding, keys)| {
         let action = binding.action;
         let (key, name) = (keys.first()?, binding.short?);
         if mode == Mode::Live && !app.pages.page.takes(action) {
+            return None;
+        }
+        // Of what works on the table too, that which is done to the process.
+        let of_table = mode == Mode::Pane && binding.mode == Mode::Live;
+        if of_table && !binding.id.starts_with("process.") && action != Action::Quit {
             return None;
         }
         let name = match app.pages.page {

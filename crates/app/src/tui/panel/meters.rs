@@ -4,7 +4,7 @@ use retop_model::family::{battery, disk, limit, memory};
 use retop_model::human::{Count, MISSING, Or, Percent, Size};
 use retop_model::{FamilyId, Snapshot};
 
-use super::{cores, facts, heat};
+use super::{cores, facts, gpu, heat};
 use crate::short;
 use crate::tui::app::{App, CoreView};
 use crate::tui::history::{LENGTH, disks, links, waiting, watts};
@@ -18,6 +18,8 @@ use crate::tui::widget::gauge::gauge;
 enum Meter {
     Cpu,
     Memory,
+    Gpu,
+    Vram,
     Past,
     Swap,
     Disk,
@@ -29,9 +31,11 @@ enum Meter {
     Battery,
 }
 
-const ORDER: [Meter; 11] = [
+const ORDER: [Meter; 13] = [
     Meter::Cpu,
     Meter::Memory,
+    Meter::Gpu,
+    Meter::Vram,
     Meter::Past,
     Meter::Swap,
     Meter::Disk,
@@ -58,6 +62,7 @@ fn is_there(now: &Snapshot, meter: Meter) -> bool {
         Meter::Power => {
             heat::is_there(now) && (watts(now).is_some() || heat::hottest(now).is_some())
         }
+        Meter::Gpu | Meter::Vram => gpu::is_there(now),
         Meter::Battery => now.rows(FamilyId::Battery).len() > 0,
     }
 }
@@ -179,6 +184,8 @@ fn one(app: &App, now: &Snapshot, meter: Meter, canvas: &mut Canvas<'_>) {
                 facts::fact_in(app, canvas, (x, 0), name, &facts::degrees(celsius), pen);
             }
         }
+        Meter::Gpu => gpu::meter(app, now, canvas, false),
+        Meter::Vram => gpu::meter(app, now, canvas, true),
         Meter::Battery => {
             let Some(row) = now.rows(FamilyId::Battery).next() else { return };
             let share = row.get(battery::charge_ratio);
@@ -210,7 +217,7 @@ fn gauge_room(width: u16) -> u16 {
     width.saturating_sub(4 + 5 + 14).clamp(8, 60)
 }
 
-fn bar(
+pub(super) fn bar(
     app: &App,
     canvas: &mut Canvas<'_>,
     name: &str,

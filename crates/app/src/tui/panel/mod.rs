@@ -9,6 +9,7 @@ pub mod dialog;
 pub mod disk;
 pub mod facts;
 pub mod fields;
+pub mod gpu;
 pub mod header;
 pub mod heat;
 pub mod help;
@@ -19,6 +20,7 @@ pub mod network;
 pub mod page;
 mod page_cpu;
 mod page_events;
+mod page_gpu;
 mod page_groups;
 mod page_memory;
 mod page_own;
@@ -28,6 +30,8 @@ pub mod palette;
 pub mod scrubber;
 pub mod setup;
 pub mod table;
+mod table_diff;
+pub mod verdict;
 
 use super::app::App;
 use super::dialog::Overlay;
@@ -66,6 +70,7 @@ fn all(app: &App, canvas: &mut Canvas<'_>) {
                 Panel::Disk => disk::draw(app, now, &mut canvas),
                 Panel::Network => network::draw(app, now, &mut canvas),
                 Panel::Heat => heat::draw(app, now, &mut canvas),
+                Panel::Gpu => gpu::draw(app, now, &mut canvas),
             }
         }
         if let Some(area) = areas.page {
@@ -74,21 +79,22 @@ fn all(app: &App, canvas: &mut Canvas<'_>) {
             table::draw(app, now, &mut canvas.region(areas.table));
         }
         if let (Some(area), Some(key)) = (areas.details, app.details) {
-            details::draw(app, now, key, &mut canvas.region(area));
+            details::draw(app, key, &mut canvas.region(area));
         }
     } else {
         let text = "waiting for the first sample";
         canvas.region(areas.page.unwrap_or(areas.table)).text(1, 0, text, app.theme.dim);
     }
-    lines::message(app, &mut canvas.region(areas.message));
+    let wrong = lines::message(app, &mut canvas.region(areas.message));
     if let (Some(area), Some(rewind)) = (areas.scrubber, app.rewind.as_deref()) {
         scrubber::draw(app, rewind, &mut canvas.region(area));
     }
     if let Some(area) = areas.keys {
-        lines::keys(app, &mut canvas.region(area));
+        lines::keys(app, wrong, &mut canvas.region(area));
     }
     match &app.overlay {
         Overlay::Sort(at) => dialog::sort(app, *at, canvas),
+        Overlay::Users(people) => dialog::users(app, people, canvas),
         Overlay::Columns(chooser) => dialog::columns(app, chooser, canvas),
         Overlay::Signal(signal) => dialog::signal(app, signal, canvas),
         Overlay::Io(io) => dialog::io(app, io, canvas),
@@ -96,6 +102,6 @@ fn all(app: &App, canvas: &mut Canvas<'_>) {
         Overlay::Help(at) => help::draw(app, *at, canvas),
         Overlay::Setup(setup) => setup::draw(app, setup, canvas),
         Overlay::Palette(palette) => palette::draw(app, palette, canvas),
-        Overlay::None | Overlay::Filter(..) | Overlay::Find(..) => {}
+        Overlay::None | Overlay::Filter(..) | Overlay::Find(..) | Overlay::Ask(..) => {}
     }
 }

@@ -2,7 +2,9 @@
 
 use retop_model::{FamilyId, Row, Snapshot};
 
-use super::{page_cpu, page_events, page_groups, page_memory, page_own, page_power, page_traffic};
+use super::{
+    page_cpu, page_events, page_gpu, page_groups, page_memory, page_own, page_power, page_traffic,
+};
 use crate::tui::app::App;
 use crate::tui::keys::Action;
 use crate::tui::mouse::Spot;
@@ -30,6 +32,7 @@ fn parts(app: &App, now: &Snapshot, (width, height): (u16, u16)) -> Parts {
     let head = match app.pages.page {
         Page::Cpu => page_cpu::head_height(app, now, width, height),
         Page::Groups | Page::Events => 1,
+        Page::Gpu => page_gpu::head_height(now, height),
         Page::Power => page_power::head_height(app, height),
         Page::Memory => page_memory::head_height(height),
         Page::Traffic => page_traffic::head_height(height),
@@ -96,6 +99,7 @@ fn inside(app: &App, now: &Snapshot, parts: &Parts, canvas: &mut Canvas<'_>) {
     match app.pages.page {
         Page::Cpu => page_cpu::head(app, now, &mut head),
         Page::Groups => page_groups::head(app, now, &mut head),
+        Page::Gpu => page_gpu::head(app, &mut head),
         Page::Power => page_power::head(app, now, &mut head),
         Page::Memory => page_memory::head(app, now, &mut head),
         Page::Traffic => page_traffic::head(app, &mut head),
@@ -112,6 +116,7 @@ fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     match app.pages.page {
         Page::Cpu => page_cpu::lines(app, now, sheet),
         Page::Groups => page_groups::lines(app, now, sheet),
+        Page::Gpu => page_gpu::lines(app, now, sheet),
         Page::Power => page_power::lines(app, now, sheet),
         Page::Memory => page_memory::lines(app, now, sheet),
         Page::Traffic => page_traffic::lines(app, now, sheet),
@@ -125,6 +130,7 @@ fn title(app: &App, now: &Snapshot) -> Text {
     match app.pages.page {
         Page::Cpu => super::cpu::title(app, now),
         Page::Groups => crate::short!("{}", app.pages.groups()),
+        Page::Gpu => page_gpu::title(app, now),
         Page::Power => page_power::title(app, now),
         Page::Memory => page_memory::title(app, now),
         Page::Events => page_events::title(app, now),

@@ -114,7 +114,6 @@ pub fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
         sheet.column(half + 2, half);
     }
     table(app, now, sheet, ("Interface", network::device, network::address), &NETWORK);
-    sheet.part();
     connections(app, now, sheet);
     waits(app, now, sheet);
     sheet.end_columns();
@@ -157,6 +156,7 @@ fn is_quiet(row: Row<'_>) -> bool {
 fn connections(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     let row = now.row(FamilyId::Tcp, 0);
     if row.is_none() {
+        sheet.part();
         return fields::missing(app, now, FamilyId::Tcp, sheet);
     }
     let found = fields::with_values(row, |_| true);

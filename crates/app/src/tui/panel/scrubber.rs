@@ -61,14 +61,20 @@ fn axis(app: &App, rewind: &Rewind, canvas: &mut Canvas<'_>, room: u16) {
     let window = rewind.window;
     canvas.right(LEFT - 1, 0, &before(newest_ms - window.from_ms, ascii), theme.dim);
     for x in 0..room {
-        canvas.put(LEFT + x, 0, line, theme.past_border);
+        // Where nobody looked there is no line.
+        let unseen = rewind.unseen.get(usize::from(x)).copied().unwrap_or(false);
+        let (c, pen) = if unseen { ('·', theme.dim) } else { (line, theme.past_border) };
+        canvas.put(LEFT + x, 0, c, pen);
     }
     let shown = app.now.as_deref().and_then(|now| window.cell(now.stamp().wall_ms));
     if let Some(cell) = shown.filter(|&cell| cell < room) {
         canvas.put(LEFT + cell, 0, here, theme.past);
     }
-    let end =
-        if window.is_newest { short!("now") } else { before(newest_ms - window.to_ms, ascii) };
+    let end = if window.is_newest {
+        short!("{}", if app.replay.is_some() { "end" } else { "now" })
+    } else {
+        before(newest_ms - window.to_ms, ascii)
+    };
     let x = LEFT + room + 2;
     let x = canvas.text(x, 0, &end, theme.dim) + 1;
     let each = match u64::try_from(window.cell_ms) {

@@ -3,8 +3,10 @@
 use retop_model::Snapshot;
 
 use super::cell::{self, Subject};
+use super::table_diff;
 use crate::short;
 use crate::tui::app::App;
+use crate::tui::diff::ROOM;
 use crate::tui::keys::Action;
 use crate::tui::mouse::Spot;
 use crate::tui::render::{Canvas, Glyphs, Rect, width};
@@ -50,6 +52,9 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     };
     if app.table.threads {
         form.push(", threads");
+    }
+    if let Some(text) = table_diff::summary(app, now) {
+        form = text;
     }
     if app.areas.framed {
         let title = if status.shown == status.all {
@@ -116,7 +121,12 @@ fn arrow(glyphs: Glyphs, descending: bool) -> char {
 fn rows(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let table = &app.table;
     let (w, h) = (canvas.width(), canvas.height());
-    let (placed, count) = column::place(table.shown_set(), w, table.pid_digits);
+    let diff = table_diff::diff(app);
+    let beside = |col: Col| match diff {
+        Some(diff) if diff.shows(col, table.sort) => ROOM,
+        _ => 0,
+    };
+    let (placed, count) = column::place_beside(table.shown_set(), w, table.pid_digits, beside);
     let placed = &placed[..count];
     heads(app, placed, canvas);
     for (place, line) in table.visible().iter().enumerate() {
@@ -129,7 +139,14 @@ fn rows(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         if let Some(who) = table.who(now, table.top + place) {
             canvas.spot(Rect::new(0, y, w, 1), Spot::Row(who));
         }
-        one(app, &subject, under, placed, &mut canvas.region(Rect::new(0, y, w, 1)));
+        one(app, now, &subject, under, placed, &mut canvas.region(Rect::new(0, y, w, 1)));
+    }
+    if let Some(diff) = diff {
+        let lines = diff.lines(h.saturating_sub(1));
+        let mut below = canvas.region(Rect::new(0, h - lines, w, lines));
+        table_diff::others(app, diff, now, &mut below, |subject, canvas| {
+            one(app, now, subject, false, placed, canvas);
+        });
     }
 }
 
@@ -163,6 +180,11 @@ fn heads(app: &App, placed: &[Option<Placed>], canvas: &mut Canvas<'_>) {
             canvas.right(end, 0, name, pen);
             end
         };
+        if let Some(diff) = table_diff::diff(app).filter(|d| d.shows(placed.col, app.table.sort)) {
+            let ascii = canvas.glyphs() == Glyphs::Ascii;
+            let text = table_diff::head(diff, ascii);
+            canvas.right(placed.x + placed.width + ROOM, 0, text, theme.head);
+        }
         if sorted {
             canvas.put(end, 0, arrow(canvas.glyphs(), app.table.descending), pen);
         }
@@ -171,6 +193,7 @@ fn heads(app: &App, placed: &[Option<Placed>], canvas: &mut Canvas<'_>) {
 
 fn one(
     app: &App,
+    now: &Snapshot,
     subject: &Subject<'_>,
     under: bool,
     placed: &[Option<Placed>],
@@ -192,7 +215,15 @@ fn one(
         let form = placed.col.form();
         let room = placed.width;
         let mut region = canvas.region(Rect::new(placed.x, 0, room, 1));
+        let diff = table_diff::diff(app);
         if form == Form::Command {
+            let at = match diff {
+                Some(diff) if line.what == What::Process => {
+                    table_diff::word(diff, now, subject.row, app, back, &mut region)
+                }
+                _ => 0,
+            };
+            let mut region = region.region(Rect::new(at, 0, room.saturating_sub(at), 1));
             cell::command(app, subject, back, &mut region);
             continue;
         }
@@ -209,5 +240,9 @@ fn one(
         let pen = if line.beside { theme.dim } else { pen };
         let pen = if tagged { theme.tag } else { pen };
         region.right(room, 0, &text, pen.over(back));
+        if let Some(diff) = diff.filter(|diff| diff.shows(placed.col, app.table.sort)) {
+            let mut region = canvas.region(Rect::new(placed.x + room, 0, ROOM, 1));
+            table_diff::cell(diff, now, subject, placed.col, app, back, &mut region);
+        }
     }
 }

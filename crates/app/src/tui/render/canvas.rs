@@ -13,6 +13,8 @@ use crate::tui::mouse::{Spot, Spots};
 /// writes whatever comes there after the wide character has gone: terminals disagree on how they
 /// blank the half that is left.
 const OTHER_HALF: &str = "";
+/// Cells of a wide character.
+const TWO: NonZeroU16 = NonZeroU16::MIN.saturating_add(1);
 
 /// How a cell looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,12 +103,65 @@ impl Glyphs {
     }
 }
 
+/// Which letters the terminal shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Letters {
+    /// All of them.
+    #[default]
+    All,
+    /// All of them, and those whose width Unicode leaves open take two cells, as in fonts for East
+    /// Asia.
+    Wide,
+    /// Those of seven bits.
+    Ascii,
+}
+
+impl Letters {
+    fn of(self, c: char) -> char {
+        match self {
+            Letters::All => c,
+            Letters::Wide => plain(c).unwrap_or(c),
+            Letters::Ascii if c.is_ascii() || char_width(c) == 0 => c,
+            Letters::Ascii => plain(c).unwrap_or('?'),
+        }
+    }
+
+    fn cells(self, c: char) -> u16 {
+        if self == Letters::Wide && !c.is_ascii() {
+            return c.width_cjk().map_or(0, |cells| cells as u16);
+        }
+        char_width(c)
+    }
+}
+
+/// What retop itself writes beyond seven bits, in seven.
+fn plain(c: char) -> Option<char> {
+    Some(match c {
+        '–' | '−' | '─' | '═' => '-',
+        '…' => '~',
+        '·' => '.',
+        '°' => '\'',
+        'µ' => 'u',
+        '×' => 'x',
+        '●' | '■' => '*',
+        '▲' | '↑' => '^',
+        '▼' | '↓' => 'v',
+        '▶' | '→' => '>',
+        '◀' | '←' => '<',
+        '│' | '┃' | '║' => '|',
+        '‖' | '⏸' => '"',
+        '⇧' => '^',
+        _ => return None,
+    })
+}
+
 /// A part of the screen. Coordinates start at its own corner; nothing is drawn outside it.
 pub struct Canvas<'a> {
     buffer: &'a mut Buffer,
     area: Rect,
     glyphs: Glyphs,
     spots: Option<&'a mut Spots>,
+    letters: Letters,
 }
 
 impl<'a> Canvas<'a> {
@@ -114,7 +169,7 @@ impl<'a> Canvas<'a> {
     #[must_use]
     pub fn new(buffer: &'a mut Buffer, glyphs: Glyphs) -> Canvas<'a> {
         let area = *buffer.area();
-        Canvas { buffer, area, glyphs, spots: None }
+        Canvas { buffer, area, glyphs, spots: None, letters: Letters::All }
     }
 
     /// The same, which notes what can be clicked.
@@ -132,6 +187,12 @@ impl<'a> Canvas<'a> {
         }
     }
 
+    /// With those letters.
+    #[must_use]
+    pub fn with(self, letters: Letters) -> Canvas<'a> {
+        Canvas { letters, ..self }
+    }
+
     /// Cells in a row.
     #[must_use]
     pub fn width(&self) -> u16 {
@@ -144,6 +205,12 @@ impl<'a> Canvas<'a> {
         self.area.height
     }
 
+    /// Where it stands on the screen.
+    #[must_use]
+    pub fn area(&self) -> Rect {
+        self.area
+    }
+
     /// The kind of drawing characters.
     #[must_use]
     pub fn glyphs(&self) -> Glyphs {
@@ -154,7 +221,13 @@ impl<'a> Canvas<'a> {
     #[must_use]
     pub fn region(&mut self, area: Rect) -> Canvas<'_> {
         let area = self.inside(area);
-        Canvas { buffer: self.buffer, area, glyphs: self.glyphs, spots: self.spots.as_deref_mut() }
+        Canvas {
+            buffer: self.buffer,
+            area,
+            glyphs: self.glyphs,
+            spots: self.spots.as_deref_mut(),
+            letters: self.letters,
+        }
     }
 
     /// That part of this part, on the screen.
@@ -180,7 +253,8 @@ impl<'a> Canvas<'a> {
     /// Draws one character; the column after it. Control characters and characters without width
     /// draw nothing; a wide one that does not fit becomes blank.
     pub fn put(&mut self, x: u16, y: u16, c: char, pen: Pen) -> u16 {
-        let (c, wide) = match char_width(c) {
+        let c = self.letters.of(c);
+        let (c, wide) = match self.letters.cells(c) {
             0 => return x,
             1 => (c, false),
             2 => (c, true),
@@ -203,7 +277,11 @@ impl<'a> Canvas<'a> {
         self.mend(x, y, x + 1);
         if let Some(cell) = self.cell(x, y) {
             cell.set_char(c);
-            cell.diff_option = CellDiffOption::None;
+            // Of those whose width is open the diff has an opinion of its own.
+            cell.diff_option = match char_width(c) {
+                2 => CellDiffOption::None,
+                _ => CellDiffOption::ForcedWidth(TWO),
+            };
             paint(cell, pen);
         }
         if let Some(cell) = self.cell(x + 1, y) {
@@ -244,14 +322,21 @@ impl<'a> Canvas<'a> {
         x
     }
 
+    /// Cells that a character takes here.
+    fn cells_of(&self, c: char) -> u16 {
+        // One that is not drawn as it is counts as the `?` that stands for it.
+        Some(self.letters.cells(self.letters.of(c))).filter(|&cells| cells <= 2).unwrap_or(1)
+    }
+
     /// Draws a text in `room` cells and fills the rest; cut with `…`. The column after the room.
     pub fn field(&mut self, x: u16, y: u16, room: u16, text: &str, pen: Pen) -> u16 {
         let end = x.saturating_add(room);
         let mut at = x;
         let mut chars = text.chars();
         while let Some(c) = chars.next() {
-            let cells = width(c.encode_utf8(&mut [0; 4]));
-            if at + cells > end || (at + cells == end && width(chars.as_str()) > 0) {
+            let cells = self.cells_of(c);
+            let rest = || chars.clone().any(|c| self.cells_of(c) > 0);
+            if at + cells > end || (at + cells == end && rest()) {
                 if at < end {
                     let dots = if self.glyphs == Glyphs::Ascii { '~' } else { '…' };
                     at = self.put(at, y, dots, pen);
@@ -268,7 +353,8 @@ impl<'a> Canvas<'a> {
 
     /// Draws a text so that it ends before the column `end`, cut on its left; where it begins.
     pub fn right(&mut self, end: u16, y: u16, text: &str, pen: Pen) -> u16 {
-        let start = end.saturating_sub(width(text));
+        let cells = text.chars().fold(0, |sum: u16, c| sum.saturating_add(self.cells_of(c)));
+        let start = end.saturating_sub(cells);
         self.text(start, y, text, pen);
         start
     }
@@ -375,6 +461,33 @@ mod tests {
                 canvas.put(end, 0, '|', pen);
             });
             assert_eq!(got, *want, "{text} in {room}");
+        }
+    }
+
+    #[test]
+    fn letters_are_those_that_the_terminal_shows() {
+        let pen = Pen::default();
+        let cases: &[(Letters, &str, u16, &str)] = &[
+            (Letters::All, "é–日", 5, "é–日 |     "),
+            (Letters::Ascii, "é–日…", 5, "?-?~ |    "),
+            (Letters::Ascii, "e\u{301}🦀", 5, "e?   |    "),
+            // In fonts for East Asia ± is as wide as 日, and our dash would be too.
+            (Letters::Wide, "±–日", 5, "± -日|     "),
+            (Letters::Wide, "±±±", 4, "± ~ |     "),
+            (Letters::Wide, "⣿±", 4, "⣿±  |     "),
+        ];
+        for &(letters, text, room, want) in cases {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 10, 1));
+            let mut canvas = Canvas::new(&mut buffer, Glyphs::Ascii).with(letters);
+            let end = canvas.field(0, 0, room, text, pen);
+            assert_eq!(end, room, "{text}");
+            canvas.put(end, 0, '|', pen);
+            // The other half of a wide character is a blank here, but for those of East Asia.
+            let symbols = buffer.content.iter().map(|cell| cell.symbol());
+            let got: String =
+                symbols.map(|symbol| if symbol.is_empty() { " " } else { symbol }).collect();
+            let got = got.replace("日 ", "日");
+            assert_eq!(got.trim_end(), want.trim_end(), "{text} in {room}, {letters:?}");
         }
     }
 

@@ -15,6 +15,9 @@ pub const SYNC_BEGIN: &[u8] = b"\x1b[?2026h";
 /// The end mark; also written when the program ends in the middle of a frame.
 pub const SYNC_END: &[u8] = b"\x1b[?2026l";
 
+/// The whole screen scrolls again: a frame moves rows in a part of it, and may be cut short.
+pub const WHOLE_SCREEN: &[u8] = b"\x1b[r";
+
 /// Lets the cursor be seen; it is hidden else, and shown again when the program ends.
 const SHOW_CURSOR: &[u8] = b"\x1b[?25h";
 
@@ -98,7 +101,9 @@ impl Encoder {
         }
         if clear {
             // The style goes first: clearing paints with the present background.
-            self.bytes.extend_from_slice(b"\x1b[m\x1b[H\x1b[2J");
+            self.bytes.extend_from_slice(b"\x1b[m");
+            self.bytes.extend_from_slice(WHOLE_SCREEN);
+            self.bytes.extend_from_slice(b"\x1b[H\x1b[2J");
             if self.park.is_some() {
                 self.bytes.extend_from_slice(SHOW_CURSOR);
             }

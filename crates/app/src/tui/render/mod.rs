@@ -10,8 +10,10 @@ pub mod number;
 pub mod screen;
 mod scroll;
 
-pub use canvas::{Canvas, Glyphs, Pen, width};
+pub use canvas::{Canvas, Glyphs, Letters, Pen, width};
 pub use colour::Depth;
 pub use number::Short;
+pub use ratatui_core::buffer::Cell;
 pub use ratatui_core::layout::Rect;
+pub use ratatui_core::style::Modifier;
 pub use screen::{Screen, Sink};

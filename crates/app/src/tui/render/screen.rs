@@ -5,7 +5,7 @@ use std::io;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 
-use super::canvas::{Canvas, Glyphs};
+use super::canvas::{Canvas, Glyphs, Letters};
 use super::encoder::Encoder;
 use crate::tui::mouse::Spots;
 
@@ -33,6 +33,7 @@ pub struct Screen {
     next: Buffer,
     encoder: Encoder,
     spots: Spots,
+    letters: Letters,
     /// Nothing is known of what the terminal shows.
     stale: bool,
 }
@@ -44,7 +45,8 @@ impl Screen {
         let area = Rect::new(0, 0, width, height);
         let (shown, next) = (Buffer::empty(area), Buffer::empty(area));
         let encoder = Encoder::new(synchronised);
-        Screen { shown, next, encoder, spots: Spots::default(), stale: true }
+        let (letters, spots) = (Letters::All, Spots::default());
+        Screen { shown, next, encoder, spots, letters, stale: true }
     }
 
     /// The size in cells.
@@ -64,6 +66,11 @@ impl Screen {
     /// Draws everything anew with the next frame.
     pub fn forget(&mut self) {
         self.stale = true;
+    }
+
+    /// Which letters the terminal shows, and how wide.
+    pub fn set_letters(&mut self, letters: Letters) {
+        self.letters = letters;
     }
 
     /// Lets the terminal's cursor stand there after each frame, to be seen.
@@ -86,7 +93,8 @@ impl Screen {
     ) -> io::Result<usize> {
         self.next.reset();
         self.spots.clear();
-        paint(&mut Canvas::new(&mut self.next, glyphs).with_spots(&mut self.spots));
+        let canvas = Canvas::new(&mut self.next, glyphs).with(self.letters);
+        paint(&mut canvas.with_spots(&mut self.spots));
         let stale = std::mem::replace(&mut self.stale, false);
         if stale {
             self.shown.reset();
@@ -291,6 +299,6 @@ mod tests {
         assert!(screen.draw(&mut Broken, Glyphs::Ascii, paint).is_err());
         let mut bytes = Vec::new();
         screen.draw(&mut bytes, Glyphs::Ascii, paint).expect("taken");
-        assert_eq!(bytes, b"\x1b[m\x1b[H\x1b[2J\x1b[Hab");
+        assert_eq!(bytes, b"\x1b[m\x1b[r\x1b[H\x1b[2J\x1b[Hab");
     }
 }

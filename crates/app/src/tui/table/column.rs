@@ -37,6 +37,8 @@ pub enum Form {
     Value(Field),
     /// The letter of the state.
     State,
+    /// The name of the terminal.
+    Terminal,
     /// A text, on the left.
     Text(TextField),
     /// The command with the branches of the tree: takes what room is left.
@@ -89,6 +91,8 @@ impl Col {
     pub const PID: Col = Col::Number(process::pid);
     /// The letter of the state.
     pub const STATE: Col = Col::Number(process::state);
+    /// The controlling terminal.
+    pub const TERMINAL: Col = Col::Number(process::terminal);
     /// CPU%.
     pub const CPU: Col = Col::Number(process::cpu_ratio);
     /// Memory in use.
@@ -116,6 +120,7 @@ impl Col {
             Some(Target::Number(field, _)) => Some(Col::Number(field)),
             Some(Target::Text(field)) => Some(Col::Text(field)),
             Some(Target::State) => Some(Col::STATE),
+            Some(Target::Terminal) => Some(Col::TERMINAL),
             _ => Col::all().find(|col| col.head().eq_ignore_ascii_case(name)),
         }
     }
@@ -125,6 +130,7 @@ impl Col {
     pub fn name(self) -> &'static str {
         let target = match self {
             Col::STATE => Target::State,
+            Col::TERMINAL => Target::Terminal,
             Col::Number(field) => Target::Number(field, 1.0),
             Col::Text(field) => Target::Text(field),
         };
@@ -165,6 +171,7 @@ impl Col {
         let field = match self {
             Col::COMMAND => return Form::Command,
             Col::STATE => return Form::State,
+            Col::TERMINAL => return Form::Terminal,
             Col::Text(field) => return Form::Text(field),
             Col::Number(field) => field,
         };
@@ -191,7 +198,7 @@ impl Col {
             Form::State => 1,
             Form::Count(_) => 4,
             Form::Number(_) | Form::Percent(_) | Form::Size(_) => 5,
-            Form::Span(_) => 6,
+            Form::Span(_) | Form::Terminal => 6,
             Form::Value(_) => 6,
             Form::Time(_) => 8,
             Form::Text(_) | Form::Command => 12,
@@ -209,7 +216,10 @@ impl Col {
     /// True if the first press sorts the largest to the top.
     #[must_use]
     pub fn largest_first(self) -> bool {
-        !matches!(self.form(), Form::Text(_) | Form::Command | Form::State | Form::Number(_))
+        !matches!(
+            self.form(),
+            Form::Text(_) | Form::Command | Form::State | Form::Terminal | Form::Number(_)
+        )
     }
 
     /// True if cells begin at the left.
@@ -249,12 +259,24 @@ pub const MOST: usize = 32;
 /// marks. Nothing in a cell changes this, so a value never moves its neighbours.
 #[must_use]
 pub fn place(set: &Set, room: u16, pid_digits: u16) -> ([Option<Placed>; MOST], usize) {
+    place_beside(set, room, pid_digits, |_| 0)
+}
+
+/// The same, with so many further cells behind each column.
+#[must_use]
+pub fn place_beside(
+    set: &Set,
+    room: u16,
+    pid_digits: u16,
+    beside: impl Fn(Col) -> u16,
+) -> ([Option<Placed>; MOST], usize) {
     let mut kept: [Option<Col>; MOST] = [None; MOST];
     for (place, seat) in kept.iter_mut().zip(&set.seats) {
         *place = (room >= seat.from).then_some(seat.col);
     }
     loop {
-        let taken: u16 = kept.iter().flatten().map(|col| col.width(pid_digits) + 1).sum();
+        let taken: u16 =
+            kept.iter().flatten().map(|&col| col.width(pid_digits) + beside(col) + 1).sum();
         if taken <= room {
             break;
         }
@@ -274,7 +296,7 @@ pub fn place(set: &Set, room: u16, pid_digits: u16) -> ([Option<Placed>; MOST], 
             if col == Col::COMMAND { room.saturating_sub(x) } else { col.width(pid_digits) };
         placed[count] = Some(Placed { col, x, width: cells });
         count += 1;
-        x += cells + 1;
+        x += cells + beside(col) + 1;
     }
     (placed, count)
 }

@@ -116,6 +116,15 @@ impl Table {
         self.sets.get(self.set).unwrap_or(&NONE)
     }
 
+    /// Offers the set for graphics processors, now that there are some. The set on the screen stays.
+    pub fn offer_gpu(&mut self) {
+        let before = self.sets.len();
+        set::offer_gpu(&mut self.sets);
+        if self.set > 0 {
+            self.set += self.sets.len() - before;
+        }
+    }
+
     /// Goes to the next set, or the one before, around.
     pub fn step_set(&mut self, back: bool) {
         let count = self.sets.len().max(1);
@@ -146,6 +155,7 @@ impl Table {
                 hold: self.hold || held,
                 filter: self.filter.as_ref(),
                 kernel: self.kernel,
+                tagged: &self.tagged,
                 folded: &self.folded,
                 unfolded: &self.unfolded,
             },
@@ -300,6 +310,28 @@ impl Table {
         if !untag {
             self.tagged.extend_from_slice(keys);
         }
+    }
+
+    /// Tags the process under the cursor, or those of the group, with all their descendants.
+    pub fn tag_branch(&mut self, now: &Snapshot) {
+        let mut keys: Vec<Key> =
+            self.selected().into_iter().chain(self.group_members(now)).collect();
+        let mut at = 0;
+        // Each is asked for its children once, so that circles end.
+        while let Some(&parent) = keys.get(at) {
+            at += 1;
+            let is_child = |row: &retop_model::Row<'_>| {
+                row.raw(process::parent_pid).and_then(|pid| u64::try_from(pid).ok())
+                    == Some(parent.0)
+            };
+            for child in now.rows(FamilyId::Process).filter(is_child).map(retop_model::Row::key) {
+                if !keys.contains(&child) {
+                    keys.push(child);
+                }
+            }
+        }
+        self.tagged.retain(|key| !keys.contains(key));
+        self.tagged.append(&mut keys);
     }
 
     /// Goes to the next way of grouping, around; a tree has no groups.

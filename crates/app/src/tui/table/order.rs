@@ -7,10 +7,11 @@ mod thread;
 mod tree;
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use retop_model::family::process;
 use retop_model::family::thread::state as thread_state;
-use retop_model::filter::{Matches, Verdict};
+use retop_model::filter::{Matches, Standing, Verdict};
 use retop_model::{FamilyId, Field, Key, Row, Snapshot, TextField};
 
 pub use self::group::key as group_key;
@@ -51,6 +52,14 @@ pub struct Line {
     members: (usize, usize),
 }
 
+impl Line {
+    /// A process by itself.
+    #[must_use]
+    pub fn of(row: u32) -> Line {
+        Line { row, ..Line::default() }
+    }
+}
+
 /// What the rows shall be like.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
@@ -66,6 +75,7 @@ pub struct Wish<'a> {
     pub hold: bool,
     pub filter: Option<&'a Filter>,
     pub kernel: bool,
+    pub tagged: &'a [Key],
     /// Processes whose children are folded away, in order.
     pub folded: &'a [Key],
     /// Groups whose members are shown, in order.
@@ -85,6 +95,8 @@ pub struct Order {
     pub hidden: usize,
     /// Processes of which it cannot tell, and which it hides too.
     pub unknown: usize,
+    /// Rows are sorted by how much they differ from what they were there, if there is such a moment.
+    pub base: Option<Arc<Snapshot>>,
     values: Vec<f64>,
     /// The same of the column that decides among equals.
     seconds: Vec<f64>,
@@ -125,6 +137,11 @@ impl Order {
         self.values.clear();
         let (form, then) = (wish.sort.form(), wish.then.form());
         self.values.extend(rows.clone().map(|row| value(row, form)));
+        if let Some(base) = &self.base {
+            for (value, row) in self.values.iter_mut().zip(rows.clone()) {
+                *value = apart(*value, base.find(FamilyId::Process, row.key()), form);
+            }
+        }
         self.seconds.clear();
         self.seconds.extend(rows.clone().map(|row| about(value(row, then))));
         self.pids.clear();
@@ -205,11 +222,15 @@ impl Order {
         self.shown.clear();
         self.kernel.clear();
         (self.hidden, self.unknown) = (0, 0);
+        let asks_for_tags = wish.filter.is_some_and(Filter::asks_for_tags);
         for row in now.rows(FamilyId::Process) {
             let kernel = row.raw(process::kernel) == Some(1);
             self.kernel.push(kernel);
-            let verdict =
-                wish.filter.map_or(Verdict::Yes, |filter| filter.judge(row, &mut self.matches));
+            let standing =
+                Standing { tagged: asks_for_tags && wish.tagged.contains(&row.key()), gone: false };
+            let verdict = wish
+                .filter
+                .map_or(Verdict::Yes, |filter| filter.judge(row, standing, &mut self.matches));
             match verdict {
                 Verdict::Yes => {}
                 Verdict::No => self.hidden += 1,
@@ -246,9 +267,21 @@ fn value(row: Row<'_>, form: Form) -> f64 {
         // Sorted by what is shown: what looks the same stays where it is.
         Form::Percent(field) => row.get(field).map(|share| (share * 1e3).round()),
         Form::State => row.raw(state_of(row)).map(|state| state as f64),
+        Form::Terminal => row.get(process::terminal),
         Form::Text(_) | Form::Command => None,
     };
     value.unwrap_or(f64::NAN)
+}
+
+/// How far a value is from that of another moment, where nobody is nothing.
+fn apart(now: f64, then: Option<Row<'_>>, form: Form) -> f64 {
+    let then = then.map_or(0.0, |row| value(row, form));
+    match (now.is_nan(), then.is_nan()) {
+        (true, true) => now,
+        (true, false) => then.abs(),
+        (false, true) => now.abs(),
+        (false, false) => (now - then).abs(),
+    }
 }
 
 /// The state of a process, or of a thread.

@@ -25,7 +25,7 @@ pub struct Set {
 }
 
 /// The sets that come with retop, written as `config.toml` has them.
-const BUILTIN: [(&str, &str); 6] = [
+const BUILTIN: [(&str, &str); 8] = [
     (
         "Main",
         "pid user state nice@150 cpu mem rss shared_bytes@170 vsz@190 rd wr thr time@100 age@180 \
@@ -46,6 +46,17 @@ const BUILTIN: [(&str, &str); 6] = [
         "pid ppid user state prio nice cpu user_ratio system_ratio time age thr \
          switches_per_second last_cpu cmd",
     ),
+    (
+        "Sched",
+        "pid user state prio nice cpu run_wait_ratio dispatches_per_second migrations_per_second \
+         voluntary_switches_per_second involuntary_switches_per_second io_delay_ratio thr last_cpu \
+         cmd",
+    ),
+    (
+        "Perf",
+        "pid user state cpu ipc instructions_per_second llc br counted_ratio user_ratio \
+         system_ratio thr time cmd",
+    ),
     ("Power", "pid user state cpu watts energy_joules user_ratio system_ratio time age cmd"),
     ("Ctr", "pid user state cpu mem rss rd wr ctr cgroup cmd"),
 ];
@@ -58,6 +69,18 @@ pub fn builtin() -> Vec<Set> {
         .iter()
         .map(|(name, names)| Set { name: (*name).to_owned(), seats: seats(names) })
         .collect()
+}
+
+/// The set for machines with graphics processors, offered where there are some.
+const GPU: (&str, &str) =
+    ("GPU", "pid user state cpu rss@100 gpu vram dvram oom thr@120 time@110 cmd");
+
+/// Adds the set for graphics processors, unless there is one.
+pub fn offer_gpu(sets: &mut Vec<Set>) {
+    if sets.iter().all(|set| set.name != GPU.0) {
+        let seats = GPU.1.split_whitespace().filter_map(|name| seat(name).ok()).collect();
+        sets.insert(1, Set { name: GPU.0.to_owned(), seats });
+    }
 }
 
 /// Every column of the sets that come with retop, once.
@@ -200,7 +223,16 @@ mod tests {
             sets.iter().map(|set| (set.name.as_str(), set.seats.len())).collect();
         assert_eq!(
             names[1..],
-            [("IO", 2), ("Mem", 15), ("Time", 15), ("Power", 11), ("Ctr", 11), ("x", 1)]
+            [
+                ("IO", 2),
+                ("Mem", 15),
+                ("Time", 15),
+                ("Sched", 15),
+                ("Perf", 14),
+                ("Power", 11),
+                ("Ctr", 11),
+                ("x", 1)
+            ]
         );
     }
 

@@ -40,6 +40,12 @@ impl<'a> Sheet<'a> {
         self.width
     }
 
+    /// Lines on the screen.
+    #[must_use]
+    pub fn height(&self) -> u16 {
+        self.height
+    }
+
     /// Lines that are left on an unscrolled screen, at least one.
     #[must_use]
     pub fn room(&self) -> usize {
@@ -62,6 +68,20 @@ impl<'a> Sheet<'a> {
         };
         if y < self.height {
             draw(&mut canvas.region(Rect::new(self.x, y, self.width, 1)));
+        }
+    }
+
+    /// Several lines that make up one thing, such as a chart: drawn only where all of them are on
+    /// the screen.
+    pub fn block(&mut self, lines: u16, draw: impl FnOnce(&mut Canvas<'_>)) {
+        let place = self.at;
+        (0..lines).for_each(|_| self.gap());
+        let Some(canvas) = &mut self.canvas else { return };
+        let Some(y) = place.checked_sub(self.top).and_then(|y| u16::try_from(y).ok()) else {
+            return;
+        };
+        if y.saturating_add(lines) <= self.height {
+            draw(&mut canvas.region(Rect::new(self.x, y, self.width, lines)));
         }
     }
 

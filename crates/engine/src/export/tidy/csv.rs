@@ -10,6 +10,7 @@ use retop_model::civil::Rfc3339;
 use retop_model::family::host;
 use retop_model::{Family, FamilyId, Snapshot, Text};
 
+use super::events::{self, EventCell, HostEvent};
 use super::{Cell, Column, News, Options, Written, boot, columns, given};
 use crate::export::target::{ABOUT, Target};
 
@@ -19,6 +20,7 @@ pub struct Csv<'a> {
     target: Target,
     news: News,
     tables: Vec<Option<Table>>,
+    events: Option<Written>,
     line: Vec<u8>,
 }
 
@@ -34,7 +36,7 @@ impl<'a> Csv<'a> {
     #[must_use]
     pub fn new(target: Target, options: Options<'a>) -> Csv<'a> {
         let tables = FamilyId::all().map(|_| None).collect();
-        Csv { options, target, news: News::new(), tables, line: Vec::new() }
+        Csv { options, target, news: News::new(), tables, events: None, line: Vec::new() }
     }
 
     /// Takes the next moment.
@@ -109,6 +111,37 @@ impl<'a> Csv<'a> {
         Ok(())
     }
 
+    /// Writes what happened.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file.
+    pub fn events(&mut self, list: &[HostEvent]) -> io::Result<()> {
+        let file = self.target.create(&format!("{}.csv", events::TABLE))?;
+        let mut file = BufWriter::new(file);
+        let columns = events::columns();
+        head(&mut file, &columns)?;
+        for event in list {
+            self.line.clear();
+            for (place, column) in columns.iter().enumerate() {
+                if place > 0 {
+                    self.line.push(b',');
+                }
+                match column.cell {
+                    EventCell::Time => write!(self.line, "{}", Rfc3339(event.1.wall_ms))?,
+                    EventCell::Text(value) => text(&mut self.line, events::some(value(event))),
+                    EventCell::Integer(value) => number(&mut self.line, value(event))?,
+                    EventCell::Float(value) => number(&mut self.line, value(event))?,
+                }
+            }
+            self.line.extend_from_slice(b"\r\n");
+            file.write_all(&self.line)?;
+        }
+        file.flush()?;
+        self.events = Some(Written { table: events::TABLE, rows: list.len() as u64 });
+        Ok(())
+    }
+
     /// Puts the files in place.
     ///
     /// # Errors
@@ -125,15 +158,11 @@ impl<'a> Csv<'a> {
         for table in self.tables.iter_mut().flatten() {
             table.file.flush()?;
             written.push(Written { table: table.family.key, rows: table.rows });
-            for column in &table.columns {
-                let Column { name, kind, unit, divisor, estimated, help, .. } = column;
-                let key = table.family.key;
-                write!(about, "{key},{name},{kind},{unit},{divisor},{estimated},")?;
-                self.line.clear();
-                text(&mut self.line, Some(help));
-                about.write_all(&self.line)?;
-                about.write_all(b"\r\n")?;
-            }
+            describe(&mut about, table.family.key, &table.columns)?;
+        }
+        if let Some(events) = self.events {
+            describe(&mut about, events.table, &events::columns())?;
+            written.push(events);
         }
         about.flush()?;
         drop((about, self.tables));
@@ -151,10 +180,27 @@ impl Table {
         let columns = columns(family, options.arguments);
         let mut file =
             BufWriter::with_capacity(64 << 10, target.create(&format!("{}.csv", family.key))?);
-        let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
-        write!(file, "{}\r\n", names.join(","))?;
+        head(&mut file, &columns)?;
         Ok(Table { family, columns, file, rows: 0 })
     }
+}
+
+/// The names of the columns.
+fn head<C>(file: &mut impl Write, columns: &[Column<C>]) -> io::Result<()> {
+    let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+    write!(file, "{}\r\n", names.join(","))
+}
+
+/// What the columns are.
+fn describe<C>(about: &mut impl Write, table: &str, columns: &[Column<C>]) -> io::Result<()> {
+    for Column { name, kind, unit, divisor, estimated, help, .. } in columns {
+        write!(about, "{table},{name},{kind},{unit},{divisor},{estimated},")?;
+        let mut line = Vec::new();
+        text(&mut line, Some(help));
+        line.extend_from_slice(b"\r\n");
+        about.write_all(&line)?;
+    }
+    Ok(())
 }
 
 fn number<T: std::fmt::Display>(line: &mut Vec<u8>, value: Option<T>) -> io::Result<()> {

@@ -10,6 +10,7 @@
 //! A table that a slow source read once is written once, at the first sample that has it.
 
 pub mod csv;
+pub mod events;
 pub mod parquet;
 
 use retop_model::family::host;
@@ -68,7 +69,7 @@ pub enum Cell {
 
 /// A column of a table.
 #[derive(Clone, Debug, Serialize)]
-pub struct Column {
+pub struct Column<C = Cell> {
     /// The declared name.
     pub name: &'static str,
     /// `time`, `text`, `counter`, `gauge` or `state`.
@@ -86,12 +87,43 @@ pub struct Column {
     pub help: &'static str,
     /// Where its values come from.
     #[serde(skip)]
-    pub cell: Cell,
+    pub cell: C,
 }
 
-impl Column {
-    const fn plain(name: &'static str, kind: &'static str, help: &'static str, cell: Cell) -> Self {
+/// What the values of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Time,
+    Text,
+    Integer,
+    Float,
+}
+
+/// Something that tells what its values are.
+trait Holds {
+    fn held(&self) -> Held;
+}
+
+impl Holds for Cell {
+    fn held(&self) -> Held {
+        match self {
+            Cell::Time => Held::Time,
+            Cell::Host | Cell::Boot | Cell::Text(_) | Cell::State(_) => Held::Text,
+            Cell::Integer(_) => Held::Integer,
+            Cell::Float(_) => Held::Float,
+        }
+    }
+}
+
+impl<C> Column<C> {
+    const fn plain(name: &'static str, kind: &'static str, help: &'static str, cell: C) -> Self {
         Column { name, kind, unit: "", divisor: 1, estimated: false, states: &[], help, cell }
+    }
+
+    /// The column without its values.
+    fn described(&self) -> Column<()> {
+        let Column { name, kind, unit, divisor, estimated, states, help, .. } = *self;
+        Column { name, kind, unit, divisor, estimated, states, help, cell: () }
     }
 }
 

@@ -18,11 +18,12 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type};
-use retop_model::family::{host, process};
+use retop_model::family::host;
 use retop_model::metric::Slot;
 use retop_model::{Family, FamilyId, Field, Key, RawTable, Snapshot, Text, TextField};
 
-use super::{Cell, Column, News, Options, Written, boot, columns, given};
+use super::events::{self, EventCell, HostEvent};
+use super::{Cell, Column, Held, Holds, News, Options, Written, boot, columns, given};
 use crate::export::Arguments;
 use crate::export::target::Target;
 
@@ -33,6 +34,8 @@ const WAITING_BYTES: usize = 64 << 20;
 const ZSTD_LEVEL: i32 = 3;
 /// Key of the file's metadata under which its columns are described.
 pub const ABOUT: &str = "retop";
+/// Columns that rows are looked up by: they have statistics.
+const LOOKED_UP: [&str; 2] = ["time", "pid"];
 
 /// Collects moments and writes them in groups.
 pub struct Parquet<'a> {
@@ -42,6 +45,7 @@ pub struct Parquet<'a> {
     host: Option<Text>,
     boot: Option<Text>,
     tables: Vec<Option<Table>>,
+    events: Option<Written>,
     pub(super) waiting: usize,
     pub(super) limit: usize,
 }
@@ -79,7 +83,18 @@ impl<'a> Parquet<'a> {
         let tables = FamilyId::all().map(|_| None).collect();
         let news = News::new();
         let (host, boot) = (None, None);
-        Parquet { options, target, news, host, boot, tables, waiting: 0, limit: WAITING_BYTES }
+        let events = None;
+        Parquet {
+            options,
+            target,
+            news,
+            host,
+            boot,
+            tables,
+            events,
+            waiting: 0,
+            limit: WAITING_BYTES,
+        }
     }
 
     /// Takes the next moment.
@@ -162,6 +177,36 @@ impl<'a> Parquet<'a> {
         Ok(())
     }
 
+    /// Writes what happened.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file.
+    pub fn events(&mut self, list: &[HostEvent]) -> io::Result<()> {
+        let columns = events::columns();
+        let mut writer = open(&mut self.target, events::TABLE, events::HELP, &columns)?;
+        let mut group = writer.next_row_group().map_err(plain)?;
+        for column in &columns {
+            let each = list.iter();
+            match column.cell {
+                EventCell::Time => {
+                    let values: Vec<i64> = each.map(|(_, event)| event.wall_ms).collect();
+                    put::<Int64Type>(&mut group, &values, None)?;
+                }
+                EventCell::Text(value) => {
+                    let text = |event| events::some(value(event)).map(ByteArray::from);
+                    put_some::<ByteArrayType>(&mut group, each.map(text))?;
+                }
+                EventCell::Integer(value) => put_some::<Int64Type>(&mut group, each.map(value))?,
+                EventCell::Float(value) => put_some::<DoubleType>(&mut group, each.map(value))?,
+            }
+        }
+        group.close().map_err(plain)?;
+        writer.close().map_err(plain)?;
+        self.events = Some(Written { table: events::TABLE, rows: list.len() as u64 });
+        Ok(())
+    }
+
     /// Writes what waits and puts the files in place.
     ///
     /// # Errors
@@ -174,6 +219,7 @@ impl<'a> Parquet<'a> {
             written.push(Written { table: table.family.key, rows: table.rows });
             table.writer.close().map_err(plain)?;
         }
+        written.extend(self.events);
         self.target.commit()?;
         Ok(written)
     }
@@ -186,11 +232,7 @@ impl Table {
         target: &mut Target,
     ) -> io::Result<Table> {
         let columns = columns(family, arguments);
-        let file = target.create(&format!("{}.parquet", family.key))?;
-        let schema = schema(&columns).map_err(plain)?;
-        let properties = properties(family, &columns)?;
-        let writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties));
-        let writer = writer.map_err(plain)?;
+        let writer = open(target, family.key, family.help.trim(), &columns)?;
         Ok(Table { family, columns, arguments, writer, samples: Vec::new(), waiting: 0, rows: 0 })
     }
 
@@ -351,19 +393,30 @@ fn put<T: DataType>(
     column.close().map_err(plain)
 }
 
-fn schema(columns: &[Column]) -> Result<Type, ParquetError> {
+/// Begins the file of a table.
+fn open<C: Holds>(
+    target: &mut Target,
+    table: &str,
+    help: &str,
+    columns: &[Column<C>],
+) -> io::Result<SerializedFileWriter<File>> {
+    let file = target.create(&format!("{table}.parquet"))?;
+    let schema = schema(columns).map_err(plain)?;
+    let properties = properties(table, help, columns)?;
+    SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties)).map_err(plain)
+}
+
+fn schema<C: Holds>(columns: &[Column<C>]) -> Result<Type, ParquetError> {
     let mut fields = Vec::new();
     for column in columns {
-        let (physical, logical) = match column.cell {
-            Cell::Time => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MILLIS))),
-            Cell::Host | Cell::Boot | Cell::Text(_) | Cell::State(_) => {
-                (Physical::BYTE_ARRAY, Some(LogicalType::String))
-            }
-            Cell::Integer(_) => (Physical::INT64, None),
-            Cell::Float(_) => (Physical::DOUBLE, None),
+        let (physical, logical) = match column.cell.held() {
+            Held::Time => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MILLIS))),
+            Held::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+            Held::Integer => (Physical::INT64, None),
+            Held::Float => (Physical::DOUBLE, None),
         };
-        let repetition = match column.cell {
-            Cell::Time => Repetition::REQUIRED,
+        let repetition = match column.cell.held() {
+            Held::Time => Repetition::REQUIRED,
             _ => Repetition::OPTIONAL,
         };
         let field = Type::primitive_type_builder(column.name, physical)
@@ -375,12 +428,17 @@ fn schema(columns: &[Column]) -> Result<Type, ParquetError> {
     Type::group_type_builder("retop").with_fields(fields).build()
 }
 
-fn properties(family: &'static Family, columns: &[Column]) -> io::Result<WriterProperties> {
+fn properties<C: Holds>(
+    table: &str,
+    help: &str,
+    columns: &[Column<C>],
+) -> io::Result<WriterProperties> {
+    let described: Vec<Column<()>> = columns.iter().map(Column::described).collect();
     let about = serde_json::json!({
-        "table": family.key,
-        "help": family.help.trim(),
+        "table": table,
+        "help": help,
         "retop": env!("CARGO_PKG_VERSION"),
-        "columns": columns,
+        "columns": described,
     });
     let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(plain)?;
     let mut properties = WriterProperties::builder()
@@ -392,21 +450,19 @@ fn properties(family: &'static Family, columns: &[Column]) -> io::Result<WriterP
         .set_key_value_metadata(Some(vec![KeyValue::new(ABOUT.to_owned(), about.to_string())]));
     for column in columns {
         let path = ColumnPath::from(column.name);
-        let identity = [Cell::Time, Cell::Integer(process::pid)].contains(&column.cell);
-        if identity {
+        if LOOKED_UP.contains(&column.name) {
             let chunk = EnabledStatistics::Chunk;
             properties = properties.set_column_statistics_enabled(path.clone(), chunk);
         }
-        properties = match column.cell {
-            Cell::Time | Cell::Integer(_) => properties
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
+        let encoding = match column.cell.held() {
+            Held::Time | Held::Integer => Encoding::DELTA_BINARY_PACKED,
             // Split into streams of bytes, counters that tick in hundredths take a third more.
-            Cell::Float(_) => properties
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_encoding(path, Encoding::PLAIN),
-            Cell::Host | Cell::Boot | Cell::Text(_) | Cell::State(_) => properties,
+            Held::Float => Encoding::PLAIN,
+            Held::Text => continue,
         };
+        properties = properties
+            .set_column_dictionary_enabled(path.clone(), false)
+            .set_column_encoding(path, encoding);
     }
     Ok(properties.build())
 }

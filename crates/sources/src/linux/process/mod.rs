@@ -8,12 +8,15 @@
 //! the limit allows, exact memory and I/O are read for the rows that somebody looks at, and command
 //! lines, which can block on a process short of memory, by threads of their own.
 
+mod counters;
 mod detail;
 mod listing;
+mod schedule;
 mod stat;
 mod texts;
 mod threads;
 
+use std::cmp::Reverse;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
@@ -21,8 +24,10 @@ use std::os::unix::fs::MetadataExt as _;
 use retop_model::family::{process, task};
 use retop_model::{FamilyId, Key, RawTable, Reading, RowMut, RowTexts, Text, TextField};
 
+use self::counters::Counters;
 use self::detail::Detail;
 use self::listing::Listing;
+use self::schedule::Schedule;
 pub use self::stat::Stat;
 use self::texts::{Answer, Job, TextReader};
 use super::kept::Descriptors;
@@ -57,9 +62,10 @@ struct Known {
     comm: [u8; COMM],
     comm_len: u8,
     user_id: Reading,
-    /// CPU ticks at the last sweep, and in the one before.
+    /// CPU ticks at the last sweep, and how many since the one before.
     ticks: u64,
-    moved: bool,
+    moved: u64,
+    threads: i64,
     texts_asked_ns: u64,
     proportional_asked_ns: u64,
     proportional: [Reading; 3],
@@ -98,6 +104,8 @@ pub struct Processes {
     texts: TextReader,
     users: Users,
     detail: Detail,
+    counters: Counters,
+    schedule: Schedule,
     pids: Vec<u32>,
     wanted: Wanted,
     buffer: Vec<u8>,
@@ -119,6 +127,8 @@ impl Processes {
             texts: TextReader::new(roots),
             users: Users::new(roots),
             detail: Detail::default(),
+            counters: Counters::new(roots),
+            schedule: Schedule::default(),
             pids: Vec::new(),
             wanted: Wanted::default(),
             buffer: vec![0; 4096],
@@ -221,13 +231,14 @@ impl Processes {
                 entry.reborn(&stat, listing, users, *started);
             }
             let used = stat.used_ticks();
-            (entry.moved, entry.ticks) = (used != entry.ticks, used);
+            (entry.moved, entry.ticks) = (used.saturating_sub(entry.ticks), used);
             if entry.renamed(stat.comm) {
                 entry.name(stat.comm);
                 entry.texts_asked_ns = now_ns;
                 texts.ask(Job::Texts, entry.key());
             }
             entry.kernel = stat.is_kernel();
+            entry.threads = stat.threads;
             if now_ns.saturating_sub(entry.proportional_taken_ns) > PROPORTIONAL_GONE_NS {
                 entry.proportional = [Reading::NONE; 3];
             }
@@ -236,6 +247,19 @@ impl Processes {
             fill(&mut row, entry, &stat, *page_bytes);
             true
         });
+    }
+
+    /// Asks the scheduler about what is wanted; attaches counters to what is wanted, and reads those
+    /// that are attached.
+    fn count(&mut self, listing: &Listing, table: &mut RawTable, read: &Read<'_>, now_ns: u64) {
+        self.wanted.choose(&read.demand().processes.schedule, &self.known, table);
+        self.schedule.read(listing, &self.wanted.rows, &self.known, table, now_ns);
+        let demand = &read.demand().processes.counters;
+        self.wanted.choose(demand, &self.known, table);
+        if self.counters.prepare(demand, &mut self.descriptors) {
+            let rows = &self.wanted.rows;
+            self.counters.read(listing, rows, &self.known, table, now_ns);
+        }
     }
 
     /// Takes what the threads that read command lines and page tables brought back.
@@ -325,6 +349,7 @@ impl Source for Processes {
         self.started = true;
         let swept_ns = read.now_ns();
         self.details(&listing, &mut table, read);
+        self.count(&listing, &mut table, read, swept_ns);
         self.texts.wake(swept_ns);
         if read.demand().processes.patient {
             self.texts.finish();
@@ -336,7 +361,8 @@ impl Source for Processes {
                 }
             }
         }
-        threads::read(&listing, &table, &mut self.buffer, read);
+        self.wanted.choose(&read.demand().processes.threads, &self.known, &table);
+        threads::read(&listing, &table, &self.wanted.rows, &mut self.buffer, read);
         self.report(&tally, read);
         // The window is the sweep's: the details after it are gauges, or counters that move with
         // the row's own reads at the same place in each tick.
@@ -357,6 +383,13 @@ impl Processes {
             ))
             .hint("sudo setcap cap_sys_ptrace+ep $(command -v retop), or run as root");
             read.report("processes/io", "read_bytes written_bytes", Some(problem));
+        }
+        if let Some(problem) = self.counters.problem() {
+            read.report(
+                "processes/counters",
+                "ipc cache_miss_ratio branch_miss_ratio",
+                Some(problem),
+            );
         }
         if let Some(problem) = &self.hidden {
             read.report("processes/hidden", "processes", Some(problem.clone()));
@@ -391,7 +424,8 @@ impl Known {
             comm_len: u8::MAX,
             user_id: Reading::NONE,
             ticks: 0,
-            moved: false,
+            moved: 0,
+            threads: 1,
             texts_asked_ns: 0,
             proportional_asked_ns: 0,
             proportional: [Reading::NONE; 3],
@@ -537,7 +571,7 @@ fn fill(row: &mut RowMut<'_>, entry: &Known, stat: &Stat<'_>, page_bytes: u64) {
 #[derive(Default)]
 struct Wanted {
     rows: Vec<usize>,
-    moved: Vec<(u64, usize)>,
+    moved: Vec<(Reverse<u64>, usize)>,
 }
 
 impl Wanted {
@@ -548,16 +582,22 @@ impl Wanted {
             Rows::None => {}
             Rows::Keys(keys) => self.rows.extend(keys.iter().filter_map(|&key| table.find(key))),
             Rows::Active => {
-                let moved = known.iter().enumerate().filter(|(_, entry)| entry.moved);
+                let moved = known.iter().enumerate().filter(|(_, entry)| entry.moved > 0);
                 self.rows.extend(moved.map(|(row, _)| row));
             }
             Rows::All => self.rows.extend(0..table.len()),
             Rows::Top(count) => {
+                // Of equals the first, as exports choose them: the idle ones among the rows that
+                // are given have their details too.
                 self.moved.clear();
-                let busy = known.iter().enumerate().filter(|(_, entry)| entry.moved);
-                self.moved.extend(busy.map(|(row, entry)| (entry.ticks, row)));
-                self.moved.sort_unstable_by(|a, b| b.cmp(a));
-                self.rows.extend(self.moved.iter().take(*count).map(|&(_, row)| row));
+                let all = known.iter().enumerate();
+                self.moved.extend(all.map(|(row, entry)| (Reverse(entry.moved), row)));
+                if *count < self.moved.len() {
+                    self.moved.select_nth_unstable(*count);
+                    self.moved.truncate(*count);
+                }
+                self.rows.extend(self.moved.iter().map(|&(_, row)| row));
+                self.rows.sort_unstable();
             }
         }
     }
@@ -644,6 +684,7 @@ fn sees_others(roots: &Roots) -> bool {
 pub fn fuzz_details(bytes: &[u8]) {
     let _ = detail::proportional(bytes);
     let _ = detail::key_value(bytes);
+    schedule::fuzz(bytes);
 }
 
 /// Command lines, users and groups, for the fuzzer.

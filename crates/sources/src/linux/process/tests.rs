@@ -119,10 +119,12 @@ fn folders_vanish_and_lines_are_cut_at_every_step() {
         memory: Rows::All,
         status: Rows::All,
         io: Rows::All,
+        schedule: Rows::None,
+        counters: Rows::None,
         proportional: Rows::All,
         texts: true,
         patient: true,
-        threads: vec![Key(5, 10), Key(6, 10), Key(99, 1)],
+        threads: Rows::Keys(vec![Key(5, 10), Key(6, 10), Key(99, 1)]),
     };
     let (table, _, reports) = sweep(&mut source, everything.clone());
     assert_eq!(table.keys(), [Key(5, 10)]);
@@ -343,5 +345,49 @@ fn a_mount_that_hides_processes_is_told() {
     // SAFETY: geteuid has no preconditions.
     if unsafe { libc::geteuid() } == 0 {
         assert!(sees_others(&Roots::real()), "nothing is hidden from root");
+    }
+}
+
+/// Microseconds of CPU time that this program used so far, and the sweep's counters' descriptors.
+fn cpu_us() -> u64 {
+    crate::own_usage().cpu_us.unwrap_or(0)
+}
+
+/// Beside `cargo xtask load 3000`: `cargo test --release -p retop-sources -- --ignored --nocapture
+/// what_counters_add`. Software events stand in for hardware's: as many, opened and read alike.
+#[test]
+#[ignore = "measures, and needs a load of thousands of processes"]
+fn what_counters_add_to_a_sweep() {
+    const ROUNDS: u32 = 40;
+    let measure = |counted: bool| {
+        let mut source = Processes::new(&Roots::real());
+        source.counters = Counters::of(crate::linux::perf::tests::software());
+        let (table, ..) = sweep(&mut source, ProcessDemand::default());
+        let mut rows: Vec<usize> = (0..table.len()).collect();
+        let used = |row: &usize| value(&table, *row, process::user_seconds);
+        rows.sort_by_key(|row| std::cmp::Reverse(used(row)));
+        let busiest: Vec<Key> = rows.iter().take(50).map(|&row| table.keys()[row]).collect();
+        let counters = if counted { Rows::Keys(busiest) } else { Rows::None };
+        let demand = ProcessDemand { counters, ..ProcessDemand::default() };
+        for _ in 0..8 {
+            // Attached bit by bit.
+            sweep(&mut source, demand.clone());
+        }
+        let before = cpu_us();
+        for _ in 0..ROUNDS {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            sweep(&mut source, demand.clone());
+        }
+        let each = (cpu_us() - before) / u64::from(ROUNDS);
+        (each, table.len(), source.counters.descriptors())
+    };
+    for round in 0..3 {
+        let (without, processes, _) = measure(false);
+        let (with, _, descriptors) = measure(true);
+        let more = (with as f64 / without as f64 - 1.0) * 100.0;
+        println!(
+            "{round}: {processes} processes: {without} us a sweep, {with} us with counters of 50 in \
+             {descriptors} descriptors: {more:+.1} %"
+        );
     }
 }

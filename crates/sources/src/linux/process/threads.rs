@@ -12,22 +12,26 @@ use crate::source::Read;
 /// first of them.
 const MOST: usize = 4096;
 
-/// Reads the threads of the processes named in the demand.
-pub fn read(listing: &Listing, processes: &RawTable, buffer: &mut [u8], read: &mut Read<'_>) {
-    let wanted = &read.demand().processes.threads;
+/// Reads the threads of those rows, the ones that the demand names.
+pub fn read(
+    listing: &Listing,
+    processes: &RawTable,
+    wanted: &[usize],
+    buffer: &mut [u8],
+    read: &mut Read<'_>,
+) {
     if wanted.is_empty() {
         return;
     }
     let begin_ns = read.now_ns();
     let mut table = read.table(FamilyId::Thread);
     let mut tids = Vec::new();
-    for &key in wanted {
-        let Some(row) = processes.find(key) else { continue };
+    let mut names = vec![0; 64 * 1024];
+    for &row in wanted {
         let pid = processes.readings(row).first().copied().unwrap_or_default();
         debug_assert_eq!(process::pid.slot, retop_model::metric::Slot::Raw(0));
         let Some(pid) = pid.get().and_then(|pid| u32::try_from(pid).ok()) else { continue };
         let Ok(tasks) = listing.threads(pid) else { continue };
-        let mut names = vec![0; 64 * 1024];
         if tasks.pids(&mut tids, &mut names).is_err() {
             continue;
         }

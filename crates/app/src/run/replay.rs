@@ -1,0 +1,248 @@
+//! `retop replay`: the screen on a recording.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use retop_engine::history::Past;
+use retop_engine::recording::{Recording, Replay};
+use retop_engine::{Affinity, CpuSet, Demand, IoPriority, RealClock, local_offset_seconds};
+use retop_model::{Key, Snapshot};
+
+use crate::config::Resolved;
+use crate::environment::Environment;
+use crate::run::{Usage, looks, note_on_stderr, screen};
+use crate::settings::Settings;
+use crate::tui::terminal::{Terminal, Waker};
+use crate::tui::{self, Control, Feed, Options, Replayed};
+use crate::when::{Span, When};
+
+/// How often a recording is looked at for what came since.
+const LOOK: Duration = Duration::from_secs(1);
+/// The shortest time between two steps of a replay: a frame of the screen.
+const BEAT: Duration = Duration::from_millis(33);
+
+/// Draws until somebody quits.
+///
+/// # Errors
+///
+/// If there is no terminal, or nothing can be read.
+pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()> {
+    let settings = &resolved.settings;
+    screen::terminal(environment)?;
+    let Some(path) = settings.replay.path.as_deref().or(source(settings)) else {
+        let what = "retop replay needs a recording: retop replay FILE, DIR or http://HOST:PORT";
+        return Err(Usage(what.to_owned()).into());
+    };
+    let recording = open(path)?;
+    let at_ms = at(&recording, settings.replay.at)?;
+    let header = recording.header()?;
+    let interval = Duration::from_millis(header.interval_ms.clamp(1, 86_400_000));
+    let name = std::path::Path::new(path)
+        .file_name()
+        .map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned());
+    let options = Options {
+        interval,
+        replay: Some(Replayed { name: name.trim_end_matches(".retop").to_owned(), at_ms }),
+        ..looks::options(resolved, environment)?
+    };
+    let replay = Arc::new(Mutex::new(Replay::open(recording)?));
+    let mut terminal = Terminal::open(settings.screen.mouse)?;
+    let shown = Shown::start(replay, terminal.waker()?, interval, settings.replay.speed)?;
+    // The first sample is there already, and nobody else would wake the screen for it.
+    terminal.waker()?.wake();
+    Ok(tui::run(&mut terminal, &shown, &options, &Recorded, &RealClock)?)
+}
+
+/// Opens a recording by what was written for it: a file, a folder, or a running retop.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub fn open(path: &str) -> anyhow::Result<Recording> {
+    if path.starts_with("http://") {
+        return Ok(retop_engine::recording::fetch(path)?);
+    }
+    if path.starts_with("https://") {
+        let what = "https is not spoken here; forward a port to the machine and write http://";
+        return Err(Usage(format!("{path}: {what}")).into());
+    }
+    Ok(Recording::open(path.as_ref())?)
+}
+
+/// The recording that stands in for a machine: `--source replay:FILE`.
+#[must_use]
+pub fn source(settings: &Settings) -> Option<&str> {
+    settings.source.as_deref()?.strip_prefix("replay:")
+}
+
+/// Calls `body` with each moment that has rates, until it says that it has had enough: those from
+/// the moment that was asked for on, or all; for one report that one, or the newest. Damage is said
+/// on stderr.
+///
+/// # Errors
+///
+/// If nothing can be read, and what `body` gives.
+pub fn each(
+    settings: &Settings,
+    path: &str,
+    mut body: impl FnMut(&Arc<Snapshot>) -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
+    let recording = open(path)?;
+    let at_ms = at(&recording, settings.replay.at)?;
+    let newest = || recording.range().map(|range| range.map(|range| range.end - 1));
+    let begin = match at_ms {
+        None if settings.once => newest()?,
+        at_ms => at_ms,
+    };
+    // The sample of that time is the newest that is not later.
+    let begin = begin.map(|at_ms| recording.asof(at_ms)).transpose()?.flatten();
+    let from_ms = begin.map_or(i64::MIN, |moment| moment.stamp().wall_ms);
+    for moment in recording.moments(from_ms, i64::MAX) {
+        match moment {
+            Ok(moment) if moment.has_rates() => {
+                if !body(&Arc::new(moment))? {
+                    return Ok(());
+                }
+            }
+            Ok(_) => {}
+            Err(damage) => note_on_stderr(&damage.to_string()),
+        }
+    }
+    Ok(())
+}
+
+/// The moment that is meant, by the times of the recording.
+///
+/// # Errors
+///
+/// If it lies outside of the recording, with its ends.
+pub fn at(recording: &Recording, when: Option<When>) -> anyhow::Result<Option<i64>> {
+    let Some(when) = when else { return Ok(None) };
+    let Some(range) = recording.range()? else { return Ok(None) };
+    let span = Span { first_ms: range.start, last_ms: range.end - 1 };
+    let at_ms = when.resolve(span, &local_offset_seconds);
+    // Times are written to the second, and the first sample comes within one.
+    if !(span.first_ms.saturating_sub(1_000)..=span.last_ms.saturating_add(60_000)).contains(&at_ms)
+    {
+        let text = |ms: i64| retop_model::civil::Rfc3339(ms).to_string();
+        let ends = (text(span.first_ms), text(span.last_ms));
+        let what = format!("--at: {} is not recorded", text(at_ms));
+        return Err(Usage(format!("{what}; the recording is from {} to {}", ends.0, ends.1)).into());
+    }
+    Ok(Some(at_ms.max(span.first_ms)))
+}
+
+/// A recording on the screen.
+struct Shown {
+    replay: Arc<Mutex<Replay>>,
+    newest: Arc<Mutex<Option<Arc<Snapshot>>>>,
+    playing: Arc<AtomicBool>,
+    /// Samples to move on by.
+    due: Arc<AtomicU64>,
+}
+
+impl Shown {
+    /// Begins to look for new samples, and to count the beats of a replay that plays.
+    fn start(
+        replay: Arc<Mutex<Replay>>,
+        waker: Waker,
+        interval: Duration,
+        speed: f64,
+    ) -> std::io::Result<Shown> {
+        let first = replay.lock().unwrap_or_else(PoisonError::into_inner).newest().map(Arc::new);
+        let shown = Shown {
+            replay,
+            newest: Arc::new(Mutex::new(first)),
+            playing: Arc::default(),
+            due: Arc::default(),
+        };
+        let (replay, newest) = (Arc::clone(&shown.replay), Arc::clone(&shown.newest));
+        let (playing, due) = (Arc::clone(&shown.playing), Arc::clone(&shown.due));
+        let step = interval.div_f64(speed.max(1e-6));
+        let beat = step.max(BEAT);
+        let samples = beat.as_secs_f64() / step.as_secs_f64().max(1e-9);
+        let run = move || {
+            let (mut waited, mut part) = (Duration::ZERO, 0.0);
+            loop {
+                let rest = beat.min(LOOK);
+                std::thread::sleep(rest);
+                waited += rest;
+                if playing.load(Ordering::Relaxed) {
+                    // What is left of a sample counts for the next beat.
+                    part += samples * rest.as_secs_f64() / beat.as_secs_f64();
+                    let whole = part as u64;
+                    part -= whole as f64;
+                    if whole > 0 {
+                        due.fetch_add(whole, Ordering::Relaxed);
+                        waker.wake();
+                    }
+                }
+                if waited < LOOK {
+                    continue;
+                }
+                waited = Duration::ZERO;
+                let mut replay = replay.lock().unwrap_or_else(PoisonError::into_inner);
+                if replay.refresh() {
+                    let found = replay.newest().map(Arc::new);
+                    drop(replay);
+                    *newest.lock().unwrap_or_else(PoisonError::into_inner) = found;
+                    waker.wake();
+                }
+            }
+        };
+        std::thread::Builder::new().name("replay".to_owned()).spawn(run)?;
+        Ok(shown)
+    }
+}
+
+impl Feed for Shown {
+    fn latest(&self) -> Option<Arc<Snapshot>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn history(&self) -> Option<Arc<Mutex<dyn Past>>> {
+        Some(Arc::<Mutex<Replay>>::clone(&self.replay))
+    }
+
+    fn beats(&self, playing: bool) -> u64 {
+        self.playing.store(playing, Ordering::Relaxed);
+        let due = self.due.swap(0, Ordering::Relaxed);
+        if playing { due } else { 0 }
+    }
+
+    fn set_interval(&self, _: Duration) {}
+
+    fn set_demand(&self, _: Demand) {}
+}
+
+/// The processes of a recording are of another time, if not of another machine.
+struct Recorded;
+
+const LONG_AGO: &str = "this is a recording: its processes are not here";
+
+impl Control for Recorded {
+    fn send(&self, _: Key, _: i32) -> Result<(), String> {
+        Err(LONG_AGO.to_owned())
+    }
+
+    fn step_nice(&self, _: Key, _: i32) -> Result<i32, String> {
+        Err(LONG_AGO.to_owned())
+    }
+
+    fn io_priority(&self, _: Key) -> Result<IoPriority, String> {
+        Err(LONG_AGO.to_owned())
+    }
+
+    fn set_io_priority(&self, _: Key, _: IoPriority) -> Result<(), String> {
+        Err(LONG_AGO.to_owned())
+    }
+
+    fn affinity(&self, _: Key) -> Result<Affinity, String> {
+        Err(LONG_AGO.to_owned())
+    }
+
+    fn set_affinity(&self, _: Key, _: &CpuSet, _: &CpuSet) -> Result<(), String> {
+        Err(LONG_AGO.to_owned())
+    }
+}

@@ -1,0 +1,239 @@
+//! The page of graphics processors: each with everything that it says, who is on it, when its memory
+//! is full, and what asking its driver costs.
+
+use retop_model::family::{gpu, gpu_call, gpu_forecast, gpu_process};
+use retop_model::human::{Duration, Or, Size};
+use retop_model::{FamilyId, Field, Row, Snapshot};
+
+use super::fields::{self, Columns};
+use super::gpu as overview;
+use super::page::Places;
+use crate::short;
+use crate::tui::app::App;
+use crate::tui::render::{Canvas, Rect};
+use crate::tui::units::Text;
+use crate::tui::widget::chart::chart;
+use crate::tui::widget::sheet::Sheet;
+
+/// What is shown of each device, what matters most first.
+const DEVICE: [Field; 18] = [
+    gpu::utilization_ratio,
+    gpu::memory_ratio,
+    gpu::memory_used_bytes,
+    gpu::memory_total_bytes,
+    gpu::watts,
+    gpu::limit_watts,
+    gpu::temperature_celsius,
+    gpu::tensor_ratio,
+    gpu::throttled_ratio,
+    gpu::shader_hertz,
+    gpu::memory_temperature_celsius,
+    gpu::bandwidth_ratio,
+    gpu::occupancy_ratio,
+    gpu::pcie_received_bytes_per_second,
+    gpu::pcie_sent_bytes_per_second,
+    gpu::fan_ratio,
+    gpu::encoder_ratio,
+    gpu::decoder_ratio,
+];
+
+/// What is shown of each process on a device.
+const PROCESS: [Field; 7] = [
+    gpu_process::memory_bytes,
+    gpu_process::memory_ratio,
+    gpu_process::memory_growth_bytes_per_second,
+    gpu_process::utilization_ratio,
+    gpu_process::memory_busy_ratio,
+    gpu_process::encoder_ratio,
+    gpu_process::decoder_ratio,
+];
+
+/// What is shown of each forecast.
+const FORECAST: [Field; 8] = [
+    gpu_forecast::level,
+    gpu_forecast::full_seconds,
+    gpu_forecast::shape,
+    gpu_forecast::short_growth_bytes_per_second,
+    gpu_forecast::minute_growth_bytes_per_second,
+    gpu_forecast::long_growth_bytes_per_second,
+    gpu_forecast::lasting_growth_bytes_per_second,
+    gpu_forecast::confidence_ratio,
+];
+
+/// What is shown of each call.
+const CALL: [Field; 4] =
+    [gpu_call::busy_ratio, gpu_call::mean_seconds, gpu_call::worst_seconds, gpu_call::calls];
+
+/// Rows for the past.
+pub fn head_height(now: &Snapshot, height: u16) -> u16 {
+    if overview::is_there(now) && height >= 16 { (height / 4).clamp(4, 12) } else { 0 }
+}
+
+/// Draws the past: what the busiest does, and how full the fullest is.
+pub fn head(app: &App, canvas: &mut Canvas<'_>) {
+    let (width, height) = (canvas.width(), canvas.height());
+    let half = width / 2;
+    for (x, name, ring, ramp) in [
+        (0, "busiest", &app.past().gpu, &app.theme.util),
+        (half, "fullest", &app.past().vram, &app.theme.fill),
+    ] {
+        let room = half.saturating_sub(1);
+        let mut region = canvas.region(Rect::new(x, 0, room, height));
+        chart(&mut region, ring, 1.0, ramp, false);
+        region.text(0, 0, name, app.theme.dim);
+    }
+}
+
+/// The devices together.
+pub fn title(app: &App, now: &Snapshot) -> Text {
+    overview::title(app, now)
+}
+
+/// Its lines.
+pub fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
+    if !overview::is_there(now) {
+        return fields::missing(app, now, FamilyId::Gpu, sheet);
+    }
+    let columns = Columns::fit(now, DEVICE, sheet.width(), (16, 30));
+    sheet.line(|canvas| columns.head(app, canvas, "Device", "DRIVER"));
+    for row in now.rows(FamilyId::Gpu) {
+        device(app, row, &columns, sheet);
+    }
+    forecasts(app, now, sheet);
+    processes(app, now, sheet);
+    calls(app, now, sheet);
+}
+
+fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
+    let name = called(row);
+    if matches!(row.raw(gpu::state), Some(gpu::ACTIVE) | None) {
+        let more = row.shown(gpu::driver);
+        return sheet.line(|canvas| columns.named(app, row, canvas, (&name, more)));
+    }
+    // Nothing else is known of it.
+    let state = row.state(gpu::state).unwrap_or("");
+    let text = match row.get(gpu::asleep_seconds) {
+        Some(seconds) => short!("{state} for {}, and left so", Duration(seconds)),
+        None => short!("{state}"),
+    };
+    let lost = row.raw(gpu::state) == Some(gpu::LOST);
+    let pen = if lost { app.theme.crit } else { app.theme.dim };
+    sheet.line(|canvas| {
+        canvas.field(0, 0, columns.label, &name, app.theme.text);
+        canvas.text(columns.label + 2, 0, &text, pen);
+    });
+}
+
+/// Its number and its name.
+fn called(row: Row<'_>) -> Text {
+    match row.get(gpu::index) {
+        Some(index) => short!("{index:.0} {}", name(row)),
+        None => short!("{}", name(row)),
+    }
+}
+
+/// What people call it, else where it is.
+fn name(row: Row<'_>) -> &str {
+    let name = row.shown(gpu::name);
+    let bare = name.strip_prefix("NVIDIA ").unwrap_or(name);
+    if bare.is_empty() { fields::or_missing(row.shown(gpu::pci_address)) } else { bare }
+}
+
+/// Devices and processes whose memory goes anywhere.
+fn forecasts(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
+    let moves = |row: Row<'_>| {
+        let flat = [gpu_forecast::FLAT, gpu_forecast::PREALLOCATED, gpu_forecast::LOADING];
+        row.raw(gpu_forecast::pid).is_none()
+            || row.raw(gpu_forecast::shape).is_some_and(|shape| !flat.contains(&shape))
+    };
+    let rows = Places::of(now, FamilyId::GpuForecast, moves);
+    if rows.count() == 0 {
+        return;
+    }
+    sheet.part();
+    let columns = Columns::fit(now, FORECAST, sheet.width(), (16, 30));
+    sheet.line(|canvas| columns.head(app, canvas, "Memory", "FULL BETWEEN, AT THIS PACE"));
+    for place in 0..rows.count() {
+        let Some(row) = rows.row(now, FamilyId::GpuForecast, place) else { continue };
+        let name = forecast_name(now, row);
+        let band = [gpu_forecast::earliest_seconds, gpu_forecast::latest_seconds];
+        let more = match band.map(|field| row.get(field)) {
+            [Some(earliest), Some(latest)] => {
+                short!("{} and {}", Duration(earliest.round()), Duration(latest.round()))
+            }
+            [Some(earliest), None] => short!("not before {}", Duration(earliest.round())),
+            _ => Text::new(),
+        };
+        sheet.line(|canvas| {
+            columns.named(app, row, canvas, (&name, &more));
+            let level = row.raw(gpu_forecast::level).unwrap_or(0);
+            if level > gpu_forecast::WATCH {
+                let pen = overview::pen_of(app, level);
+                for x in 0..columns.label {
+                    canvas.tint(x, 0, |_| pen);
+                }
+            }
+        });
+    }
+}
+
+fn forecast_name(now: &Snapshot, row: Row<'_>) -> Text {
+    match now.find(FamilyId::GpuProcess, row.key()) {
+        Some(process) => {
+            short!(
+                "  {} {}",
+                row.raw(gpu_forecast::pid).unwrap_or(0),
+                process.shown(gpu_process::name)
+            )
+        }
+        None => match now.find(FamilyId::Gpu, row.key()) {
+            Some(device) => called(device),
+            None => Text::new(),
+        },
+    }
+}
+
+/// Who is on the devices, those with the most memory first.
+fn processes(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
+    let by_memory = |row: Row<'_>| row.get(gpu_process::memory_bytes).or(Some(0.0));
+    let rows = Places::top(now, FamilyId::GpuProcess, 64, by_memory);
+    if rows.count() == 0 {
+        return;
+    }
+    sheet.part();
+    let columns = Columns::fit(now, PROCESS, sheet.width(), (24, 34));
+    sheet.line(|canvas| columns.head(app, canvas, "Process", "DEVICE"));
+    for place in 0..rows.count() {
+        let Some(row) = rows.row(now, FamilyId::GpuProcess, place) else { continue };
+        let name = match row.raw(gpu_process::pid) {
+            Some(0) | None => short!("{}", row.shown(gpu_process::name)),
+            Some(pid) => short!("{pid} {}", row.shown(gpu_process::name)),
+        };
+        let identity = row.shown(gpu_process::uuid).as_bytes();
+        let device = now.find(FamilyId::Gpu, gpu_process::device_key(identity));
+        let index = device.and_then(|device| device.get(gpu::index));
+        let size = device.and_then(|device| device.get(gpu::memory_total_bytes));
+        let more = match index {
+            Some(index) => short!("{index:.0} of {}", Or(size.map(Size))),
+            None => Text::new(),
+        };
+        sheet.line(|canvas| columns.named(app, row, canvas, (&name, &more)));
+    }
+}
+
+/// The dearest calls.
+fn calls(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
+    let rows = Places::top(now, FamilyId::GpuCall, 8, |row| {
+        row.get(gpu_call::call_seconds).filter(|&seconds| seconds > 0.0)
+    });
+    if rows.count() == 0 {
+        return;
+    }
+    sheet.part();
+    let columns = Columns::fit(now, CALL, sheet.width(), (30, 44));
+    sheet.line(|canvas| columns.head(app, canvas, "Driver calls, the dearest", ""));
+    for place in 0..rows.count() {
+        let Some(row) = rows.row(now, FamilyId::GpuCall, place) else { continue };
+        sheet.line(|canvas| columns.named(app, row, canvas, (row.shown(gpu_call::symbol), "")));
+    }
+}

@@ -1,0 +1,124 @@
+//! Recordings that were written once are read for ever, and whatever a fuzzer once made of one is
+//! an error or a recording.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use retop_engine::recording::{Directory, EventKind, Recorder, Recording, Settings, fuzz_segment};
+use retop_engine::{Roots, Ticker, open};
+use retop_model::family::{cpu, memory, process};
+use retop_model::{Clock, FamilyId, Stamp};
+
+/// Stands still until it is told to move.
+#[derive(Default)]
+struct Script(AtomicU64);
+
+impl Clock for Script {
+    fn now(&self) -> Stamp {
+        let ns = self.0.load(Ordering::Relaxed);
+        let wall_ms = 1_800_000_000_000 + i64::try_from(ns / 1_000_000).unwrap_or(0);
+        Stamp { wall_ms, monotonic_ns: ns, boottime_ns: ns }
+    }
+}
+
+fn kept(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings").join(name)
+}
+
+/// How `format-1.retop` was made. It is not made again: a change of the format gets a file of its
+/// own beside it.
+#[test]
+#[ignore = "writes the file that later versions must read"]
+fn write_a_recording_of_the_present_format() {
+    let folder = std::env::temp_dir().join(format!("retop-format-{}", std::process::id()));
+    let clock = Arc::new(Script::default());
+    let machine = open(Some("sim:small"), Roots::below(Path::new("/"))).expect("known");
+    let mut ticker = Ticker::lockstep(machine, Arc::<Script>::clone(&clock));
+    ticker.set_rules(retop_model::alert::builtin());
+    let directory = Directory::open(&folder).expect("a folder");
+    let mut recorder = Recorder::new(Box::new(directory), Settings::default()).expect("a recorder");
+    for second in 0..60 {
+        // Nobody looked for a while.
+        let passed = if second == 30 { 31 } else { 1 };
+        clock.0.fetch_add(passed * 1_000_000_000, Ordering::Relaxed);
+        recorder.push(&ticker.tick());
+    }
+    recorder.close();
+    let written = std::fs::read_dir(&folder).expect("there").flatten();
+    let segment = written.map(|entry| entry.path()).find(|path| path.extension().is_some());
+    std::fs::copy(segment.expect("a segment"), kept("format-1.retop")).expect("copied");
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
+
+#[test]
+fn format_1_is_read_for_ever() {
+    let path = kept("format-1.retop");
+    assert!(std::fs::metadata(&path).expect("there").len() < 100_000);
+    let recording = Recording::open(&path).expect("a recording");
+    let header = recording.header().expect("whole");
+    assert_eq!((header.host.as_str(), header.interval_ms), ("shed", 1_000));
+    let range = recording.range().expect("readable").expect("samples");
+    assert_eq!(range, 1_800_000_001_000..1_800_000_090_001);
+    let moments: Vec<_> =
+        recording.moments(i64::MIN, i64::MAX).map(|m| m.expect("whole")).collect();
+    assert_eq!(moments.len(), 60);
+    for moment in &moments {
+        assert!(moment.rows(FamilyId::Process).len() > 0);
+        assert!(moment.one(memory::total_bytes).is_some_and(|bytes| bytes > 1e6));
+    }
+    // Values as they were then, in base units.
+    let at = recording.asof(1_800_000_080_500).expect("readable").expect("there");
+    let told: Vec<String> = [
+        at.one(memory::total_bytes).map(|v| format!("{v}")),
+        at.one(cpu::utilization_ratio).map(|v| format!("{v:.6}")),
+        at.rows(FamilyId::Process).next().map(|row| row.shown(process::name).to_owned()),
+    ]
+    .into_iter()
+    .map(Option::unwrap_or_default)
+    .collect();
+    assert_eq!(told, TOLD);
+    let events = recording.events(i64::MIN, i64::MAX).expect("readable");
+    let count = |kind| events.iter().filter(|event| event.kind == kind).count();
+    let counts = [EventKind::Started, EventKind::Missed, EventKind::Ended].map(count);
+    assert_eq!(counts, [1, 1, 1]);
+    let slots: usize = recording.previews(i64::MIN, i64::MAX).map(|p| p.starts_ms.len()).sum();
+    assert_eq!(slots, 8);
+}
+
+const TOLD: [&str; 3] = ["1073741824", "0.106493", "init"];
+
+#[test]
+fn what_the_fuzzer_found_is_still_understood() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/recordings");
+    let mut inputs = vec![std::fs::read(kept("format-1.retop")).expect("there")];
+    for entry in std::fs::read_dir(&corpus).expect("a corpus").flatten() {
+        inputs.push(std::fs::read(entry.path()).expect("a readable input"));
+    }
+    assert!(inputs.len() > 5, "{} is empty", corpus.display());
+    inputs.iter().for_each(|input| fuzz_segment(input));
+    // Cut, doubled and flipped: a fuzzer's first minute, the same in each run.
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below.max(1) as u64).unwrap_or(0)
+    };
+    for whole in inputs.iter().filter(|input| input.len() < 10_000) {
+        for _ in 0..200 {
+            let mut input = whole.clone();
+            for _ in 0..=random(4) {
+                let place = random(input.len());
+                match (random(4), input.get_mut(place)) {
+                    (0, Some(byte)) => *byte ^= 1 << random(8),
+                    (1, Some(byte)) => *byte = [0, 1, 5, 64, 0xff][random(5)],
+                    (2, _) => input.truncate(place),
+                    (_, _) => input.extend_from_within(place..),
+                }
+                input.truncate(64 * 1024);
+            }
+            fuzz_segment(&input);
+        }
+    }
+}
