@@ -360,6 +360,7 @@ impl Program {
 
 #[test]
 fn stopped_and_continued_it_gives_the_terminal_back_and_takes_it_again() {
+    let _one = ONE.lock();
     let mut program = Program::start(&[]);
     program.read_until("LIVE");
     // By its own key, and by a signal.
@@ -385,6 +386,7 @@ fn stopped_and_continued_it_gives_the_terminal_back_and_takes_it_again() {
 
 #[test]
 fn a_storm_of_sizes_ends_in_the_last_one() {
+    let _one = ONE.lock();
     let mut program = Program::start(&[]);
     program.read_until("LIVE");
     for step in 0..200_u16 {
@@ -402,6 +404,7 @@ fn a_storm_of_sizes_ends_in_the_last_one() {
 
 #[test]
 fn without_the_mouse_it_is_left_to_the_terminal() {
+    let _one = ONE.lock();
     let mut program = Program::start(&["--no-mouse"]);
     program.read_until("LIVE");
     program.writer.write_all(b"q").expect("typed");
@@ -412,6 +415,7 @@ fn without_the_mouse_it_is_left_to_the_terminal() {
 
 #[test]
 fn hung_up_it_ends() {
+    let _one = ONE.lock();
     let mut program = Program::start(&[]);
     program.read_until("LIVE");
     let Program { mut child, master, read, writer, .. } = program;
