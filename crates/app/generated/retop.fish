@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_retop_global_optspecs
-    string join \n json once plain serve= print-config i/interval= root= source= history= subsamples= samples= processes= threads process-groups= series= args= f/filter= color= color-depth= theme= accessible ambiguous= low-bandwidth= no-mouse keys= show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= config= h/help V/version
+    string join \n json once plain serve= print-config i/interval= root= source= history= subsamples= samples= processes= threads process-groups= series= args= f/filter= color= color-depth= theme= accessible ambiguous= low-bandwidth= no-mouse keys= show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= at= config= h/help V/version
 end
 
 function __fish_retop_needs_command
@@ -27,7 +27,7 @@ end
 complete -c retop -n "__fish_retop_needs_command" -l serve -d 'Serve Prometheus metrics; on 127.0.0.1 unless told otherwise' -r -f
 complete -c retop -n "__fish_retop_needs_command" -s i -l interval -d 'Time between samples, 0.1s to 24h: 0.5, 500ms, 2s, 1m [1s]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
-complete -c retop -n "__fish_retop_needs_command" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l source -d 'Watch a made-up machine, or a recording: replay:FILE' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l history -d 'Memory for the history of raw samples; 0 for none [64M]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l subsamples -d 'Readings within one interval [1]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l samples -d 'Stop after N samples; 0 goes on' -r -f
@@ -68,6 +68,7 @@ complete -c retop -n "__fish_retop_needs_command" -l alert-package-power-percent
 complete -c retop -n "__fish_retop_needs_command" -l alert-throttle-freq-percent -d 'Clock of busy cores of their highest, in percent, while it is hot [90]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l alert-swap-rise-gb -d 'Growth of swap within five minutes, in GiB; 0 for no alert [0.3]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l alert-sustain-samples -d 'Samples that a load must last for; 3 or 5 by the rule unless set' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l at -d 'The moment to begin at: 14:01, -10m, 2026-11-03T14:01:00Z' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
 complete -c retop -n "__fish_retop_needs_command" -l json -d 'Stream samples as JSON, one line each; answers as JSON'
 complete -c retop -n "__fish_retop_needs_command" -l once -d 'Print one report and exit; with --json one line'
@@ -83,16 +84,24 @@ complete -c retop -n "__fish_retop_needs_command" -l no-alerts -d 'Watch for not
 complete -c retop -n "__fish_retop_needs_command" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_needs_command" -s V -l version -d 'Print version'
 complete -c retop -n "__fish_retop_needs_command" -f -a "doctor" -d 'Say what can be read here, what not, and what would help'
+complete -c retop -n "__fish_retop_needs_command" -f -a "run" -d 'Run a command and report what it took: time, memory, I/O, energy'
 complete -c retop -n "__fish_retop_needs_command" -f -a "record" -d 'Record without a screen, into DIR or the XDG state folder'
+complete -c retop -n "__fish_retop_needs_command" -f -a "replay" -d 'Show a recording: the whole screen as it was'
 complete -c retop -n "__fish_retop_needs_command" -f -a "export" -d 'Write recordings as tables, series, lines or a part of them'
 complete -c retop -n "__fish_retop_needs_command" -f -a "query" -d 'Say who used what in a window of recordings'
 complete -c retop -n "__fish_retop_needs_command" -f -a "metrics" -d 'Print every metric with its unit and meaning'
 complete -c retop -n "__fish_retop_needs_command" -f -a "completions" -d 'Print completions for a shell'
 complete -c retop -n "__fish_retop_needs_command" -f -a "man" -d 'Print the man page'
 complete -c retop -n "__fish_retop_using_subcommand doctor" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
-complete -c retop -n "__fish_retop_using_subcommand doctor" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_using_subcommand doctor" -l source -d 'Watch a made-up machine, or a recording: replay:FILE' -r -f
 complete -c retop -n "__fish_retop_using_subcommand doctor" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
 complete -c retop -n "__fish_retop_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c retop -n "__fish_retop_using_subcommand run" -l output -d 'Write the report to FILE and not to stderr' -r -F
+complete -c retop -n "__fish_retop_using_subcommand run" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
+complete -c retop -n "__fish_retop_using_subcommand run" -l source -d 'Watch a made-up machine, or a recording: replay:FILE' -r -f
+complete -c retop -n "__fish_retop_using_subcommand run" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
+complete -c retop -n "__fish_retop_using_subcommand run" -l json -d 'Report as one line of JSON'
+complete -c retop -n "__fish_retop_using_subcommand run" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_using_subcommand record" -s i -l interval -d 'Time between samples, 0.1s to 24h: 0.5, 500ms, 2s, 1m [1s]' -r -f
 complete -c retop -n "__fish_retop_using_subcommand record" -l args -d 'Process arguments: none, redacted, full [none; redacted in recordings]' -r -f
 complete -c retop -n "__fish_retop_using_subcommand record" -l max-size -d 'Bytes that all files of a recording may take; the oldest go first [1G]' -r -f
@@ -102,9 +111,15 @@ complete -c retop -n "__fish_retop_using_subcommand record" -l sync -d 'When the
 frame\t''
 never\t''"
 complete -c retop -n "__fish_retop_using_subcommand record" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
-complete -c retop -n "__fish_retop_using_subcommand record" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_using_subcommand record" -l source -d 'Watch a made-up machine, or a recording: replay:FILE' -r -f
 complete -c retop -n "__fish_retop_using_subcommand record" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
 complete -c retop -n "__fish_retop_using_subcommand record" -s h -l help -d 'Print help'
+complete -c retop -n "__fish_retop_using_subcommand replay" -l at -d 'The moment to begin at: 14:01, -10m, 2026-11-03T14:01:00Z' -r -f
+complete -c retop -n "__fish_retop_using_subcommand replay" -l speed -d 'How much faster than life a replay plays [1]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand replay" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
+complete -c retop -n "__fish_retop_using_subcommand replay" -l source -d 'Watch a made-up machine, or a recording: replay:FILE' -r -f
+complete -c retop -n "__fish_retop_using_subcommand replay" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
+complete -c retop -n "__fish_retop_using_subcommand replay" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_using_subcommand export" -l processes -d 'Processes in the output, by CPU; with --filter all that match [20]' -r -f
 complete -c retop -n "__fish_retop_using_subcommand export" -l process-groups -d 'Groups of processes as series: by program, or as FILE names them' -r -f
 complete -c retop -n "__fish_retop_using_subcommand export" -l series -d 'Further series: cores, cgroups, idle-states, interrupts, sources' -r -f
@@ -120,7 +135,7 @@ retop\t''"
 complete -c retop -n "__fish_retop_using_subcommand export" -l tables -d 'Only these tables: processes,disks,cpu; docs/metrics.md lists them' -r -f
 complete -c retop -n "__fish_retop_using_subcommand export" -l every -d 'One sample in each TIME: 10s, 1m' -r -f
 complete -c retop -n "__fish_retop_using_subcommand export" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
-complete -c retop -n "__fish_retop_using_subcommand export" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_using_subcommand export" -l source -d 'Watch a made-up machine, or a recording: replay:FILE' -r -f
 complete -c retop -n "__fish_retop_using_subcommand export" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
 complete -c retop -n "__fish_retop_using_subcommand export" -l force -d 'Replace what an earlier export wrote'
 complete -c retop -n "__fish_retop_using_subcommand export" -s h -l help -d 'Print help'
@@ -139,21 +154,21 @@ pid\t''"
 complete -c retop -n "__fish_retop_using_subcommand query" -s n -l lines -d 'Lines at most [20; with --json all]' -r -f
 complete -c retop -n "__fish_retop_using_subcommand query" -l pid -d 'One process, part by part of the window' -r -f
 complete -c retop -n "__fish_retop_using_subcommand query" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
-complete -c retop -n "__fish_retop_using_subcommand query" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_using_subcommand query" -l source -d 'Watch a made-up machine, or a recording: replay:FILE' -r -f
 complete -c retop -n "__fish_retop_using_subcommand query" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
 complete -c retop -n "__fish_retop_using_subcommand query" -l json -d 'Stream samples as JSON, one line each; answers as JSON'
 complete -c retop -n "__fish_retop_using_subcommand query" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_using_subcommand metrics" -l format -d 'Format of the table: md, json [md]' -r -f -a "md\t''
 json\t''"
 complete -c retop -n "__fish_retop_using_subcommand metrics" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
-complete -c retop -n "__fish_retop_using_subcommand metrics" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_using_subcommand metrics" -l source -d 'Watch a made-up machine, or a recording: replay:FILE' -r -f
 complete -c retop -n "__fish_retop_using_subcommand metrics" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
 complete -c retop -n "__fish_retop_using_subcommand metrics" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_using_subcommand completions" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
-complete -c retop -n "__fish_retop_using_subcommand completions" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_using_subcommand completions" -l source -d 'Watch a made-up machine, or a recording: replay:FILE' -r -f
 complete -c retop -n "__fish_retop_using_subcommand completions" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
 complete -c retop -n "__fish_retop_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_using_subcommand man" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
-complete -c retop -n "__fish_retop_using_subcommand man" -l source -d 'Watch a made-up machine' -r -f
+complete -c retop -n "__fish_retop_using_subcommand man" -l source -d 'Watch a made-up machine, or a recording: replay:FILE' -r -f
 complete -c retop -n "__fish_retop_using_subcommand man" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
 complete -c retop -n "__fish_retop_using_subcommand man" -s h -l help -d 'Print help'

@@ -389,13 +389,13 @@ mod tests {
         use crate::tui::input::Key;
         use crate::tui::keys::{Action, Mode};
         let text = "[keys]\npreset = \"htop\"\n\"view.rewind\" = [\"x\", \"Ctrl-r\"]\n\
-                    sort.cpu = \"C\"\nhelp = []\n";
+                    sort.cpu = \"X\"\nhelp = []\n";
         let resolved = read(text).expect("valid");
         let keys = resolved.settings.screen.keys().expect("no conflict");
         for (key, wanted) in [
             (Key::char('x'), Some(Action::Rewind)),
             (Key::ctrl('r'), Some(Action::Rewind)),
-            (Key::char('C'), Some(Action::SortCpu)),
+            (Key::char('X'), Some(Action::SortCpu)),
             (Key::char('/'), Some(Action::Find)),
             (Key::f(1), None),
         ] {

@@ -125,7 +125,7 @@ fn what_was_changed_is_kept_and_nothing_else_touched() {
     let folder = Folder::new("keep");
     let file = folder.0.join("config.toml");
     let before = "# mine\nproc-filter = \"x\" # old name\nmouse = true\ninterval = 2\n\n\
-                  [keys]\n\"view.rewind\" = \"R\"\n";
+                  [keys]\n\"view.rewind\" = \"X\"\n";
     std::fs::write(&file, before).expect("written");
     let mut app = app(&file, before);
     for name in ["no-mouse", "keys", "theme"] {
@@ -141,7 +141,7 @@ fn what_was_changed_is_kept_and_nothing_else_touched() {
     assert!(said.text.ends_with(&format!("kept in {}", file.display())), "{}", said.text);
     let wanted = "# mine\nproc-filter = \"x\" # old name\nmouse = false\ninterval = 2\n\
                   theme = \"paper\"\nalert-sustain-samples = 7\n\n\
-                  [keys]\n\"view.rewind\" = \"R\"\npreset = \"htop\"\n";
+                  [keys]\n\"view.rewind\" = \"X\"\npreset = \"htop\"\n";
     assert_eq!(std::fs::read_to_string(&file).expect("there"), wanted);
     let mut again = Resolved::defaults();
     again.read_file("config.toml", wanted).expect("what we write is valid");

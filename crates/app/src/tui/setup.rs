@@ -64,7 +64,7 @@ impl Setup {
         OPTIONS.iter().filter(move |option| {
             option.group == group
                 && option.place == Place::Config
-                && matches!(option.scope, Scope::Main | Scope::All)
+                && (option.scope == Scope::All || option.scope.is_main())
         })
     }
 
