@@ -147,7 +147,7 @@ impl App {
                 });
                 match number.and_then(|(view, number)| view.moment(number)) {
                     Some(moment) => {
-                        let time = self.time(mark.stamp);
+                        let time = self.time(mark.stamp.wall_ms);
                         let against = Against::Bookmark(mark);
                         let diff = Diff::new(against, Arc::new(moment));
                         if let Some(rewind) = &mut self.rewind {

@@ -9,11 +9,10 @@ use super::dialog::{Overlay, SignalDialog};
 use super::edit::Editor;
 use super::filter::Filter;
 use super::keys::{Action, BINDINGS, Mode};
-use super::rewind::locked;
 use super::table::column::Col;
 use super::table::set::Set;
 use super::{CoreView, units};
-use crate::{value, when};
+use crate::value;
 
 /// Lines kept of what was run.
 const REMEMBERED: usize = 50;
@@ -341,13 +340,7 @@ impl App {
     }
 
     fn run_goto(&mut self, rest: &str, _: &dyn Control) -> Result<Effect, String> {
-        let at = when::parse(rest)?;
-        let record = self.record.as_ref().ok_or("no samples of the past are kept")?;
-        let view = locked(record).view();
-        let span = view.first().zip(view.last());
-        let (first, last) = span.ok_or("no sample is in the past yet")?;
-        let span = when::Span { first_ms: first.wall_ms, last_ms: last.wall_ms };
-        let wall_ms = at.resolve(span, &self.offset_seconds);
+        let (wall_ms, span) = self.resolved(rest)?;
         self.look_at_wall(wall_ms.clamp(span.first_ms, span.last_ms));
         Ok(Effect::Draw)
     }

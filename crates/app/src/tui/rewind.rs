@@ -403,7 +403,7 @@ impl App {
     pub fn mark_as(&mut self, text: &str) {
         let Some(stamp) = self.now.as_ref().map(|now| now.stamp()) else { return };
         self.bookmarks.set(stamp, text);
-        let time = self.time(stamp);
+        let time = self.time(stamp.wall_ms);
         self.say(format!("bookmark set at {}", &*time));
     }
 
@@ -413,6 +413,17 @@ impl App {
     ///
     /// What is not understood, or why there is no such moment.
     pub fn go_to(&mut self, text: &str) -> Result<(), String> {
+        let (wall_ms, span) = self.resolved(text)?;
+        if !(span.first_ms - 1000..=span.last_ms + 1000).contains(&wall_ms) {
+            let (first, last) = (self.time(span.first_ms), self.time(span.last_ms));
+            return Err(format!("samples reach from {} to {}", &*first, &*last));
+        }
+        self.look_at_wall(wall_ms);
+        Ok(())
+    }
+
+    /// A moment as people write it, and what is kept of the past.
+    pub(super) fn resolved(&self, text: &str) -> Result<(i64, when::Span), String> {
         let when = when::parse(text)?;
         let Some(record) = &self.record else {
             return Err("no samples of the past are kept: --history gives them room".to_owned());
@@ -422,29 +433,7 @@ impl App {
             return Err("no sample is in the past yet".to_owned());
         };
         let span = when::Span { first_ms: first.wall_ms, last_ms: last.wall_ms };
-        let wall_ms = when.resolve(span, &self.offset_seconds);
-        if !(span.first_ms - 1000..=span.last_ms + 1000).contains(&wall_ms) {
-            let time = |stamp| self.time(stamp);
-            let (first, last) = (time(first), time(last));
-            return Err(format!("samples reach from {} to {}", &*first, &*last));
-        }
-        self.look_at_time(wall_ms);
-        Ok(())
-    }
-
-    /// Goes to the sample of that time of the wall clock; false if none is kept.
-    pub fn look_at_time(&mut self, wall_ms: i64) -> bool {
-        let Some(record) = &self.record else {
-            self.enter();
-            return false;
-        };
-        let view = locked(record).view();
-        let Some(number) = view.number_at(wall_ms).or_else(|| oldest(&view)) else { return false };
-        if self.rewind.is_none() {
-            self.enter();
-        }
-        self.go(number);
-        self.rewind.is_some()
+        Ok((when.resolve(span, &self.offset_seconds), span))
     }
 
     /// Goes to that sample, or the nearest that is kept.
@@ -476,24 +465,21 @@ impl App {
 
     /// Shows that moment of the monotonic clock, or the nearest before it that is kept.
     pub fn look_at(&mut self, moment_ns: u64) {
-        if self.rewind.is_none() {
-            self.enter();
-        }
-        let Some(record) = &self.record else { return };
-        let view = locked(record).view();
-        if let Some(number) = view.number_at_monotonic(moment_ns).or_else(|| oldest(&view)) {
-            self.go(number);
-        }
+        self.look(|view| view.number_at_monotonic(moment_ns));
     }
 
     /// The same by the wall clock.
     pub fn look_at_wall(&mut self, wall_ms: i64) {
+        self.look(|view| view.number_at(wall_ms));
+    }
+
+    fn look(&mut self, number: impl Fn(&View) -> Option<u64>) {
         if self.rewind.is_none() {
             self.enter();
         }
         let Some(record) = &self.record else { return };
         let view = locked(record).view();
-        if let Some(number) = view.number_at(wall_ms).or_else(|| oldest(&view)) {
+        if let Some(number) = number(&view).or_else(|| oldest(&view)) {
             self.go(number);
         }
     }
@@ -573,7 +559,7 @@ impl App {
             return true;
         }
         self.go(number);
-        let time = self.time(event.stamp());
+        let time = self.time(event.stamp().wall_ms);
         self.say(match event {
             Event::Bookmark(mark) if mark.text.is_empty() => format!("bookmark {}", &*time),
             Event::Bookmark(mark) => format!("bookmark {}: {}", &*time, mark.text),
@@ -614,7 +600,7 @@ impl App {
     /// Sets a bookmark at the moment on the screen, or drops the one that is there.
     fn mark(&mut self) {
         let Some(stamp) = self.now.as_ref().map(|now| now.stamp()) else { return };
-        let time = self.time(stamp);
+        let time = self.time(stamp.wall_ms);
         let what = if self.bookmarks.drop_at(stamp) {
             "bookmark dropped at"
         } else {
@@ -624,8 +610,8 @@ impl App {
         self.say(format!("{what} {}", &*time));
     }
 
-    pub(super) fn time(&self, stamp: Stamp) -> super::units::Text {
-        time_of_day(stamp.wall_ms, (self.offset_seconds)(stamp.wall_ms.div_euclid(1000)))
+    pub(super) fn time(&self, wall_ms: i64) -> super::units::Text {
+        time_of_day(wall_ms, (self.offset_seconds)(wall_ms.div_euclid(1000)))
     }
 
     /// Measures the scrubber, if anything about it has changed.
