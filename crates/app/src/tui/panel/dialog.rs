@@ -40,6 +40,18 @@ fn first_shown(at: usize, height: u16) -> usize {
     (at + 1).saturating_sub(usize::from(height))
 }
 
+/// The edges of a menu: what Enter does there, and Esc, each where it is clicked too.
+fn menu<'e>(name: &'e str, enter: &'e str) -> Edges<'e> {
+    Edges {
+        name,
+        below: enter,
+        below_right: "Esc leaves",
+        below_spot: Some(Spot::Do(Action::MenuAccept)),
+        below_right_spot: Some(Spot::Do(Action::MenuClose)),
+        ..Edges::default()
+    }
+}
+
 /// Choosing the column to sort by.
 pub fn sort(app: &App, at: usize, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
@@ -48,14 +60,7 @@ pub fn sort(app: &App, at: usize, canvas: &mut Canvas<'_>) {
     let mut canvas = above(canvas, 64, columns.len() as u16 + 2);
     let area = Rect::new(0, 0, canvas.width(), canvas.height());
     canvas.fill(Rect::new(0, 0, area.width, area.height), theme.text);
-    let edges = Edges {
-        name: "Sort by",
-        below: "Enter takes it",
-        below_right: "Esc leaves",
-        below_spot: Some(Spot::Do(Action::MenuAccept)),
-        below_right_spot: Some(Spot::Do(Action::MenuClose)),
-        ..Edges::default()
-    };
+    let edges = menu("Sort by", "Enter takes it");
     let mut inner = frame(&mut canvas, &edges, theme);
     let (w, h) = (inner.width(), inner.height());
     let first = first_shown(at, h);
@@ -83,14 +88,7 @@ pub fn users(app: &App, people: &People, canvas: &mut Canvas<'_>) {
     let height = u16::try_from(people.lines.len() + 3).unwrap_or(u16::MAX);
     let mut canvas = above(canvas, 50, height);
     canvas.fill(Rect::new(0, 0, canvas.width(), canvas.height()), theme.text);
-    let edges = Edges {
-        name: "Users",
-        below: "Enter shows theirs",
-        below_right: "Esc leaves",
-        below_spot: Some(Spot::Do(Action::MenuAccept)),
-        below_right_spot: Some(Spot::Do(Action::MenuClose)),
-        ..Edges::default()
-    };
+    let edges = menu("Users", "Enter shows theirs");
     let mut inner = frame(&mut canvas, &edges, theme);
     let (w, h) = (inner.width(), inner.height().saturating_sub(1));
     let ends = [w.saturating_sub(17), w.saturating_sub(9), w.saturating_sub(2)];
@@ -134,15 +132,7 @@ pub fn columns(app: &App, chooser: &Chooser, canvas: &mut Canvas<'_>) {
     canvas.spot(area, Spot::Cover);
     let mut canvas = canvas.region(area);
     canvas.fill(Rect::new(0, 0, area.width, area.height), theme.text);
-    let edges = Edges {
-        name: "Columns",
-        now: &chooser.before.name,
-        below: "Enter takes them",
-        below_right: "Esc leaves",
-        below_spot: Some(Spot::Do(Action::MenuAccept)),
-        below_right_spot: Some(Spot::Do(Action::MenuClose)),
-        ..Edges::default()
-    };
+    let edges = Edges { now: &chooser.before.name, ..menu("Columns", "Enter takes them") };
     let mut inner = frame(&mut canvas, &edges, theme);
     let (w, h) = (inner.width(), inner.height());
     let first = first_shown(chooser.at, h);
