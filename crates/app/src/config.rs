@@ -105,14 +105,8 @@ impl Resolved {
     ///
     /// The first thing that is wrong, with its line.
     pub fn read_file(&mut self, name: &str, text: &str) -> Result<(), String> {
-        let at = |span: Option<Range<usize>>| match span {
-            Some(span) => format!("{name}:{}", line(text, span.start)),
-            None => name.to_owned(),
-        };
-        let document = Document::parse(text).map_err(|error| {
-            let message = error.message().lines().next().unwrap_or("no valid TOML");
-            format!("{}: {}", at(error.span()), lower(message))
-        })?;
+        let at = |span| place(name, text, span);
+        let document = document(name, text)?;
         for (key, item) in document.iter() {
             let here = at(document.key(key).and_then(Key::span).or(item.span()));
             if key == "alert" {
@@ -291,7 +285,23 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-pub(crate) fn line(text: &str, offset: usize) -> usize {
+/// The TOML of a file; else what is wrong, and where.
+pub(crate) fn document<'t>(name: &str, text: &'t str) -> Result<Document<&'t str>, String> {
+    Document::parse(text).map_err(|error| {
+        let message = error.message().lines().next().unwrap_or("no valid TOML");
+        format!("{}: {}", place(name, text, error.span()), lower(message))
+    })
+}
+
+/// A place in a file, for a message: its name and, where it is known, the line.
+pub(crate) fn place(name: &str, text: &str, span: Option<Range<usize>>) -> String {
+    match span {
+        Some(span) => format!("{name}:{}", line(text, span.start)),
+        None => name.to_owned(),
+    }
+}
+
+fn line(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }
 

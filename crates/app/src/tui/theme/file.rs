@@ -8,13 +8,11 @@
 //! paint = true              # and not only stand on it
 //! ```
 
-use std::ops::Range;
-
-use toml_edit::{Document, Item, Value};
+use toml_edit::{Item, Value};
 
 use super::built_in::BUILT_IN;
 use super::palette::Palette;
-use crate::config::{line, lower};
+use crate::config::{document, place};
 use crate::value;
 
 const KEYS: [&str; 18] = [
@@ -44,16 +42,9 @@ const KEYS: [&str; 18] = [
 ///
 /// The first thing that is wrong, with its line.
 pub fn read(name: &str, text: &str) -> Result<Palette, String> {
-    let at = |span: Option<Range<usize>>| match span {
-        Some(span) => format!("{name}:{}", line(text, span.start)),
-        None => name.to_owned(),
-    };
-    let document = Document::parse(text).map_err(|error| {
-        let message = error.message().lines().next().unwrap_or("no valid TOML");
-        format!("{}: {}", at(error.span()), lower(message))
-    })?;
+    let document = document(name, text)?;
     let here = |key: &str, item: &Item| {
-        at(document.key(key).and_then(toml_edit::Key::span).or(item.span()))
+        place(name, text, document.key(key).and_then(toml_edit::Key::span).or(item.span()))
     };
     let base = match document.get("base") {
         Some(item) => item.as_str().ok_or_else(|| {
