@@ -280,11 +280,10 @@ impl<'a> Sink<'a> {
 
     /// Takes a moment; one that is not wanted as a whole gives the ends of processes alone.
     fn push(&mut self, moment: &Snapshot, whole: bool) -> io::Result<()> {
+        let only = (!whole).then_some(FamilyId::Exit);
         match self {
-            Sink::Parquet(parquet) if whole => parquet.push(moment),
-            Sink::Parquet(parquet) => parquet.push_only(moment, FamilyId::Exit),
-            Sink::Csv(csv) if whole => csv.push(moment),
-            Sink::Csv(csv) => csv.push_only(moment, FamilyId::Exit),
+            Sink::Parquet(parquet) => parquet.push(moment, only),
+            Sink::Csv(csv) => csv.push(moment, only),
             _ if !whole => Ok(()),
             Sink::OpenMetrics(backfill) => backfill.push(moment),
             Sink::Lines(lines) => {

@@ -39,38 +39,24 @@ impl<'a> Csv<'a> {
         Csv { options, target, news: News::new(), tables, events: None, line: Vec::new() }
     }
 
-    /// Takes the next moment.
-    ///
-    /// # Errors
-    ///
-    /// Those of the files.
-    pub fn push(&mut self, moment: &Snapshot) -> io::Result<()> {
-        let options = self.options;
-        self.take(moment, |family| options.wants(family))
-    }
-
-    /// Takes one table of a moment that is left out otherwise: where moments are thinned, none of
-    /// the processes that ended is lost.
-    ///
-    /// # Errors
-    ///
-    /// Those of the files.
-    pub fn push_only(&mut self, moment: &Snapshot, only: FamilyId) -> io::Result<()> {
-        let wanted = self.options.wants(only);
-        self.take(moment, |family| wanted && family == only)
-    }
-
     /// Bytes that have been written.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.target.bytes()
     }
 
-    fn take(&mut self, moment: &Snapshot, wants: impl Fn(FamilyId) -> bool) -> io::Result<()> {
+    /// Takes the next moment, or `only` one of its tables: where moments are thinned, none of the
+    /// processes that ended is lost.
+    ///
+    /// # Errors
+    ///
+    /// Those of the files.
+    pub fn push(&mut self, moment: &Snapshot, only: Option<FamilyId>) -> io::Result<()> {
         let time = Rfc3339(moment.stamp().wall_ms);
         let host = moment.one_text(host::name).map(|name| name.shown());
         let boot = boot(moment);
-        for family in FamilyId::all().filter(|&family| wants(family)) {
+        let options = self.options;
+        for family in options.wanted(only) {
             if !self.news.is_new(moment, family) {
                 continue;
             }

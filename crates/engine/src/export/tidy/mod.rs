@@ -37,6 +37,12 @@ impl Options<'_> {
     pub fn wants(&self, family: FamilyId) -> bool {
         self.families.is_none_or(|families| families.contains(&family))
     }
+
+    /// The families wanted, or of them `only` one.
+    fn wanted(&self, only: Option<FamilyId>) -> impl Iterator<Item = FamilyId> {
+        FamilyId::all()
+            .filter(move |&family| self.wants(family) && only.is_none_or(|only| only == family))
+    }
 }
 
 /// What became of a table.

@@ -97,34 +97,19 @@ impl<'a> Parquet<'a> {
         }
     }
 
-    /// Takes the next moment.
-    ///
-    /// # Errors
-    ///
-    /// Those of the files.
-    pub fn push(&mut self, moment: &Snapshot) -> io::Result<()> {
-        let options = self.options;
-        self.take(moment, |family| options.wants(family))
-    }
-
-    /// Takes one table of a moment that is left out otherwise: where moments are thinned, none of
-    /// the processes that ended is lost.
-    ///
-    /// # Errors
-    ///
-    /// Those of the files.
-    pub fn push_only(&mut self, moment: &Snapshot, only: FamilyId) -> io::Result<()> {
-        let wanted = self.options.wants(only);
-        self.take(moment, |family| wanted && family == only)
-    }
-
     /// Bytes that have been written.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.target.bytes()
     }
 
-    fn take(&mut self, moment: &Snapshot, wants: impl Fn(FamilyId) -> bool) -> io::Result<()> {
+    /// Takes the next moment, or `only` one of its tables: where moments are thinned, none of the
+    /// processes that ended is lost.
+    ///
+    /// # Errors
+    ///
+    /// Those of the files.
+    pub fn push(&mut self, moment: &Snapshot, only: Option<FamilyId>) -> io::Result<()> {
         let host = moment.one_text(host::name);
         if self.host.as_ref() != host {
             self.host = host.cloned();
@@ -133,7 +118,8 @@ impl<'a> Parquet<'a> {
         if self.boot != boot {
             self.boot = boot;
         }
-        for family in FamilyId::all().filter(|&family| wants(family)) {
+        let options = self.options;
+        for family in options.wanted(only) {
             if !self.news.is_new(moment, family) {
                 continue;
             }

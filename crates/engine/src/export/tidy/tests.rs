@@ -31,7 +31,7 @@ fn moments(samples: impl IntoIterator<Item = RawSample>) -> Vec<Snapshot> {
 fn csv(name: &str, options: Options<'_>, moments: &[Snapshot]) -> (PathBuf, Vec<Written>) {
     let path = scratch(name);
     let mut csv = Csv::new(Target::folder(&path, "csv", false).unwrap(), options);
-    moments.iter().for_each(|moment| csv.push(moment).unwrap());
+    moments.iter().for_each(|moment| csv.push(moment, None).unwrap());
     let written = csv.finish().unwrap();
     (path, written)
 }
@@ -39,7 +39,7 @@ fn csv(name: &str, options: Options<'_>, moments: &[Snapshot]) -> (PathBuf, Vec<
 fn parquet(name: &str, options: Options<'_>, moments: &[Snapshot]) -> (PathBuf, Vec<Written>) {
     let path = scratch(name);
     let mut parquet = Parquet::new(Target::folder(&path, "parquet", false).unwrap(), options);
-    moments.iter().for_each(|moment| parquet.push(moment).unwrap());
+    moments.iter().for_each(|moment| parquet.push(moment, None).unwrap());
     let written = parquet.finish().unwrap();
     (path, written)
 }
@@ -314,7 +314,7 @@ fn groups_end_by_samples_and_by_memory_and_lose_nothing() {
     let mut most = 0;
     let (samples, count) = (30, 10_000);
     for moment in moments((0..samples).map(|second| crowd(second, count))) {
-        parquet.push(&moment).unwrap();
+        parquet.push(&moment, None).unwrap();
         most = parquet.waiting.max(most);
     }
     assert!(most <= 20 << 20, "{most} bytes waited");
