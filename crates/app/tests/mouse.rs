@@ -1,10 +1,12 @@
 //! The mouse: what a click, a drag and the wheel do, on the screen that was drawn.
 
+mod heard;
+mod look;
 mod scene;
 
-use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
 
+use heard::Heard;
 use retop::tui::app::{App, Effect};
 use retop::tui::dialog::Overlay;
 use retop::tui::input::{Code, Event, Key, Mouse, MouseKind};
@@ -12,21 +14,10 @@ use retop::tui::keys::Mode;
 use retop::tui::page::Page;
 use retop::tui::render::{Depth, Screen};
 use retop::tui::table::column::Col;
-use retop::tui::{Control, Options, panel};
+use retop::tui::{Options, panel};
 use retop_engine::history::History;
 use retop_model::Snapshot;
 use retop_model::family::process;
-
-/// Remembers who got which signal.
-#[derive(Default)]
-struct Heard(Mutex<Vec<(u64, i32)>>);
-
-impl Control for Heard {
-    fn send(&self, key: retop_model::Key, signal: i32) -> Result<(), String> {
-        self.0.lock().expect("whole").push((key.0, signal));
-        Ok(())
-    }
-}
 
 struct Watch {
     app: App,
@@ -64,14 +55,7 @@ impl Watch {
     /// What the terminal shows, by rows of cells.
     fn rows(&mut self) -> Vec<String> {
         let (width, height) = self.size;
-        let mut screen = Screen::new(width, height, true);
-        let mut bytes = Vec::new();
-        let app = &self.app;
-        screen.draw(&mut bytes, app.glyphs, |canvas| panel::draw(app, canvas)).expect("taken");
-        let size = |cells| NonZeroU16::new(cells).expect("not 0");
-        let mut terminal = vt100::Parser::new(size(height), size(width), 0);
-        terminal.process(&bytes);
-        terminal.screen().rows(0, width).collect()
+        look::shown(&mut self.app, width, height).lines().map(str::to_owned).collect()
     }
 
     /// The cell where a text begins.

@@ -1,28 +1,20 @@
 //! The palette: what is typed there is found, completed, run and remembered.
 
+mod heard;
 mod scene;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use heard::Heard;
+use retop::tui::Options;
 use retop::tui::app::{App, Effect};
 use retop::tui::dialog::Overlay;
 use retop::tui::input::{Code, Event, Key};
 use retop::tui::keys::{Action, Mode};
 use retop::tui::palette::{Entry, Palette};
 use retop::tui::table::column::Col;
-use retop::tui::{Control, Options};
 use retop_engine::history::History;
-
-#[derive(Default)]
-struct Heard(Mutex<Vec<(u64, i32)>>);
-
-impl Control for Heard {
-    fn send(&self, key: retop_model::Key, signal: i32) -> Result<(), String> {
-        self.0.lock().expect("whole").push((key.0, signal));
-        Ok(())
-    }
-}
 
 struct Watch {
     app: App,

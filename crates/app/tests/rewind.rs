@@ -1,15 +1,15 @@
 //! Rewind: the screen as it was, and who was behind it.
 
+mod look;
 mod scene;
 
-use std::num::NonZeroU16;
-use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use look::check;
 use retop::tui::app::App;
 use retop::tui::input::{Code, Event, Key};
-use retop::tui::render::{Depth, Glyphs, Screen};
-use retop::tui::{Control, Options, panel};
+use retop::tui::render::{Depth, Glyphs};
+use retop::tui::{Control, Options};
 use retop_engine::RealClock;
 use retop_engine::history::History;
 use retop_model::family::{cpu, process};
@@ -85,37 +85,12 @@ impl Watch {
     }
 
     fn shown(&mut self, width: u16, height: u16) -> String {
-        let mut screen = Screen::new(width, height, true);
-        let mut bytes = Vec::new();
-        self.app.arrange(width, height);
-        let app = &self.app;
-        screen
-            .draw(&mut bytes, app.glyphs, |canvas| panel::draw(app, canvas))
-            .expect("a Vec takes all");
-        let size = |cells| NonZeroU16::new(cells).expect("not 0");
-        let mut terminal = vt100::Parser::new(size(height), size(width), 0);
-        terminal.process(&bytes);
-        let rows = terminal.screen().rows(0, width);
-        rows.map(|row| format!("{}\n", row.trim_end())).collect()
+        look::shown(&mut self.app, width, height)
     }
 }
 
 fn watch() -> Watch {
     Watch::new(&Options { depth: Depth::True, ..Options::default() })
-}
-
-/// Compares with the file of that name; `BLESS=1` writes it instead.
-fn check(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/screens/{name}.txt"));
-    if std::env::vars().any(|(name, _)| name == "BLESS") {
-        std::fs::write(&path, text).expect("written");
-        return;
-    }
-    let want = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        want == text,
-        "{name} has changed; BLESS=1 accepts it\n--- was\n{want}\n--- is\n{text}"
-    );
 }
 
 const LEFT: Key = Key::of(Code::Left);

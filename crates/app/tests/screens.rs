@@ -1,19 +1,19 @@
 //! Screens of made-up machines, read back from a terminal: each as a text file, and none that
 //! panics, overlaps or shows another thing than was drawn.
 
+mod look;
 mod scene;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU16;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use look::{check, drawn, shown};
 use retop::tui::app::{App, CoreView};
 use retop::tui::input::{Code, Event, Key};
 use retop::tui::keys::Mode;
 use retop::tui::page::Page;
-use retop::tui::render::{Depth, Glyphs, Screen};
-use retop::tui::{Control, Options, panel, theme};
+use retop::tui::render::{Depth, Glyphs};
+use retop::tui::{Control, Options, theme};
 use retop_model::Snapshot;
 use scene::Scene;
 
@@ -50,46 +50,6 @@ fn press(app: &mut App, keys: &[Key]) {
 
 fn type_in(app: &mut App, text: &str) {
     press(app, &text.chars().map(Key::char).collect::<Vec<_>>());
-}
-
-/// The bytes of a first frame.
-fn drawn(app: &mut App, width: u16, height: u16) -> Vec<u8> {
-    let mut screen = Screen::new(width, height, true);
-    let mut bytes = Vec::new();
-    app.arrange(width, height);
-    screen
-        .draw(&mut bytes, app.glyphs, |canvas| panel::draw(app, canvas))
-        .expect("a Vec takes all");
-    bytes
-}
-
-/// What the terminal shows after one frame.
-fn shown(app: &mut App, width: u16, height: u16) -> String {
-    let bytes = drawn(app, width, height);
-    let size = |cells| NonZeroU16::new(cells).expect("not 0");
-    let mut terminal = vt100::Parser::new(size(height), size(width), 0);
-    terminal.process(&bytes);
-    let mut text = String::new();
-    for row in terminal.screen().rows(0, width) {
-        text.push_str(row.trim_end());
-        text.push('\n');
-    }
-    text
-}
-
-/// Compares with the file of that name; `BLESS=1` writes it instead.
-fn check(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/screens/{name}.txt"));
-    if option_env!("BLESS").is_some() || std::env::vars().any(|(name, _)| name == "BLESS") {
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        std::fs::write(&path, text).expect("written");
-        return;
-    }
-    let want = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        want == text,
-        "{name} has changed; BLESS=1 accepts it\n--- was\n{want}\n--- is\n{text}"
-    );
 }
 
 #[test]
