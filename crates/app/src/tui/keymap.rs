@@ -437,6 +437,15 @@ mod tests {
             (char('F'), "process.follow"),
             (char('p'), "table.command"),
             (char('7'), "find.pid"),
+            (char('u'), "table.users"),
+            (char('H'), "table.threads"),
+            (char('c'), "process.tag_branch"),
+            (char('a'), "process.affinity"),
+            (char('i'), "process.io_priority"),
+            (Key::f(7), "process.nice_lower"),
+            (Key::f(8), "process.nice_higher"),
+            (Key { alt: true, ..char('4') }, "page.gpu"),
+            (Key { alt: true, ..char('8') }, "page.events"),
             (Key { alt: true, ..char('7') }, "page.traffic"),
         ];
         let vim = [
@@ -446,6 +455,7 @@ mod tests {
             (char('G'), "move.end"),
             (Key::of(Code::Pair('g', 'g')), "move.home"),
             (char('x'), "process.signal"),
+            (Key::of(Code::Pair('z', 'g')), "table.group"),
             (char('?'), "help"),
         ];
         let actop =
@@ -460,6 +470,19 @@ mod tests {
                     let found = map.action(Mode::Live, key).map(|action| action.binding().id);
                     assert_eq!(found, Some(id), "{preset:?} {key}");
                 }
+            }
+        }
+    }
+
+    /// A preset takes keys from actions that it does not mention: it has to give them others.
+    #[test]
+    fn every_page_and_what_is_done_to_processes_has_a_key_in_any_preset() {
+        for preset in Preset::ALL {
+            let map = Keymap::of(preset);
+            for (binding, keys) in map.mode(Mode::Live) {
+                let wanted = ["page.", "process."].iter().any(|part| binding.id.starts_with(part));
+                let reached = !keys.is_empty() || !wanted;
+                assert!(reached, "{preset:?} leaves {} without a key", binding.id);
             }
         }
     }

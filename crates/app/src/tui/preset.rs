@@ -72,9 +72,11 @@ const HTOP: &[(Action, &[Key])] = &[
     (PageCpu, &[alt('1')]),
     (PageProcesses, &[alt('2')]),
     (PageGroups, &[alt('3')]),
+    (PageGpu, &[alt('4')]),
     (PagePower, &[alt('5')]),
     (PageMemory, &[alt('6')]),
     (PageTraffic, &[alt('7')]),
+    (PageEvents, &[alt('8'), c('A')]),
     (PageOwn, &[alt('9')]),
 ];
 
@@ -83,6 +85,8 @@ const ACTOP: &[(Action, &[Key])] = &[
     (Tag, &[k(Code::Insert)]),
     (Layout, &[c('l')]),
     (CoreView, &[c('c')]),
+    (Files, &[alt('l')]),
+    (TagBranch, &[alt('c')]),
 ];
 
 const VIM: &[(Action, &[Key])] = &[
@@ -99,6 +103,8 @@ const VIM: &[(Action, &[Key])] = &[
     (Signal, &[f(9), c('x')]),
     (Help, &[f(1), c('?')]),
     (Glyphs, &[pair('z', 'y')]),
+    (Group, &[pair('z', 'g')]),
+    (Files, &[pair('z', 'f')]),
     (HelpPageUp, &[k(Code::PageUp), Key::ctrl('u'), Key::ctrl('b')]),
     (HelpPageDown, &[k(Code::PageDown), c(' '), Key::ctrl('d'), Key::ctrl('f')]),
     (HelpHome, &[k(Code::Home), pair('g', 'g')]),

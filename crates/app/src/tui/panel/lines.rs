@@ -214,6 +214,10 @@ pub fn keys(app: &App, wrong: Option<u16>, canvas: &mut Canvas<'_>) {
         if mode == Mode::Live && !app.pages.page.takes(action) {
             return None;
         }
+        // The palette has keys of its own for these.
+        if mode == Mode::Palette && matches!(action, Action::LineNext | Action::LineComplete) {
+            return None;
+        }
         // Of what works on the table too, that which is done to the process.
         let of_table = mode == Mode::Pane && binding.mode == Mode::Live;
         if of_table && !binding.id.starts_with("process.") && action != Action::Quit {
