@@ -39,12 +39,12 @@ pub fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result
         interval: settings.interval,
         filter: settings.filter.clone(),
         core_view: match screen.core_view {
-            CoreView::Auto if screen.show_cores == Some(true) => tui::app::CoreView::Both,
-            CoreView::Auto if screen.show_cores == Some(false) => tui::app::CoreView::History,
-            CoreView::Auto => tui::app::CoreView::Auto,
-            CoreView::Gauge => tui::app::CoreView::Gauge,
-            CoreView::History => tui::app::CoreView::History,
-            CoreView::Both => tui::app::CoreView::Both,
+            CoreView::Auto if screen.show_cores == Some(true) => tui::core_view::CoreView::Both,
+            CoreView::Auto if screen.show_cores == Some(false) => tui::core_view::CoreView::History,
+            CoreView::Auto => tui::core_view::CoreView::Auto,
+            CoreView::Gauge => tui::core_view::CoreView::Gauge,
+            CoreView::History => tui::core_view::CoreView::History,
+            CoreView::Both => tui::core_view::CoreView::Both,
         },
         columns: screen.columns.clone(),
         given: Some(Box::new(Given {
