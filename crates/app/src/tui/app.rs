@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use retop_model::alert::Rule;
 use retop_model::filter::FilterError;
 use retop_model::{FamilyId, Key, Snapshot};
 
@@ -46,6 +47,8 @@ pub enum Effect {
     Redraw,
     /// Begin to record, or end it.
     Record,
+    /// Write the screen and its moment to files.
+    Still,
     /// Tell the engine how often to sample.
     Interval(Duration),
     /// Take other settings.
@@ -136,6 +139,8 @@ pub struct App {
     passed: u32,
     /// The layout that was chosen.
     pub choice: Choice,
+    /// What is watched for.
+    pub rules: Vec<Rule>,
     /// The header is shown.
     pub header: bool,
     /// Which keys do what.
@@ -202,6 +207,7 @@ impl App {
             subsamples: options.subsamples.max(1),
             passed: 0,
             choice: options.layout,
+            rules: options.rules.clone(),
             header: true,
             keys: options.keys.clone(),
             prefix: None,
@@ -266,8 +272,8 @@ impl App {
     /// What the whole height of a chart of the machine's power stands for, and whether that is the
     /// limit of the machine.
     #[must_use]
-    pub fn power_scale(&self, now: &Snapshot, samples: usize) -> (f64, bool) {
-        let peak = self.past().watts.peak(samples);
+    pub fn power_scale(&self, now: &Snapshot, cells: u16) -> (f64, bool) {
+        let peak = self.past().watts.highest(cells);
         match limit_watts(now).filter(|_| self.power_limit) {
             // More than that is possible for a while, and is not cut off.
             Some(limit) => (limit.max(peak.unwrap_or(0.0)), true),
@@ -412,6 +418,7 @@ impl App {
             Overlay::Setup(setup) if setup.typing.is_some() => Mode::Line,
             Overlay::Setup(_) => Mode::Setup,
             Overlay::Palette(_) => Mode::Palette,
+            Overlay::Help(help) if help.typing.is_some() => Mode::Line,
             Overlay::Help(_) => Mode::Help,
         }
     }

@@ -36,6 +36,7 @@ impl App {
             Redraw => return Effect::Redraw,
             Record if self.replay.is_some() => self.say("this is a recording".to_owned()),
             Record => return Effect::Record,
+            Still => return Effect::Still,
             More | Less | FoldAll if self.table.tree || self.table.group.is_some() => {
                 self.fold(action);
             }
@@ -85,6 +86,12 @@ impl App {
                     if action == CheckAll { dialog.toggle_all() } else { dialog.toggle() }
                 }
             }
+            LineAccept | LineDrop | LineNext | LineBack
+                if matches!(self.overlay, Overlay::Help(_)) =>
+            {
+                self.search_help(action);
+            }
+            HelpFind | HelpNext | HelpBack => self.search_help(action),
             HelpUp | HelpDown | HelpPageUp | HelpPageDown | HelpHome | HelpEnd => {
                 let page = isize::from(self.areas.message.bottom() as i16 / 2).max(1);
                 let by = match action {
@@ -119,7 +126,7 @@ impl App {
     fn change(&mut self, action: Action) {
         use Action::*;
         match action {
-            Help => self.overlay = Overlay::Help(0),
+            Help => self.open_help(),
             Palette => self.open_palette(),
             Setup => self.open_setup(),
             Filter => {
@@ -236,6 +243,7 @@ impl App {
                 self.core_view = all[(at + 1) % all.len()];
                 self.say(format!("cores: {}", self.core_view.name()));
             }
+            Zoom => self.zoom_charts(),
             Layout => {
                 self.choice = self.choice.next();
                 self.say(format!("layout: {}", self.choice.name()));
