@@ -22,9 +22,8 @@ impl App {
             self.message = Some(Message { text, wrong: true });
             return;
         };
-        let path = folder.join(self.name_of(now));
-        let (screen, moment) =
-            (path.with_added_extension("txt"), path.with_added_extension("json"));
+        let name = self.name_of(now);
+        let [screen, moment] = ["txt", "json"].map(|end| folder.join(format!("{name}.{end}")));
         let kept = write(&screen, text(shown).as_bytes())
             .map_err(|error| (&screen, error))
             .and_then(|()| write(&moment, &json(now)).map_err(|error| (&moment, error)));
@@ -115,8 +114,9 @@ mod tests {
         let path = folder.join("retop-web-..-01-2026-11-20-140321");
         let said = app.message.take().expect("where it is");
         assert!(said.text.contains(&path.display().to_string()), "{}", said.text);
-        let read =
-            |ending| std::fs::read_to_string(path.with_added_extension(ending)).expect("there");
+        let read = |ending| {
+            std::fs::read_to_string(format!("{}.{ending}", path.display())).expect("there")
+        };
         assert_eq!(read("txt"), "retop  日本語 x\n\n\n");
         assert!(read("json").starts_with("{\"time\":\"2026-11-20T14:03:21"), "{}", read("json"));
         std::fs::remove_dir_all(&folder).expect("removed");
