@@ -100,7 +100,7 @@ fn all(app: &App, canvas: &mut Canvas<'_>) {
         Overlay::Signal(signal) => dialog::signal(app, signal, canvas),
         Overlay::Io(io) => dialog::io(app, io, canvas),
         Overlay::Cpus(cpus) => dialog::cpus(app, cpus, canvas),
-        Overlay::Help(at) => help::draw(app, *at, canvas),
+        Overlay::Help(help) => help::draw(app, help, canvas),
         Overlay::Setup(setup) => setup::draw(app, setup, canvas),
         Overlay::Palette(palette) => palette::draw(app, palette, canvas),
         Overlay::None | Overlay::Filter(..) | Overlay::Find(..) | Overlay::Ask(..) => {}
