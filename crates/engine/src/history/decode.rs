@@ -257,13 +257,13 @@ impl TableReader<'_> {
         for _ in 0..count {
             let row = self.row(section, &mut next)?;
             let by = section.signed()?;
-            let Some(cell) = self.cell(row, column) else { continue };
-            let now =
-                cell.get().map(|last| last.wrapping_add(by)).map_or(Reading::NONE, Reading::new);
+            let Some(column) = column else { continue };
+            let last = self.table.reading(row, column).get();
+            let now = last.map(|last| last.wrapping_add(by)).map_or(Reading::NONE, Reading::new);
             if !now.is_some() {
                 return section.error("a change of a number that is not there");
             }
-            *cell = now;
+            self.table.put(row, column, now);
         }
         Ok(())
     }
@@ -277,8 +277,8 @@ impl TableReader<'_> {
         for _ in 0..section.count(2)? {
             let row = self.row(section, &mut next)?;
             let value = section.signed()?;
-            if let Some(cell) = self.cell(row, column) {
-                *cell = Reading::new(value);
+            if let Some(column) = column {
+                self.table.put(row, column, Reading::new(value));
             }
         }
         Ok(())
@@ -292,8 +292,8 @@ impl TableReader<'_> {
         let mut next = 0;
         for _ in 0..section.count(1)? {
             let row = self.row(section, &mut next)?;
-            if let Some(cell) = self.cell(row, column) {
-                *cell = Reading::NONE;
+            if let Some(column) = column {
+                self.table.put(row, column, Reading::NONE);
             }
         }
         Ok(())
@@ -332,11 +332,6 @@ impl TableReader<'_> {
             }
             None => section.error("row beyond the table"),
         }
-    }
-
-    #[inline]
-    fn cell(&mut self, row: usize, column: Option<usize>) -> Option<&mut Reading> {
-        self.table.readings_mut(row).get_mut(column?)
     }
 }
 

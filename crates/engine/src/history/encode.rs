@@ -247,7 +247,8 @@ impl BodyEncoder {
         self.added.clear();
 
         let private = self.private(family);
-        let no_readings = vec![Reading::NONE; family.raw.len()];
+        let missing = vec![Reading::NONE; family.common];
+        let no_readings: [&[Reading]; 2] = [&missing, &[]];
         let no_texts = vec![None; family.texts.len()];
         let (mut old, mut births, mut newest) = (0, 0, None);
         let mut keys = Vec::new();
@@ -257,13 +258,13 @@ impl BodyEncoder {
                 old += 1;
             }
             if last.keys().get(old) == Some(&key) {
-                self.compare(row, last.readings(old), now.readings(row));
+                self.compare(row, last.halves(old), now.halves(row));
                 self.compare_texts(row, last.texts(old), now.texts(row), private);
                 old += 1;
             } else {
                 put_key(&mut keys, newest, key);
                 (births, newest) = (births + 1, Some(key));
-                self.compare(row, &no_readings, now.readings(row));
+                self.compare(row, no_readings, now.halves(row));
                 self.compare_texts(row, &no_texts, now.texts(row), private);
             }
         }
@@ -276,12 +277,20 @@ impl BodyEncoder {
 
     /// Nine rows of ten stand still: they are passed over as a block.
     #[inline]
-    fn compare(&mut self, row: usize, last: &[Reading], now: &[Reading]) {
-        if last == now {
-            return;
+    fn compare(&mut self, row: usize, last: [&[Reading]; 2], now: [&[Reading]; 2]) {
+        if last[0] != now[0] {
+            for (column, (&last, &now)) in self.columns.iter_mut().zip(last[0].iter().zip(now[0])) {
+                column.compare(row, last, now);
+            }
         }
-        for (column, (&last, &now)) in self.columns.iter_mut().zip(last.iter().zip(now)) {
-            column.compare(row, last, now);
+        if last[1] != now[1] {
+            // Of the columns that not every row has, none may be there on one side.
+            let at = |half: &[Reading], place| half.get(place).copied().unwrap_or_default();
+            let width = last[1].len().max(now[1].len());
+            let columns = self.columns.iter_mut().skip(now[0].len()).take(width);
+            for (place, column) in columns.enumerate() {
+                column.compare(row, at(last[1], place), at(now[1], place));
+            }
         }
     }
 

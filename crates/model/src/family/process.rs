@@ -64,6 +64,8 @@ family! {
         virtual_bytes: Gauge Bytes { label: "VIRT" },
         /// Memory in use: exact for rows on show, within the kernel's batching for the others.
         resident_bytes: Gauge Bytes { label: "RES" },
+    }
+    seldom {
         /// The part of it that files and shared memory stand behind.
         shared_bytes: Gauge Bytes { label: "SHR" },
         /// Memory in use with shared pages divided among those who share them.

@@ -49,7 +49,7 @@ impl Bench {
 
 fn reading(table: &RawTable, pid: u64, field: Field) -> Option<i64> {
     let retop_model::metric::Slot::Raw(place) = field.slot else { return None };
-    table.readings(table.find(Key(pid, 0))?)[usize::from(place)].get()
+    table.reading(table.find(Key(pid, 0))?, usize::from(place)).get()
 }
 
 #[test]

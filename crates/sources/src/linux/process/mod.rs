@@ -161,6 +161,10 @@ impl Processes {
             entry.seen
         });
         if !fresh.is_empty() {
+            if self.known.capacity() - self.known.len() < fresh.len() {
+                // Not twice as much: one birth after the first look would cost half a mebibyte.
+                self.known.reserve_exact(fresh.len() + self.pids.len() / 16);
+            }
             self.known.append(&mut fresh);
             self.known.sort_unstable_by_key(|entry| entry.pid);
         }
@@ -208,6 +212,7 @@ impl Processes {
         let Processes {
             known, descriptors, texts, users, buffer, page_bytes, exited, started, ..
         } = self;
+        table.reserve(known.len());
         known.retain_mut(|entry| {
             entry.seen = false;
             let line = match entry.read_stat(listing, descriptors, buffer) {
