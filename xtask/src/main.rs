@@ -30,8 +30,9 @@ cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--size COLUMNSxR
                                      retop and its peers side by side; --write puts the tables
                                      into docs/performance.md
 cargo xtask load N                   N processes to look at, until interrupted
-cargo xtask vm-pmu                   boot a virtual ARM64 machine whose processor counts, and check
-                                     what retop counts there against what it must be
+cargo xtask vm-pmu [--fetch]         boot a virtual ARM64 machine whose processor counts, and check
+                                     what retop counts there against what it must be; --fetch
+                                     only fetches its kernel
 cargo xtask floor [--seconds N]      CPU time that one read of each process costs at least";
 
 fn main() -> ExitCode {
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         ["floor", options @ ..] => floor::run(options),
         #[cfg(target_os = "linux")]
         ["vm-pmu"] => vm_pmu::run(),
+        ["vm-pmu", "--fetch"] => vm_pmu::fetch(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())
