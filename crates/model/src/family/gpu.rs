@@ -2,6 +2,11 @@
 
 use crate::metric::{named, series};
 
+/// Positions in the kinds of a device.
+pub const GRAPHICS: i64 = 0;
+/// It computes neural networks and draws nothing.
+pub const NEURAL: i64 = 1;
+
 /// Positions in the states of a device.
 pub const ACTIVE: i64 = 0;
 /// The device sleeps and is left asleep.
@@ -10,7 +15,7 @@ pub const ASLEEP: i64 = 1;
 pub const LOST: i64 = 2;
 
 family! {
-    /// Graphics processors, each known by the identity that its maker gave it.
+    /// Graphics and neural processors, each known by the identity that its maker gave it.
     Gpu "gpu" "gpus" many
     text {
         /// Identity that the maker gave the device; its PCI address where it has none.
@@ -25,11 +30,17 @@ family! {
     raw {
         /// Number that the driver gives the device; it may be another after a restart.
         index: Gauge Count { scraped: false, label: "#" },
+        /// What the device is made for.
+        kind: State ["gpu", "npu"] Count { scraped: false, label: "KIND" },
         /// Whether the device can be read.
         state: State ["active", "asleep", "lost"] Count { label: "STATE" },
         /// How long the device has been asleep, as far as retop has seen.
         asleep_seconds: Gauge Seconds / 1000 { label: "ASLEEP" },
-        /// Share of time in which the device did anything at all, by the driver's own window.
+        /// Time that the device slept since its driver was loaded.
+        suspended_seconds: Counter Seconds / 1000 { label: "SLEPT" },
+        /// Time in which the device's core had its power taken away between two pieces of work.
+        idle_seconds: Counter Seconds / 1000 { label: "IDLE" },
+        /// Share of time in which the device did anything at all, by the driver's own window; where the driver tells it of processes alone, the engine that those which may be looked into kept busiest.
         utilization_ratio: Gauge Ratio / 100 { label: "GPU%" },
         /// Share of time in which the device's memory was read or written.
         memory_busy_ratio: Gauge Ratio / 100 { label: "MEMBUSY%" },
@@ -37,6 +48,14 @@ family! {
         encoder_ratio: Gauge Ratio / 100 { label: "ENC%" },
         /// Share of time in which the decoder worked.
         decoder_ratio: Gauge Ratio / 100 { label: "DEC%" },
+        /// Share of time in which processes drew.
+        graphics_ratio: Gauge Ratio / 10000 { label: "GFX%" },
+        /// Share of time in which processes computed on engines that do nothing else.
+        compute_ratio: Gauge Ratio / 10000 { label: "COMP%" },
+        /// Share of time in which engines copied memory.
+        copy_ratio: Gauge Ratio / 10000 { label: "COPY%" },
+        /// Share of time in which engines worked that both encode and decode, or process, video.
+        video_ratio: Gauge Ratio / 10000 { label: "VID%" },
         /// Memory of the device.
         memory_total_bytes: Gauge Bytes { label: "TOTAL" },
         /// Memory in use, without what the driver keeps for itself.
@@ -45,6 +64,16 @@ family! {
         memory_reserved_bytes: Gauge Bytes { label: "RESERVED" },
         /// Memory that is free.
         memory_free_bytes: Gauge Bytes { label: "FREE" },
+        /// Memory of the machine that the device may use beside its own.
+        system_total_bytes: Gauge Bytes { label: "GTT TOTAL" },
+        /// Memory of the machine that is in use for the device beside its own: growth of it is memory that did not fit.
+        system_used_bytes: Gauge Bytes { label: "GTT" },
+        /// Memory of the device that the CPU can reach.
+        visible_total_bytes: Gauge Bytes { label: "VISIBLE" },
+        /// Memory of the device that the CPU can reach, in use.
+        visible_used_bytes: Gauge Bytes { label: "VISIBLE USED" },
+        /// Memory that processes want on the device and that was moved off it, of those that may be looked into.
+        evicted_bytes: Gauge Bytes { label: "EVICTED" },
         /// Power as the driver states it: the mean of a second on Ampere and newer.
         reading_watts: Gauge Watts / 1000 { series: named("gpu_power_watts"), label: "READING" },
         /// Power that the device is held to.
@@ -53,6 +82,8 @@ family! {
         energy_joules: Counter Joules / 1000 { label: "ENERGY" },
         /// Temperature of the core.
         temperature_celsius: Gauge Celsius { label: "T" },
+        /// Temperature of the hottest place of the core.
+        hotspot_celsius: Gauge Celsius { label: "T HOT" },
         /// Temperature of the memory.
         memory_temperature_celsius: Gauge Celsius { label: "T MEM" },
         /// Speed of the fan as a share of its highest.
@@ -73,6 +104,10 @@ family! {
         hardware_thermal_seconds: Counter Seconds / 1000000000 { series: series("gpu_throttled_seconds", "reason", "hardware_thermal"), label: "HOT HW" },
         /// Time in which the power supply asked for less.
         power_brake_seconds: Counter Seconds / 1000000000 { series: series("gpu_throttled_seconds", "reason", "power_brake"), label: "BRAKE" },
+        /// 1 if clocks are held down now to keep to a limit of power or current.
+        power_capped: Gauge Count { series: series("gpu_throttled", "reason", "power"), label: "CAP" },
+        /// 1 if clocks are held down now because of heat.
+        heat_capped: Gauge Count { series: series("gpu_throttled", "reason", "thermal"), label: "HEAT" },
         /// Bytes sent over PCI Express.
         pcie_sent_bytes: Counter Bytes { label: "PCIE TX" },
         /// Bytes received over PCI Express.
@@ -121,6 +156,12 @@ family! {
             let shares = parts.iter().filter_map(|&part| d.rate(part));
             shares.reduce(f64::max).map(|share| share.min(1.0))
         };
+        /// Share of the interval in which the device's core had power: no less than it worked.
+        awake_ratio: Ratio { label: "AWAKE%" } =
+            |d| d.rate(idle_seconds).map(|idle| (1.0 - idle).clamp(0.0, 1.0));
+        /// Change of the memory of the machine that is in use for the device, over the last interval.
+        spill_bytes_per_second: BytesPerSecond { label: "SPILL/s" } =
+            |d| Some(d.change(system_used_bytes)? / d.elapsed_seconds()?);
         /// Bytes sent over PCI Express per second.
         pcie_sent_bytes_per_second: BytesPerSecond { label: "TX/s" } = |d| d.rate(pcie_sent_bytes);
         /// Bytes received over PCI Express per second.

@@ -16,7 +16,7 @@ use crate::tui::widget::chart::chart;
 use crate::tui::widget::sheet::Sheet;
 
 /// What is shown of each device, what matters most first.
-const DEVICE: [Field; 18] = [
+const DEVICE: [Field; 27] = [
     gpu::utilization_ratio,
     gpu::memory_ratio,
     gpu::memory_used_bytes,
@@ -27,6 +27,13 @@ const DEVICE: [Field; 18] = [
     gpu::tensor_ratio,
     gpu::throttled_ratio,
     gpu::shader_hertz,
+    gpu::graphics_ratio,
+    gpu::compute_ratio,
+    gpu::video_ratio,
+    gpu::copy_ratio,
+    gpu::system_used_bytes,
+    gpu::evicted_bytes,
+    gpu::hotspot_celsius,
     gpu::memory_temperature_celsius,
     gpu::bandwidth_ratio,
     gpu::occupancy_ratio,
@@ -35,10 +42,12 @@ const DEVICE: [Field; 18] = [
     gpu::fan_ratio,
     gpu::encoder_ratio,
     gpu::decoder_ratio,
+    gpu::awake_ratio,
+    gpu::suspended_seconds,
 ];
 
 /// What is shown of each process on a device.
-const PROCESS: [Field; 7] = [
+const PROCESS: [Field; 14] = [
     gpu_process::memory_bytes,
     gpu_process::memory_ratio,
     gpu_process::memory_growth_bytes_per_second,
@@ -46,6 +55,13 @@ const PROCESS: [Field; 7] = [
     gpu_process::memory_busy_ratio,
     gpu_process::encoder_ratio,
     gpu_process::decoder_ratio,
+    gpu_process::graphics_ratio,
+    gpu_process::compute_ratio,
+    gpu_process::video_ratio,
+    gpu_process::copy_ratio,
+    gpu_process::system_bytes,
+    gpu_process::shared_bytes,
+    gpu_process::evicted_bytes,
 ];
 
 /// What is shown of each forecast.
