@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_retop_global_optspecs
-    string join \n json once plain serve= print-config i/interval= root= source= history= subsamples= samples= processes= threads process-groups= series= args= f/filter= color= color-depth= theme= accessible ambiguous= low-bandwidth= no-mouse keys= show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= at= config= h/help V/version
+    string join \n json once plain serve= print-config i/interval= root= source= history= subsamples= samples= processes= threads process-groups= series= args= f/filter= color= color-depth= theme= accessible ambiguous= low-bandwidth= no-mouse keys= show-cores no-show-cores core-view= layout= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= at= config= h/help V/version
 end
 
 function __fish_retop_needs_command
@@ -53,10 +53,14 @@ complete -c retop -n "__fish_retop_needs_command" -l keys -d 'Whose keys; [keys]
 htop\t''
 actop\t''
 vim\t''"
-complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are drawn: auto, gauge, history, both [auto]' -r -f -a "auto\t''
+complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are drawn: auto, gauge, history, both, heat [auto]' -r -f -a "auto\t''
 gauge\t''
 history\t''
-both\t''"
+both\t''
+heat\t''"
+complete -c retop -n "__fish_retop_needs_command" -l layout -d 'What stands above the processes: by size, lines of meters, or nothing: auto, stack, table [auto]' -r -f -a "auto\t''
+stack\t''
+table\t''"
 complete -c retop -n "__fish_retop_needs_command" -l chart-glyph -d 'What charts are drawn with: dots, block, ascii [dots]' -r -f -a "dots\t''
 block\t''
 ascii\t''"

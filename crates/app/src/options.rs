@@ -9,7 +9,9 @@ use retop_engine::query::{By, Top};
 use retop_engine::recording::Sync;
 use retop_model::family::FAMILIES;
 
-use crate::settings::{ChartGlyph, Color, CoreView, Format, PowerScale, Settings, Tables, To};
+use crate::settings::{ChartGlyph, Color, Format, PowerScale, Settings, Tables, To};
+use crate::tui::core_view::CoreView;
+use crate::tui::layout::Choice;
 use crate::tui::preset::Preset;
 use crate::tui::render::Depth;
 use crate::value::{self, Parsed};
@@ -286,7 +288,8 @@ const BYS: &[&str] = &["name", "user", "container", "cgroup", "pid"];
 const SERIES: &[&str] = &["cores", "cgroups", "idle-states", "interrupts", "sources"];
 const COLORS: &[&str] = &["auto", "always", "never"];
 const ARGUMENTS: &[&str] = &["none", "redacted", "full"];
-const CORE_VIEWS: &[&str] = &["auto", "gauge", "history", "both"];
+const CORE_VIEWS: &[&str] = &["auto", "gauge", "history", "both", "heat"];
+const LAYOUTS: &[&str] = &["auto", "stack", "table"];
 const DEPTHS: &[&str] = &["auto", "mono", "8", "16", "256", "truecolor"];
 const WIDTHS: &[&str] = &["narrow", "wide"];
 const SWITCHES: &[&str] = &["auto", "on", "off"];
@@ -503,10 +506,18 @@ pub static OPTIONS: &[Opt] = &[
     })
     .aliases(&["no-show_cores"]),
     Opt::new(Group::Screen, "core-view", "VIEW", "How cores are drawn", |s, v| {
-        let values = [CoreView::Auto, CoreView::Gauge, CoreView::History, CoreView::Both];
-        put(&mut s.screen.core_view, pick(v, CORE_VIEWS, &values))
+        put(&mut s.screen.core_view, pick(v, CORE_VIEWS, &CoreView::ALL))
     })
     .choices(CORE_VIEWS)
+    .default("auto"),
+    Opt::new(
+        Group::Screen,
+        "layout",
+        "LAYOUT",
+        "What stands above the processes: by size, lines of meters, or nothing",
+        |s, v| put(&mut s.screen.layout, pick(v, LAYOUTS, &Choice::ALL)),
+    )
+    .choices(LAYOUTS)
     .default("auto"),
     Opt::new(
         Group::Screen,

@@ -10,7 +10,9 @@ use retop_engine::recording::Sync;
 use retop_model::FamilyId;
 use retop_model::alert::UserRule;
 
+use crate::tui::core_view::CoreView;
 use crate::tui::keymap::{Bound, Keymap};
+use crate::tui::layout::Choice;
 use crate::tui::preset::Preset;
 use crate::tui::render::Depth;
 use crate::tui::table::set::Set;
@@ -179,6 +181,8 @@ pub struct Screen {
     pub show_cores: Option<bool>,
     /// How cores are drawn.
     pub core_view: CoreView,
+    /// What the overview is made of.
+    pub layout: Choice,
     /// The process table is open at the start.
     pub show_processes: bool,
     /// What charts are drawn with.
@@ -214,20 +218,6 @@ pub enum Color {
     Never,
     /// The terminal's own colours. The number is asitop's, which drew everything in that one.
     Palette(u8),
-}
-
-/// How cores are drawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CoreView {
-    /// Whatever suits the number of cores.
-    #[default]
-    Auto,
-    /// A bar of the present.
-    Gauge,
-    /// A chart of the past.
-    History,
-    /// Both.
-    Both,
 }
 
 /// What charts are drawn with.

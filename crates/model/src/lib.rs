@@ -24,6 +24,7 @@ pub mod reading;
 pub mod sample;
 pub mod snapshot;
 pub mod stamp;
+pub mod starvation;
 pub mod table;
 pub mod terminal;
 pub mod text;

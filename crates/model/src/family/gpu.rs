@@ -14,12 +14,17 @@ pub const ASLEEP: i64 = 1;
 /// The driver has lost the device.
 pub const LOST: i64 = 2;
 
+/// Position in the states of `recovery` of a device that needs nothing.
+pub const SOUND: i64 = 0;
+
 family! {
     /// Graphics and neural processors, each known by the identity that its maker gave it.
     Gpu "gpu" "gpus" many
     text {
         /// Identity that the maker gave the device; its PCI address where it has none.
         uuid: Label,
+        /// Identity of the device that this is a part of (MIG); missing for a whole device.
+        parent: Label { label: "PART OF" },
         /// Name of the device.
         name: Info { label: "DEVICE" },
         /// PCI address.
@@ -34,6 +39,12 @@ family! {
         kind: State ["gpu", "npu"] Count { scraped: false, label: "KIND" },
         /// Whether the device can be read.
         state: State ["active", "asleep", "lost"] Count { label: "STATE" },
+        /// Number of the GPU instance, of a part of a device.
+        instance: Gauge Count { label: "GI" },
+        /// Number of the compute instance within it.
+        compute_instance: Gauge Count { label: "CI" },
+        /// Shader multiprocessors of a part.
+        multiprocessors: Gauge Count { label: "SMS" },
         /// How long the device has been asleep, as far as retop has seen.
         asleep_seconds: Gauge Seconds / 1000 { label: "ASLEEP" },
         /// Time that the device slept since its driver was loaded.
@@ -116,10 +127,38 @@ family! {
         pcie_generation: Gauge Count { label: "GEN" },
         /// Lanes of the PCI Express link.
         pcie_lanes: Gauge Count { label: "LANES" },
+        /// Transfers over PCI Express that had to be made again.
+        pcie_replays: Counter Count { label: "REPLAYS" },
+        /// Bytes sent over all NVLinks.
+        nvlink_sent_bytes: Counter Bytes { label: "NVLINK TX" },
+        /// Bytes received over all NVLinks.
+        nvlink_received_bytes: Counter Bytes { label: "NVLINK RX" },
+        /// NVLinks that the device has.
+        nvlink_links: Gauge Count { label: "LINKS" },
+        /// NVLinks that carry data or could at once.
+        nvlink_active_links: Gauge Count { label: "LINKS UP" },
+        /// What all active NVLinks can carry in one direction.
+        nvlink_limit_bytes_per_second: Gauge BytesPerSecond { label: "NVLINK MAX" },
         /// Memory errors that were corrected, since the driver was loaded.
         corrected_errors: Counter Count { series: series("gpu_memory_errors", "kind", "corrected"), label: "ECC" },
         /// Memory errors that could not be corrected, since the driver was loaded.
         uncorrected_errors: Counter Count { series: series("gpu_memory_errors", "kind", "uncorrected"), label: "ECC!" },
+        /// Rows of memory replaced after errors that were corrected.
+        remapped_corrected_rows: Gauge Count { series: series("gpu_remapped_rows", "kind", "corrected"), label: "REMAP" },
+        /// Rows of memory replaced after errors that could not be corrected.
+        remapped_uncorrected_rows: Gauge Count { series: series("gpu_remapped_rows", "kind", "uncorrected"), label: "REMAP!" },
+        /// 1 if rows are to be replaced at the next reset.
+        remap_pending: Gauge Count { label: "TO REMAP" },
+        /// 1 if a row could not be replaced: there are no spare ones left.
+        remap_failed: Gauge Count { label: "NO SPARE" },
+        /// Pages of memory that are no longer used because of errors: before Ampere.
+        retired_pages: Gauge Count { label: "RETIRED" },
+        /// Errors that the driver reported (Xid) since retop began to listen.
+        xids: Counter Count { series: named("gpu_xid_errors"), label: "XIDS" },
+        /// Number of the last of them: NVIDIA's catalogue of Xid errors says what each means.
+        last_xid: Gauge Count { label: "XID" },
+        /// What the driver says must be done to the device.
+        recovery: State ["none", "reset", "reboot", "drain_peers", "drain_and_reset"] Count { label: "NEEDS" },
         /// Share of cycles in which a tensor core worked.
         tensor_ratio: Gauge Ratio / 10000 { label: "TENSOR" },
         /// Share of cycles in which a shader processor had work.
@@ -167,5 +206,19 @@ family! {
         /// Bytes received over PCI Express per second.
         pcie_received_bytes_per_second: BytesPerSecond { label: "RX/s" } =
             |d| d.rate(pcie_received_bytes);
+        /// Bytes sent over NVLinks per second.
+        nvlink_sent_bytes_per_second: BytesPerSecond { label: "NVL TX/s" } = |d| d.rate(nvlink_sent_bytes);
+        /// Bytes received over NVLinks per second.
+        nvlink_received_bytes_per_second: BytesPerSecond { label: "NVL RX/s" } =
+            |d| d.rate(nvlink_received_bytes);
+        /// Errors that the driver reported (Xid) per second.
+        xids_per_second: PerSecond { label: "XID/s" } = |d| d.rate(xids);
+        /// 1 if the device is lost, must be reset, or has no spare memory left for what broke.
+        fault: Count { label: "FAULT" } = |d| {
+            let lost = d.raw(state) == Some(LOST);
+            let spent = d.raw(remap_failed).is_some_and(|failed| failed > 0);
+            let ill = d.raw(recovery).is_some_and(|needs| needs > SOUND);
+            Some(f64::from(u8::from(lost || spent || ill)))
+        };
     }
 }

@@ -12,6 +12,8 @@ family! {
         uuid: Label,
         /// Name of the program; what is known instead where it runs out of sight.
         name: Info { label: "NAME" },
+        /// Container that the process runs in, by its control group.
+        container: Info { label: "CONTAINER" },
     }
     raw {
         /// Process identifier, as the driver gives it; 0 for memory that no process is said to hold.

@@ -111,7 +111,7 @@ impl Drm {
                 None => Watched {
                     key: gpu_process::device_key(device.address.as_bytes()),
                     index,
-                    name: device.ids.name(&self.base),
+                    name: device.ids.name(&self.base, &device.driver),
                     driver: Driver::of(&device),
                     rest: Rest::default(),
                     tells_busy: false,

@@ -40,15 +40,15 @@ impl Ids {
         self.pci.map(|(_, model)| model)
     }
 
-    /// Its name, or what it says of itself.
-    pub fn name(&self, base: &Path) -> Option<String> {
+    /// Its name, or what it says of itself behind the name of its driver.
+    pub fn name(&self, base: &Path, driver: &str) -> Option<String> {
         let Some((maker, model)) = self.pci else { return self.compatible.clone() };
         let amd = || {
             let revision = self.revision.filter(|_| maker == AMD_MAKER)?;
             amd(&base.join(AMD), model, revision)
         };
         let listed = || PCI.iter().find_map(|list| pci(&base.join(list), maker, model));
-        amd().or_else(listed).or_else(|| Some(format!("{maker:04x}:{model:04x}")))
+        amd().or_else(listed).or_else(|| Some(format!("{driver} {maker:04x}:{model:04x}")))
     }
 }
 
@@ -132,17 +132,18 @@ mod tests {
             ("1002:744C", None, "Radeon RX 7900"),
             ("8086:7D55", Some("0x08"), "Intel Arc Graphics"),
             ("8086:7D1D", None, "Meteor Lake NPU"),
-            ("8086:0001", None, "8086:0001"),
-            ("1234:1111", None, "1234:1111"),
+            ("8086:0001", None, "xe 8086:0001"),
+            ("1234:1111", None, "xe 1234:1111"),
         ] {
             let name = Some(name.to_owned());
-            assert_eq!(Ids::new(Some(pci), revision, None).name(&base), name, "{pci}");
+            assert_eq!(Ids::new(Some(pci), revision, None).name(&base, "xe"), name, "{pci}");
         }
         let board = Ids::new(None, None, Some("arm,mali-bifrost".to_owned()));
-        assert_eq!(board.name(&base).as_deref(), Some("arm,mali-bifrost"));
-        assert_eq!(Ids::new(Some("nonsense"), Some("x"), None).name(&base), None);
+        assert_eq!(board.name(&base, "xe").as_deref(), Some("arm,mali-bifrost"));
+        assert_eq!(Ids::new(Some("nonsense"), Some("x"), None).name(&base, "xe"), None);
         // Without lists the numbers stand for themselves.
-        let bare = Ids::new(Some("1002:744C"), Some("0xc8"), None).name(Path::new("/nowhere"));
-        assert_eq!(bare.as_deref(), Some("1002:744c"));
+        let bare =
+            Ids::new(Some("1002:744C"), Some("0xc8"), None).name(Path::new("/nowhere"), "amdgpu");
+        assert_eq!(bare.as_deref(), Some("amdgpu 1002:744c"));
     }
 }

@@ -122,7 +122,7 @@ fn a_processor_with_graphics_beside_a_board_that_sleeps() {
     let outcome = watch("amd-laptop");
     device(
         &outcome,
-        "1002:150e",
+        "amdgpu 1002:150e",
         &[
             (gpu::utilization_ratio, Some(0.23)),
             // What it was given, and what it may borrow.
@@ -140,7 +140,7 @@ fn a_processor_with_graphics_beside_a_board_that_sleeps() {
     process(&outcome, "gnome-shell", &[(gpu_process::memory_bytes, Some(270.0 * MIB))]);
     device(
         &outcome,
-        "1022:17f0",
+        "amdxdna 1022:17f0",
         &[
             (gpu::kind, Some(1.0)),
             (gpu::utilization_ratio, Some(0.64)),
@@ -158,7 +158,7 @@ fn a_processor_with_graphics_beside_a_board_that_sleeps() {
             (gpu_process::compute, Some(1.0)),
         ],
     );
-    let asleep = outcome.row(gpu::name, "1002:7480");
+    let asleep = outcome.row(gpu::name, "amdgpu 1002:7480");
     for field in FamilyId::Gpu.get().fields() {
         let known =
             [gpu::index, gpu::kind, gpu::state, gpu::asleep_seconds, gpu::suspended_seconds];
@@ -217,7 +217,7 @@ fn devices_of_intel() {
     let outcome = watch("arc");
     device(
         &outcome,
-        "8086:e20b",
+        "xe 8086:e20b",
         &[
             (gpu::utilization_ratio, Some(0.56)),
             (gpu::graphics_ratio, Some(0.335)),
@@ -265,7 +265,7 @@ fn boards_and_old_kernels() {
     let outcome = watch("amd-old");
     device(
         &outcome,
-        "1002:67df",
+        "amdgpu 1002:67df",
         &[
             (gpu::utilization_ratio, Some(0.31)),
             (gpu::shader_hertz, Some(600e6)),

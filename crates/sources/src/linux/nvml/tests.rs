@@ -5,6 +5,9 @@ use retop_model::{Field, Row};
 use super::*;
 use crate::linux::tree::{Bench, Taken, Tree};
 
+mod faults;
+mod health;
+
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// A machine with the made-up driver, one second at a time.
