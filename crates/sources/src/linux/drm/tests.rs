@@ -160,8 +160,14 @@ fn a_processor_with_graphics_beside_a_board_that_sleeps() {
     );
     let asleep = outcome.row(gpu::name, "amdgpu 1002:7480");
     for field in FamilyId::Gpu.get().fields() {
-        let known =
-            [gpu::index, gpu::kind, gpu::state, gpu::asleep_seconds, gpu::suspended_seconds];
+        let known = [
+            gpu::index,
+            gpu::kind,
+            gpu::state,
+            gpu::asleep_seconds,
+            gpu::suspended_seconds,
+            gpu::fault,
+        ];
         assert_eq!(asleep.get(field).is_some(), known.contains(&field), "{}", field.name());
     }
     assert_eq!(asleep.get(gpu::asleep_seconds), Some(2.0));
