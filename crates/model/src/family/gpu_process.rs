@@ -36,6 +36,8 @@ family! {
         system_bytes: Gauge Bytes { label: "GTT", scraped: false },
         /// Memory that the process wants on the device and that was moved off it.
         evicted_bytes: Gauge Bytes { label: "EVICTED", scraped: false },
+        /// Time in which its queues stood because its memory was moved off the device, of all of them together.
+        evicted_seconds: Counter Seconds / 1000 { label: "STOOD", scraped: false },
         /// Share of the device's time that the process took, by the driver's own samples; where it counts by engine, of the engine that the process kept busiest.
         utilization_ratio: Gauge Ratio / 10000 { label: "GPU%" },
         /// Share of time in which the process read or wrote the device's memory.

@@ -116,6 +116,14 @@ pub fn write_amd_desktop(tree: &Tree, second: u64) -> io::Result<()> {
     client(tree, 3_000, 9, "card1", &compositor)?;
     client(tree, 3_000, 31, "renderD128", &told(31, 6_100, 320, &[("gfx", 520), ("dma", 20)]))?;
     client(tree, 3_100, 40, "renderD128", &told(40, 9_216, 180, &[("compute", 300)]))?;
+    // Two programs that compute with ROCm; one of them is in another name space of processes.
+    let rocm = "sys/class/kfd/kfd";
+    let node = [("gpu_id", "51742"), ("properties", "simd_count 192\ndrm_render_minor 128")];
+    tree.attributes(&format!("{rocm}/topology/nodes/1"), &node)?;
+    for (pid, bytes, stood) in [(3_100, "9663676416", "0"), (3_400, "268435456", "1500")] {
+        let folder = format!("{rocm}/proc/{pid}");
+        tree.attributes(&folder, &[("vram_51742", bytes), ("stats_51742/evicted_ms", stood)])?;
+    }
     let film = told(52, 410, 60, &[("gfx", 40), ("dec", 120), ("enc", 0)]);
     client(tree, 3_200, 52, "renderD128", &film)
 }

@@ -46,7 +46,8 @@ impl Role {
 pub struct Work(BTreeMap<Vec<u8>, f64>);
 
 impl Work {
-    fn add(&mut self, engine: &[u8], share: f64) {
+    /// Adds a share of a class of engines.
+    pub fn add(&mut self, engine: &[u8], share: f64) {
         match self.0.get_mut(engine) {
             Some(sum) => *sum += share,
             None => drop(self.0.insert(engine.to_vec(), share)),
@@ -132,6 +133,8 @@ pub fn add_all(values: impl IntoIterator<Item = Option<u64>>) -> Option<u64> {
 pub struct Use {
     pub work: Work,
     pub memory: Memory,
+    /// Milliseconds in which its queues stood because its memory was moved off.
+    pub evicted_ms: Option<u64>,
     pub draws: bool,
     pub computes: bool,
 }

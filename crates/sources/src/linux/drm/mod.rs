@@ -14,7 +14,9 @@ mod fdinfo;
 mod gpu_metrics;
 mod holders;
 mod intel;
+mod kfd;
 mod names;
+mod pmu;
 mod rest;
 mod told;
 mod vpu;
@@ -32,10 +34,12 @@ use self::clients::{Clients, Memory, Role, Use, Work, add_all};
 use self::device::{Classes, Device};
 use self::fdinfo::Fdinfo;
 use self::holders::Holders;
+use self::kfd::Kfd;
+use self::pmu::{Counts, Pmu};
 use self::rest::{May, Rest};
 use self::told::{Driver, Told};
 use super::process::Stat;
-use super::sysfs;
+use super::{perf, sysfs};
 use crate::roots::Roots;
 use crate::source::{Pace, Problem, Read, Source};
 
@@ -51,6 +55,9 @@ pub struct Drm {
     devices: Vec<Watched>,
     holders: Holders,
     clients: Clients,
+    kfd: Kfd,
+    /// Counters of engines; only on the real machine.
+    pmu: Option<Box<dyn Counts>>,
     buffer: Vec<u8>,
 }
 
@@ -75,7 +82,10 @@ const IDLE_SHARE: f64 = 0.98;
 struct Seen {
     may: May,
     told: Told,
+    /// What its clients did.
     work: Work,
+    /// What its engines did, whoever used them.
+    counted: Option<Work>,
     clients: usize,
 }
 
@@ -90,6 +100,10 @@ impl Drm {
             devices: Vec::new(),
             holders: Holders::default(),
             clients: Clients::default(),
+            kfd: Kfd::new(&roots.sys),
+            pmu: roots
+                .is_real()
+                .then(|| Box::new(Pmu::new(perf::System, &roots.sys)) as Box<dyn Counts>),
             buffer: Vec::new(),
         }
     }
@@ -120,7 +134,29 @@ impl Drm {
                 },
             });
         }
+        self.kfd.learn(self.devices.iter().map(|watched| &watched.device));
         self.holders.forget();
+    }
+
+    /// Counts the engines of devices that may be read, and lets go of the others.
+    fn count(&mut self, seen: &mut [Seen], read: &mut Read<'_>) {
+        let Some(pmu) = &mut self.pmu else { return };
+        for (watched, seen) in self.devices.iter().zip(seen) {
+            if !matches!(watched.driver, Driver::I915 | Driver::Xe) {
+                continue;
+            }
+            if seen.may != May::Read {
+                pmu.close(watched.key);
+                continue;
+            }
+            match pmu.read(&watched.device, watched.key, read.now_ns()) {
+                Ok(counted) => seen.counted = counted,
+                Err(problem) => {
+                    let part = format!("drm/perf {}", watched.device.address);
+                    read.report(part, "utilization_ratio", Some(problem));
+                }
+            }
+        }
     }
 
     /// Reads what is told of the clients of devices that may be read, by process and device.
@@ -164,6 +200,15 @@ impl Drm {
             }
         }
         self.clients.end();
+        for program in
+            self.kfd.programs(|place| seen.get(place).is_some_and(|seen| seen.may == May::Read))
+        {
+            let by: &mut Use = uses.entry((program.pid, program.place)).or_default();
+            by.computes = true;
+            by.evicted_ms = program.evicted_ms;
+            // The same memory, where the driver tells it of the client too.
+            by.memory.held = by.memory.held.max(program.bytes);
+        }
         uses
     }
 }
@@ -200,7 +245,7 @@ impl Watched {
                 told
             }
         };
-        Seen { may, told, work: Work::default(), clients: 0 }
+        Seen { may, told, work: Work::default(), counted: None, clients: 0 }
     }
 
     /// After a read: whether it did anything, as far as can be told.
@@ -234,7 +279,7 @@ impl Watched {
 
 /// Adds to the row of a device what its clients do.
 fn complete(seen: &Seen, evicted: Option<u64>, hidden: usize, row: &mut RowMut<'_>) -> Option<u64> {
-    let work = &seen.work;
+    let work = seen.counted.as_ref().unwrap_or(&seen.work);
     let percent = |share: f64| (share * 100.0).round() as u64;
     let share = |role| work.of(role).map(|share| (share * 10_000.0).round() as u64);
     // Nobody is on it, and nobody could be unseen.
@@ -255,9 +300,8 @@ fn complete(seen: &Seen, evicted: Option<u64>, hidden: usize, row: &mut RowMut<'
 /// is known to hold.
 fn write_processes(
     uses: &BTreeMap<(u32, usize), Use>,
-    devices: &[Watched],
-    seen: &[Seen],
-    proc: &Path,
+    (devices, seen): (&[Watched], &[Seen]),
+    (proc, holders): (&Path, &Holders),
     table: &mut RawTable,
 ) {
     let mut held = vec![0_u64; seen.len()];
@@ -266,21 +310,29 @@ fn write_processes(
         let total = seen.told.total;
         // More than there is is no size.
         let bytes = by.memory.held.filter(|&bytes| total.is_none_or(|total| bytes <= total));
-        if let Some(sum) = held.get_mut(place) {
-            *sum = sum.saturating_add(bytes.unwrap_or(0));
-        }
         let works = by.draws || by.computes || by.work.most().is_some_and(|share| share > 0.0);
         if !works && bytes.unwrap_or(0) == 0 {
             continue;
         }
         let line = std::fs::read(proc.join(pid.to_string()).join("stat")).unwrap_or_default();
-        let Some(stat) = Stat::parse(&line) else { continue };
-        let start_us = stat.start_ticks.saturating_mul(10_000);
+        let (start_us, name) = match Stat::parse(&line) {
+            Some(stat) if holders.may_hold(pid) => {
+                let name = String::from_utf8_lossy(stat.comm).into_owned();
+                (Some(stat.start_ticks.saturating_mul(10_000)), name)
+            }
+            // In a container the kernel lists programs outside it too. One that has the number of
+            // another here is not told from it, and is left to what nobody is known to hold.
+            None if line.is_empty() && !holders.may_hold(pid) => (None, format!("host pid {pid}")),
+            _ => continue,
+        };
+        if let Some(sum) = held.get_mut(place) {
+            *sum = sum.saturating_add(bytes.unwrap_or(0));
+        }
         let share = |share: Option<f64>| share.map(|share| (share * 10_000.0).round() as u64);
         let of = |role| share(by.work.of(role));
-        let mut row = table.push(gpu_process::key(pid, Some(start_us), watched.key));
+        let mut row = table.push(gpu_process::key(pid, start_us, watched.key));
         row.text(gpu_process::uuid, watched.device.address.as_str())
-            .text(gpu_process::name, String::from_utf8_lossy(stat.comm).into_owned())
+            .text(gpu_process::name, name)
             .set(gpu_process::pid, pid)
             .set(gpu_process::start_seconds, start_us)
             .set(gpu_process::compute, by.computes)
@@ -291,6 +343,7 @@ fn write_processes(
             .set(gpu_process::active_bytes, by.memory.active)
             .set(gpu_process::system_bytes, by.memory.system)
             .set(gpu_process::evicted_bytes, by.memory.evicted)
+            .set(gpu_process::evicted_seconds, by.evicted_ms)
             .set(gpu_process::utilization_ratio, share(by.work.most()))
             .set(gpu_process::encoder_ratio, of(Role::Encode))
             .set(gpu_process::decoder_ratio, of(Role::Decode))
@@ -352,7 +405,8 @@ impl Source for Drm {
         let silent = |watched: &Watched| !watched.tells_busy;
         let wanted = read.demand().wants(FamilyId::GpuProcess) || self.devices.iter().any(silent);
         let uses = if awake && wanted { self.uses(&mut seen, clock) } else { BTreeMap::new() };
-        let hidden = self.holders.hidden;
+        self.count(&mut seen, read);
+        let hidden = self.holders.hidden.len();
         for (place, (watched, seen)) in self.devices.iter_mut().zip(&seen).enumerate() {
             let Some(mut row) = table.row_mut(place).filter(|_| seen.may == May::Read) else {
                 continue;
@@ -363,7 +417,8 @@ impl Source for Drm {
             watched.settle(seen, busy, clock.monotonic_ns());
         }
         let mut processes = read.table(FamilyId::GpuProcess);
-        write_processes(&uses, &self.devices, &seen, &self.proc, &mut processes);
+        let on = (self.devices.as_slice(), seen.as_slice());
+        write_processes(&uses, on, (&self.proc, &self.holders), &mut processes);
         read.give(table, begin_ns);
         read.give(processes, begin_ns);
         self.report(&seen, hidden, read);

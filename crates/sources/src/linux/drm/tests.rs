@@ -110,9 +110,21 @@ fn a_board_of_amd() {
         ],
     );
     process(&outcome, "firefox", &[(gpu_process::decoder_ratio, Some(0.12))]);
-    let rest = 16_384.0 - 220.0 - 6_100.0 - 9_216.0 - 410.0;
+    // The kernel lists it, though nothing else may be known of it.
+    process(
+        &outcome,
+        "host pid 3400",
+        &[
+            (gpu_process::memory_bytes, Some(256.0 * MIB)),
+            (gpu_process::evicted_seconds, Some(1.5)),
+            (gpu_process::compute, Some(1.0)),
+            (gpu_process::start_seconds, None),
+            (gpu_process::utilization_ratio, None),
+        ],
+    );
+    let rest = 16_384.0 - 220.0 - 6_100.0 - 9_216.0 - 410.0 - 256.0;
     process(&outcome, "(unattributed)", &[(gpu_process::memory_bytes, Some(rest * MIB))]);
-    assert_eq!(outcome.rows(FamilyId::GpuProcess), 5);
+    assert_eq!(outcome.rows(FamilyId::GpuProcess), 6);
     assert_eq!(outcome.row(gpu::name, "AMD Radeon RX 7900 XTX").shown(gpu::driver), "amdgpu");
     assert!(outcome.result.is_ok() && outcome.reports.iter().all(|r| r.problem.is_none()));
 }
@@ -489,7 +501,7 @@ fn what_may_not_be_seen_is_said() {
     assert_eq!(outcome.get(gpu::uuid, "0000:03:00.0", gpu::utilization_ratio), None);
     tree.remove("proc/70");
     assert_eq!(trial.at(9).get(gpu::uuid, "0000:03:00.0", gpu::utilization_ratio), Some(0.0));
-    trial.source.holders.hidden = 3;
+    trial.source.holders.hidden = vec![8, 9, 10];
     let outcome = trial.at(10);
     assert_eq!(outcome.get(gpu::uuid, "0000:03:00.0", gpu::utilization_ratio), None);
     let problem = outcome.report("drm/processes").expect("told");
