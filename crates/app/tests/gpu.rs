@@ -112,3 +112,59 @@ fn a_device_that_sleeps_is_told_of_and_not_touched() {
     assert!(text.contains("every NVIDIA device sleeps, and is left asleep"), "{text}");
     assert_eq!(driver.calls().expect("a list"), [], "nobody touched it");
 }
+
+/// Two devices of which the second becomes free in the second second.
+const ONE_FREES: &str = "[[device]]\nuuid = \"GPU-0\"\ngpu_percent = 90\n\
+                         [[device]]\nuuid = \"GPU-1\"\npci = \"00000000:05:00.0\"\n\
+                         gpu_percent = [[0, 90], [1.5, 90], [1.6, 0]]\n";
+
+#[test]
+fn a_command_waits_for_a_device_and_then_is_itself() {
+    let scratch = Scratch::new();
+    machine(scratch.path(), ONE_FREES);
+    let [flag, base] = root(scratch.path());
+    let wait = |condition: &str, more: &[&str], words: &[&str]| {
+        let args = ["wait", "--interval", "100ms", flag, base, "--gpu", condition];
+        let words = if words.is_empty() { Vec::new() } else { [&["--"], words].concat() };
+        outcome(&mut retop(&[&args, more, &words].concat()))
+    };
+    let shell = ["sh", "-c", "echo $RETOP_GPU; exit 7"];
+    let (status, out, err) = wait("free>20G util<5%", &[], &shell);
+    assert_eq!((status, out.trim()), (Some(7), "GPU-1"), "{err}");
+    assert!(err.contains("waiting for free>20G util<5%; GPU 0: util is 90%"), "{err}");
+    assert!(err.contains("GPU 1 (NVIDIA H200, GPU-1) after"), "{err}");
+    // Without a command it is over then; with one that is not there it says so.
+    assert_eq!(wait("free>20G util<5%", &[], &[]).0, Some(0));
+    assert_eq!(wait("free>1G", &[], &["/nonexistent/train"]).0, Some(127));
+    let (status, _, err) = wait("free>20G gpu=0 util<5%", &["--timeout", "1.5s"], &shell);
+    assert_eq!(status, Some(124), "{err}");
+    assert!(err.contains("given up after") && err.contains("GPU 0: util is 90%"), "{err}");
+    let (status, _, err) = wait("fre>20G", &[], &shell);
+    assert_eq!(status, Some(2), "{err}");
+    assert!(err.starts_with("retop: --gpu: a GPU has no 'fre'"), "{err}");
+    assert_eq!(outcome(&mut retop(&["wait", "--", "true"])).0, Some(2));
+}
+
+#[test]
+fn a_wait_ends_by_a_signal_and_without_a_device() {
+    let scratch = Scratch::new();
+    machine(scratch.path(), ONE_FREES);
+    let [flag, base] = root(scratch.path());
+    within_a_second("a signal", || {
+        let args = ["wait", flag, base, "--gpu", "free>999G", "--", "true"];
+        let mut guest = outside::Guest::start(retop(&args).stderr(std::process::Stdio::piped()));
+        let mut said = std::io::BufReader::new(guest.0.stderr.take().expect("piped"));
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut said, &mut line).expect("readable");
+        assert!(line.contains("waiting for free>999G"), "{line}");
+        guest.signal(rustix::process::Signal::TERM);
+        let (status, taken) = guest.ends();
+        assert_eq!(status.code(), Some(128 + 15));
+        taken
+    });
+    fs::remove_file(scratch.path().join("dev/nvidiactl")).expect("removed");
+    let args = ["wait", flag, base, "--gpu", "free>1G", "--", "true"];
+    let (status, _, err) = outcome(&mut retop(&args));
+    assert_eq!(status, Some(1));
+    assert!(err.starts_with("retop: there is no GPU to wait for: no NVIDIA device"), "{err}");
+}
