@@ -287,6 +287,7 @@ const TO: &[&str] = &["parquet", "csv", "ndjson", "openmetrics", "retop"];
 const TOPS: &[&str] = &["cpu", "mem", "io", "energy", "gpu"];
 const BYS: &[&str] = &["name", "user", "container", "cgroup", "pid"];
 const SERIES: &[&str] = &["cores", "cgroups", "idle-states", "interrupts", "sources"];
+const NAMES: &[&str] = &["retop", "dcgm"];
 const COLORS: &[&str] = &["auto", "always", "never"];
 const ARGUMENTS: &[&str] = &["none", "redacted", "full"];
 const CORE_VIEWS: &[&str] = &["auto", "gauge", "history", "both", "heat"];
@@ -433,6 +434,15 @@ pub static OPTIONS: &[Opt] = &[
         |s, v| put(&mut s.series, series(v)),
     )
     .scope(Scope::With(&["export"])),
+    Opt::new(
+        Group::Export,
+        "names",
+        "NAMES",
+        "Further names of GPU series: those of dcgm-exporter, for its dashboards",
+        |s, v| put(&mut s.dcgm_names, pick(v, NAMES, &[false, true])),
+    )
+    .choices(NAMES)
+    .default("retop"),
     Opt::new(
         Group::Export,
         "args",
