@@ -8,6 +8,11 @@ const MEBIBYTES: f64 = 1.0 / (1024.0 * 1024.0);
 const MEGAHERTZ: f64 = 1e-6;
 const MILLIJOULES: f64 = 1e3;
 
+/// Positions in the kinds of a device.
+pub const GRAPHICS: i64 = 0;
+/// It computes neural networks and draws nothing.
+pub const NEURAL: i64 = 1;
+
 /// Positions in the states of a device.
 pub const ACTIVE: i64 = 0;
 /// The device sleeps and is left asleep.
@@ -19,7 +24,7 @@ pub const LOST: i64 = 2;
 pub const SOUND: i64 = 0;
 
 family! {
-    /// Graphics processors, each known by the identity that its maker gave it.
+    /// Graphics and neural processors, each known by the identity that its maker gave it.
     Gpu "gpu" "gpus" many
     text {
         /// Identity that the maker gave the device; its PCI address where it has none.
@@ -36,6 +41,8 @@ family! {
     raw {
         /// Number that the driver gives the device; it may be another after a restart.
         index: Gauge Count { scraped: false, label: "#" },
+        /// What the device is made for.
+        kind: State ["gpu", "npu"] Count { scraped: false, label: "KIND" },
         /// Whether the device can be read.
         state: State ["active", "asleep", "lost"] Count { label: "STATE" },
         /// Number of the GPU instance, of a part of a device.
@@ -46,7 +53,11 @@ family! {
         multiprocessors: Gauge Count { label: "SMS" },
         /// How long the device has been asleep, as far as retop has seen.
         asleep_seconds: Gauge Seconds / 1000 { label: "ASLEEP" },
-        /// Share of time in which the device did anything at all, by the driver's own window.
+        /// Time that the device slept since its driver was loaded.
+        suspended_seconds: Counter Seconds / 1000 { label: "SLEPT" },
+        /// Time in which the device's core had its power taken away between two pieces of work.
+        idle_seconds: Counter Seconds / 1000 { label: "IDLE" },
+        /// Share of time in which the device did anything at all, by the driver's own window; where the driver tells it of processes alone, the engine that those which may be looked into kept busiest.
         utilization_ratio: Gauge Ratio / 100 { label: "GPU%", alias: dcgm("DCGM_FI_DEV_GPU_UTIL", PERCENT) },
         /// Share of time in which the device's memory was read or written.
         memory_busy_ratio: Gauge Ratio / 100 { label: "MEMBUSY%", alias: dcgm("DCGM_FI_DEV_MEM_COPY_UTIL", PERCENT) },
@@ -54,6 +65,14 @@ family! {
         encoder_ratio: Gauge Ratio / 100 { label: "ENC%", alias: dcgm("DCGM_FI_DEV_ENC_UTIL", PERCENT) },
         /// Share of time in which the decoder worked.
         decoder_ratio: Gauge Ratio / 100 { label: "DEC%", alias: dcgm("DCGM_FI_DEV_DEC_UTIL", PERCENT) },
+        /// Share of time in which processes drew.
+        graphics_ratio: Gauge Ratio / 10000 { label: "GFX%" },
+        /// Share of time in which processes computed on engines that do nothing else.
+        compute_ratio: Gauge Ratio / 10000 { label: "COMP%" },
+        /// Share of time in which engines copied memory.
+        copy_ratio: Gauge Ratio / 10000 { label: "COPY%" },
+        /// Share of time in which engines worked that both encode and decode, or process, video.
+        video_ratio: Gauge Ratio / 10000 { label: "VID%" },
         /// Memory of the device.
         memory_total_bytes: Gauge Bytes { label: "TOTAL", alias: dcgm("DCGM_FI_DEV_FB_TOTAL", MEBIBYTES) },
         /// Memory in use, without what the driver keeps for itself.
@@ -62,6 +81,16 @@ family! {
         memory_reserved_bytes: Gauge Bytes { label: "RESERVED", alias: dcgm("DCGM_FI_DEV_FB_RESERVED", MEBIBYTES) },
         /// Memory that is free.
         memory_free_bytes: Gauge Bytes { label: "FREE", alias: dcgm("DCGM_FI_DEV_FB_FREE", MEBIBYTES) },
+        /// Memory of the machine that the device may use beside its own.
+        system_total_bytes: Gauge Bytes { label: "GTT TOTAL" },
+        /// Memory of the machine that is in use for the device beside its own: growth of it is memory that did not fit.
+        system_used_bytes: Gauge Bytes { label: "GTT" },
+        /// Memory of the device that the CPU can reach.
+        visible_total_bytes: Gauge Bytes { label: "VISIBLE" },
+        /// Memory of the device that the CPU can reach, in use.
+        visible_used_bytes: Gauge Bytes { label: "VISIBLE USED" },
+        /// Memory that processes want on the device and that was moved off it, of those that may be looked into.
+        evicted_bytes: Gauge Bytes { label: "EVICTED" },
         /// Power as the driver states it: the mean of a second on Ampere and newer.
         reading_watts: Gauge Watts / 1000 { series: named("gpu_power_watts"), label: "READING", alias: dcgm("DCGM_FI_DEV_POWER_USAGE", 1.0) },
         /// Power that the device is held to.
@@ -70,6 +99,8 @@ family! {
         energy_joules: Counter Joules / 1000 { label: "ENERGY", alias: dcgm_counter("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", MILLIJOULES) },
         /// Temperature of the core.
         temperature_celsius: Gauge Celsius { label: "T", alias: dcgm("DCGM_FI_DEV_GPU_TEMP", 1.0) },
+        /// Temperature of the hottest place of the core.
+        hotspot_celsius: Gauge Celsius { label: "T HOT" },
         /// Temperature of the memory.
         memory_temperature_celsius: Gauge Celsius { label: "T MEM", alias: dcgm("DCGM_FI_DEV_MEMORY_TEMP", 1.0) },
         /// Speed of the fan as a share of its highest.
@@ -90,6 +121,10 @@ family! {
         hardware_thermal_seconds: Counter Seconds / 1000000000 { series: series("gpu_throttled_seconds", "reason", "hardware_thermal"), label: "HOT HW" },
         /// Time in which the power supply asked for less.
         power_brake_seconds: Counter Seconds / 1000000000 { series: series("gpu_throttled_seconds", "reason", "power_brake"), label: "BRAKE" },
+        /// 1 if clocks are held down now to keep to a limit of power or current.
+        power_capped: Gauge Count { series: series("gpu_throttled", "reason", "power"), label: "CAP" },
+        /// 1 if clocks are held down now because of heat.
+        heat_capped: Gauge Count { series: series("gpu_throttled", "reason", "thermal"), label: "HEAT" },
         /// Bytes sent over PCI Express.
         pcie_sent_bytes: Counter Bytes { label: "PCIE TX" },
         /// Bytes received over PCI Express.
@@ -166,6 +201,12 @@ family! {
             let shares = parts.iter().filter_map(|&part| d.rate(part));
             shares.reduce(f64::max).map(|share| share.min(1.0))
         };
+        /// Share of the interval in which the device's core had power: no less than it worked.
+        awake_ratio: Ratio { label: "AWAKE%" } =
+            |d| d.rate(idle_seconds).map(|idle| (1.0 - idle).clamp(0.0, 1.0));
+        /// Change of the memory of the machine that is in use for the device, over the last interval.
+        spill_bytes_per_second: BytesPerSecond { label: "SPILL/s" } =
+            |d| Some(d.change(system_used_bytes)? / d.elapsed_seconds()?);
         /// Bytes sent over PCI Express per second.
         pcie_sent_bytes_per_second: BytesPerSecond { label: "TX/s", alias: dcgm("DCGM_FI_PROF_PCIE_TX_BYTES", 1.0) } = |d| d.rate(pcie_sent_bytes);
         /// Bytes received over PCI Express per second.
