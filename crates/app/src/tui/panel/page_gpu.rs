@@ -198,16 +198,24 @@ fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
     }
     // Nothing else is known of it.
     let state = row.state(gpu::state).unwrap_or("");
-    let text = match row.get(gpu::asleep_seconds) {
-        Some(seconds) => short!("{state} for {}, and left so", Duration(seconds)),
+    let lost = row.raw(gpu::state) == Some(gpu::LOST);
+    let text = match asleep_since(app, row).filter(|_| !lost) {
+        Some(since) => short!("{state} since {}, and left so", &*since),
         None => short!("{state}"),
     };
-    let lost = row.raw(gpu::state) == Some(gpu::LOST);
     let pen = if lost { app.theme.crit } else { app.theme.dim };
     sheet.line(|canvas| {
         canvas.field(0, 0, columns.label, &name, app.theme.text);
         canvas.text(columns.label + 2, 0, &text, pen);
     });
+}
+
+/// Since when it sleeps, as far as retop has seen.
+pub fn asleep_since(app: &App, row: Row<'_>) -> Option<Text> {
+    let seconds = row.get(gpu::asleep_seconds)?;
+    let time = app.time(row.snapshot().stamp().wall_ms - (seconds * 1e3) as i64);
+    // Reads are a second apart: seconds would flicker.
+    Some(short!("{}", time.get(..5).unwrap_or("")))
 }
 
 /// Its number and its name.
