@@ -11,6 +11,7 @@
 
 pub mod alert;
 pub mod attribution;
+pub mod awaited;
 pub mod civil;
 pub mod counter;
 

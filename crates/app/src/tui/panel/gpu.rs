@@ -6,7 +6,7 @@ use retop_model::human::{Duration, Or, Size};
 use retop_model::{FamilyId, Row, Snapshot};
 
 use super::facts;
-use super::page_gpu::in_order;
+use super::page_gpu::{asleep_since, in_order};
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::history::{busiest_gpu, fullest_gpu};
@@ -63,8 +63,12 @@ fn wholes(now: &Snapshot) -> impl Iterator<Item = Row<'_>> {
 pub fn title(app: &App, now: &Snapshot) -> Text {
     let count = wholes(now).count();
     let Some(row) = busiest_gpu(now) else {
-        let asleep = now.rows(FamilyId::Gpu).all(|row| row.raw(gpu::state) == Some(gpu::ASLEEP));
-        return if asleep { short!("asleep") } else { short!("{}", app.missing()) };
+        let asleep = |row: &Row<'_>| row.raw(gpu::state) == Some(gpu::ASLEEP);
+        if !now.rows(FamilyId::Gpu).all(|row| asleep(&row)) {
+            return short!("{}", app.missing());
+        }
+        let since = now.rows(FamilyId::Gpu).next().and_then(|row| asleep_since(app, row));
+        return since.map_or(short!("asleep"), |since| short!("asleep since {}", &*since));
     };
     let share = row.get(gpu::utilization_ratio).map_or(Text::new(), whole_percent);
     let mut text = match count {

@@ -16,7 +16,7 @@ use crate::tui::widget::chart::chart;
 use crate::tui::widget::sheet::Sheet;
 
 /// What is shown of each device, what matters most first.
-const DEVICE: [Field; 19] = [
+const DEVICE: [Field; 28] = [
     gpu::utilization_ratio,
     gpu::memory_ratio,
     gpu::memory_used_bytes,
@@ -28,6 +28,13 @@ const DEVICE: [Field; 19] = [
     gpu::shader_ratio,
     gpu::throttled_ratio,
     gpu::shader_hertz,
+    gpu::graphics_ratio,
+    gpu::compute_ratio,
+    gpu::video_ratio,
+    gpu::copy_ratio,
+    gpu::system_used_bytes,
+    gpu::evicted_bytes,
+    gpu::hotspot_celsius,
     gpu::memory_temperature_celsius,
     gpu::bandwidth_ratio,
     gpu::occupancy_ratio,
@@ -36,10 +43,20 @@ const DEVICE: [Field; 19] = [
     gpu::fan_ratio,
     gpu::encoder_ratio,
     gpu::decoder_ratio,
+    gpu::awake_ratio,
+    gpu::suspended_seconds,
+];
+
+/// What is computed of each device, and what it is computed from: without that there is no column.
+const MADE_OF: [(Field, Field); 4] = [
+    (gpu::throttled_ratio, gpu::power_capped_seconds),
+    (gpu::pcie_received_bytes_per_second, gpu::pcie_received_bytes),
+    (gpu::pcie_sent_bytes_per_second, gpu::pcie_sent_bytes),
+    (gpu::awake_ratio, gpu::idle_seconds),
 ];
 
 /// What is shown of each process on a device.
-const PROCESS: [Field; 7] = [
+const PROCESS: [Field; 14] = [
     gpu_process::memory_bytes,
     gpu_process::memory_ratio,
     gpu_process::memory_growth_bytes_per_second,
@@ -47,6 +64,13 @@ const PROCESS: [Field; 7] = [
     gpu_process::memory_busy_ratio,
     gpu_process::encoder_ratio,
     gpu_process::decoder_ratio,
+    gpu_process::graphics_ratio,
+    gpu_process::compute_ratio,
+    gpu_process::video_ratio,
+    gpu_process::copy_ratio,
+    gpu_process::system_bytes,
+    gpu_process::shared_bytes,
+    gpu_process::evicted_bytes,
 ];
 
 /// What is shown of each forecast.
@@ -95,7 +119,12 @@ pub fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     if !overview::is_there(now) {
         return fields::missing(app, now, FamilyId::Gpu, sheet);
     }
-    let columns = Columns::fit(now, DEVICE, sheet.width(), (16, 30));
+    let columns = Columns::fit(
+        now,
+        DEVICE.into_iter().filter(|&field| is_told(now, field)),
+        sheet.width(),
+        (16, 30),
+    );
     sheet.line(|canvas| columns.head(app, canvas, "Device", "DRIVER"));
     let devices = in_order(now);
     for place in 0..devices.count() {
@@ -156,6 +185,11 @@ fn numbers(part: Row<'_>) -> Text {
     text
 }
 
+fn is_told(now: &Snapshot, field: Field) -> bool {
+    let part = MADE_OF.iter().find(|(made, _)| *made == field);
+    part.is_none_or(|&(_, of)| now.rows(FamilyId::Gpu).any(|row| row.raw(of).is_some()))
+}
+
 fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
     let name = called(row);
     if matches!(row.raw(gpu::state), Some(gpu::ACTIVE) | None) {
@@ -164,16 +198,24 @@ fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
     }
     // Nothing else is known of it.
     let state = row.state(gpu::state).unwrap_or("");
-    let text = match row.get(gpu::asleep_seconds) {
-        Some(seconds) => short!("{state} for {}, and left so", Duration(seconds)),
+    let lost = row.raw(gpu::state) == Some(gpu::LOST);
+    let text = match asleep_since(app, row).filter(|_| !lost) {
+        Some(since) => short!("{state} since {}, and left so", &*since),
         None => short!("{state}"),
     };
-    let lost = row.raw(gpu::state) == Some(gpu::LOST);
     let pen = if lost { app.theme.crit } else { app.theme.dim };
     sheet.line(|canvas| {
         canvas.field(0, 0, columns.label, &name, app.theme.text);
         canvas.text(columns.label + 2, 0, &text, pen);
     });
+}
+
+/// Since when it sleeps, as far as retop has seen.
+pub fn asleep_since(app: &App, row: Row<'_>) -> Option<Text> {
+    let seconds = row.get(gpu::asleep_seconds)?;
+    let time = app.time(row.snapshot().stamp().wall_ms - (seconds * 1e3) as i64);
+    // Reads are a second apart: seconds would flicker.
+    Some(short!("{}", time.get(..5).unwrap_or("")))
 }
 
 /// Its number and its name.

@@ -183,6 +183,11 @@ impl Device {
         }
     }
 
+    /// True if it was asked once and does not have it.
+    pub fn refuses(&self, symbol: &str) -> bool {
+        self.refused.contains(&symbol)
+    }
+
     /// What was refused is asked for once more: it may be another device by now.
     pub fn forget_refusals(&mut self) {
         self.refused.clear();

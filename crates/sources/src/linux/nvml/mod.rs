@@ -480,15 +480,24 @@ fn is_alone(processes: &RawTable) -> bool {
 fn costs(session: &Session, read: &mut Read<'_>) -> RawTable {
     let mut table = read.table(FamilyId::GpuCall);
     for (name, present, cost) in session.library.symbols.costs() {
-        table
-            .push(Key::named(name.as_bytes()))
-            .text(gpu_call::symbol, name)
+        let mut row = table.push(Key::named(name.as_bytes()));
+        row.text(gpu_call::symbol, name)
+            .text_if(gpu_call::refused_by, refused_by(session, name))
             .set(gpu_call::present, present)
             .set(gpu_call::calls, cost.calls)
             .set(gpu_call::call_seconds, cost.total_ns)
             .set(gpu_call::worst_seconds, cost.worst_ns);
     }
     table
+}
+
+/// Numbers of the devices that refuse a call, which the driver has.
+fn refused_by(session: &Session, symbol: &str) -> Option<String> {
+    let refuses = session.devices.iter().filter(|device| device.refuses(symbol));
+    let numbers: Vec<String> = refuses
+        .map(|device| device.index.map_or(device.uuid.clone(), |index| index.to_string()))
+        .collect();
+    (!numbers.is_empty()).then(|| numbers.join(" "))
 }
 
 #[cfg(test)]
