@@ -383,9 +383,10 @@ impl Processes {
     fn report(&self, tally: &Tally, read: &mut Read<'_>) {
         let denied = self.known.iter().filter(|entry| entry.io_denied).count();
         if denied > 0 {
-            let problem = Problem::denied(format!(
-                "the I/O counters of {denied} processes of others may not be read"
-            ))
+            let problem = Problem::denied(match denied {
+                1 => "the I/O counters of another user's process may not be read".to_owned(),
+                _ => format!("the I/O counters of {denied} processes of others may not be read"),
+            })
             .hint("sudo setcap cap_sys_ptrace+ep $(command -v retop), or run as root");
             read.report("processes/io", "read_bytes written_bytes", Some(problem));
         }
