@@ -138,7 +138,7 @@ impl Header {
         let read = body.read(FIXED as u64, &mut json);
         let read = read.map_err(|error| RecordingError::io(path, &error))?;
         if read < json.len() {
-            return Err(truncated(path, FIXED + read));
+            return Err(truncated(path, (FIXED + read) as u64));
         }
         if crc32fast::hash(&json) != crc {
             let what = "the header is damaged: its checksum does not fit";
@@ -175,7 +175,7 @@ fn fixed(body: &Body, path: &Path) -> Result<(u64, u32), RecordingError> {
     let read = body.read(0, &mut bytes).map_err(|error| RecordingError::io(path, &error))?;
     let [m0, m1, m2, m3, m4, format, l0, l1, l2, l3, c0, c1, c2, c3] = bytes;
     if read == 0 {
-        return Err(RecordingError::new(path, "the file is empty: no recording was begun"));
+        return Err(RecordingError::unbegun(path, 0, "the file is empty: no recording was begun"));
     }
     let magic = [m0, m1, m2, m3, m4];
     if magic.get(..read.min(5)) != MAGIC.get(..read.min(5)) {
@@ -190,7 +190,7 @@ fn fixed(body: &Body, path: &Path) -> Result<(u64, u32), RecordingError> {
         return Err(RecordingError::at(path, 5, what));
     }
     if read < FIXED {
-        return Err(truncated(path, read));
+        return Err(truncated(path, read as u64));
     }
     let length = u32::from_le_bytes([l0, l1, l2, l3]);
     if length > LIMIT {
@@ -199,8 +199,9 @@ fn fixed(body: &Body, path: &Path) -> Result<(u64, u32), RecordingError> {
     Ok((FIXED as u64 + u64::from(length), u32::from_le_bytes([c0, c1, c2, c3])))
 }
 
-fn truncated(path: &Path, at: usize) -> RecordingError {
-    RecordingError::at(path, at as u64, "the file ends within its header: nothing was recorded")
+pub(super) fn truncated(path: &Path, at: u64) -> RecordingError {
+    let what = "the file ends within its header: nothing was recorded";
+    RecordingError::unbegun(path, at, what)
 }
 
 fn table(family: &FamilySchema) -> Table {

@@ -14,7 +14,7 @@ use crate::history::schema::Mapping;
 use super::body::Body;
 use super::error::RecordingError;
 use super::event::Event;
-use super::header::Header;
+use super::header::{Header, truncated};
 use super::index::{EventEntry, Index, KeyEntry, Scan, Walk};
 use super::preview::Preview;
 use super::record::{self, HEAD, Head, Stamps};
@@ -59,8 +59,7 @@ impl Segment {
         let failed = |error: io::Error| RecordingError::io(&path, &error);
         let length = body.len().map_err(failed)?;
         if begin > length {
-            let what = "the file ends within its header: nothing was recorded";
-            return Err(RecordingError::at(&path, length, what));
+            return Err(truncated(&path, length));
         }
         let (index, walk) = match Index::of_footer(&body, length, begin).map_err(failed)? {
             Some(index) => (index, None),
