@@ -135,7 +135,7 @@ fn what_is_no_recording_says_so() {
         (b"RET".to_vec(), "x: byte 3: the file ends within its header: nothing was recorded"),
         (
             newer,
-            "x: byte 5: the recording has format 9 and this retop reads 1: read it with the retop that wrote it, or a newer one",
+            "x: byte 5: the recording has format 9 and this retop reads 2: read it with the retop that wrote it, or a newer one",
         ),
         (long, "x: byte 6: the header is damaged: longer than 1 MiB"),
         (bytes[..60].to_vec(), "x: byte 60: the file ends within its header: nothing was recorded"),
