@@ -267,6 +267,31 @@ fn a_click_on_a_chart_leads_to_that_moment() {
 }
 
 #[test]
+fn a_chart_may_show_more_time_and_is_clicked_all_the_same() {
+    let mut watch = Watch::new((120, 40));
+    let right = watch.find("used").0 - 2;
+    let y = watch.find("6 MEM").1 + 1;
+    for (cells, moments) in [(10, [99, 89, 79]), (30, [99, 89, 59]), (120, [99, 99, 99])] {
+        watch.press(Key::char('z'));
+        watch.app.message = None;
+        assert!(
+            watch.rows().iter().any(|row| row.contains(&format!("{cells} samples a cell (z)")))
+        );
+        for (back, wanted) in (0..).zip(moments) {
+            watch.mouse(MouseKind::Press, (right - back, y));
+            // Beyond the first sample there is nothing to go to.
+            if watch.app.mode() == Mode::Rewind {
+                assert_eq!(watch.at(), wanted, "{back} cells back of {cells}");
+                watch.press(Key::of(Code::Esc));
+            }
+        }
+    }
+    watch.press(Key::char('z'));
+    watch.app.message = None;
+    assert!(!watch.rows().iter().any(|row| row.contains("a cell")));
+}
+
+#[test]
 fn the_scrubber_is_dragged() {
     let mut watch = Watch::new((120, 40));
     watch.press(Key::char('r'));

@@ -57,6 +57,17 @@ impl App {
         self.seen.retain(|&(_, last)| last >= long_ago);
     }
 
+    /// Processes that are on graphics processors.
+    fn on_devices(&self) -> Vec<Key> {
+        let Some(now) = &self.now else { return Vec::new() };
+        let held = now.rows(FamilyId::GpuProcess).map(|row| row.key().0).filter(|&pid| pid > 0);
+        let all = |pid| now.rows_between(FamilyId::Process, Key(pid, 0), Key(pid, u64::MAX));
+        let mut keys: Vec<Key> = held.flat_map(all).map(retop_model::Row::key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
     /// What the engine shall read for this screen.
     #[must_use]
     pub fn demand(&self) -> Demand {
@@ -64,7 +75,11 @@ impl App {
         for family in FamilyId::all() {
             let costly = matches!(
                 family,
-                FamilyId::Interrupt | FamilyId::IdleState | FamilyId::Thread | FamilyId::Cgroup
+                FamilyId::Interrupt
+                    | FamilyId::IdleState
+                    | FamilyId::Thread
+                    | FamilyId::Cgroup
+                    | FamilyId::GpuCall
             );
             demand.want(family, !costly || self.pages.page.shows(family));
         }
@@ -123,6 +138,10 @@ impl App {
         let scheduled = decides(&SCHEDULED);
         if scheduled || shows(&SCHEDULED) || shows_numbers {
             demand.processes.schedule = rows(scheduled);
+        }
+        if self.pages.page == Page::Gpu {
+            // What those who are on devices wait for.
+            demand.processes.schedule = Rows::Keys(self.on_devices());
         }
         let counted = decides(&COUNTED);
         if counted || shows(&COUNTED) || shows_numbers {

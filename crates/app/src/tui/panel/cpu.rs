@@ -6,7 +6,8 @@ use retop_model::{FamilyId, Snapshot};
 
 use super::{cores, facts};
 use crate::short;
-use crate::tui::app::{App, CoreView};
+use crate::tui::app::App;
+use crate::tui::core_view::CoreView;
 use crate::tui::history::{LENGTH, waiting};
 use crate::tui::keys::Action;
 use crate::tui::mouse::Spot;
