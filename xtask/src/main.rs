@@ -35,6 +35,9 @@ cargo xtask bench-record [--processes N] [--samples N] [--write]
                                      recording beside atop and sadc; with cargo run --release -p xtask
 cargo xtask crash N                  kills a recorder N times and looks whether every sample is there
 cargo xtask columns RECORDING        bytes that each column takes in a recording
+cargo xtask bench gpus [--rounds N] [--seconds N] [--binary FILE] [--write]
+                                     retop and monitors of NVIDIA devices side by side on a made-up
+                                     driver: eight devices, four processes on each
 cargo xtask load N [--lively]        N processes to look at, until interrupted; with --lively one in
                                      four does something each second
 cargo xtask vm-pmu                   boot a virtual ARM64 machine whose processor counts, and check
