@@ -8,6 +8,8 @@ mod bench;
 mod bless;
 #[cfg(target_os = "linux")]
 mod floor;
+#[cfg(target_os = "linux")]
+mod h200;
 mod layers;
 #[cfg(target_os = "linux")]
 mod load;
@@ -42,6 +44,10 @@ cargo xtask load N [--lively]        N processes to look at, until interrupted; 
                                      four does something each second
 cargo xtask vm-pmu                   boot a virtual ARM64 machine whose processor counts, and check
                                      what retop counts there against what it must be
+cargo xtask h200 [--binary FILE]     on a machine with an H100 or H200: what retop says beside
+                                     nvidia-smi and known loads, in ten minutes
+cargo xtask forecast                 how right forecasts of GPU memory are: 1,608 made-up traces at
+                                     one sample a second, and as many at five
 cargo xtask floor [--seconds N]      CPU time that one read of each process costs at least";
 
 fn main() -> ExitCode {
@@ -73,6 +79,9 @@ fn main() -> ExitCode {
         ["floor", options @ ..] => floor::run(options),
         #[cfg(target_os = "linux")]
         ["vm-pmu"] => vm_pmu::run(),
+        #[cfg(target_os = "linux")]
+        ["h200", options @ ..] => h200::run(options),
+        ["forecast"] => forecast(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())
@@ -113,6 +122,12 @@ fn release() -> Result<PathBuf> {
     must(cargo().args(["build", "--release", "--package", "retop"]))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     Ok(target.unwrap_or_else(|| root().join("target")).join("release/retop"))
+}
+
+/// The suite of forecasts prints its table as it is tested; false alarms and late ones fail it.
+fn forecast() -> Result<()> {
+    let tests = ["forecast::tests::at_", "--", "--nocapture", "--test-threads=1"];
+    must(cargo().args(["test", "--quiet", "--package", "retop-model", "--lib"]).args(tests))
 }
 
 fn size() -> Result<()> {
