@@ -43,7 +43,7 @@ family! {
         /// Number of the physical core within its socket; siblings share it.
         core_id: Gauge Count { scraped: false, label: "CORE" },
         /// Kind of the core on hybrid processors.
-        kind: State ["performance", "efficiency", "low power"] Count { scraped: false, label: "KIND" },
+        kind: State ["performance", "efficiency", "low power", "super"] Count { scraped: false, label: "KIND" },
         /// NUMA node that the CPU belongs to.
         node: Gauge Count { scraped: false, label: "NODE" },
         /// 1 for a CPU that is online, 0 for one that is present and switched off.
