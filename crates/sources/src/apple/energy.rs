@@ -98,6 +98,11 @@ impl Meter {
         self.hold(now_ns)
     }
 
+    /// What it says at a moment.
+    pub fn now(&self, now_ns: u64) -> Power {
+        self.hold(now_ns)
+    }
+
     /// What it counted since it was first read, in nanojoules.
     pub fn used_nanojoules(&self) -> i64 {
         self.used

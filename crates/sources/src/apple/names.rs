@@ -133,14 +133,6 @@ pub enum Tier {
 }
 
 impl Tier {
-    pub fn letter(self) -> char {
-        match self {
-            Tier::Efficiency => 'E',
-            Tier::Performance => 'P',
-            Tier::Super => 'S',
-        }
-    }
-
     /// The place among the kinds of the core family.
     pub fn kind(self) -> i64 {
         match self {

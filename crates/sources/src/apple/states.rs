@@ -138,10 +138,7 @@ mod tests {
         Table { number: 5, is_sram: true, mhz: mhz.to_vec() }
     }
 
-    fn parse<'a>(
-        text: &'a str,
-        of: impl Fn(&str) -> State,
-    ) -> (Vec<&'a str>, Vec<State>, Vec<i64>) {
+    fn parse(text: &str, of: impl Fn(&str) -> State) -> (Vec<&str>, Vec<State>, Vec<i64>) {
         let pairs = text.split_whitespace().map(|pair| pair.split_once('=').expect("a pair"));
         let (names, ticks): (Vec<&str>, Vec<&str>) = pairs.unzip();
         let states = names.iter().map(|name| of(name)).collect();

@@ -39,7 +39,7 @@ mod taskstats;
 mod tcp;
 mod topology;
 #[cfg(test)]
-mod tree;
+pub(crate) mod tree;
 #[cfg(test)]
 mod trial;
 mod users;
