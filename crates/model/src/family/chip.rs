@@ -14,10 +14,10 @@ pub fn power_key(path: &str) -> Key {
 
 family! {
     /// The system on a chip: its parts, their power together, and its own word for its heat.
-    Chip "chip" "chip" one
+    Chip "chip" "chips" many
     text {
         /// Name of the chip.
-        name: Info,
+        chip: Label,
         /// Model of the machine, such as `Mac16,9`.
         model: Info,
         /// Identifier of the board.
@@ -38,6 +38,8 @@ family! {
         thermal: State ["nominal", "fair", "serious", "critical"] Count { series: named("thermal_state"), label: "HEAT" },
         /// The five words of the thermal controller: clocks are held down from heavy on, which programs are told as fair.
         thermal_pressure: State ["nominal", "moderate", "heavy", "trapping", "sleeping"] Count { series: named("thermal_pressure"), label: "PRESSURE" },
+        /// The system's own word for how scarce memory is.
+        memory_pressure: State ["normal", "warning", "critical"] Count { series: named("memory_pressure_level") },
         /// Scale of the power of the cores; not a limit.
         cpu_scale_watts: Gauge Watts / 1000 { scraped: false },
         /// Scale of the power of the graphics processor; not a limit.

@@ -1,5 +1,6 @@
 //! Memory and swap.
 
+use super::{FamilyId, memory_use, traffic};
 use crate::metric::{named, series};
 
 family! {
@@ -87,34 +88,19 @@ family! {
         compaction_stalls: Counter Count { series: named("compaction_stalls"), scraped: false },
         /// Processes killed for want of memory.
         oom_kills: Counter Count { series: named("oom_kills") },
-        /// Memory of programs that nothing may throw away, as Activity Monitor counts it.
-        app_bytes: Gauge Bytes { scraped: false },
-        /// Memory that must stay where it is.
-        wired_bytes: Gauge Bytes { scraped: false },
-        /// Memory that the compressor takes.
-        compressed_bytes: Gauge Bytes { scraped: false },
-        /// What the compressor holds, before compression.
-        compressed_stored_bytes: Gauge Bytes { scraped: false },
-        /// The system's own word for how scarce memory is.
-        pressure_level: State ["normal", "warning", "critical"] Count { series: named("memory_pressure_level") },
         /// Bytes moved between memory chips and the processor, where a counter of the chip tells.
         traffic_bytes: Counter Bytes { scraped: false },
-        /// Bytes of it that were read.
-        traffic_read_bytes: Counter Bytes { scraped: false },
-        /// Bytes of it that were written.
-        traffic_written_bytes: Counter Bytes { scraped: false },
-        /// Bytes moved per second by a histogram of steps, each of which stands for its middle.
-        traffic_histogram_bytes_per_second: Gauge BytesPerSecond { estimated: true, scraped: false },
-        /// Width of those steps: an idle memory reads half of it.
-        traffic_resolution_bytes_per_second: Gauge BytesPerSecond { scraped: false },
         /// Most bytes that the memory can move per second.
         traffic_limit_bytes_per_second: Gauge BytesPerSecond { scraped: false },
     }
     derived {
         /// Memory in use that nothing can reclaim: total − free − buffers − cached − reclaimable slab, plus shared memory. On macOS that of programs, wired and compressed memory.
         used_bytes: Bytes { scraped: true, label: "MEM" } = |d| {
-            if let Some(app) = d.now(app_bytes) {
-                return Some(app + d.now(wired_bytes)? + d.now(compressed_bytes)?);
+            let uses = d.snapshot().rows(FamilyId::MemoryUse);
+            let claimed = uses.filter(|row| memory_use::CLAIMED.contains(&row.shown(memory_use::usage)));
+            let claimed = crate::snapshot::sum(claimed.map(|row| row.get(memory_use::memory_bytes)));
+            if claimed.is_some() {
+                return claimed;
             }
             let reclaimable = d.now(free_bytes)? + d.now(buffers_bytes)? + d.now(cached_bytes)?
                 + d.now(slab_reclaimable_bytes).unwrap_or(0.0)
@@ -156,9 +142,13 @@ family! {
         refaults_per_second: PerSecond = |d| d.rate(refaults);
         /// Processes killed for want of memory, per second.
         oom_kills_per_second: PerSecond = |d| d.rate(oom_kills);
-        /// Bytes moved between memory chips and the processor per second: counted, else by the histogram.
+        /// Bytes moved between memory chips and the processor per second: counted, else by the controllers' histograms.
         traffic_bytes_per_second: BytesPerSecond { scraped: true } =
-            |d| d.rate(traffic_bytes).or_else(|| d.now(traffic_histogram_bytes_per_second));
+            |d| {
+                let controllers = d.snapshot().rows(FamilyId::Traffic);
+                let moved = controllers.map(|row| row.get(traffic::moved_bytes_per_second));
+                d.rate(traffic_bytes).or_else(|| crate::snapshot::sum(moved))
+            };
         /// The same as a share of what the memory can do.
         traffic_ratio: Ratio = |d| d.share(traffic_bytes_per_second, traffic_limit_bytes_per_second);
         /// Original size of what zram holds for each byte that it takes.

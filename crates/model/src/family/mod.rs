@@ -30,6 +30,8 @@ families! {
     Interrupt interrupt,
     Pressure pressure,
     Memory memory,
+    MemoryUse memory_use,
+    Traffic traffic,
     Limit limit,
     Disk disk,
     Filesystem filesystem,

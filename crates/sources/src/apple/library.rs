@@ -51,7 +51,7 @@ macro_rules! symbols {
         }
 
         /// The names of all.
-        #[cfg(test)]
+        #[cfg(all(test, target_os = "linux"))]
         pub const NAMES: &[&str] = &[$(stringify!($name)),*];
     };
 }

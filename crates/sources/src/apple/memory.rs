@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use retop_model::family::memory;
+use retop_model::family::{memory, memory_use, traffic};
 use retop_model::{FamilyId, Key};
 
 use super::library::Library;
@@ -79,33 +79,35 @@ impl Traffic {
         (value("DCS RD"), value("DCS WR"))
     }
 
-    /// Mean bytes per second since the last read, and the width of the steps; dies are added up.
-    fn histogram(&mut self) -> (Option<f64>, Option<f64>) {
-        let Traffic::Histograms(dies) = self else { return (None, None) };
-        let (mut sum, mut width) = (None, None);
-        for (of, before) in dies.iter_mut() {
+    /// Mean bytes per second since the last read and the width of the steps, of each die.
+    fn histograms(&mut self) -> Vec<(String, Option<f64>, Option<f64>)> {
+        let Traffic::Histograms(dies) = self else { return Vec::new() };
+        let mut found = Vec::new();
+        for (die, (of, before)) in dies.iter_mut().enumerate() {
             if !of.sample() {
                 before.clear();
                 continue;
             }
             let now: Vec<Vec<i64>> = of.held.iter().map(|held| held.states.clone()).collect();
-            for ((channel, now), before) in of.channels.iter().zip(&now).zip(before.iter()) {
+            for (place, (channel, now)) in of.channels.iter().zip(&now).enumerate() {
                 let edges: Vec<Option<f64>> =
                     channel.states.iter().map(|state| bandwidth::upper_edge(state)).collect();
-                let spent: Vec<i64> = now
-                    .iter()
-                    .zip(before)
-                    .map(|(now, before)| now.saturating_sub(*before))
-                    .collect();
-                let Some(mean) = bandwidth::mean(&bandwidth::middles(&edges), &spent) else {
-                    continue;
-                };
-                sum = Some(sum.unwrap_or(0.0) + mean);
-                width = bandwidth::resolution(&edges);
+                let spent = before.get(place).map(|before| {
+                    now.iter()
+                        .zip(before)
+                        .map(|(now, before)| now.saturating_sub(*before))
+                        .collect()
+                });
+                let mean = spent.and_then(|spent: Vec<i64>| {
+                    bandwidth::mean(&bandwidth::middles(&edges), &spent)
+                });
+                let name =
+                    if place == 0 { format!("die {die}") } else { format!("die {die}.{place}") };
+                found.push((name, mean, bandwidth::resolution(&edges)));
             }
             *before = now;
         }
-        (sum, width)
+        found
     }
 }
 
@@ -115,11 +117,11 @@ impl Source for Memory {
     }
 
     fn feeds(&self) -> &'static [FamilyId] {
-        &[FamilyId::Memory]
+        &[FamilyId::Memory, FamilyId::MemoryUse, FamilyId::Traffic]
     }
 
     fn read(&mut self, read: &mut Read<'_>) -> Result<(), Problem> {
-        if !read.demand().wants(FamilyId::Memory) {
+        if !self.feeds().iter().any(|&family| read.demand().wants(family)) {
             return Err(Problem::unasked());
         }
         let begin = read.now_ns();
@@ -134,21 +136,32 @@ impl Source for Memory {
             self.traffic = Traffic::open(&library);
         }
         let (read_bytes, written_bytes) = self.traffic.counted();
-        let (mean, width) = self.traffic.histogram();
+        let dies = self.traffic.histograms();
+        let mut traffic = read.table(FamilyId::Traffic);
+        if read_bytes.is_some() || written_bytes.is_some() {
+            traffic
+                .push(Key::named(b"all"))
+                .text(traffic::controller, "all")
+                .set(traffic::read_bytes, read_bytes)
+                .set(traffic::written_bytes, written_bytes);
+        }
+        let is_known = !dies.is_empty() || read_bytes.is_some();
+        for (name, mean, width) in dies {
+            traffic
+                .push(Key::named(name.as_bytes()))
+                .text(traffic::controller, name)
+                .set(traffic::stepped_bytes_per_second, mean.map(|mean| mean as u64))
+                .set(traffic::resolution_bytes_per_second, width.map(|width| width as u64));
+        }
+        read.give(traffic, begin);
+        let mut uses = read.table(FamilyId::MemoryUse);
         let mut table = read.table(FamilyId::Memory);
         let mut row = table.push(Key::ONE);
         let both =
             read_bytes.zip(written_bytes).map(|(read, written)| read.saturating_add(written));
         row.set(memory::total_bytes, self.total)
             .set(memory::traffic_bytes, both)
-            .set(memory::traffic_read_bytes, read_bytes)
-            .set(memory::traffic_written_bytes, written_bytes)
-            .set(memory::traffic_histogram_bytes_per_second, mean.map(|mean| mean as u64))
-            .set(memory::traffic_resolution_bytes_per_second, width.map(|width| width as u64))
-            .set(
-                memory::traffic_limit_bytes_per_second,
-                self.limit.filter(|_| mean.is_some() || both.is_some()),
-            );
+            .set(memory::traffic_limit_bytes_per_second, self.limit.filter(|_| is_known));
         let pages = self.pages.read(&library);
         if let (Some(of), Some(page)) = (&pages, self.page) {
             let bytes = |pages: u64| pages.saturating_mul(page);
@@ -156,29 +169,31 @@ impl Source for Memory {
             row.set(memory::free_bytes, bytes(of.free))
                 .set(memory::cached_bytes, bytes(of.cached()))
                 .set(memory::anonymous_bytes, bytes(of.internal))
-                .set(memory::app_bytes, bytes(of.app()))
-                .set(memory::wired_bytes, bytes(of.wired))
-                .set(memory::compressed_bytes, bytes(of.compressor))
-                .set(memory::compressed_stored_bytes, bytes(of.uncompressed))
                 .set(memory::available_bytes, self.total.map(|all| all.saturating_sub(bytes(used))))
                 .set(memory::page_in_bytes, bytes(of.page_ins))
                 .set(memory::page_out_bytes, bytes(of.page_outs))
                 .set(memory::swap_in_bytes, bytes(of.swap_ins))
                 .set(memory::swap_out_bytes, bytes(of.swap_outs))
                 .set(memory::faults, of.faults);
+            for (name, pages, stored) in [
+                ("app", of.app(), None),
+                ("wired", of.wired, None),
+                ("compressed", of.compressor, Some(of.uncompressed)),
+                ("cached", of.cached(), None),
+                ("free", of.free, None),
+            ] {
+                uses.push(Key::named(name.as_bytes()))
+                    .text(memory_use::usage, name)
+                    .set(memory_use::memory_bytes, bytes(pages))
+                    .set(memory_use::stored_bytes, stored.map(bytes));
+            }
         }
         let swap = system::bytes(&library, "vm.swapusage").and_then(|of| layout::swap(&of));
         if let Some((total, free, _)) = swap {
             row.set(memory::swap_total_bytes, total).set(memory::swap_free_bytes, free);
         }
-        let level = match system::number(&library, "kern.memorystatus_vm_pressure_level") {
-            Some(1) => Some(0_i64),
-            Some(2) => Some(1),
-            Some(4) => Some(2),
-            _ => None,
-        };
-        row.set(memory::pressure_level, level);
         read.give(table, begin);
+        read.give(uses, begin);
         let without = match &self.traffic {
             Traffic::None => Some(Problem::absent(
                 "neither bytes (AMC Stats) nor a histogram (PMP) of the memory's traffic is given here",

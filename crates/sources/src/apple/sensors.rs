@@ -129,6 +129,16 @@ impl Sensors {
     }
 }
 
+/// The system's own word for how scarce memory is.
+fn memory_pressure(library: &Library) -> Option<i64> {
+    match system::number(library, "kern.memorystatus_vm_pressure_level")? {
+        1 => Some(0),
+        2 => Some(1),
+        4 => Some(2),
+        _ => None,
+    }
+}
+
 fn millidegrees(celsius: Option<f64>) -> Option<i64> {
     celsius.map(|celsius| (celsius * 1_000.0).round() as i64)
 }
@@ -219,7 +229,7 @@ impl Source for Sensors {
         let mut table = read.table(FamilyId::Chip);
         table
             .push(Key::ONE)
-            .text_if(chip::name, facts.name.clone())
+            .text_if(chip::chip, facts.name.clone())
             .text_if(chip::model, facts.model.clone())
             .text_if(chip::board, facts.board.clone())
             .text_if(chip::reduced, facts.reduced)
@@ -229,6 +239,7 @@ impl Source for Sensors {
             .set(chip::gpu_cores, facts.gpu_cores)
             .set(chip::thermal, system::thermal_state(&self.library))
             .set(chip::thermal_pressure, open.pressure.read())
+            .set(chip::memory_pressure, memory_pressure(&self.library))
             .set(chip::cpu_scale_watts, milliwatts(scale.cpu_watts))
             .set(chip::gpu_scale_watts, milliwatts(scale.gpu_watts))
             .set(chip::ane_scale_watts, milliwatts(ANE_WATTS))

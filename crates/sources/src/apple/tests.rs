@@ -7,8 +7,8 @@ use std::sync::Arc;
 use retop_fake_apple::{Installed, Opened, chips, install};
 use retop_model::family::source::{ABSENT, DENIED};
 use retop_model::family::{
-    battery, chip, cluster, core, cpu, disk, gpu, gpu_process, host, memory, network,
-    performance_state, power, process, sensor, task, usage,
+    battery, chip, cluster, core, cpu, disk, gpu, gpu_process, host, memory, memory_use, network,
+    performance_state, power, process, sensor, task, traffic, usage,
 };
 use retop_model::{Clock as _, FamilyId, Field, Key, RawSample, Row, Snapshot, derive};
 
@@ -332,13 +332,16 @@ fn traffic_is_counted_or_by_histogram() {
     let now = mac.ticks(3);
     near(now.one(memory::traffic_bytes_per_second), 16e9, "counted");
     near(now.one(memory::traffic_limit_bytes_per_second), 68.25e9, "stated");
-    assert_eq!(now.one(memory::traffic_resolution_bytes_per_second), None);
+    let all = now.rows(FamilyId::Traffic).next().expect("a controller");
+    assert_eq!(all.get(traffic::resolution_bytes_per_second), None);
+    assert!(all.get(traffic::written_bytes) < all.get(traffic::read_bytes));
     mac.end("m1");
     // 240 GB/s fall into the step from 224 to 256, which stands for its middle.
     let mut mac = Mac::of("m4-max");
     let now = mac.ticks(3);
     near(now.one(memory::traffic_bytes_per_second), 240e9, "histogram");
-    assert_eq!(now.one(memory::traffic_resolution_bytes_per_second), Some(32e9));
+    let die = now.rows(FamilyId::Traffic).next().expect("a controller");
+    assert_eq!(die.get(traffic::resolution_bytes_per_second), Some(32e9));
     mac.end("m4-max");
     // Listed, and never filled in; no histogram either.
     let empty =
@@ -366,8 +369,12 @@ fn memory_is_what_activity_monitor_says() {
     near(now.one(memory::used_bytes), mib(4000.0 - 100.0 + 1200.0 + 400.0), "used");
     near(now.one(memory::cached_bytes), mib(1900.0), "cached");
     near(now.one(memory::swap_used_bytes), mib(300.0), "swap");
+    let uses = ["app", "wired", "compressed"].map(|name| {
+        now.find(FamilyId::MemoryUse, Key::named(name.as_bytes()))?.get(memory_use::memory_bytes)
+    });
+    assert_eq!(uses, [Some(mib(3900.0)), Some(mib(1200.0)), Some(mib(400.0))]);
     assert_eq!(
-        now.row(FamilyId::Memory, 0).and_then(|row| row.state(memory::pressure_level)),
+        now.row(FamilyId::Chip, 0).and_then(|row| row.state(chip::memory_pressure)),
         Some("warning")
     );
     mac.end("m1");
@@ -639,12 +646,14 @@ fn each_symbol_that_is_missing_takes_away_its_own_values_alone() {
         "power",
         "chip",
         "memory",
+        "memory_traffic",
         "process",
     ];
     let registry = [
         "disk",
         "battery",
         "sensor",
+        "memory_traffic",
         "gpu_process",
         "cluster",
         "performance_state",
@@ -668,15 +677,16 @@ fn each_symbol_that_is_missing_takes_away_its_own_values_alone() {
             name if name.starts_with("IO") => &registry,
             name if name.starts_with("objc") || name == "sel_registerName" => &["chip"],
             name if name.starts_with("notify") => &["chip"],
-            "mach_host_self" => &["cpu", "core", "memory", "process"],
+            "mach_host_self" => &["cpu", "core", "memory", "memory_use", "process"],
             "host_processor_info" | "vm_deallocate" => &["cpu", "core", "process"],
             "mach_task_self_" => &["cpu", "core", "sensor", "chip", "power", "gpu", "process"],
             "mach_absolute_time" => &["power", "gpu", "chip"],
             "mach_timebase_info" => &[],
-            "host_statistics64" => &["memory", "process"],
+            "host_statistics64" => &["memory", "memory_use", "process"],
             "sysctlbyname" => &[
                 "host",
                 "memory",
+                "memory_use",
                 "cpu",
                 "chip",
                 "process",
