@@ -29,6 +29,7 @@ set edit:completion:arg-completer[retop] = {|@words|
             cand --processes 'Processes in the output, by CPU; with --filter all that match [20]'
             cand --process-groups 'Groups of processes as series: by program, or as FILE names them'
             cand --series 'Further series: cores, cgroups, idle-states, interrupts, sources'
+            cand --names 'Further names of GPU series: those of dcgm-exporter, for its dashboards: retop, dcgm [retop]'
             cand --args 'Process arguments: none, redacted, full [none; redacted in recordings]'
             cand -f 'Only these processes: words, a regex, or cpu>10 && user=bob'
             cand --filter 'Only these processes: words, a regex, or cpu>10 && user=bob'
@@ -67,6 +68,7 @@ set edit:completion:arg-completer[retop] = {|@words|
             cand --version 'Print version'
             cand doctor 'Say what can be read here, what not, and what would help'
             cand run 'Run a command and report what it took: time, memory, I/O, energy'
+            cand wait 'Wait for a GPU to be free, then become a command that uses it'
             cand record 'Record without a screen, into DIR or the XDG state folder'
             cand replay 'Show a recording: the whole screen as it was'
             cand export 'Write recordings as tables, series, lines or a part of them'
@@ -88,6 +90,17 @@ set edit:completion:arg-completer[retop] = {|@words|
             cand --source 'Watch a made-up machine, or a recording: replay:FILE'
             cand --config 'Read FILE and not config.toml in the XDG config folder'
             cand --json 'Report as one line of JSON'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'retop;wait'= {
+            cand -i 'Time between samples, 0.1s to 24h: 0.5, 500ms, 2s, 1m [1s]'
+            cand --interval 'Time between samples, 0.1s to 24h: 0.5, 500ms, 2s, 1m [1s]'
+            cand --gpu 'What one GPU must be: free>20G util<5% for=60s; gpu=0 means that one'
+            cand --timeout 'Give up after so long, with exit status 124: 10m, 12h'
+            cand --root 'Read the machine under DIR: a tree with proc/ and sys/ [/]'
+            cand --source 'Watch a made-up machine, or a recording: replay:FILE'
+            cand --config 'Read FILE and not config.toml in the XDG config folder'
             cand -h 'Print help'
             cand --help 'Print help'
         }

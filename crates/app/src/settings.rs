@@ -9,6 +9,7 @@ use retop_engine::query::{By, Top};
 use retop_engine::recording::Sync;
 use retop_model::FamilyId;
 use retop_model::alert::UserRule;
+use retop_model::awaited::Condition;
 
 use crate::tui::core_view::CoreView;
 use crate::tui::keymap::{Bound, Keymap};
@@ -51,9 +52,13 @@ pub struct Settings {
     pub process_groups: Option<String>,
     /// What the scrape holds beyond the default.
     pub series: retop_engine::export::prometheus::Options,
+    /// Series of NVIDIA devices have the names of `dcgm-exporter` too.
+    pub dcgm_names: bool,
     /// What becomes of process arguments in exports: they carry passwords and keys.
     /// `None` leaves it to the command.
     pub arguments: Option<Arguments>,
+    /// What `wait` waits for.
+    pub wait: Wait,
     /// How recordings are written.
     pub record: Record,
     /// How recordings are shown.
@@ -74,6 +79,15 @@ pub struct Settings {
     pub alerts: Alerts,
     /// Format of `retop metrics`.
     pub format: Format,
+}
+
+/// What `wait` waits for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wait {
+    /// What one graphics processor must be.
+    pub gpu: Option<Condition>,
+    /// How long at most; `None` for ever.
+    pub timeout: Option<Duration>,
 }
 
 /// What `export` writes.

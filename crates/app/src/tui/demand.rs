@@ -82,6 +82,17 @@ impl App {
         self.seen.retain(|&(_, last)| last >= long_ago);
     }
 
+    /// Processes that are on graphics processors.
+    fn on_devices(&self) -> Vec<Key> {
+        let Some(now) = &self.now else { return Vec::new() };
+        let held = now.rows(FamilyId::GpuProcess).map(|row| row.key().0).filter(|&pid| pid > 0);
+        let all = |pid| now.rows_between(FamilyId::Process, Key(pid, 0), Key(pid, u64::MAX));
+        let mut keys: Vec<Key> = held.flat_map(all).map(retop_model::Row::key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
     /// What the engine shall read for this screen.
     #[must_use]
     pub fn demand(&self) -> Demand {
@@ -89,7 +100,11 @@ impl App {
         for family in FamilyId::all() {
             let costly = matches!(
                 family,
-                FamilyId::Interrupt | FamilyId::IdleState | FamilyId::Thread | FamilyId::Cgroup
+                FamilyId::Interrupt
+                    | FamilyId::IdleState
+                    | FamilyId::Thread
+                    | FamilyId::Cgroup
+                    | FamilyId::GpuCall
             );
             demand.want(family, !costly || self.pages.page.shows(family));
         }
@@ -141,6 +156,10 @@ impl App {
         }
         if decides(&SCHEDULED) || shows(&SCHEDULED) || shows_numbers {
             demand.processes.schedule = rows(&SCHEDULED);
+        }
+        if self.pages.page == Page::Gpu {
+            // What those who are on devices wait for.
+            demand.processes.schedule = Rows::Keys(self.on_devices());
         }
         if decides(&COUNTED) || shows(&COUNTED) || shows_numbers {
             demand.processes.counters = rows(&COUNTED);

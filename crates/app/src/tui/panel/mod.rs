@@ -21,6 +21,7 @@ pub mod page;
 mod page_cpu;
 mod page_events;
 mod page_gpu;
+mod page_gpu_health;
 mod page_groups;
 mod page_memory;
 mod page_own;
