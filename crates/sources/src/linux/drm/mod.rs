@@ -40,6 +40,7 @@ use self::pmu::{Counts, Pmu};
 use self::rest::{May, Rest};
 use self::rows::Seen;
 use self::told::{Driver, Told};
+use super::occupant::Containers;
 use super::{perf, sysfs};
 use crate::roots::Roots;
 use crate::source::{Pace, Problem, Read, Source};
@@ -57,6 +58,7 @@ pub struct Drm {
     holders: Holders,
     clients: Clients,
     kfd: Kfd,
+    containers: Containers,
     /// Counters of engines; only on the real machine.
     pmu: Option<Box<dyn Counts>>,
     buffer: Vec<u8>,
@@ -93,6 +95,7 @@ impl Drm {
             holders: Holders::default(),
             clients: Clients::default(),
             kfd: Kfd::new(&roots.sys),
+            containers: Containers::default(),
             pmu: roots
                 .is_real()
                 .then(|| Box::new(Pmu::new(perf::System, &roots.sys)) as Box<dyn Counts>),
@@ -333,7 +336,8 @@ impl Source for Drm {
         }
         let mut processes = read.table(FamilyId::GpuProcess);
         let on = (self.devices.as_slice(), seen.as_slice());
-        rows::write_processes(&uses, on, (&self.proc, &self.holders), &mut processes);
+        let who = (self.proc.as_path(), &self.holders);
+        rows::write_processes(&uses, on, who, &mut self.containers, &mut processes);
         let silent = self.devices.iter().enumerate().filter(|(_, watched)| !watched.tells);
         let silent: Vec<usize> = silent.map(|(place, _)| place).collect();
         table.splice(&silent, &[]);

@@ -11,7 +11,7 @@ use super::clients::{Memory, Role, Use, Work, add_all};
 use super::holders::Holders;
 use super::rest::May;
 use super::told::Told;
-use crate::linux::process::Stat;
+use crate::linux::occupant::{Containers, Hidden, look_up};
 
 /// A device in one read.
 #[derive(Default)]
@@ -75,8 +75,11 @@ pub fn write_processes(
     uses: &BTreeMap<(u32, usize), Use>,
     (devices, seen): (&[Watched], &[Seen]),
     (proc, holders): (&Path, &Holders),
+    containers: &mut Containers,
     table: &mut RawTable,
 ) {
+    containers.keep(|pid| uses.keys().any(|&(known, _)| known == pid));
+    let unseen = Hidden::of(proc);
     let mut held = vec![0_u64; seen.len()];
     for (&(pid, place), by) in uses {
         let (Some(watched), Some(seen)) = (devices.get(place), seen.get(place)) else { continue };
@@ -87,17 +90,14 @@ pub fn write_processes(
         if !works && bytes.unwrap_or(0) == 0 {
             continue;
         }
-        let line = std::fs::read(proc.join(pid.to_string()).join("stat")).unwrap_or_default();
-        let (start_us, name) = match Stat::parse(&line) {
-            Some(stat) if holders.may_hold(pid) => {
-                let name = String::from_utf8_lossy(stat.comm).into_owned();
-                (Some(stat.start_ticks.saturating_mul(10_000)), name)
-            }
-            // In a container the kernel lists programs outside it too. One that has the number of
+        let (start_us, name) = match look_up(proc, pid) {
+            Some(process) if holders.may_hold(pid) => (Some(process.start_us), process.name),
+            // The kernel lists programs outside a container too. One that has the number of
             // another here is not told from it, and is left to what nobody is known to hold.
-            None if line.is_empty() && !holders.may_hold(pid) => (None, format!("host pid {pid}")),
+            None if !holders.may_hold(pid) => (None, unseen.name(pid)),
             _ => continue,
         };
+        let container = start_us.and_then(|start_us| containers.of(proc, pid, start_us));
         if let Some(sum) = held.get_mut(place) {
             *sum = sum.saturating_add(bytes.unwrap_or(0));
         }
@@ -106,6 +106,7 @@ pub fn write_processes(
         let mut row = table.push(gpu_process::key(pid, start_us, watched.key));
         row.text(gpu_process::uuid, watched.device.address.as_str())
             .text(gpu_process::name, name)
+            .text_if(gpu_process::container, container)
             .set(gpu_process::pid, pid)
             .set(gpu_process::start_seconds, start_us)
             .set(gpu_process::compute, by.computes)

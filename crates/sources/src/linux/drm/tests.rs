@@ -109,6 +109,8 @@ fn a_board_of_amd() {
             (gpu_process::graphics, Some(0.0)),
         ],
     );
+    let container = outcome.row(gpu_process::name, "ollama").shown(gpu_process::container);
+    assert_eq!(container, "00c0ffee00c0");
     process(&outcome, "firefox", &[(gpu_process::decoder_ratio, Some(0.12))]);
     // The kernel lists it, though nothing else may be known of it.
     process(
