@@ -23,6 +23,7 @@ mod memory;
 mod mounts;
 mod network;
 mod nvml;
+mod occupant;
 #[cfg(test)]
 mod on_machines;
 mod page;
