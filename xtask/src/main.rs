@@ -13,6 +13,8 @@ mod layers;
 mod load;
 mod picture;
 #[cfg(target_os = "linux")]
+mod recorder;
+#[cfg(target_os = "linux")]
 mod vm_pmu;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +31,12 @@ cargo xtask size                     size of the release binary
 cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--size COLUMNSxROWS] [--binary FILE] [--write]
                                      retop and its peers side by side; --write puts the tables
                                      into docs/performance.md
-cargo xtask load N                   N processes to look at, until interrupted
+cargo xtask bench-record [--processes N] [--samples N] [--write]
+                                     recording beside atop and sadc; with cargo run --release -p xtask
+cargo xtask crash N                  kills a recorder N times and looks whether every sample is there
+cargo xtask columns RECORDING        bytes that each column takes in a recording
+cargo xtask load N [--lively]        N processes to look at, until interrupted; with --lively one in
+                                     four does something each second
 cargo xtask vm-pmu                   boot a virtual ARM64 machine whose processor counts, and check
                                      what retop counts there against what it must be
 cargo xtask floor [--seconds N]      CPU time that one read of each process costs at least";
@@ -46,7 +53,17 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         ["bench", options @ ..] => bench::run(options),
         #[cfg(target_os = "linux")]
-        ["load", count] => load::run(count),
+        ["bench-record", options @ ..] => recorder::bench(options),
+        #[cfg(target_os = "linux")]
+        ["crash", count] => recorder::crash(count),
+        #[cfg(target_os = "linux")]
+        ["columns", recording] => recorder::columns::run(recording),
+        #[cfg(target_os = "linux")]
+        [recorder::CHILD, folder] => recorder::child(folder),
+        #[cfg(target_os = "linux")]
+        ["load", count] => load::run(count, false),
+        #[cfg(target_os = "linux")]
+        ["load", count, "--lively"] => load::run(count, true),
         #[cfg(target_os = "linux")]
         [load::CHILD, words @ ..] => load::child(words),
         #[cfg(target_os = "linux")]

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_retop_global_optspecs
-    string join \n json once plain serve= print-config i/interval= root= source= history= subsamples= samples= processes= threads process-groups= series= args= f/filter= color= color-depth= theme= accessible ambiguous= low-bandwidth= no-mouse keys= show-cores no-show-cores core-view= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= at= config= h/help V/version
+    string join \n json once plain serve= print-config i/interval= root= source= history= subsamples= samples= processes= threads process-groups= series= names= args= f/filter= color= color-depth= theme= accessible ambiguous= low-bandwidth= no-mouse keys= show-cores no-show-cores core-view= layout= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= at= config= h/help V/version
 end
 
 function __fish_retop_needs_command
@@ -34,6 +34,8 @@ complete -c retop -n "__fish_retop_needs_command" -l samples -d 'Stop after N sa
 complete -c retop -n "__fish_retop_needs_command" -l processes -d 'Processes in the output, by CPU; with --filter all that match [20]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l process-groups -d 'Groups of processes as series: by program, or as FILE names them' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l series -d 'Further series: cores, cgroups, idle-states, interrupts, sources' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l names -d 'Further names of GPU series: those of dcgm-exporter, for its dashboards: retop, dcgm [retop]' -r -f -a "retop\t''
+dcgm\t''"
 complete -c retop -n "__fish_retop_needs_command" -l args -d 'Process arguments: none, redacted, full [none; redacted in recordings]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -s f -l filter -d 'Only these processes: words, a regex, or cpu>10 && user=bob' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l color -d 'auto, always, never; 0 to 8: the terminal\'s own colours [auto]' -r -f
@@ -53,10 +55,14 @@ complete -c retop -n "__fish_retop_needs_command" -l keys -d 'Whose keys; [keys]
 htop\t''
 actop\t''
 vim\t''"
-complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are drawn: auto, gauge, history, both [auto]' -r -f -a "auto\t''
+complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are drawn: auto, gauge, history, both, heat [auto]' -r -f -a "auto\t''
 gauge\t''
 history\t''
-both\t''"
+both\t''
+heat\t''"
+complete -c retop -n "__fish_retop_needs_command" -l layout -d 'What stands above the processes: by size, lines of meters, or nothing: auto, stack, table [auto]' -r -f -a "auto\t''
+stack\t''
+table\t''"
 complete -c retop -n "__fish_retop_needs_command" -l chart-glyph -d 'What charts are drawn with: dots, block, ascii [dots]' -r -f -a "dots\t''
 block\t''
 ascii\t''"
@@ -85,6 +91,7 @@ complete -c retop -n "__fish_retop_needs_command" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_needs_command" -s V -l version -d 'Print version'
 complete -c retop -n "__fish_retop_needs_command" -f -a "doctor" -d 'Say what can be read here, what not, and what would help'
 complete -c retop -n "__fish_retop_needs_command" -f -a "run" -d 'Run a command and report what it took: time, memory, I/O, energy'
+complete -c retop -n "__fish_retop_needs_command" -f -a "wait" -d 'Wait for a GPU to be free, then become a command that uses it'
 complete -c retop -n "__fish_retop_needs_command" -f -a "record" -d 'Record without a screen, into DIR or the XDG state folder'
 complete -c retop -n "__fish_retop_needs_command" -f -a "replay" -d 'Show a recording: the whole screen as it was'
 complete -c retop -n "__fish_retop_needs_command" -f -a "export" -d 'Write recordings as tables, series, lines or a part of them'
@@ -102,6 +109,13 @@ complete -c retop -n "__fish_retop_using_subcommand run" -l source -d 'Watch a m
 complete -c retop -n "__fish_retop_using_subcommand run" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
 complete -c retop -n "__fish_retop_using_subcommand run" -l json -d 'Report as one line of JSON'
 complete -c retop -n "__fish_retop_using_subcommand run" -s h -l help -d 'Print help'
+complete -c retop -n "__fish_retop_using_subcommand wait" -s i -l interval -d 'Time between samples, 0.1s to 24h: 0.5, 500ms, 2s, 1m [1s]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand wait" -l gpu -d 'What one GPU must be: free>20G util<5% for=60s; gpu=0 means that one' -r -f
+complete -c retop -n "__fish_retop_using_subcommand wait" -l timeout -d 'Give up after so long, with exit status 124: 10m, 12h' -r -f
+complete -c retop -n "__fish_retop_using_subcommand wait" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
+complete -c retop -n "__fish_retop_using_subcommand wait" -l source -d 'Watch a made-up machine, or a recording: replay:FILE' -r -f
+complete -c retop -n "__fish_retop_using_subcommand wait" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
+complete -c retop -n "__fish_retop_using_subcommand wait" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_using_subcommand record" -s i -l interval -d 'Time between samples, 0.1s to 24h: 0.5, 500ms, 2s, 1m [1s]' -r -f
 complete -c retop -n "__fish_retop_using_subcommand record" -l args -d 'Process arguments: none, redacted, full [none; redacted in recordings]' -r -f
 complete -c retop -n "__fish_retop_using_subcommand record" -l max-size -d 'Bytes that all files of a recording may take; the oldest go first [1G]' -r -f

@@ -26,6 +26,7 @@ Examples:
   retop export REC OUT --to parquet      the recording as tables
   retop doctor                           what can be read here, what not, and why
   retop run -- make -j8                  what a command took: time, memory, I/O, energy
+  retop wait --gpu 'free>20G' -- CMD     a command, once a GPU has room for it
 
 Each option is also a key in config.toml and a variable (--no-mouse is RETOP_NO_MOUSE), except
 those that say what to do. A flag wins over a variable, a variable over the file.
@@ -61,6 +62,8 @@ pub enum Parsed {
     Run(Task, Box<Resolved>),
     /// A command to run and to report on.
     Command(Box<Resolved>, Wanted),
+    /// Something to wait for, and the command to become then; none if that is all.
+    Wait(Box<Resolved>, Vec<OsString>),
     /// A text that was asked for: help or version.
     Text(String),
     /// Wrong usage, in one line.
@@ -117,6 +120,7 @@ pub fn command() -> Command {
             "Say what can be read here, what not, and what would help",
         ))
         .subcommand(run())
+        .subcommand(wait())
         .subcommand(
             subcommand("record", "Record without a screen, into DIR or the XDG state folder")
                 .arg(folder),
@@ -135,15 +139,30 @@ pub fn command() -> Command {
 }
 
 /// The words behind the options are the command's, whatever they begin with.
-fn run() -> Command {
-    let words = Arg::new("words")
+fn words() -> Arg {
+    Arg::new("words")
         .value_name("COMMAND")
         .help("The command and its arguments; -- before it keeps its options apart")
-        .required(true)
         .num_args(1..)
         .trailing_var_arg(true)
         .value_parser(clap::value_parser!(OsString))
-        .value_hint(ValueHint::CommandWithArguments);
+        .value_hint(ValueHint::CommandWithArguments)
+}
+
+fn wait() -> Command {
+    subcommand("wait", "Wait for a GPU to be free, then become a command that uses it")
+        .after_help(
+            "The command finds the GPU's identity in RETOP_GPU:\n  \
+             retop wait --gpu 'free>20G util<5% for=60s' -- \\\n    \
+             sh -c 'CUDA_VISIBLE_DEVICES=$RETOP_GPU exec python train.py'\n\n\
+             Conditions: free, used, vram, util, power, temp and every metric of gpus in \
+             'retop metrics',\nwith < <= > >=; all must hold of one GPU. What is not known does \
+             not hold.\nExit status: that of the command; 124 after --timeout.",
+        )
+        .arg(words())
+}
+
+fn run() -> Command {
     let report = "Report as one line of JSON";
     let output = Arg::new("output")
         .long("output")
@@ -154,7 +173,7 @@ fn run() -> Command {
     subcommand("run", "Run a command and report what it took: time, memory, I/O, energy")
         .arg(Arg::new("report").long("json").action(ArgAction::SetTrue).help(report))
         .arg(output)
-        .arg(words)
+        .arg(words().required(true))
 }
 
 fn recording() -> Arg {
@@ -220,7 +239,13 @@ pub fn parse(args: impl IntoIterator<Item = OsString>, environment: &Environment
         json: own.get_flag("report"),
         output: own.get_one::<PathBuf>("output").cloned(),
     });
+    let words = matches
+        .subcommand_matches("wait")
+        .map(|own| own.get_many::<OsString>("words").into_iter().flatten().cloned().collect());
     match resolve(&matches, environment) {
+        Ok((_, resolved)) if words.is_some() => {
+            Parsed::Wait(Box::new(resolved), words.unwrap_or_default())
+        }
         Ok((_, resolved)) if wanted.is_some() => {
             Parsed::Command(Box::new(resolved), wanted.unwrap_or_default())
         }
@@ -234,7 +259,7 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
         Some(("doctor", own)) => (Task::Doctor, own),
         Some(("metrics", own)) => (Task::Metrics, own),
         Some(("man", own)) => (Task::Man, own),
-        Some(("run", own)) => (Task::Doctor, own),
+        Some(("run" | "wait", own)) => (Task::Doctor, own),
         Some(("record", own)) => (Task::Record, own),
         Some(("replay", own)) => (Task::Replay, own),
         Some(("export", own)) => (Task::Export, own),
@@ -313,7 +338,9 @@ fn consistent(resolved: &Resolved) -> Result<(), String> {
     }
     let given = |option: &&Opt| resolved.origin(option.long) == Origin::Flag;
     for Opt { long, value, .. } in OPTIONS.iter().filter(given) {
-        let stream = ["samples", "processes", "args"].contains(long) && !settings.json;
+        // A server has processes for alerts, for groups and in the history that it gives away.
+        let served = settings.serve.is_some() && *long != "samples";
+        let stream = ["samples", "processes", "args"].contains(long) && !settings.json && !served;
         let report = settings.once && !settings.json || settings.serve.is_some();
         if stream || report && *long == "filter" {
             return Err(format!("--{long} is for the stream: retop --json --{long} {value}"));
@@ -321,7 +348,7 @@ fn consistent(resolved: &Resolved) -> Result<(), String> {
     }
     let replay = settings.source.as_ref().is_some_and(|source| source.starts_with("replay:"));
     if settings.replay.at.is_some() && !replay {
-        return Err("--at is for recordings: retop replay FILE --at TIME".to_owned());
+        return Err("--at is for recordings: retop replay FILE --at MOMENT".to_owned());
     }
     settings.screen.keys()?;
     if settings.source.is_some() && resolved.origin("root") != Origin::Default {
@@ -417,7 +444,7 @@ mod tests {
             ("--samples 3", "--samples is for the stream: retop --json --samples N"),
             ("--once -f x", "--filter is for the stream: retop --json --filter FILTER"),
             ("--serve 1 --json", "--serve and --json are two tasks; start retop twice"),
-            ("--serve 1 --args full", "--args is for the stream: retop --json --args WHAT"),
+            ("--serve 1 --samples 3", "--samples is for the stream: retop --json --samples N"),
             ("--root / --source sim:x", "--root and --source name two machines; give one of them"),
             ("completions", "<SHELL> is missing; write one of: bash, zsh, fish, elvish"),
             ("completions tcsh", "<SHELL>: 'tcsh' is none of bash, zsh, fish, elvish"),

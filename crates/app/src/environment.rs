@@ -15,6 +15,8 @@ pub struct Environment {
     pub config_folder: Option<PathBuf>,
     /// Where state that is no setting is kept: the last sort order, the filters used.
     pub state_folder: Option<PathBuf>,
+    /// Where it was started.
+    pub folder: Option<PathBuf>,
     /// Whether a person reads what is printed.
     pub stdout_is_terminal: bool,
     /// Whether a person reads what is said beside it.
@@ -60,6 +62,7 @@ impl Environment {
             variables,
             config_folder: folders.as_ref().map(|xdg| xdg.config_dir().join("retop")),
             state_folder: folders.and_then(|xdg| Some(xdg.state_dir()?.join("retop"))),
+            folder: std::env::current_dir().ok(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
             stdin_is_terminal: std::io::stdin().is_terminal(),

@@ -31,13 +31,17 @@ pub fn start(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(code) => return code,
             Err(error) => Err(error),
         },
+        Parsed::Wait(resolved, words) => match run::wait::run(&resolved.settings, &words) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Parsed::Run(Task::Completions(shell), _) => run::generated::completions(shell),
         Parsed::Run(Task::Man, _) => run::generated::man(),
         Parsed::Run(Task::Metrics, resolved) => run::metrics::run(&resolved.settings),
         Parsed::Run(Task::Doctor, resolved) => run::doctor::run(&resolved.settings),
         Parsed::Run(Task::Replay, resolved) => run::replay::run(&resolved, &environment),
         Parsed::Run(Task::Export, resolved) => run::export::run(&resolved.settings, &environment),
-        Parsed::Run(Task::Query, resolved) => run::query::run(&resolved.settings),
+        Parsed::Run(Task::Query, resolved) => run::query::run(&resolved.settings, &environment),
         Parsed::Run(Task::Record, resolved) => run::record::run(&resolved.settings, &environment),
         Parsed::Run(Task::Watch, resolved) => run::watch(&resolved, &environment),
     };

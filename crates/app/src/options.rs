@@ -7,9 +7,12 @@ use retop_engine::export::tidy::events::TABLE as EVENTS;
 use retop_engine::export::{Arguments, Limit, prometheus};
 use retop_engine::query::{By, Top};
 use retop_engine::recording::Sync;
+use retop_model::awaited::Condition;
 use retop_model::family::FAMILIES;
 
-use crate::settings::{ChartGlyph, Color, CoreView, Format, PowerScale, Settings, Tables, To};
+use crate::settings::{ChartGlyph, Color, Format, PowerScale, Settings, Tables, To};
+use crate::tui::core_view::CoreView;
+use crate::tui::layout::Choice;
 use crate::tui::preset::Preset;
 use crate::tui::render::Depth;
 use crate::value::{self, Parsed};
@@ -284,9 +287,11 @@ const TO: &[&str] = &["parquet", "csv", "ndjson", "openmetrics", "retop"];
 const TOPS: &[&str] = &["cpu", "mem", "io", "energy", "gpu"];
 const BYS: &[&str] = &["name", "user", "container", "cgroup", "pid"];
 const SERIES: &[&str] = &["cores", "cgroups", "idle-states", "interrupts", "sources"];
+const NAMES: &[&str] = &["retop", "dcgm"];
 const COLORS: &[&str] = &["auto", "always", "never"];
 const ARGUMENTS: &[&str] = &["none", "redacted", "full"];
-const CORE_VIEWS: &[&str] = &["auto", "gauge", "history", "both"];
+const CORE_VIEWS: &[&str] = &["auto", "gauge", "history", "both", "heat"];
+const LAYOUTS: &[&str] = &["auto", "stack", "table"];
 const DEPTHS: &[&str] = &["auto", "mono", "8", "16", "256", "truecolor"];
 const WIDTHS: &[&str] = &["narrow", "wide"];
 const SWITCHES: &[&str] = &["auto", "on", "off"];
@@ -344,7 +349,25 @@ pub static OPTIONS: &[Opt] = &[
     )
     .short('i')
     .default("1s")
-    .scope(Scope::With(&["record"])),
+    .scope(Scope::With(&["record", "wait"])),
+    Opt::new(
+        Group::Watch,
+        "gpu",
+        "CONDITION",
+        "What one GPU must be: free>20G util<5% for=60s; gpu=0 means that one",
+        |s, v| put(&mut s.wait.gpu, Condition::parse(v).map(Some)),
+    )
+    .place(Place::Flag)
+    .scope(Scope::Only("wait")),
+    Opt::new(
+        Group::Watch,
+        "timeout",
+        "TIME",
+        "Give up after so long, with exit status 124: 10m, 12h",
+        |s, v| put(&mut s.wait.timeout, value::age(v).map(Some)),
+    )
+    .place(Place::Flag)
+    .scope(Scope::Only("wait")),
     Opt::new(
         Group::Watch,
         "root",
@@ -411,6 +434,15 @@ pub static OPTIONS: &[Opt] = &[
         |s, v| put(&mut s.series, series(v)),
     )
     .scope(Scope::With(&["export"])),
+    Opt::new(
+        Group::Export,
+        "names",
+        "NAMES",
+        "Further names of GPU series: those of dcgm-exporter, for its dashboards",
+        |s, v| put(&mut s.dcgm_names, pick(v, NAMES, &[false, true])),
+    )
+    .choices(NAMES)
+    .default("retop"),
     Opt::new(
         Group::Export,
         "args",
@@ -503,10 +535,18 @@ pub static OPTIONS: &[Opt] = &[
     })
     .aliases(&["no-show_cores"]),
     Opt::new(Group::Screen, "core-view", "VIEW", "How cores are drawn", |s, v| {
-        let values = [CoreView::Auto, CoreView::Gauge, CoreView::History, CoreView::Both];
-        put(&mut s.screen.core_view, pick(v, CORE_VIEWS, &values))
+        put(&mut s.screen.core_view, pick(v, CORE_VIEWS, &CoreView::ALL))
     })
     .choices(CORE_VIEWS)
+    .default("auto"),
+    Opt::new(
+        Group::Screen,
+        "layout",
+        "LAYOUT",
+        "What stands above the processes: by size, lines of meters, or nothing",
+        |s, v| put(&mut s.screen.layout, pick(v, LAYOUTS, &Choice::ALL)),
+    )
+    .choices(LAYOUTS)
     .default("auto"),
     Opt::new(
         Group::Screen,
@@ -606,7 +646,7 @@ pub static OPTIONS: &[Opt] = &[
     Opt::new(
         Group::Record,
         "at",
-        "TIME",
+        "MOMENT",
         "The moment to begin at: 14:01, -10m, 2026-11-03T14:01:00Z",
         |s, v| put(&mut s.replay.at, when::parse(v).map(Some)),
     )

@@ -9,8 +9,11 @@ use retop_engine::query::{By, Top};
 use retop_engine::recording::Sync;
 use retop_model::FamilyId;
 use retop_model::alert::UserRule;
+use retop_model::awaited::Condition;
 
+use crate::tui::core_view::CoreView;
 use crate::tui::keymap::{Bound, Keymap};
+use crate::tui::layout::Choice;
 use crate::tui::preset::Preset;
 use crate::tui::render::Depth;
 use crate::tui::table::set::Set;
@@ -49,9 +52,13 @@ pub struct Settings {
     pub process_groups: Option<String>,
     /// What the scrape holds beyond the default.
     pub series: retop_engine::export::prometheus::Options,
+    /// Series of NVIDIA devices have the names of `dcgm-exporter` too.
+    pub dcgm_names: bool,
     /// What becomes of process arguments in exports: they carry passwords and keys.
     /// `None` leaves it to the command.
     pub arguments: Option<Arguments>,
+    /// What `wait` waits for.
+    pub wait: Wait,
     /// How recordings are written.
     pub record: Record,
     /// How recordings are shown.
@@ -72,6 +79,15 @@ pub struct Settings {
     pub alerts: Alerts,
     /// Format of `retop metrics`.
     pub format: Format,
+}
+
+/// What `wait` waits for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wait {
+    /// What one graphics processor must be.
+    pub gpu: Option<Condition>,
+    /// How long at most; `None` for ever.
+    pub timeout: Option<Duration>,
 }
 
 /// What `export` writes.
@@ -179,6 +195,8 @@ pub struct Screen {
     pub show_cores: Option<bool>,
     /// How cores are drawn.
     pub core_view: CoreView,
+    /// What the overview is made of.
+    pub layout: Choice,
     /// The process table is open at the start.
     pub show_processes: bool,
     /// What charts are drawn with.
@@ -214,20 +232,6 @@ pub enum Color {
     Never,
     /// The terminal's own colours. The number is asitop's, which drew everything in that one.
     Palette(u8),
-}
-
-/// How cores are drawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CoreView {
-    /// Whatever suits the number of cores.
-    #[default]
-    Auto,
-    /// A bar of the present.
-    Gauge,
-    /// A chart of the past.
-    History,
-    /// Both.
-    Both,
 }
 
 /// What charts are drawn with.

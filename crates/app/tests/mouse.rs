@@ -257,13 +257,39 @@ fn a_click_on_a_chart_leads_to_that_moment() {
         let (x, y) = watch.find("6 MEM");
         // The chart begins below the title and is as wide as its numbers leave it.
         let right = watch.find("used").0 - 2;
-        for (back, wanted) in [(0, 99), (1, 97), (9, 81)] {
+        for (back, wanted) in [(0, 99), (1, 95), (9, 63)] {
             watch.mouse(MouseKind::Press, (right - back, y + 1));
             assert_eq!(watch.app.mode(), Mode::Rewind, "{size:?}");
             assert_eq!(watch.at(), wanted, "{back} cells back from {x} at {size:?}");
             watch.press(Key::of(Code::Esc));
         }
     }
+}
+
+#[test]
+fn a_chart_may_show_more_time_and_is_clicked_all_the_same() {
+    let mut watch = Watch::new((120, 40));
+    let right = watch.find("used").0 - 2;
+    let y = watch.find("6 MEM").1 + 1;
+    let zooms = [(10, [99, 89, 79]), (30, [99, 89, 59]), (120, [99, 99, 99]), (2, [99, 97, 95])];
+    for (cells, moments) in zooms {
+        watch.press(Key::char('z'));
+        watch.app.message = None;
+        assert!(
+            watch.rows().iter().any(|row| row.contains(&format!("{cells} samples a cell (z)")))
+        );
+        for (back, wanted) in (0..).zip(moments) {
+            watch.mouse(MouseKind::Press, (right - back, y));
+            // Beyond the first sample there is nothing to go to.
+            if watch.app.mode() == Mode::Rewind {
+                assert_eq!(watch.at(), wanted, "{back} cells back of {cells}");
+                watch.press(Key::of(Code::Esc));
+            }
+        }
+    }
+    watch.press(Key::char('z'));
+    watch.app.message = None;
+    assert!(!watch.rows().iter().any(|row| row.contains("a cell")));
 }
 
 #[test]

@@ -38,16 +38,21 @@ fn moments() -> &'static [Arc<Snapshot>] {
 struct Watch {
     app: App,
     history: Arc<Mutex<History>>,
+    moments: Vec<Arc<Snapshot>>,
     next: usize,
     signals: Living,
 }
 
 impl Watch {
     fn new(options: &Options) -> Watch {
+        Watch::over(moments().to_vec(), options)
+    }
+
+    fn over(moments: Vec<Arc<Snapshot>>, options: &Options) -> Watch {
         let history = Arc::new(Mutex::new(History::new(64 << 20).expect("an encoder")));
         let mut app = App::new(options);
         app.record = Some(history.clone());
-        let mut watch = Watch { app, history, next: 0, signals: Living(Vec::new()) };
+        let mut watch = Watch { app, history, moments, next: 0, signals: Living(Vec::new()) };
         for _ in 0..MOMENTS {
             watch.tick();
         }
@@ -57,7 +62,7 @@ impl Watch {
 
     /// A sample is taken: it is published, then kept.
     fn tick(&mut self) {
-        let moment = &moments()[self.next];
+        let moment = &self.moments[self.next];
         self.next += 1;
         self.app.update(moment);
         self.history.lock().expect("no reader failed").push(moment).expect("encoded");
@@ -81,7 +86,8 @@ impl Watch {
     /// The place of the moment on the screen among all.
     fn at(&self) -> usize {
         let shown = self.app.now.as_ref().expect("a moment").stamp();
-        moments().iter().position(|moment| moment.stamp() == shown).expect("one of them")
+        let mut moments = self.moments.iter();
+        moments.position(|moment| moment.stamp() == shown).expect("one of them")
     }
 
     fn shown(&mut self, width: u16, height: u16) -> String {
@@ -110,6 +116,30 @@ fn two_keys_find_a_spike_of_two_minutes_ago_and_who_was_behind_it() {
     assert!(screen.contains("REWIND −2m13s") && screen.contains("cc1plus -quiet"), "{screen}");
     watch.type_in("]");
     assert_eq!((watch.at(), watch.said()), (266, "no later spike"), "not the same one again");
+}
+
+/// Fourteen spikes of disk and network lie between, and the keys of events find them.
+#[test]
+fn the_spike_of_the_processor_is_found_among_many_later_ones_of_disk_and_network() {
+    let noisy = Scene { traffic: Some(270), ..BURST };
+    let mut watch = Watch::over(noisy.run(MOMENTS), &Options::default());
+    watch.type_in("r[");
+    assert_eq!((watch.at(), watch.said()), (266, "spike: cpu 98% cc1plus +612"));
+    let later = watch.app.events.list().iter().filter(|event| {
+        let after = event.stamp().monotonic_ns > watch.moments[270].stamp().monotonic_ns;
+        after && event.name() == "spike"
+    });
+    assert!(later.count() >= 20, "{:?}", watch.app.events.list());
+    watch.type_in("}");
+    assert!(watch.said().starts_with("spike: disk"), "{}", watch.said());
+    watch.type_in("}");
+    assert!(watch.said().starts_with("spike: network") || watch.at() > 279, "{}", watch.said());
+    // There is no earlier one of the processor: then any is meant.
+    watch.press(&[Key::of(Code::End)]);
+    watch.type_in("r[[");
+    assert_eq!((watch.at(), watch.said()), (266, "no earlier spike"));
+    watch.type_in("]");
+    assert!(watch.at() >= 279 && watch.said().starts_with("spike: disk"), "{}", watch.said());
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use look::{check, drawn, shown};
-use retop::tui::app::{App, CoreView};
+use retop::tui::app::App;
+use retop::tui::core_view::CoreView;
 use retop::tui::input::{Code, Event, Key};
 use retop::tui::keys::Mode;
 use retop::tui::page::Page;

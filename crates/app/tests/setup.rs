@@ -10,9 +10,11 @@ use retop::environment::{Environment, Terminal};
 use retop::run::looks;
 use retop::tui::Control;
 use retop::tui::app::{App, Effect};
+use retop::tui::core_view::CoreView;
 use retop::tui::dialog::Overlay;
 use retop::tui::input::{Code, Event, Key};
 use retop::tui::keys::{Action, Mode};
+use retop::tui::layout::Choice;
 use retop::tui::setup::Setup;
 
 struct Deaf;
@@ -108,6 +110,12 @@ fn values_are_tried_at_once_and_dropped_by_escape() {
     go_to(&mut app, "chart-glyph");
     press(&mut app, Key::of(Code::Right));
     assert_eq!(app.glyphs.name(), "block");
+    go_to(&mut app, "layout");
+    press(&mut app, Key::of(Code::Right));
+    assert_eq!(app.choice, Choice::Stack);
+    go_to(&mut app, "core-view");
+    press(&mut app, Key::of(Code::Left));
+    assert_eq!(app.core_view, CoreView::Heat);
     go_to(&mut app, "no-mouse");
     let wanted = Effect::Adopt { interval: Duration::from_secs(1), mouse: false };
     assert_eq!(press(&mut app, Key::of(Code::Enter)), Some(wanted));
@@ -117,6 +125,7 @@ fn values_are_tried_at_once_and_dropped_by_escape() {
     let wanted = Effect::Adopt { interval: Duration::from_secs(1), mouse: true };
     assert_eq!(press(&mut app, Key::of(Code::Esc)), Some(wanted));
     assert_eq!((app.theme.name.as_str(), app.glyphs.name()), ("paper", "braille"));
+    assert_eq!((app.choice, app.core_view), (Choice::Auto, CoreView::Auto));
     assert!(!file.exists(), "nothing was written");
 }
 

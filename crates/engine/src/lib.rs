@@ -8,6 +8,7 @@ pub mod serve;
 
 mod clock;
 pub mod history;
+mod joined;
 mod lane;
 mod monitor;
 mod own;

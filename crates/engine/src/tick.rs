@@ -8,6 +8,7 @@ use retop_model::forecast::Forecasts;
 use retop_model::{Clock, FamilyId, RawSample, RawTable, Snapshot, Window, derive};
 use retop_sources::{Demand, Machine, Pace, Read, Rows};
 
+use crate::joined::Joined;
 use crate::lane::{Apart, Inline, Tally};
 use crate::own::Own;
 use crate::recording;
@@ -30,6 +31,7 @@ pub struct Ticker {
     wants: Wants,
     inline: Vec<Inline>,
     apart: Vec<Apart>,
+    joined: Joined,
     own: Own,
     /// How it stands with a recorder, if there is one.
     recorder: Option<recording::State>,
@@ -73,6 +75,7 @@ impl Ticker {
             wants: Wants::default(),
             inline,
             apart,
+            joined: Joined::default(),
             own: Own::default(),
             recorder: None,
             attribution: Attribution::default(),
@@ -160,7 +163,10 @@ impl Ticker {
             match table.family() {
                 // Not whole yet: what each has drawn follows from what the lanes read.
                 FamilyId::Process => processes = Some(table),
-                _ => put(&mut self.retired, &mut sample, table),
+                _ => {
+                    let table = keep(&mut self.retired, table);
+                    put(&mut self.joined, &mut sample, table);
+                }
             }
         }
 
@@ -168,7 +174,7 @@ impl Ticker {
         for lane in &mut self.apart {
             lane.wait(&*self.clock, deadline_ns);
             for table in lane.tables() {
-                sample.put(Arc::clone(table));
+                put(&mut self.joined, &mut sample, Arc::clone(table));
             }
         }
         if let Some(mut table) = processes {
@@ -176,7 +182,7 @@ impl Ticker {
             if let Some(energy) = energy {
                 sample.put(Arc::new(energy));
             }
-            put(&mut self.retired, &mut sample, table);
+            sample.put(keep(&mut self.retired, table));
         }
         let excess = self.retired.len().saturating_sub(RETIRED);
         self.retired.drain(..excess);
@@ -214,10 +220,19 @@ impl Ticker {
     }
 }
 
-/// Puts a table into the sample, and remembers it for its memory.
-fn put(retired: &mut Vec<Arc<RawTable>>, sample: &mut RawSample, table: RawTable) {
+/// Remembers a table for its memory.
+fn keep(retired: &mut Vec<Arc<RawTable>>, table: RawTable) -> Arc<RawTable> {
     let table = Arc::new(table);
     retired.push(Arc::clone(&table));
+    table
+}
+
+/// Puts a table into the sample, beside what another source gave of the family.
+fn put(joined: &mut Joined, sample: &mut RawSample, table: Arc<RawTable>) {
+    let table = match sample.table(table.family()) {
+        Some(first) => joined.join(first, &table),
+        None => table,
+    };
     sample.put(table);
 }
 

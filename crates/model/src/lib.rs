@@ -11,6 +11,7 @@
 
 pub mod alert;
 pub mod attribution;
+pub mod awaited;
 pub mod civil;
 pub mod counter;
 
@@ -24,6 +25,7 @@ pub mod reading;
 pub mod sample;
 pub mod snapshot;
 pub mod stamp;
+pub mod starvation;
 pub mod table;
 pub mod terminal;
 pub mod text;

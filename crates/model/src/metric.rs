@@ -53,6 +53,29 @@ pub struct TextColumn {
     pub label: &'static str,
 }
 
+/// A name that dashboards made for another program ask for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Alias {
+    /// The name, without any prefix.
+    pub name: &'static str,
+    /// What the base unit is multiplied with to become the other program's unit.
+    pub scale: f64,
+    /// The other program calls it a counter.
+    pub is_counter: bool,
+}
+
+/// The name of a gauge in `dcgm-exporter`, with its unit there.
+#[must_use]
+pub const fn dcgm(name: &'static str, scale: f64) -> Option<Alias> {
+    Some(Alias { name, scale, is_counter: false })
+}
+
+/// The same of a counter.
+#[must_use]
+pub const fn dcgm_counter(name: &'static str, scale: f64) -> Option<Alias> {
+    Some(Alias { name, scale, is_counter: true })
+}
+
 /// A number that a source reads.
 #[derive(Debug)]
 pub struct Column {
@@ -76,6 +99,8 @@ pub struct Column {
     pub estimated: bool,
     /// Whether the values of several entities add up to one of them all; see [`Field::adds`].
     pub adds: Option<bool>,
+    /// What another program calls it in its scrape.
+    pub alias: Option<Alias>,
 }
 
 /// A number computed from one or two samples.
@@ -99,6 +124,8 @@ pub struct Formula {
     pub estimated: bool,
     /// Whether the values of several entities add up to one of them all; see [`Field::adds`].
     pub adds: Option<bool>,
+    /// What another program calls it in its scrape.
+    pub alias: Option<Alias>,
 }
 
 impl TextColumn {
@@ -130,6 +157,7 @@ impl Column {
             scraped: true,
             estimated: false,
             adds: None,
+            alias: None,
         }
     }
 
@@ -160,6 +188,7 @@ impl Formula {
             series: None,
             estimated: false,
             adds: None,
+            alias: None,
         }
     }
 }
@@ -229,6 +258,15 @@ impl Field {
         match self.slot {
             Slot::Raw(i) => self.family.get().raw[usize::from(i)].unit,
             Slot::Derived(i) => self.family.get().derived[usize::from(i)].unit,
+        }
+    }
+
+    /// What another program calls it.
+    #[must_use]
+    pub fn alias(self) -> Option<Alias> {
+        match self.slot {
+            Slot::Raw(i) => self.family.get().raw[usize::from(i)].alias,
+            Slot::Derived(i) => self.family.get().derived[usize::from(i)].alias,
         }
     }
 

@@ -72,6 +72,16 @@ mod elsewhere {
         }
 
         /// Cannot be reached.
+        pub fn pause(&self, _: Duration) -> io::Result<Option<i32>> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        /// Cannot be reached.
+        pub fn become_it(self, _: &OsStr, _: &[OsString], _: &[(&str, &str)]) -> io::Error {
+            io::ErrorKind::Unsupported.into()
+        }
+
+        /// Cannot be reached.
         pub fn start(self, _: &OsStr, _: &[OsString]) -> io::Result<Running> {
             Err(io::ErrorKind::Unsupported.into())
         }

@@ -13,7 +13,7 @@ pub trait Source: Send {
     /// Its name, as `doctor` and the exports show it.
     fn name(&self) -> &'static str;
 
-    /// The families whose tables it gives. Each family has one source.
+    /// The families whose tables it gives. Rows of one that several give are joined.
     fn feeds(&self) -> &'static [FamilyId];
 
     /// Whether it may read within the tick, or must have a thread of its own.

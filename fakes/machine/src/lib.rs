@@ -10,6 +10,7 @@
 mod cgroup;
 mod cpu;
 mod disk;
+mod gpu;
 mod host;
 mod inside;
 mod machines;
@@ -27,8 +28,21 @@ pub use machines::many::many;
 pub use tree::{Scratch, Tree};
 
 /// Every machine that [`build`] knows.
-pub const NAMES: &[&str] =
-    &["small-server", "epyc-256", "hybrid-laptop", "container", "cgroup-v1", "no-psi", "hostile"];
+pub const NAMES: &[&str] = &[
+    "small-server",
+    "epyc-256",
+    "hybrid-laptop",
+    "container",
+    "cgroup-v1",
+    "no-psi",
+    "hostile",
+    "amd-desktop",
+    "amd-laptop",
+    "amd-old",
+    "intel-laptop",
+    "arc",
+    "arm-board",
+];
 
 /// Writes the machine as it is `second` seconds after the start into `dir`, which is made if
 /// needed.
@@ -46,6 +60,12 @@ pub fn build(name: &str, dir: &Path, second: u64) -> io::Result<()> {
         "cgroup-v1" => machines::old::write_cgroup_v1(&tree, second),
         "no-psi" => machines::old::write_no_psi(&tree, second),
         "hostile" => machines::hostile::write(&tree, second),
+        "amd-desktop" => machines::graphics::write_amd_desktop(&tree, second),
+        "amd-laptop" => machines::graphics::write_amd_laptop(&tree, second),
+        "amd-old" => machines::graphics::write_amd_old(&tree, second),
+        "intel-laptop" => machines::graphics::write_intel_laptop(&tree, second),
+        "arc" => machines::graphics::write_arc(&tree, second),
+        "arm-board" => machines::graphics::write_arm_board(&tree, second),
         _ => {
             let known = NAMES.join(", ");
             let reason = format!("no machine is called '{name}'; there are {known}");

@@ -4,14 +4,16 @@
 
 use std::ffi::{c_char, c_void};
 
-use crate::scenario::{Device, Process};
-use crate::stage::{Stage, code, stage};
+use crate::scenario::{Device, Part, Process};
+use crate::stage::{Lie, Stage, code, stage};
 
 type Code = u32;
 
 /// A device is a pointer to callers; here it is a number that no address has.
 type Handle = *mut c_void;
 const FIRST_HANDLE: usize = 0x4e56_0000;
+/// Parts of devices have such numbers too: 256 for each device.
+const FIRST_PART: usize = 0x4e57_0000;
 
 const MIB: f64 = 1024.0 * 1024.0;
 const UNKNOWN_BYTES: u64 = u64::MAX;
@@ -20,6 +22,36 @@ const NO_INSTANCE: u32 = u32::MAX;
 
 fn index(device: Handle) -> Option<usize> {
     (device as usize).checked_sub(FIRST_HANDLE)
+}
+
+/// Device and part that a handle of a part stands for.
+fn part_index(handle: Handle) -> Option<(usize, usize)> {
+    let number = (handle as usize).checked_sub(FIRST_PART)?;
+    Some((number / 256, number % 256))
+}
+
+/// A device, or a part of one.
+#[derive(Clone, Copy)]
+struct Place {
+    device: &'static Device,
+    part: Option<(usize, &'static Part)>,
+}
+
+/// A call about a device or a part of one.
+fn anywhere(
+    symbol: &str,
+    handle: Handle,
+    body: impl FnOnce(Place, f64) -> Result<(), Code>,
+) -> Code {
+    let Some((whole, number)) = part_index(handle) else {
+        return locally(symbol, handle, |device, now| body(Place { device, part: None }, now));
+    };
+    let whole = (FIRST_HANDLE + whole) as Handle;
+    of_device(symbol, whole, true, |device, now| {
+        let part = device.parts.get(number).filter(|_| device.is_divided(now));
+        let part = part.ok_or(code::INVALID_ARGUMENT)?;
+        body(Place { device, part: Some((number, part)) }, now)
+    })
 }
 
 fn answer(result: Result<(), Code>) -> Code {
@@ -42,9 +74,18 @@ fn locally(
     device: Handle,
     body: impl FnOnce(&'static Device, f64) -> Result<(), Code>,
 ) -> Code {
+    of_device(symbol, device, false, body)
+}
+
+fn of_device(
+    symbol: &str,
+    device: Handle,
+    part: bool,
+    body: impl FnOnce(&'static Device, f64) -> Result<(), Code>,
+) -> Code {
     let Some(stage) = stage() else { return code::UNKNOWN };
     let place = index(device);
-    let outcome = stage.call(symbol, place);
+    let outcome = stage.call_about(symbol, place, part);
     if !stage.is_used() {
         return code::UNINITIALIZED;
     }
@@ -160,7 +201,13 @@ pub unsafe extern "C" fn nvmlDeviceGetCount_v2(out: *mut u32) -> Code {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlDeviceGetHandleByIndex_v2(place: u32, out: *mut Handle) -> Code {
     let Some(stage) = stage() else { return code::UNKNOWN };
-    let place = place as usize;
+    let numbered = |(place, device): (usize, &Device)| {
+        let number = device.index.as_ref().map_or(place, |index| index.at(stage.now()) as usize);
+        (number, place)
+    };
+    let mut numbers = stage.scenario.devices.iter().enumerate().map(numbered);
+    let place = numbers.find(|&(number, _)| number == place as usize);
+    let place = place.map_or(usize::MAX, |(_, place)| place);
     let outcome = stage.call("nvmlDeviceGetHandleByIndex_v2", Some(place));
     if !stage.is_used() {
         return code::UNINITIALIZED;
@@ -249,17 +296,19 @@ pub unsafe extern "C" fn nvmlDeviceGetPciInfo_v3(device: Handle, out: *mut PciIn
 }
 
 macro_rules! texts {
-    ($($symbol:ident = |$device:ident| $text:expr;)*) => { $(
+    ($($symbol:ident = $text:ident;)*) => { $(
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $symbol(device: Handle, out: *mut c_char, length: u32) -> Code {
-            locally(stringify!($symbol), device, |$device, _| put_text(out, length, &$text))
+            anywhere(stringify!($symbol), device, |place, _| {
+                put_text(out, length, place.part.map_or(&place.device.$text, |(_, part)| &part.$text))
+            })
         }
     )* };
 }
 
 texts! {
-    nvmlDeviceGetName = |device| device.name;
-    nvmlDeviceGetUUID = |device| device.uuid;
+    nvmlDeviceGetName = name;
+    nvmlDeviceGetUUID = uuid;
 }
 
 macro_rules! numbers {
@@ -293,7 +342,10 @@ numbers! {
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlDeviceGetIndex(device: Handle, out: *mut u32) -> Code {
-    locally("nvmlDeviceGetIndex", device, |_, _| put(out, index(device).unwrap_or(0) as u32))
+    locally("nvmlDeviceGetIndex", device, |known, now| {
+        let place = index(device).unwrap_or(0);
+        put(out, known.index.as_ref().map_or(place, |index| index.at(now) as usize) as u32)
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -350,6 +402,7 @@ pub unsafe extern "C" fn nvmlDeviceGetMaxClockInfo(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlDeviceGetUtilizationRates(device: Handle, out: *mut [u32; 2]) -> Code {
     locally("nvmlDeviceGetUtilizationRates", device, |device, now| {
+        whole(device, now)?;
         put(out, [&device.gpu_percent, &device.memory_percent].map(|curve| curve.at(now) as u32))
     })
 }
@@ -411,10 +464,131 @@ pub unsafe extern "C" fn nvmlDeviceGetMigMode(
     now: *mut u32,
     pending: *mut u32,
 ) -> Code {
-    locally("nvmlDeviceGetMigMode", device, |_, _| {
-        put(now, 0)?;
-        put(pending, 0)
+    locally("nvmlDeviceGetMigMode", device, |device, time| {
+        let divided = u32::from(device.is_divided(time));
+        put(now, divided)?;
+        put(pending, divided)
     })
+}
+
+/// What a device that is divided does not tell of itself.
+fn whole(device: &Device, now: f64) -> Result<(), Code> {
+    if device.is_divided(now) { Err(code::NOT_SUPPORTED) } else { Ok(()) }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlDeviceGetMaxMigDeviceCount(device: Handle, out: *mut u32) -> Code {
+    locally("nvmlDeviceGetMaxMigDeviceCount", device, |device, _| {
+        put(out, if device.parts.is_empty() { 0 } else { 7 })
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlDeviceGetMigDeviceHandleByIndex(
+    device: Handle,
+    number: u32,
+    out: *mut Handle,
+) -> Code {
+    locally("nvmlDeviceGetMigDeviceHandleByIndex", device, |known, now| {
+        if !known.is_divided(now) || number as usize >= known.parts.len() {
+            return Err(code::NOT_FOUND);
+        }
+        let place = index(device).unwrap_or(0);
+        put(out, (FIRST_PART + place * 256 + number as usize) as Handle)
+    })
+}
+
+macro_rules! of_parts {
+    ($($symbol:ident: $type:ty = |$part:ident| $value:expr;)*) => { $(
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $symbol(device: Handle, out: *mut $type) -> Code {
+            anywhere(stringify!($symbol), device, |place, _| {
+                let (_, $part) = place.part.ok_or(code::INVALID_ARGUMENT)?;
+                put(out, $value)
+            })
+        }
+    )* };
+}
+
+of_parts! {
+    nvmlDeviceGetGpuInstanceId: u32 = |part| part.instance;
+    nvmlDeviceGetComputeInstanceId: u32 = |part| part.compute_instance;
+    nvmlDeviceGetAttributes_v2: Attributes = |part| Attributes {
+        units: [part.multiprocessors, 1, 1, 0, 1, 0, 3, 3],
+        memory_mib: part.total_mib.at(0.0) as u64,
+    };
+}
+
+/// `nvmlDeviceAttributes_t`.
+#[repr(C)]
+pub struct Attributes {
+    /// Multiprocessors, engines for copies, decoding, encoding, JPEG, optical flow, slices.
+    units: [u32; 8],
+    memory_mib: u64,
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlDeviceIsMigDeviceHandle(device: Handle, out: *mut u32) -> Code {
+    anywhere("nvmlDeviceIsMigDeviceHandle", device, |place, _| {
+        put(out, u32::from(place.part.is_some()))
+    })
+}
+
+// -- Events -------------------------------------------------------------------------------------
+
+/// `nvmlEventData_t`.
+#[repr(C)]
+pub struct EventData {
+    device: Handle,
+    kind: u64,
+    data: u64,
+    instance: u32,
+    compute_instance: u32,
+}
+
+/// Errors that the driver reports.
+const XID: u64 = 8;
+/// The one set that there is.
+const EVENTS: usize = 0x4e58_0000;
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlEventSetCreate(out: *mut Handle) -> Code {
+    globally("nvmlEventSetCreate", |_, _| put(out, EVENTS as Handle))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlEventSetFree(set: Handle) -> Code {
+    globally("nvmlEventSetFree", |_, _| is_set(set))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlDeviceRegisterEvents(device: Handle, kinds: u64, set: Handle) -> Code {
+    locally("nvmlDeviceRegisterEvents", device, |_, _| {
+        is_set(set)?;
+        if kinds & !XID == 0 { Ok(()) } else { Err(code::NOT_SUPPORTED) }
+    })
+}
+
+/// Nobody is made to wait here: a monitor that asks for a wait on the thread that reads the rest has
+/// a fault of its own, which the list of calls shows.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlEventSetWait_v2(
+    set: Handle,
+    out: *mut EventData,
+    timeout_ms: u32,
+) -> Code {
+    let symbol = if timeout_ms == 0 { "nvmlEventSetWait_v2" } else { "nvmlEventSetWait_v2:waits" };
+    globally(symbol, |stage, now| {
+        is_set(set)?;
+        let (place, data) = stage.event(now).ok_or(code::TIMEOUT)?;
+        let device = (FIRST_HANDLE + place) as Handle;
+        let none = NO_INSTANCE;
+        put(out, EventData { device, kind: XID, data, instance: none, compute_instance: none })
+    })
+}
+
+fn is_set(set: Handle) -> Result<(), Code> {
+    if set as usize == EVENTS { Ok(()) } else { Err(code::INVALID_ARGUMENT) }
 }
 
 // -- Memory -------------------------------------------------------------------------------------
@@ -438,17 +612,30 @@ pub struct MemoryV2 {
 }
 
 /// Total, reserved, used by processes and others.
-fn memory(device: &Device, now: f64) -> [u64; 3] {
-    let used: f64 = present(device, now).map(|process| process.memory_mib.at(now).max(0.0)).sum();
-    let used = used + device.other_mib.at(now);
-    [device.total_mib.at(now), device.reserved_mib.at(now), used].map(|mib| (mib * MIB) as u64)
+fn memory(place: Place, now: f64) -> [u64; 3] {
+    let held = |of: Option<usize>| {
+        let on = present(place.device, now);
+        let on = on.filter(move |process| of.is_none() || process.part == of);
+        on.map(|process| process.memory_mib.at(now).max(0.0)).sum::<f64>()
+    };
+    let mib = match place.part {
+        Some((number, part)) => {
+            [part.total_mib.at(now), 0.0, part.other_mib.at(now) + held(Some(number))]
+        }
+        None => {
+            let device = place.device;
+            let used = device.other_mib.at(now) + held(None);
+            [device.total_mib.at(now), device.reserved_mib.at(now), used]
+        }
+    };
+    mib.map(|mib| (mib * MIB) as u64)
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlDeviceGetMemoryInfo(device: Handle, out: *mut Memory) -> Code {
-    locally("nvmlDeviceGetMemoryInfo", device, |device, now| {
+    anywhere("nvmlDeviceGetMemoryInfo", device, |place, now| {
         // The first version counts what the driver keeps for itself as used.
-        let [total, reserved, used] = memory(device, now);
+        let [total, reserved, used] = memory(place, now);
         let used = used + reserved;
         put(out, Memory { total, free: total.saturating_sub(used), used })
     })
@@ -456,13 +643,13 @@ pub unsafe extern "C" fn nvmlDeviceGetMemoryInfo(device: Handle, out: *mut Memor
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlDeviceGetMemoryInfo_v2(device: Handle, out: *mut MemoryV2) -> Code {
-    locally("nvmlDeviceGetMemoryInfo_v2", device, |device, now| {
+    anywhere("nvmlDeviceGetMemoryInfo_v2", device, |place, now| {
         // SAFETY: the caller gives a struct of which at least the version is set.
         let version = unsafe { (&raw const (*out).version).read() };
         if version != versioned::<MemoryV2>(2) {
             return Err(code::ARGUMENT_VERSION_MISMATCH);
         }
-        let [total, reserved, used] = memory(device, now);
+        let [total, reserved, used] = memory(place, now);
         let free = total.saturating_sub(used + reserved);
         put(out, MemoryV2 { version, total, reserved, free, used })
     })
@@ -477,6 +664,23 @@ pub unsafe extern "C" fn nvmlDeviceGetBAR1MemoryInfo(device: Handle, out: *mut [
 
 fn present(device: &Device, now: f64) -> impl Iterator<Item = &Process> {
     device.processes.iter().filter(move |process| (process.from..process.until).contains(&now))
+}
+
+/// Fills a list whose size is asked for and told through `count`, or deceives about it.
+fn deceive<T>(lie: Lie, found: Vec<T>, count: *mut u32, out: *mut T) -> Result<(), Code> {
+    let (room, known) = (count, found.len() as u32);
+    match lie {
+        Lie::None => fill(found, count, out),
+        Lie::Grows => {
+            // SAFETY: the caller gives a number.
+            put(count, unsafe { room.read() } + 1)?;
+            Err(code::INSUFFICIENT_SIZE)
+        }
+        Lie::Overfull => {
+            fill(found, count, out)?;
+            put(count, known + 1000)
+        }
+    }
 }
 
 /// Fills a list whose size is asked for and told through `count`.
@@ -526,46 +730,62 @@ pub struct ProcessInfoWide {
     protected: u64,
 }
 
-/// Pids and bytes of one list.
-fn listed(device: &Device, now: f64, list: &str) -> Vec<(u32, u64)> {
+/// Pid, bytes and part of each process of one list.
+fn listed(place: Place, now: f64, list: &str) -> Vec<ProcessInfoV2> {
     let bytes = |mib: f64| if mib < 0.0 { UNKNOWN_BYTES } else { (mib * MIB) as u64 };
-    present(device, now)
+    let own = place.part.map(|(number, _)| number);
+    present(place.device, now)
         .filter(|process| process.lists.iter().any(|name| name == list))
-        .map(|process| (process.pid, bytes(process.memory_mib.at(now))))
+        .filter(|process| own.is_none() || process.part == own)
+        .map(|process| {
+            let divided = place.device.is_divided(now);
+            let part = process.part.filter(|_| divided);
+            let part = part.and_then(|part| place.device.parts.get(part));
+            ProcessInfoV2 {
+                pid: process.pid,
+                used: bytes(process.memory_mib.at(now)),
+                instance: part.map_or(NO_INSTANCE, |part| part.instance),
+                compute_instance: part.map_or(NO_INSTANCE, |part| part.compute_instance),
+            }
+        })
         .collect()
 }
 
-fn narrow((pid, used): (u32, u64)) -> ProcessInfoV2 {
-    ProcessInfoV2 { pid, used, instance: NO_INSTANCE, compute_instance: NO_INSTANCE }
+/// How a list deceives.
+fn lie(symbol: &str, device: Handle, now: f64) -> Lie {
+    stage().map_or(Lie::None, |stage| stage.lie(symbol, index(device), now))
 }
 
 macro_rules! lists {
     ($($list:literal $v1:ident $v2:ident $v3:ident;)*) => { $(
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $v1(device: Handle, n: *mut u32, out: *mut ProcessInfoV1) -> Code {
-            locally(stringify!($v1), device, |device, now| {
-                let found = listed(device, now, $list);
-                fill(found.into_iter().map(|(pid, used)| ProcessInfoV1 { pid, used }).collect(), n, out)
+            anywhere(stringify!($v1), device, |place, now| {
+                let found = listed(place, now, $list).into_iter();
+                let old = found.map(|info| ProcessInfoV1 { pid: info.pid, used: info.used });
+                deceive(lie(stringify!($v1), device, now), old.collect(), n, out)
             })
         }
 
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $v2(device: Handle, n: *mut u32, out: *mut ProcessInfoV2) -> Code {
-            locally(stringify!($v2), device, |device, now| {
-                fill(listed(device, now, $list).into_iter().map(narrow).collect(), n, out)
+            anywhere(stringify!($v2), device, |place, now| {
+                deceive(lie(stringify!($v2), device, now), listed(place, now, $list), n, out)
             })
         }
 
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $v3(device: Handle, n: *mut u32, out: *mut c_void) -> Code {
             let version = stage().map_or((0, 0), |stage| stage.scenario.version());
-            locally(stringify!($v3), device, |device, now| {
-                let found = listed(device, now, $list).into_iter().map(narrow);
+            anywhere(stringify!($v3), device, |place, now| {
+                let found = listed(place, now, $list);
+                let lie = lie(stringify!($v3), device, now);
                 if ((535, 43)..(535, 86)).contains(&version) {
-                    let wide = found.map(|narrow| ProcessInfoWide { narrow, protected: 0 });
-                    fill(wide.collect(), n, out.cast())
+                    let wide = found.into_iter();
+                    let wide = wide.map(|narrow| ProcessInfoWide { narrow, protected: 0 });
+                    deceive(lie, wide.collect(), n, out.cast())
                 } else {
-                    fill(found.collect(), n, out.cast())
+                    deceive(lie, found, n, out.cast())
                 }
             })
         }
@@ -650,6 +870,7 @@ pub unsafe extern "C" fn nvmlDeviceGetProcessUtilization(
 ) -> Code {
     let version = stage().map_or((0, 0), |stage| stage.scenario.version());
     locally("nvmlDeviceGetProcessUtilization", device, |device, now| {
+        whole(device, now)?;
         if out.is_null() {
             // Asked for its size alone it says 100, even where nothing runs.
             put(count, 100)?;
@@ -678,6 +899,7 @@ pub unsafe extern "C" fn nvmlDeviceGetProcessesUtilizationInfo(
     out: *mut UtilizationInfos,
 ) -> Code {
     locally("nvmlDeviceGetProcessesUtilizationInfo", device, |device, now| {
+        whole(device, now)?;
         // SAFETY: the caller gives a struct with its version set.
         let asked = unsafe { out.as_mut() }.ok_or(code::INVALID_ARGUMENT)?;
         if asked.version != versioned::<UtilizationInfos>(1) {
@@ -734,7 +956,7 @@ pub unsafe extern "C" fn nvmlDeviceGetFieldValues(
         // SAFETY: the caller gives that many fields.
         for field in unsafe { std::slice::from_raw_parts_mut(fields, count) } {
             field.time_us = (now * 1e6) as i64;
-            match value(device, now, field.id, version) {
+            match value(device, now, (field.id, field.scope), version) {
                 Some((kind, value)) => {
                     (field.kind, field.value, field.code) = (kind, value, code::SUCCESS);
                 }
@@ -745,10 +967,21 @@ pub unsafe extern "C" fn nvmlDeviceGetFieldValues(
     })
 }
 
-fn value(device: &Device, now: f64, id: u32, version: (u32, u32)) -> Option<(u32, u64)> {
+fn value(
+    device: &Device,
+    now: f64,
+    (id, scope): (u32, u32),
+    version: (u32, u32),
+) -> Option<(u32, u64)> {
     // Reasons for which clocks are held down got other numbers in 580.82.
     let counters = if version >= (580, 82) { 269 } else { 251 };
     let held = |bit: u64| (bit & device.reasons.at(now) as u64 != 0).then_some(now * 1e9);
+    let whole = |curve: &crate::scenario::Curve| Some((UNSIGNED_INT, curve.at(now) as u64));
+    let counted = |bytes: f64| {
+        let bytes = bytes as u64;
+        let kept = if device.pcie_wraps { bytes & u64::from(u32::MAX) } else { bytes };
+        Some((UNSIGNED_LONG_LONG, kept))
+    };
     let counter = |seconds: Option<f64>| {
         Some((UNSIGNED_LONG_LONG, seconds.map_or(0, |nanoseconds| nanoseconds as u64)))
     };
@@ -763,9 +996,35 @@ fn value(device: &Device, now: f64, id: u32, version: (u32, u32)) -> Option<(u32
             Some((UNSIGNED_INT, celsius as u64))
         }
         83 => Some((UNSIGNED_LONG_LONG, (device.power_watts.sum(now) * 1e3) as u64)),
-        197 => Some((UNSIGNED_LONG_LONG, device.pcie_sent_bytes_per_second.sum(now) as u64)),
-        198 => Some((UNSIGNED_LONG_LONG, device.pcie_received_bytes_per_second.sum(now) as u64)),
-        142..=145 => Some((UNSIGNED_INT, 0)),
+        197 => counted(device.pcie_sent_bytes_per_second.sum(now)),
+        198 => counted(device.pcie_received_bytes_per_second.sum(now)),
+        94 => whole(&device.pcie_replays),
+        142 => whole(&device.remapped_corrected),
+        143 => whole(&device.remapped_uncorrected),
+        144 => whole(&device.remap_pending),
+        145 => whole(&device.remap_failed),
+        230 => whole(&device.recovery),
+        91 => Some((UNSIGNED_INT, u64::from(device.nvlinks))),
+        138 | 139 | 202 | 204 if device.nvlinks == 0 => None,
+        // From the fifth generation on in bytes.
+        138 | 139 if device.name.contains("B200") => None,
+        202 | 204 if !device.name.contains("B200") => None,
+        138 | 202 | 139 | 204 => {
+            let sent = matches!(id, 138 | 202);
+            let curve = if sent {
+                &device.nvlink_sent_bytes_per_second
+            } else {
+                &device.nvlink_received_bytes_per_second
+            };
+            let all = curve.sum(now) / if id < 200 { 1024.0 } else { 1.0 };
+            let share = if scope == u32::MAX { 1.0 } else { f64::from(device.nvlinks) };
+            Some((UNSIGNED_LONG_LONG, (all / share) as u64))
+        }
+        164 if scope < device.nvlinks => Some((UNSIGNED_INT, 26_562)),
+        165 if scope < device.nvlinks => {
+            let up = scope >= device.nvlinks_down.at(now) as u32;
+            Some((UNSIGNED_INT, u64::from(up)))
+        }
         _ => None,
     }
 }
@@ -798,11 +1057,11 @@ pub struct GpmMetrics {
 }
 
 /// What is behind a sample: whose and when.
-pub struct GpmSample(Option<(usize, f64)>);
+pub struct GpmSample(Option<(usize, Option<usize>, f64)>);
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlGpmQueryDeviceSupport(device: Handle, out: *mut GpmSupport) -> Code {
-    locally("nvmlGpmQueryDeviceSupport", device, |device, _| {
+    anywhere("nvmlGpmQueryDeviceSupport", device, |Place { device, .. }, _| {
         // SAFETY: the caller gives a struct with its version set.
         let asked = unsafe { out.as_mut() }.ok_or(code::INVALID_ARGUMENT)?;
         if asked.version != 1 {
@@ -838,7 +1097,25 @@ pub unsafe extern "C" fn nvmlGpmSampleGet(device: Handle, sample: *mut GpmSample
         }
         // SAFETY: the caller got it from nvmlGpmSampleAlloc.
         let sample = unsafe { sample.as_mut() }.ok_or(code::INVALID_ARGUMENT)?;
-        sample.0 = index(device).map(|place| (place, now));
+        whole(known, now)?;
+        sample.0 = index(device).map(|place| (place, None, now));
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlGpmMigSampleGet(
+    device: Handle,
+    instance: u32,
+    sample: *mut GpmSample,
+) -> Code {
+    locally("nvmlGpmMigSampleGet", device, |known, now| {
+        let part = known.parts.iter().position(|part| part.instance == instance);
+        let part = part.filter(|_| known.gpm && known.is_divided(now));
+        // SAFETY: the caller got it from nvmlGpmSampleAlloc.
+        let sample = unsafe { sample.as_mut() }.ok_or(code::INVALID_ARGUMENT)?;
+        let place = index(device).unwrap_or(0);
+        sample.0 = Some((place, Some(part.ok_or(code::INVALID_ARGUMENT)?), now));
         Ok(())
     })
 }
@@ -853,16 +1130,21 @@ pub unsafe extern "C" fn nvmlGpmMetricsGet(out: *mut GpmMetrics) -> Code {
         }
         // SAFETY: both samples come from nvmlGpmSampleAlloc.
         let taken = asked.samples.map(|sample| unsafe { sample.as_ref() }.and_then(|s| s.0));
-        let [Some((first, from)), Some((second, to))] = taken else {
+        let [Some((first, part, from)), Some((second, other, to))] = taken else {
             return Err(code::INVALID_ARGUMENT);
         };
-        let device = stage.scenario.devices.get(first).filter(|_| first == second && to > from);
+        let same = (first, part) == (second, other) && to > from;
+        let device = stage.scenario.devices.get(first).filter(|_| same);
         let device = device.ok_or(code::INVALID_ARGUMENT)?;
         let metrics = asked.metrics.as_mut_ptr();
         for place in 0..asked.count as usize {
             // SAFETY: the caller's struct holds as many metrics as it counts.
             let metric = unsafe { &mut *metrics.add(place) };
+            let part = part.and_then(|part| device.parts.get(part));
+            let missing = device.gpm_missing.iter().any(|id| *id == metric.id.to_string());
             let curve = match metric.id {
+                _ if missing => None,
+                1 | 2 if part.is_some() => part.map(|part| &part.shader_percent),
                 1 | 2 => Some(&device.gpu_percent),
                 3 => Some(&device.occupancy_percent),
                 5 | 7 => Some(&device.tensor_percent),

@@ -14,19 +14,30 @@
 //! gpu_percent = [[0, 5], [10, 98]]   # points in time, straight lines between them
 //! power_watts = 630
 //! unsupported = ["nvmlDeviceGetFanSpeed"]
+//! nvlinks = 18                   # 4 of them down: nvlinks_down = 4
+//! mig = [[0, 1], [60, 1], [60.1, 0]] # divided until second 60
+//! xids = [[5.0, 79]]             # the driver reports error 79 at second 5
+//!
+//! [[device.part]]
+//! uuid = "MIG-1"
+//! instance = 1
+//! total_mib = 71424
 //!
 //! [[device.process]]
 //! pid = 4242
 //! lists = ["compute"]
 //! memory_mib = [[0, 518], [60, 20000]]
 //! sm_percent = 71
+//! part = 0                       # the first part, of a device that is divided
 //!
 //! [[fault]]
 //! symbol = "*"                   # or one symbol
-//! device = 0                     # any if left out
+//! device = 0                     # any if left out; parts = false leaves out its parts
 //! from = 5.0
 //! until = 9.0                    # for ever if left out
 //! code = 15                      # or block = true, or delay_ms = 4
+//! grows = 2                      # lists are too long twice, and then are not
+//! overfull = true                # lists claim to be longer than they are
 //! ```
 
 use toml_edit::{DocumentMut, Item, Table};
@@ -72,8 +83,42 @@ pub struct Device {
     pub pcie_received_bytes_per_second: Curve,
     pub ecc_corrected: Curve,
     pub ecc_uncorrected: Curve,
+    /// Numbers of metrics of cycles that fail one by one.
+    pub gpm_missing: Vec<String>,
     pub unsupported: Vec<String>,
+    /// The number that the driver gives it.
+    pub index: Option<Curve>,
+    pub nvlinks: u32,
+    pub nvlinks_down: Curve,
+    pub nvlink_sent_bytes_per_second: Curve,
+    pub nvlink_received_bytes_per_second: Curve,
+    /// Counters of PCI Express have 32 bits.
+    pub pcie_wraps: bool,
+    pub pcie_replays: Curve,
+    pub remapped_corrected: Curve,
+    pub remapped_uncorrected: Curve,
+    pub remap_pending: Curve,
+    pub remap_failed: Curve,
+    pub recovery: Curve,
+    /// Errors that the driver reports: when, and which.
+    pub xids: Vec<(f64, u64)>,
+    /// Above 0 it is divided into its parts.
+    pub mig: Curve,
+    pub parts: Vec<Part>,
     pub processes: Vec<Process>,
+}
+
+/// A part of a device.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub uuid: String,
+    pub name: String,
+    pub instance: u32,
+    pub compute_instance: u32,
+    pub multiprocessors: u32,
+    pub total_mib: Curve,
+    pub other_mib: Curve,
+    pub shader_percent: Curve,
 }
 
 /// A process on a device.
@@ -88,6 +133,8 @@ pub struct Process {
     pub memory_percent: Curve,
     pub from: f64,
     pub until: f64,
+    /// The part of the device that it is on.
+    pub part: Option<usize>,
 }
 
 /// Something that goes wrong.
@@ -95,11 +142,17 @@ pub struct Process {
 pub struct Fault {
     pub symbol: String,
     pub device: Option<usize>,
+    /// It strikes calls about parts of the device too.
+    pub parts: bool,
     pub from: f64,
     pub until: f64,
     pub code: Option<u32>,
     pub block: bool,
     pub delay_ms: u64,
+    /// How often in a row a list is longer than whoever asks has room for.
+    pub grows: u32,
+    /// Lists claim more entries than they write.
+    pub overfull: bool,
 }
 
 /// A number that changes with time: straight lines between points, level before and after them.
@@ -124,6 +177,12 @@ impl Curve {
         }
     }
 
+    /// The points themselves.
+    #[must_use]
+    pub fn points(&self) -> &[(f64, f64)] {
+        &self.0
+    }
+
     /// The area below it from 0 to a time: joules, where the curve is watts.
     #[must_use]
     pub fn sum(&self, time: f64) -> f64 {
@@ -135,6 +194,14 @@ impl Curve {
             .windows(2)
             .map(|pair| (pair[1] - pair[0]) * (self.at(pair[0]) + self.at(pair[1])) / 2.0)
             .sum()
+    }
+}
+
+impl Device {
+    /// True if it is divided at that time.
+    #[must_use]
+    pub fn is_divided(&self, now: f64) -> bool {
+        !self.parts.is_empty() && self.mig.at(now) >= 0.5
     }
 }
 
@@ -220,11 +287,48 @@ fn device(mut keys: Keys<'_>) -> Result<Device, String> {
         pcie_received_bytes_per_second: keys.curve("pcie_received_bytes_per_second", 0.0),
         ecc_corrected: keys.curve("ecc_corrected", 0.0),
         ecc_uncorrected: keys.curve("ecc_uncorrected", 0.0),
+        gpm_missing: keys.texts("gpm_missing"),
         unsupported: keys.texts("unsupported"),
+        index: keys.curve_if("index"),
+        nvlinks: keys.number("nvlinks", 0.0) as u32,
+        nvlinks_down: keys.curve("nvlinks_down", 0.0),
+        nvlink_sent_bytes_per_second: keys.curve("nvlink_sent_bytes_per_second", 0.0),
+        nvlink_received_bytes_per_second: keys.curve("nvlink_received_bytes_per_second", 0.0),
+        pcie_wraps: keys.number("pcie_wraps", 0.0) > 0.0,
+        pcie_replays: keys.curve("pcie_replays", 0.0),
+        remapped_corrected: keys.curve("remapped_corrected", 0.0),
+        remapped_uncorrected: keys.curve("remapped_uncorrected", 0.0),
+        remap_pending: keys.curve("remap_pending", 0.0),
+        remap_failed: keys.curve("remap_failed", 0.0),
+        recovery: keys.curve("recovery", 0.0),
+        xids: keys
+            .curve_if("xids")
+            .unwrap_or_default()
+            .points()
+            .iter()
+            .map(|&(at, xid)| (at, xid as u64))
+            .collect(),
+        mig: keys.curve("mig", 0.0),
+        parts: keys.tables("part").map(part).collect::<Result<_, _>>()?,
         processes: keys.tables("process").map(process).collect::<Result<_, _>>()?,
     };
     keys.end()?;
     Ok(device)
+}
+
+fn part(mut keys: Keys<'_>) -> Result<Part, String> {
+    let part = Part {
+        uuid: keys.text("uuid", "MIG-0"),
+        name: keys.text("name", "NVIDIA H200 MIG 3g.71gb"),
+        instance: keys.number("instance", 1.0) as u32,
+        compute_instance: keys.number("compute_instance", 0.0) as u32,
+        multiprocessors: keys.number("multiprocessors", 60.0) as u32,
+        total_mib: keys.curve("total_mib", 71_424.0),
+        other_mib: keys.curve("other_mib", 24.0),
+        shader_percent: keys.curve("shader_percent", 0.0),
+    };
+    keys.end()?;
+    Ok(part)
 }
 
 fn process(mut keys: Keys<'_>) -> Result<Process, String> {
@@ -232,7 +336,9 @@ fn process(mut keys: Keys<'_>) -> Result<Process, String> {
     if lists.is_empty() {
         lists.push("compute".to_owned());
     }
+    let part = keys.number("part", -1.0);
     let process = Process {
+        part: (part >= 0.0).then_some(part as usize),
         pid: keys.number("pid", 1.0) as u32,
         lists,
         memory_mib: keys.curve("memory_mib", 518.0),
@@ -251,11 +357,14 @@ fn fault(mut keys: Keys<'_>) -> Result<Fault, String> {
     let fault = Fault {
         symbol: keys.text("symbol", "*"),
         device: (device >= 0.0).then_some(device as usize),
+        parts: keys.number("parts", 1.0) > 0.0,
         from: keys.number("from", 0.0),
         until: keys.number("until", f64::INFINITY),
         code: (code >= 0.0).then_some(code as u32),
         block: keys.number("block", 0.0) > 0.0,
         delay_ms: keys.number("delay_ms", 0.0) as u64,
+        grows: keys.number("grows", 0.0) as u32,
+        overfull: keys.number("overfull", 0.0) > 0.0,
     };
     keys.end()?;
     Ok(fault)

@@ -1,5 +1,6 @@
 //! The scenario as it is being played: time, faults, the list of calls.
 
+use std::collections::HashMap;
 use std::ffi::{CStr, OsStr};
 use std::fs::File;
 use std::io::Write as _;
@@ -19,6 +20,7 @@ pub mod code {
     pub const NOT_SUPPORTED: u32 = 3;
     pub const NOT_FOUND: u32 = 6;
     pub const INSUFFICIENT_SIZE: u32 = 7;
+    pub const TIMEOUT: u32 = 10;
     pub const ARGUMENT_VERSION_MISMATCH: u32 = 25;
     pub const UNKNOWN: u32 = 999;
 }
@@ -31,6 +33,20 @@ pub struct Stage {
     calls: Option<Mutex<File>>,
     /// How often the library was opened for use and not closed again.
     users: AtomicI64,
+    /// How often each list was asked for while it grew.
+    asked: Mutex<HashMap<(String, Option<usize>), u32>>,
+    /// Until when events were told.
+    told: Mutex<f64>,
+}
+
+/// How a list deceives whoever asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lie {
+    None,
+    /// It is longer than there is room, whatever room there is.
+    Grows,
+    /// It says that it wrote more than it did.
+    Overfull,
 }
 
 static STAGE: OnceLock<Option<Stage>> = OnceLock::new();
@@ -58,6 +74,8 @@ fn open() -> Option<Stage> {
         clock: named("FAKE_NVML_CLOCK", "clock").filter(|path| path.exists()),
         calls: calls.map(Mutex::new),
         users: AtomicI64::new(0),
+        asked: Mutex::new(HashMap::new()),
+        told: Mutex::new(0.0),
     })
 }
 
@@ -113,8 +131,13 @@ impl Stage {
     /// Writes a call down and does what the scenario has in store for it. Gives the time, or the
     /// code that the call answers.
     pub fn call(&self, symbol: &str, device: Option<usize>) -> Result<f64, u32> {
+        self.call_about(symbol, device, false)
+    }
+
+    /// The same of a part of a device.
+    pub fn call_about(&self, symbol: &str, device: Option<usize>, part: bool) -> Result<f64, u32> {
         let now = self.now();
-        let outcome = self.suffer(symbol, device, now);
+        let outcome = self.suffer(symbol, device, part, now);
         if let Some(calls) = &self.calls {
             let mut calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
             let device = device.map_or_else(|| "-".to_owned(), |device| device.to_string());
@@ -124,13 +147,38 @@ impl Stage {
         outcome.map(|()| self.now())
     }
 
-    fn suffer(&self, symbol: &str, device: Option<usize>, now: f64) -> Result<(), u32> {
-        let strikes = |fault: &&Fault| {
-            (fault.symbol == "*" || fault.symbol == symbol)
-                && fault.device.is_none_or(|struck| device == Some(struck))
-                && (fault.from..fault.until).contains(&now)
+    /// How the list of that name deceives now.
+    pub fn lie(&self, symbol: &str, device: Option<usize>, now: f64) -> Lie {
+        let mut faults = self.scenario.faults.iter();
+        let lies = |fault: &&Fault| {
+            strikes(fault, symbol, device, now) && (fault.grows > 0 || fault.overfull)
         };
-        for fault in self.scenario.faults.iter().filter(strikes) {
+        let Some(fault) = faults.find(lies) else { return Lie::None };
+        if fault.overfull {
+            return Lie::Overfull;
+        }
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = asked.entry((symbol.to_owned(), device)).or_insert(0);
+        *asked += 1;
+        if (*asked).is_multiple_of(fault.grows + 1) { Lie::None } else { Lie::Grows }
+    }
+
+    /// The next event up to now: the device, and the number of the error.
+    pub fn event(&self, now: f64) -> Option<(usize, u64)> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let devices = self.scenario.devices.iter().enumerate();
+        let events = devices
+            .flat_map(|(place, device)| device.xids.iter().map(move |&(at, xid)| (at, place, xid)));
+        let due = events.filter(|&(at, ..)| at > *told && at <= now);
+        let (at, place, xid) = due.min_by(|a, b| a.0.total_cmp(&b.0))?;
+        *told = at;
+        Some((place, xid))
+    }
+
+    fn suffer(&self, symbol: &str, device: Option<usize>, part: bool, now: f64) -> Result<(), u32> {
+        let faults = self.scenario.faults.iter();
+        let faults = faults.filter(|fault| fault.parts || !part);
+        for fault in faults.filter(|fault| strikes(fault, symbol, device, now)) {
             if fault.block {
                 while self.now() < fault.until {
                     std::thread::sleep(Duration::from_millis(5));
@@ -145,4 +193,10 @@ impl Stage {
         let unsupported = |device: &Device| device.unsupported.iter().any(|name| name == symbol);
         if device.is_some_and(unsupported) { Err(code::NOT_SUPPORTED) } else { Ok(()) }
     }
+}
+
+fn strikes(fault: &Fault, symbol: &str, device: Option<usize>, now: f64) -> bool {
+    (fault.symbol == "*" || fault.symbol == symbol)
+        && fault.device.is_none_or(|struck| device == Some(struck))
+        && (fault.from..fault.until).contains(&now)
 }

@@ -69,7 +69,7 @@ pub fn run(options: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn start_load(population: usize) -> Result<Child> {
+pub fn start_load(population: usize) -> Result<Child> {
     let mut load = Command::new(std::env::current_exe()?)
         .args(["load", &population.to_string()])
         .stdout(Stdio::piped())
@@ -207,7 +207,7 @@ fn table(
 }
 
 /// On what was measured.
-fn machine() -> String {
+pub fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpus = read("/proc/cpuinfo");
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

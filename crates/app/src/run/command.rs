@@ -63,11 +63,7 @@ pub fn run(settings: &Settings, wanted: &Wanted) -> anyhow::Result<ExitCode> {
     let start_ns = clock.monotonic_ns();
     let mut running = match launch.start(program, args) {
         Ok(running) => running,
-        Err(error) => {
-            note_on_stderr(&format!("{shown}: {error}"));
-            let status = if error.kind() == ErrorKind::NotFound { UNKNOWN } else { CANNOT };
-            return Ok(ExitCode::from(status));
-        }
+        Err(error) => return Ok(not_run(&shown, &error)),
     };
     let exit = loop {
         if let Some(exit) = running.wait(settings.interval)? {
@@ -88,6 +84,12 @@ pub fn run(settings: &Settings, wanted: &Wanted) -> anyhow::Result<ExitCode> {
         Exit::Code(code) => u8::try_from(code).unwrap_or(1),
         Exit::Signal(signal) => u8::try_from(128 + signal).unwrap_or(1),
     }))
+}
+
+/// Says why a program does not run, and gives the exit status for it.
+pub fn not_run(program: &str, error: &std::io::Error) -> ExitCode {
+    note_on_stderr(&format!("{program}: {error}"));
+    ExitCode::from(if error.kind() == ErrorKind::NotFound { UNKNOWN } else { CANNOT })
 }
 
 fn ticker(settings: &Settings, clock: Arc<RealClock>) -> anyhow::Result<Ticker> {

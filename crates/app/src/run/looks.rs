@@ -4,15 +4,17 @@ use std::path::Path;
 
 use retop_engine::{INTERVALS, local_offset_seconds};
 
+use crate::alerts;
 use crate::config::Resolved;
 use crate::environment::{Environment, Terminal};
 use crate::run::Usage;
-use crate::settings::{ChartGlyph, Color, CoreView, PowerScale, Screen, Settings};
+use crate::settings::{ChartGlyph, Color, PowerScale, Screen, Settings};
+use crate::tui::Options;
+use crate::tui::core_view::CoreView;
 use crate::tui::render::colour::Hints;
 use crate::tui::render::{Depth, Glyphs, Letters};
 use crate::tui::setup::Given;
 use crate::tui::theme::Catalogue;
-use crate::tui::{self, Options};
 
 /// What the settings and the environment add up to.
 ///
@@ -38,14 +40,13 @@ pub fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result
         synchronised: !matches!(terminal.term.as_str(), "linux" | "dumb"),
         interval: settings.interval,
         filter: settings.filter.clone(),
-        core_view: match screen.core_view {
-            CoreView::Auto if screen.show_cores == Some(true) => tui::app::CoreView::Both,
-            CoreView::Auto if screen.show_cores == Some(false) => tui::app::CoreView::History,
-            CoreView::Auto => tui::app::CoreView::Auto,
-            CoreView::Gauge => tui::app::CoreView::Gauge,
-            CoreView::History => tui::app::CoreView::History,
-            CoreView::Both => tui::app::CoreView::Both,
+        core_view: match (screen.core_view, screen.show_cores) {
+            (CoreView::Auto, Some(true)) => CoreView::Both,
+            (CoreView::Auto, Some(false)) => CoreView::History,
+            (view, _) => view,
         },
+        layout: screen.layout,
+        rules: alerts::rules(&settings.alerts).unwrap_or_default(),
         columns: screen.columns.clone(),
         given: Some(Box::new(Given {
             look: |resolved, environment| {
@@ -65,6 +66,7 @@ pub fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result
         subsamples: subsamples(settings)?,
         keys: screen.keys().map_err(Usage)?,
         offset_seconds: local_offset_seconds,
+        stills: environment.folder.clone(),
         ..Options::default()
     })
 }

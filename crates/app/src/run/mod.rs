@@ -18,6 +18,7 @@ pub mod recordings;
 pub mod replay;
 pub mod screen;
 pub mod serve;
+pub mod wait;
 
 use std::io::Write;
 use std::process::ExitCode;

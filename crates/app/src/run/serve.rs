@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use retop_engine::export::Limit;
 use retop_engine::export::groups::{GroupRules, Groups, Rule};
+use retop_engine::export::{Limit, prometheus};
 use retop_engine::serve::{self, Server};
 use retop_engine::{Demand, Monitor, RealClock, Rows};
 use retop_model::{FamilyId, Snapshot};
@@ -29,7 +29,8 @@ pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
     let mut pacer = Pacer::start(&*clock, settings.interval)?;
     let groups = groups(settings.process_groups.as_deref())?;
     let allowed_hosts = Vec::new();
-    let server = Server::start(serve::Settings { listen, allowed_hosts, scrape: settings.series })?;
+    let scrape = prometheus::Options { dcgm: settings.dcgm_names, ..settings.series };
+    let server = Server::start(serve::Settings { listen, allowed_hosts, scrape })?;
     if let Some(warning) = server.warning() {
         note_on_stderr(&warning);
     }
@@ -69,7 +70,8 @@ fn recorded(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
     let at_ms = replay::at(&recording, settings.replay.at)?;
     let mut groups = groups(settings.process_groups.as_deref())?;
     let allowed_hosts = Vec::new();
-    let server = Server::start(serve::Settings { listen, allowed_hosts, scrape: settings.series })?;
+    let scrape = prometheus::Options { dcgm: settings.dcgm_names, ..settings.series };
+    let server = Server::start(serve::Settings { listen, allowed_hosts, scrape })?;
     if let Some(warning) = server.warning() {
         note_on_stderr(&warning);
     }

@@ -4,15 +4,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use retop_model::family::process;
+use retop_model::alert::Rule;
 use retop_model::filter::FilterError;
-use retop_model::human::Size;
-use retop_model::metric::Slot;
-use retop_model::{FamilyId, Field, Key, Row, Snapshot};
+use retop_model::{FamilyId, Key, Snapshot};
 
-use super::chooser::Chooser;
+use super::core_view::CoreView;
 use super::dialog::Overlay;
-use super::edit::Editor;
 use super::events::{Bookmarks, Events};
 use super::filter::Filter;
 use super::history::{History, Ring, limit_watts};
@@ -21,57 +18,21 @@ use super::keymap::Keymap;
 use super::keys::{Action, Mode};
 use super::layout::{self, Areas, Choice, Shape};
 use super::page::{Page, Pages};
-use super::pane::{Pane, Tab};
+use super::pane::Pane;
 use super::panel;
-use super::people::{Chosen, People};
+use super::people::Chosen;
 use super::render::{Depth, Glyphs, Rect};
 use super::rewind::Rewind;
 use super::setup::Given;
 use super::table::Table;
-use super::table::column::{Col, Form};
-use super::table::set::{self, Set};
+use super::table::set;
 use super::theme::{Catalogue, Theme};
 use super::typing::Typing;
 use super::widget::chart::scale;
 use super::{Control, Options, RecordTo, Replayed};
-use crate::{columns, short};
 
 /// The smallest full height of a chart of power.
 const LEAST_WATTS: f64 = 10.0;
-
-/// How cores are drawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CoreView {
-    /// By their number.
-    #[default]
-    Auto,
-    /// A bar each.
-    Gauge,
-    /// All together, over time.
-    History,
-    /// Both.
-    Both,
-    /// A cell each.
-    Heat,
-}
-
-impl CoreView {
-    /// Every view, in the order of `v`.
-    pub const ALL: [CoreView; 5] =
-        [CoreView::Auto, CoreView::Gauge, CoreView::History, CoreView::Both, CoreView::Heat];
-
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            CoreView::Auto => "auto",
-            CoreView::Gauge => "gauge",
-            CoreView::History => "history",
-            CoreView::Both => "both",
-            CoreView::Heat => "heat",
-        }
-    }
-}
 
 /// What the loop must do after an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +47,8 @@ pub enum Effect {
     Redraw,
     /// Begin to record, or end it.
     Record,
+    /// Write the screen and its moment to files.
+    Still,
     /// Tell the engine how often to sample.
     Interval(Duration),
     /// Take other settings.
@@ -176,6 +139,8 @@ pub struct App {
     passed: u32,
     /// The layout that was chosen.
     pub choice: Choice,
+    /// What is watched for.
+    pub rules: Vec<Rule>,
     /// The header is shown.
     pub header: bool,
     /// Which keys do what.
@@ -242,6 +207,7 @@ impl App {
             subsamples: options.subsamples.max(1),
             passed: 0,
             choice: options.layout,
+            rules: options.rules.clone(),
             header: true,
             keys: options.keys.clone(),
             prefix: None,
@@ -306,8 +272,8 @@ impl App {
     /// What the whole height of a chart of the machine's power stands for, and whether that is the
     /// limit of the machine.
     #[must_use]
-    pub fn power_scale(&self, now: &Snapshot, samples: usize) -> (f64, bool) {
-        let peak = self.past().watts.peak(samples);
+    pub fn power_scale(&self, now: &Snapshot, cells: u16) -> (f64, bool) {
+        let peak = self.past().watts.highest(cells);
         match limit_watts(now).filter(|_| self.power_limit) {
             // More than that is possible for a while, and is not cut off.
             Some(limit) => (limit.max(peak.unwrap_or(0.0)), true),
@@ -452,6 +418,7 @@ impl App {
             Overlay::Setup(setup) if setup.typing.is_some() => Mode::Line,
             Overlay::Setup(_) => Mode::Setup,
             Overlay::Palette(_) => Mode::Palette,
+            Overlay::Help(help) if help.typing.is_some() => Mode::Line,
             Overlay::Help(_) => Mode::Help,
         }
     }
@@ -504,443 +471,8 @@ impl App {
         }
     }
 
-    /// What would change the table does not where nobody sees it.
-    fn takes(&self, action: Action) -> bool {
-        self.mode() != Mode::Live || self.pages.page.takes(action)
-    }
-
-    /// Does what a key, a button or a line of the palette asks for.
-    pub(super) fn perform(&mut self, action: Action, control: &dyn Control) -> Option<Effect> {
-        if !self.takes(action) {
-            return None;
-        }
-        self.message = None;
-        Some(self.act(action, control))
-    }
-
-    pub(super) fn go_to_match(&mut self, from: usize, back: bool) -> bool {
-        let (Some(now), Some(search)) = (&self.now, &self.search) else { return false };
-        let Some(line) = self.table.find(now, search, from, back) else { return false };
-        self.table.cursor = line;
-        self.table.clamp(now);
-        true
-    }
-
-    pub(super) fn find_next(&mut self, back: bool) {
-        let count = self.table.order.lines.len().max(1);
-        let cursor = self.table.cursor;
-        let from = if back { cursor + count - 1 } else { cursor + 1 } % count;
-        if !self.go_to_match(from, back) {
-            let text = match (&self.search, self.keys.keys(Action::Find).first()) {
-                (None, Some(key)) => format!("nothing to find yet: press {key}"),
-                (None, None) => "nothing to find yet".to_owned(),
-                (Some(_), _) => "no match".to_owned(),
-            };
-            self.say(text);
-        }
-    }
-
     pub(super) fn say(&mut self, text: String) {
         self.message = Some(Message { text, wrong: false });
-    }
-
-    fn act(&mut self, action: Action, control: &dyn Control) -> Effect {
-        use Action::*;
-        match action {
-            Quit => return Effect::Quit,
-            Suspend => return Effect::Suspend,
-            Redraw => return Effect::Redraw,
-            Record if self.replay.is_some() => self.say("this is a recording".to_owned()),
-            Record => return Effect::Record,
-            More | Less | FoldAll if self.table.tree || self.table.group.is_some() => {
-                self.fold(action);
-            }
-            More | Less if self.replay.is_some() => {
-                self.say("a recording keeps the interval that it was taken with".to_owned());
-            }
-            More | Less => {
-                self.interval = step_interval(self.interval, action == More);
-                self.say(format!("a sample each {}", &*super::units::interval(self.interval)));
-                return Effect::Interval(self.interval);
-            }
-            Signal | NiceLower | NiceHigher | IoPriority | Affinity => {
-                self.control(action, control);
-            }
-            SetupTab | SetupTabBack | SetupOn | SetupBack | SetupUsual | SetupSave => {
-                return self.set_up(action);
-            }
-            MenuAccept if matches!(self.overlay, Overlay::Setup(_)) => return self.set_up(action),
-            MenuClose if matches!(self.overlay, Overlay::Setup(_)) => return self.leave_setup(),
-            LineAccept | LineDrop if matches!(self.overlay, Overlay::Setup(_)) => {
-                return self.end_typing(action == LineAccept);
-            }
-            MenuAccept | CheckAccept => self.accept(control),
-            LineAccept if matches!(self.overlay, Overlay::Palette(_)) => {
-                return self.speak(control);
-            }
-            PaletteUp => self.palette_step(-1),
-            PaletteDown => self.palette_step(1),
-            PaletteComplete => self.complete_command(),
-            Up | Down | PageUp | PageDown | Home | End | ScrollUp | ScrollDown | Left | Right => {
-                self.travel(action);
-            }
-            MenuUp | MenuDown | MenuPageUp | MenuPageDown | CheckUp | CheckDown | CheckPageUp
-            | CheckPageDown => {
-                let by = match action {
-                    MenuUp | CheckUp => -1,
-                    MenuDown | CheckDown => 1,
-                    MenuPageUp | CheckPageUp => isize::MIN / 2,
-                    _ => isize::MAX / 2,
-                };
-                self.overlay.step(by, self.table.shown_set().seats.len());
-            }
-            CheckLeft => self.overlay.step_beside(-1),
-            CheckRight => self.overlay.step_beside(1),
-            CheckToggle | CheckAll => {
-                if let Overlay::Cpus(dialog) = &mut self.overlay {
-                    if action == CheckAll { dialog.toggle_all() } else { dialog.toggle() }
-                }
-            }
-            HelpUp | HelpDown | HelpPageUp | HelpPageDown | HelpHome | HelpEnd => {
-                let page = isize::from(self.areas.message.bottom() as i16 / 2).max(1);
-                let by = match action {
-                    HelpUp => -1,
-                    HelpDown => 1,
-                    HelpPageUp => -page,
-                    HelpPageDown => page,
-                    HelpHome => isize::MIN / 2,
-                    _ => isize::MAX / 2,
-                };
-                self.overlay.step(by, 0);
-            }
-            MenuClose | CheckClose | HelpClose => self.shut(),
-            ColumnShow | ColumnLeft | ColumnRight | ColumnSave => self.choose(action),
-            LineAccept | LineDrop | LineBackspace | LineDelete | LineWord | LineClear
-            | LineLeft | LineRight | LineHome | LineEnd | LineNext | LineBack | LineComplete => {
-                self.edit(action);
-            }
-            Rewind | Mark | Back | Forward | BackTen | ForwardTen | BackScreen | ForwardScreen
-            | SpikeBack | SpikeNext | EventBack | EventNext | MarkHere | MarkNamed | Diff
-            | GoTo | Slower | Faster | Play | ZoomIn | ZoomOut | Oldest | Leave => {
-                self.turn(action)
-            }
-            DetailsNext | DetailsBack | DetailsUp | DetailsDown | DetailsPageUp
-            | DetailsPageDown | DetailsHome | DetailsEnd | Reveal => self.turn_pane(action),
-            action => self.change(action),
-        }
-        Effect::Draw
-    }
-
-    /// Switches and openings.
-    fn change(&mut self, action: Action) {
-        use Action::*;
-        match action {
-            Help => self.overlay = Overlay::Help(0),
-            Palette => self.open_palette(),
-            Setup => self.open_setup(),
-            Filter => {
-                let text = self.table.filter.as_ref().map_or("", |filter| filter.text());
-                let before = self.table.filter.clone();
-                self.overlay = Overlay::Filter(Editor::new(text), before);
-            }
-            Find | FindPid => {
-                self.overlay = Overlay::Find(Editor::new(""), self.table.cursor);
-            }
-            FindNext => self.find_next(false),
-            FindBack => self.find_next(true),
-            SortMenu => {
-                let at = self.table.shown_set().position(self.table.sort).unwrap_or(0);
-                self.overlay = Overlay::Sort(at);
-            }
-            Columns => self.overlay = Overlay::Columns(Chooser::new(self.table.shown_set())),
-            SortLeft => self.sort_beside(-1),
-            SortRight => self.sort_beside(1),
-            SortCpu => self.sort_by(Col::CPU),
-            SortMemory => self.sort_by(Col::RESIDENT),
-            SortTime => self.sort_by(Col::TIME),
-            SortPid => self.sort_by(Col::PID),
-            SortNext => {
-                let turn = [Col::CPU, Col::RESIDENT, Col::READ, Col::WRITTEN, Col::PID];
-                let at = turn.iter().position(|&col| col == self.table.sort);
-                self.sort_by(turn[at.map_or(0, |at| (at + 1) % turn.len())]);
-            }
-            SortInvert => self.table.descending = !self.table.descending,
-            Tree => {
-                self.table.tree = !self.table.tree;
-                self.table.group = None;
-            }
-            Users => {
-                if let Some(now) = &self.now {
-                    self.overlay = Overlay::Users(People::new(now));
-                }
-            }
-            Group => {
-                self.table.step_group();
-                let by = self.table.group.map_or("none", |by| by.column().name);
-                self.say(format!("groups: {by}"));
-            }
-            Threads => {
-                let selected = self.table.selected();
-                self.table.threads = !self.table.threads;
-                self.sort();
-                if let (Some(now), Some(key)) = (self.now.clone(), selected) {
-                    self.table.select(&now, key);
-                }
-                let what = if self.table.threads { "shown" } else { "hidden" };
-                self.say(format!("threads are {what}"));
-            }
-            Follow => {
-                self.table.follow = !self.table.follow;
-                let on = self.table.follow;
-                self.say(
-                    if on {
-                        "the cursor stays with its process"
-                    } else {
-                        "the cursor stays on its line"
-                    }
-                    .to_owned(),
-                );
-            }
-            Hold => {
-                self.table.hold = !self.table.hold;
-                let text = match (self.table.hold, self.keys.keys(Hold).first()) {
-                    (true, Some(key)) => format!("rows are held; {key} lets them go"),
-                    (true, None) => "rows are held".to_owned(),
-                    (false, _) => "rows move".to_owned(),
-                };
-                self.say(text);
-            }
-            Kernel => self.table.kernel = !self.table.kernel,
-            Command => self.table.full_commands = !self.table.full_commands,
-            Base => self.table.whole_machine = !self.table.whole_machine,
-            SetNext => self.table.step_set(false),
-            SetBack => self.table.step_set(true),
-            Details if self.pages.page == Page::Groups => self.zoom(),
-            Details if self.pages.page == Page::Events => self.open_event(),
-            Details if self.table.selected_group().is_some() => self.fold(Action::Details),
-            Details => self.open_details(None),
-            Environment => self.open_details(Some(Tab::Environment)),
-            Files => self.open_details(Some(Tab::Files)),
-            Close => self.close(),
-            PageOverview | PageCpu | PageProcesses | PageGroups | PagePower | PageMemory
-            | PageTraffic | PageEvents | PageOwn | PageGpu => {
-                if let Some(page) = Page::of(action) {
-                    self.open_page(page);
-                }
-            }
-            Tag => self.tag(),
-            TagBranch => {
-                if let Some(now) = self.now.clone() {
-                    self.table.tag_branch(&now);
-                    self.travel(Action::Down);
-                }
-            }
-            Untag => self.table.tagged.clear(),
-            Pause => {
-                self.paused = !self.paused;
-                if !self.paused {
-                    self.now.clone_from(&self.newest);
-                }
-                // The past, however near, is never to be taken for now.
-                self.theme.rewound = self.paused;
-                let shown = self.now.as_ref().filter(|_| self.paused);
-                self.history.end_at(shown.map(|now| now.stamp().monotonic_ns));
-            }
-            CoreView => {
-                let all = self::CoreView::ALL;
-                let at = all.iter().position(|&view| view == self.core_view).unwrap_or(0);
-                self.core_view = all[(at + 1) % all.len()];
-                self.say(format!("cores: {}", self.core_view.name()));
-            }
-            Layout => {
-                self.choice = self.choice.next();
-                self.say(format!("layout: {}", self.choice.name()));
-            }
-            Glyphs => {
-                self.glyphs = self.glyphs.next();
-                self.say(format!("drawing characters: {}", self.glyphs.name()));
-            }
-            Header => self.header = !self.header,
-            _ => {}
-        }
-        self.sort();
-    }
-
-    fn close(&mut self) {
-        if self.pages.page.is_sheet() {
-            self.open_page(Page::Overview);
-        } else if self.details.take().is_some() {
-        } else if let Some(before) = self.pages.unzoom() {
-            self.table.filter = before;
-        } else if self.table.filter.take().is_some() {
-            self.say("the filter is dropped".to_owned());
-        } else if self.pages.page != Page::Overview {
-            self.open_page(Page::Overview);
-        }
-    }
-
-    /// Opens a page. What was narrowed to one control group is so no longer.
-    fn open_page(&mut self, page: Page) {
-        if let Some(before) = self.pages.unzoom() {
-            self.table.filter = before;
-        }
-        self.pages.open(page);
-        (self.details, self.pane) = (None, Pane::default());
-        if self.pages.page == Page::Events {
-            self.find_event();
-        }
-    }
-
-    /// Back to the overview.
-    pub(super) fn leave_page(&mut self) {
-        self.open_page(Page::Overview);
-    }
-
-    /// Shows the processes of the control group under the cursor.
-    fn zoom(&mut self) {
-        let Some(now) = self.now.clone() else { return };
-        if self.pages.group_at(&now, self.pages.cursor).is_some() {
-            self.table.filter = self.pages.zoom(&now, self.table.filter.take());
-            (self.table.cursor, self.table.top) = (0, 0);
-            self.say("the processes of one group; Esc leads back".to_owned());
-        }
-    }
-
-    fn tag(&mut self) {
-        let Some(now) = self.now.clone() else { return };
-        let members: Vec<Key> = self.table.group_members(&now).collect();
-        let keys: Vec<Key> = self.table.selected().into_iter().chain(members).collect();
-        self.table.tag(&keys);
-        self.travel(Action::Down);
-    }
-
-    /// Closes what lies on top without a choice.
-    fn shut(&mut self) {
-        if let Overlay::Columns(chooser) = std::mem::take(&mut self.overlay) {
-            self.put_set(chooser.before);
-        }
-        self.sort();
-    }
-
-    /// Takes another set of columns in place of the one on the screen.
-    pub(super) fn put_set(&mut self, set: Set) {
-        if let Some(shown) = self.table.sets.get_mut(self.table.set) {
-            *shown = set;
-        }
-    }
-
-    /// Changes the columns of the set on the screen.
-    fn choose(&mut self, action: Action) {
-        let Overlay::Columns(chooser) = &mut self.overlay else { return };
-        match action {
-            Action::ColumnShow => chooser.toggle(),
-            Action::ColumnLeft | Action::ColumnRight => {
-                chooser.carry(action == Action::ColumnRight);
-            }
-            _ => {
-                let set = chooser.set();
-                self.overlay = Overlay::None;
-                return self.save_set(&set);
-            }
-        }
-        let set = chooser.set();
-        self.put_set(set);
-    }
-
-    fn save_set(&mut self, set: &Set) {
-        let kept = match &self.config_file {
-            Some(path) => columns::save(path, set).map(|()| path.display().to_string()),
-            None => Err("there is no folder for a config.toml: set XDG_CONFIG_HOME".to_owned()),
-        };
-        self.message = Some(match kept {
-            Ok(path) => {
-                Message { text: format!("columns of {} kept in {path}", set.name), wrong: false }
-            }
-            Err(text) => Message { text, wrong: true },
-        });
-    }
-
-    pub(super) fn sort_by(&mut self, col: Col) {
-        self.table.sort_by(col);
-        self.table.hold = false;
-        self.sort();
-    }
-
-    fn sort_beside(&mut self, by: isize) {
-        let set = self.table.shown_set();
-        let at = set.position(self.table.sort);
-        let last = set.seats.len().saturating_sub(1);
-        let next = at.map_or(0, |at| at.saturating_add_signed(by).min(last));
-        let next = set.seats.get(next).map(|seat| seat.col);
-        if let Some(next) = next.filter(|&next| next != self.table.sort) {
-            self.sort_by(next);
-        }
-    }
-
-    fn travel(&mut self, action: Action) {
-        let Some(now) = self.now.clone() else { return };
-        if self.pages.page.is_sheet() {
-            self.pages.travel(&now, action);
-            return self.choose_event();
-        }
-        if self.details.is_some() && self.areas.table.height == 0 {
-            // Nobody sees the table: the pane has the screen.
-            match action {
-                Action::Up => return self.turn_pane(Action::DetailsUp),
-                Action::Down => return self.turn_pane(Action::DetailsDown),
-                _ => {}
-            }
-        }
-        let page = isize::try_from(self.table.page).unwrap_or(1);
-        let table = &mut self.table;
-        match action {
-            Action::Up => table.step(&now, -1),
-            Action::Down => table.step(&now, 1),
-            Action::PageUp => table.step(&now, -page),
-            Action::PageDown => table.step(&now, page),
-            Action::Home => table.step(&now, isize::MIN / 2),
-            Action::End => table.step(&now, isize::MAX / 2),
-            Action::ScrollUp => table.scroll(&now, -1),
-            Action::ScrollDown => table.scroll(&now, 1),
-            Action::Left => table.shift = table.shift.saturating_sub(8),
-            _ => table.shift = (table.shift + 8).min(4096),
-        }
-        if self.details.is_some() && action != Action::Left && action != Action::Right {
-            self.details = self.table.selected();
-        }
-    }
-
-    fn fold(&mut self, action: Action) {
-        let Some(now) = self.now.clone() else { return };
-        match action {
-            Action::FoldAll => self.table.fold_all(&now),
-            // Enter opens a group and closes it.
-            Action::Details => {
-                let open = !self.table.is_folded_here();
-                self.table.fold(open);
-            }
-            action => self.table.fold(action == Action::Less),
-        }
-        self.sort();
-    }
-
-    fn accept(&mut self, control: &dyn Control) {
-        match std::mem::replace(&mut self.overlay, Overlay::None) {
-            Overlay::Sort(at) => {
-                let chosen = self.table.shown_set().seats.get(at).map(|seat| seat.col);
-                if let Some(col) = chosen {
-                    self.sort_by(col);
-                }
-            }
-            Overlay::Users(people) => {
-                match people.choose(self.table.filter.clone(), self.person.take()) {
-                    Ok((filter, person)) => (self.table.filter, self.person) = (filter, person),
-                    Err(text) => self.message = Some(Message { text, wrong: true }),
-                }
-            }
-            overlay => self.accept_control(&overlay, control),
-        }
-        self.sort();
     }
 
     /// The past as the screen shows it: it stands still with the rest.
@@ -948,57 +480,4 @@ impl App {
     pub fn past(&self) -> &History {
         self.rewind.as_ref().and_then(|rewind| rewind.far()).unwrap_or(&self.history)
     }
-
-    /// Bytes per second, without the unit.
-    #[must_use]
-    pub fn rate(&self, rate: Option<f64>) -> super::units::Text {
-        match rate {
-            Some(rate) => short!("{}", Size(rate)),
-            None => short!("{}", self.missing()),
-        }
-    }
-
-    /// The newest value of a chart that is on the screen.
-    #[must_use]
-    pub fn newest_of(&self, ring: &super::history::Ring) -> Option<f64> {
-        ring.mean(self.subsamples as usize)
-    }
-
-    /// What stands where a rate is missing.
-    #[must_use]
-    pub fn missing(&self) -> &'static str {
-        super::units::missing(self.now.as_deref().is_some_and(|now| !now.has_rates()))
-    }
-
-    /// True if a rate of that row has its first sample and waits for the second: the row is new,
-    /// or was not read so closely before.
-    #[must_use]
-    pub fn is_pending(&self, row: Row<'_>, form: Form) -> bool {
-        let (Form::Percent(field) | Form::Size(field) | Form::Count(field)) = form else {
-            return false;
-        };
-        if !matches!(field.slot, Slot::Derived(_)) || field == process::memory_ratio {
-            return false;
-        }
-        let of_counter = |rate: Field, counter: Field| field == rate && row.raw(counter).is_some();
-        row.is_new()
-            || self.now.as_deref().is_some_and(|now| !now.has_rates())
-            || of_counter(process::read_bytes_per_second, process::read_bytes)
-            || of_counter(process::written_bytes_per_second, process::written_bytes)
-            || of_counter(process::io_bytes_per_second, process::read_bytes)
-            || of_counter(process::switches_per_second, process::voluntary_switches)
-            || of_counter(process::calls_per_second, process::read_calls)
-    }
-}
-
-/// The next longer or shorter time between samples.
-fn step_interval(now: Duration, longer: bool) -> Duration {
-    const STEPS: [u64; 9] = [100, 250, 500, 1000, 2000, 3000, 5000, 10_000, 30_000];
-    let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    let next = if longer {
-        STEPS.iter().find(|&&step| step > now)
-    } else {
-        STEPS.iter().rev().find(|&&step| step < now)
-    };
-    Duration::from_millis(next.copied().unwrap_or(now))
 }

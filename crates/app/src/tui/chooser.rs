@@ -1,7 +1,11 @@
 //! Choosing the columns of the set on the screen: the table shows each change at once.
 
+use super::app::{App, Message};
+use super::dialog::Overlay;
+use super::keys::Action;
 use super::table::column::{Col, MOST};
 use super::table::set::{Seat, Set};
+use crate::columns;
 
 /// The columns of a set, and those that it could have.
 #[derive(Clone, Debug)]
@@ -52,6 +56,63 @@ impl Chooser {
         let shown = self.lines.iter().filter(|(_, shown)| *shown);
         let seats = shown.map(|&(seat, _)| seat).collect();
         Set { name: self.before.name.clone(), seats }.ended()
+    }
+}
+
+impl App {
+    /// Takes another set of columns in place of the one on the screen.
+    pub(super) fn put_set(&mut self, set: Set) {
+        if let Some(shown) = self.table.sets.get_mut(self.table.set) {
+            *shown = set;
+        }
+    }
+
+    /// Changes the columns of the set on the screen.
+    pub(super) fn choose(&mut self, action: Action) {
+        let Overlay::Columns(chooser) = &mut self.overlay else { return };
+        match action {
+            Action::ColumnShow => chooser.toggle(),
+            Action::ColumnLeft | Action::ColumnRight => {
+                chooser.carry(action == Action::ColumnRight);
+            }
+            _ => {
+                let set = chooser.set();
+                self.overlay = Overlay::None;
+                return self.save_set(&set);
+            }
+        }
+        let set = chooser.set();
+        self.put_set(set);
+    }
+
+    fn save_set(&mut self, set: &Set) {
+        let kept = match &self.config_file {
+            Some(path) => columns::save(path, set).map(|()| path.display().to_string()),
+            None => Err("there is no folder for a config.toml: set XDG_CONFIG_HOME".to_owned()),
+        };
+        self.message = Some(match kept {
+            Ok(path) => {
+                Message { text: format!("columns of {} kept in {path}", set.name), wrong: false }
+            }
+            Err(text) => Message { text, wrong: true },
+        });
+    }
+
+    pub(super) fn sort_by(&mut self, col: Col) {
+        self.table.sort_by(col);
+        self.table.hold = false;
+        self.sort();
+    }
+
+    pub(super) fn sort_beside(&mut self, by: isize) {
+        let set = self.table.shown_set();
+        let at = set.position(self.table.sort);
+        let last = set.seats.len().saturating_sub(1);
+        let next = at.map_or(0, |at| at.saturating_add_signed(by).min(last));
+        let next = set.seats.get(next).map(|seat| seat.col);
+        if let Some(next) = next.filter(|&next| next != self.table.sort) {
+            self.sort_by(next);
+        }
     }
 }
 

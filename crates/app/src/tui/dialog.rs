@@ -8,6 +8,7 @@ use super::chooser::Chooser;
 use super::control::Targets;
 use super::edit::Editor;
 use super::filter::Filter;
+use super::help::Help;
 use super::palette::Palette;
 use super::people::People;
 use super::setup::Setup;
@@ -40,8 +41,8 @@ pub enum Overlay {
     Setup(Box<Setup>),
     /// Every action and command.
     Palette(Palette),
-    /// The help, scrolled.
-    Help(usize),
+    /// The help.
+    Help(Box<Help>),
 }
 
 /// The signal that shall be sent, and to whom.
@@ -345,6 +346,7 @@ impl Overlay {
             }
             Overlay::Palette(palette) => Some(&mut palette.editor),
             Overlay::Setup(setup) => setup.typing.as_mut(),
+            Overlay::Help(help) => help.typing.as_mut(),
             _ => None,
         }
     }
@@ -405,7 +407,10 @@ impl Overlay {
                 let lines = palette.found.len();
                 (&mut palette.at, lines)
             }
-            Overlay::Help(at) => (at, super::panel::help::lines()),
+            Overlay::Help(help) => {
+                let lines = help.lines.len();
+                (&mut help.at, lines)
+            }
             _ => return,
         };
         *at = at.saturating_add_signed(by).min(lines.saturating_sub(1));

@@ -67,20 +67,35 @@ impl Mark {
         }
     }
 
+    /// Its sign.
+    #[must_use]
+    pub fn sign(self, glyphs: Glyphs) -> char {
+        let ascii = glyphs == Glyphs::Ascii;
+        match self {
+            Mark::Gap => '~',
+            Mark::Ended if ascii => '=',
+            Mark::Ended => '■',
+            Mark::Lost => '?',
+            Mark::Spike => 's',
+            Mark::Warning if ascii => '^',
+            Mark::Warning => '▲',
+            Mark::Critical => '!',
+            Mark::Killed => 'x',
+            Mark::Bookmark => 'b',
+        }
+    }
+
     /// How it is drawn.
     #[must_use]
     pub fn draw(self, theme: &Theme, glyphs: Glyphs) -> (char, Pen) {
-        let ascii = glyphs == Glyphs::Ascii;
-        match self {
-            Mark::Gap => ('~', theme.dim),
-            Mark::Ended => (if ascii { '=' } else { '■' }, theme.ok),
-            Mark::Lost => ('?', theme.warn),
-            Mark::Spike => ('s', theme.warn),
-            Mark::Warning => (if ascii { '^' } else { '▲' }, theme.warn),
-            Mark::Critical => ('!', theme.crit),
-            Mark::Killed => ('x', theme.crit),
-            Mark::Bookmark => ('b', theme.accent),
-        }
+        let pen = match self {
+            Mark::Gap => theme.dim,
+            Mark::Ended => theme.ok,
+            Mark::Lost | Mark::Spike | Mark::Warning => theme.warn,
+            Mark::Critical | Mark::Killed => theme.crit,
+            Mark::Bookmark => theme.accent,
+        };
+        (self.sign(glyphs), pen)
     }
 }
 

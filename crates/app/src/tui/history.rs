@@ -8,8 +8,13 @@ use retop_model::family::{core, cpu, disk, gpu, memory, network, own, power, pre
 use retop_model::snapshot::sum;
 use retop_model::{FamilyId, Field, Key, Row, Snapshot};
 
+use super::session::Session;
+
 /// Samples that a chart shows at most: one of 250 cells shows 500.
 pub const LENGTH: usize = 512;
+/// Samples that half a cell of a chart stands for, unless somebody zooms: a chart of 30 cells shows
+/// two minutes at one a second, and moves every four.
+pub const USUAL_PER: usize = 2;
 /// Samples kept of each number: two hours at one a second, in 29 KB.
 const KEPT: usize = 7_200;
 /// Samples kept of all cores together, in 1 MiB: two hours of 36 cores, 8 minutes of 512.
@@ -29,14 +34,21 @@ pub struct Ring {
     skipped: usize,
     /// Values pushed since the start.
     pushed: usize,
+    /// Samples that half a cell of a chart stands for.
+    per: usize,
 }
 
 impl Ring {
+    /// Room for that many values; half a cell of a chart stands for so many.
+    fn seen_by(per: usize, length: usize) -> Ring {
+        Ring { per: per.max(1), ..Ring::new(length) }
+    }
+
     /// Room for that many values.
     #[must_use]
     pub fn new(length: usize) -> Ring {
         let values = vec![f32::NAN; length.max(1)].into();
-        Ring { values, next: 0, len: 0, skipped: 0, pushed: 0 }
+        Ring { values, next: 0, len: 0, skipped: 0, pushed: 0, per: 1 }
     }
 
     /// Adds a value; the oldest gives way.
@@ -47,22 +59,52 @@ impl Ring {
         self.pushed = self.pushed.wrapping_add(1);
     }
 
-    /// The two samples of a cell that many cells back, older and newer. Cells begin at every other
-    /// sample, whenever they are drawn: a chart moves with every second sample only, and between
-    /// them nothing changes but the newest cell, whose second half is still to come.
+    /// The two halves of a cell that many cells back, older and newer: of the samples in each the
+    /// largest. Cells begin at every other sample, or every so many, whenever they are drawn: a chart
+    /// moves when a cell is full, and until then nothing changes but the newest one.
     #[must_use]
     pub fn pair(&self, cell: usize) -> (f32, f32) {
-        let open = self.pushed.wrapping_sub(self.skipped) % 2;
-        let newer = (cell * 2).checked_sub(open).map_or(f32::NAN, |ago| self.ago(ago));
-        (self.ago(cell * 2 + 1 - open), newer)
+        let first = self.first_of(cell, 2 * self.per);
+        let (older, newer) = (first.saturating_add_unsigned(self.per), first);
+        // Nothing is known of the half that is still to come: it looks like the one before.
+        let newer = if older <= 0 { older } else { newer };
+        (self.most(older), self.most(newer))
     }
 
-    /// The newest sample of a cell that many cells back, as [`Ring::pair`] has it: so many samples
-    /// ago.
+    /// The largest of a cell that is not halved.
     #[must_use]
-    pub fn newest_in(&self, cell: usize) -> usize {
-        let open = self.pushed.wrapping_sub(self.skipped) % 2;
-        (cell * 2).saturating_sub(open)
+    pub fn single(&self, cell: usize) -> f32 {
+        self.most(self.first_of(cell, self.per))
+    }
+
+    /// The newest sample of a cell that many cells back, as [`Ring::pair`] has it, or
+    /// [`Ring::single`]: so many samples ago.
+    #[must_use]
+    pub fn newest_in(&self, cell: usize, pairs: bool) -> usize {
+        let samples = if pairs { 2 * self.per } else { self.per };
+        usize::try_from(self.first_of(cell, samples)).unwrap_or(0)
+    }
+
+    /// How long ago the newest sample of a cell was taken or, if that is below 0, is still to come.
+    fn first_of(&self, cell: usize, samples: usize) -> isize {
+        let open = self.pushed.wrapping_sub(self.skipped) % samples;
+        let to_come = (samples - open) % samples;
+        (cell * samples) as isize - to_come as isize
+    }
+
+    /// The largest of the samples that a half of a cell stands for, from that one back.
+    fn most(&self, first: isize) -> f32 {
+        let samples = first..first.saturating_add_unsigned(self.per);
+        let taken = samples.filter_map(|ago| usize::try_from(ago).ok());
+        taken.map(|ago| self.ago(ago)).fold(f32::NAN, f32::max)
+    }
+
+    /// The largest of what so many cells show.
+    #[must_use]
+    pub fn highest(&self, cells: u16) -> Option<f64> {
+        let samples = usize::from(cells) * 2 * self.per;
+        let known = (0..samples.min(self.len)).map(|ago| self.ago(ago)).filter(|v| !v.is_nan());
+        known.reduce(f32::max).map(f64::from)
     }
 
     /// Forgets all values.
@@ -135,6 +177,8 @@ pub struct History {
     /// The moment shown, if it is not the newest.
     end_ns: Option<u64>,
     kept: usize,
+    /// Samples that half a cell of a chart stands for.
+    per: usize,
 }
 
 impl Default for History {
@@ -147,7 +191,7 @@ impl History {
     /// Room for that many samples.
     #[must_use]
     pub fn with_length(kept: usize) -> History {
-        let ring = || Ring::new(kept);
+        let ring = || Ring::seen_by(USUAL_PER, kept);
         History {
             cpu: ring(),
             memory: ring(),
@@ -168,6 +212,7 @@ impl History {
             moments: VecDeque::with_capacity(kept),
             end_ns: None,
             kept,
+            per: USUAL_PER,
         }
     }
 
@@ -196,7 +241,7 @@ impl History {
             let place = match self.cores.binary_search_by_key(&row.key(), |(key, _)| *key) {
                 Ok(place) => place,
                 Err(place) => {
-                    self.cores.insert(place, (row.key(), Ring::new(kept)));
+                    self.cores.insert(place, (row.key(), Ring::seen_by(self.per, kept)));
                     place
                 }
             };
@@ -206,7 +251,8 @@ impl History {
             let place = match self.rails.binary_search_by_key(&row.key(), |(key, _)| *key) {
                 Ok(place) => place,
                 Err(place) => {
-                    self.rails.insert(place, (row.key(), Ring::new(RAIL_KEPT.min(self.kept))));
+                    let ring = Ring::seen_by(self.per, RAIL_KEPT.min(self.kept));
+                    self.rails.insert(place, (row.key(), ring));
                     place
                 }
             };
@@ -232,6 +278,22 @@ impl History {
         let end_ns = self.end_ns.unwrap_or(u64::MAX);
         let shown = self.moments.partition_point(|&moment_ns| moment_ns <= end_ns);
         let skipped = self.moments.len() - shown;
+        self.rings().for_each(|ring| ring.skipped = skipped);
+    }
+
+    /// The samples that half a cell of a chart stands for.
+    #[must_use]
+    pub fn per(&self) -> usize {
+        self.per
+    }
+
+    /// Lets half a cell of every chart stand for so many samples.
+    pub fn set_per(&mut self, per: usize) {
+        self.per = per.max(1);
+        self.rings().for_each(|ring| ring.per = per.max(1));
+    }
+
+    fn rings(&mut self) -> impl Iterator<Item = &mut Ring> {
         let rings = [
             &mut self.cpu,
             &mut self.memory,
@@ -246,9 +308,7 @@ impl History {
             &mut self.vram,
         ];
         let many = self.cores.iter_mut().chain(&mut self.rails).map(|(_, ring)| ring);
-        for ring in rings.into_iter().chain(many) {
-            ring.skipped = skipped;
-        }
+        rings.into_iter().chain(many)
     }
 
     /// The moment of that many samples before the one shown.
@@ -316,7 +376,7 @@ pub fn limit_watts(now: &Snapshot) -> Option<f64> {
     (limits > 0.0 && limits < 100_000.0).then_some(limits)
 }
 
-fn whole<'a>(now: &'a Snapshot, value: impl Fn(Row<'a>) -> Option<f64>) -> Option<f64> {
+pub(super) fn whole<'a>(now: &'a Snapshot, value: impl Fn(Row<'a>) -> Option<f64>) -> Option<f64> {
     let rows = now.rows(FamilyId::Power);
     let machine = rows.clone().filter(|row| row.get(power::whole_machine) == Some(1.0));
     let packages = rows.filter(|row| row.shown(power::domain).starts_with("package"));
@@ -393,98 +453,6 @@ impl Costs {
     }
 }
 
-/// What power domains drew since the start, or since somebody reset it.
-#[derive(Clone, Debug, Default)]
-pub struct Session {
-    seconds: f64,
-    tallies: Vec<(Key, Tally)>,
-}
-
-/// What one power domain drew.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
-    /// What its counter said last.
-    counted: Option<f64>,
-    seconds: f64,
-    joules: f64,
-    peak: f64,
-}
-
-impl Session {
-    fn push(&mut self, now: &Snapshot) {
-        // Across a sleep of the machine nobody knows what was drawn.
-        let seconds = now.interval_seconds().filter(|_| !now.is_gap());
-        self.seconds += seconds.unwrap_or(0.0);
-        for row in now.rows(FamilyId::Power) {
-            let place = match self.tallies.binary_search_by_key(&row.key(), |(key, _)| *key) {
-                Ok(place) => place,
-                Err(place) => {
-                    self.tallies.insert(place, (row.key(), Tally::default()));
-                    place
-                }
-            };
-            self.tallies[place].1.push(row.get(power::used_joules), row.get(power::watts), seconds);
-        }
-    }
-
-    /// Begins anew: what was used so far is forgotten.
-    pub fn reset(&mut self) {
-        self.seconds = 0.0;
-        for (_, tally) in &mut self.tallies {
-            *tally = Tally { counted: tally.counted, ..Tally::default() };
-        }
-    }
-
-    /// How long it has lasted.
-    #[must_use]
-    pub fn seconds(&self) -> f64 {
-        self.seconds
-    }
-
-    /// What that domain drew.
-    #[must_use]
-    pub fn of(&self, key: Key) -> Option<Tally> {
-        let place = self.tallies.binary_search_by_key(&key, |(key, _)| *key).ok()?;
-        Some(self.tallies[place].1)
-    }
-
-    /// Energy of the machine, from the instruments that [`watts`] asks.
-    #[must_use]
-    pub fn joules(&self, now: &Snapshot) -> Option<f64> {
-        whole(now, |row| self.of(row.key())?.joules())
-    }
-}
-
-impl Tally {
-    /// Counted energy is exact whatever lies between two samples; power is summed up only where
-    /// nothing counts.
-    fn push(&mut self, counted: Option<f64>, watts: Option<f64>, seconds: Option<f64>) {
-        let used = match (counted, self.counted) {
-            (Some(counted), Some(before)) => Some((counted - before).max(0.0)),
-            (Some(_), None) => None,
-            (None, _) => watts.zip(seconds).map(|(watts, seconds)| watts * seconds),
-        };
-        self.counted = counted.or(self.counted);
-        self.joules += used.unwrap_or(0.0);
-        if let (Some(watts), Some(seconds)) = (watts, seconds) {
-            self.seconds += seconds;
-            self.peak = self.peak.max(watts);
-        }
-    }
-
-    /// Watts at most, over one interval.
-    #[must_use]
-    pub fn peak(self) -> Option<f64> {
-        (self.seconds > 0.0).then_some(self.peak)
-    }
-
-    /// Energy.
-    #[must_use]
-    pub fn joules(self) -> Option<f64> {
-        (self.seconds > 0.0).then_some(self.joules)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -502,30 +470,6 @@ mod tests {
         assert_eq!(ring.peak(9), Some(4.0));
         assert_eq!(ring.mean(9), Some(3.5));
         assert_eq!(Ring::new(2).peak(2), None);
-    }
-
-    #[test]
-    fn energy_is_what_the_counter_says() {
-        let mut tally = Tally::default();
-        assert_eq!(tally.joules(), None);
-        tally.push(Some(100.0), None, None);
-        tally.push(Some(130.0), Some(30.0), Some(1.0));
-        // Nothing is known of the power here; the counter goes on.
-        tally.push(None, None, Some(1.0));
-        tally.push(Some(200.0), Some(35.0), Some(1.0));
-        assert_eq!((tally.joules(), tally.peak()), (Some(100.0), Some(35.0)));
-        // A counter that was reset.
-        tally.push(Some(5.0), Some(5.0), Some(1.0));
-        tally.push(Some(9.0), Some(4.0), Some(1.0));
-        assert_eq!(tally.joules(), Some(104.0));
-        let mut stated = Tally::default();
-        stated.push(None, Some(10.0), Some(2.0));
-        stated.push(None, Some(20.0), Some(0.5));
-        assert_eq!((stated.joules(), stated.peak()), (Some(30.0), Some(20.0)));
-        let mut session = Session { seconds: 9.0, tallies: vec![(Key(1, 0), tally)] };
-        session.reset();
-        session.tallies[0].1.push(Some(12.0), Some(3.0), Some(1.0));
-        assert_eq!(session.of(Key(1, 0)).and_then(Tally::joules), Some(3.0));
     }
 
     #[test]
@@ -551,9 +495,29 @@ mod tests {
             let pairs = (0..3).map(|cell| ring.pair(cell));
             seen.push(pairs.filter(|pair| !pair.0.is_nan()).collect());
         }
-        assert!(seen[2][0].0 == 3.0 && seen[2][0].1.is_nan());
-        assert_eq!(seen[2][1..], [(1.0, 2.0)]);
+        assert_eq!(seen[2], [(3.0, 3.0), (1.0, 2.0)], "the half to come looks like the other");
         assert_eq!(seen[3], [(3.0, 4.0), (1.0, 2.0)]);
         assert_eq!(seen[4][1..], seen[3]);
+    }
+
+    #[test]
+    fn a_cell_may_stand_for_many_samples_and_still_keeps_them() {
+        let mut ring = Ring::seen_by(3, 64);
+        let mut seen: Vec<Vec<(f32, f32)>> = Vec::new();
+        for value in 1..=14 {
+            ring.push((value != 4).then_some(f64::from(value)));
+            seen.push((0..4).map(|cell| ring.pair(cell)).filter(|pair| !pair.0.is_nan()).collect());
+        }
+        assert_eq!(seen[1], [(2.0, 2.0)]);
+        assert!(seen[4][0] == (3.0, 5.0), "{:?}", seen[4]);
+        assert_eq!(seen[5], [(3.0, 6.0)]);
+        assert_eq!(seen[11], [(9.0, 12.0), (3.0, 6.0)]);
+        assert_eq!(seen[13][1..], seen[11]);
+        assert_eq!((ring.newest_in(0, true), ring.newest_in(1, true)), (0, 2));
+        assert_eq!((ring.single(0), ring.single(1), ring.newest_in(1, false)), (14.0, 12.0, 2));
+        assert_eq!((ring.highest(1), ring.highest(9)), (Some(14.0), Some(14.0)));
+        // What the screen stands still at is the newest.
+        ring.skipped = 2;
+        assert_eq!([ring.pair(0), ring.pair(1)], [(9.0, 12.0), (3.0, 6.0)]);
     }
 }

@@ -191,10 +191,12 @@ actions! {
         PageOwn "page.retop" [c('9')] "What retop reads, what it cannot, why, and what it costs itself",
         Record "view.record" [c('R')] "Record to disk, the samples in memory first; again to end",
         Rewind "view.rewind" [c('r')] "Look back: the whole screen as it was" => "Rewind",
+        Still "view.snapshot" [c('W')] "Write this screen and this moment to files, as text and as JSON",
         Mark "view.mark" [c('b')] "Set or drop a bookmark at this moment",
         MarkNamed "view.mark_named" [c('B')] "Set a bookmark with a text",
         Pause "view.pause" [c('p'), c('Z')] "Stand still; sampling goes on" => "Pause",
         CoreView "view.cores" [c('v')] "Cores: by size, gauges, history, both, heat",
+        Zoom "view.zoom" [c('z')] "More time on the charts: 4, 10, 30, 120, 2 samples a cell in turn",
         Layout "view.layout" [c('L')] "Layout: by size, stacked, table only",
         Glyphs "view.glyphs" [c('g')] "Drawing characters: braille, block, ascii",
         Header "view.header" [c('#')] "Hide or show the header",
@@ -215,13 +217,13 @@ actions! {
     Rewind {
         Back "rewind.back" [k(Left)] "A sample back" => "Back",
         Forward "rewind.forward" [k(Right)] "A sample forward" => "On",
-        SpikeBack "rewind.spike_back" [c('[')] "To the spike before, and to who caused it" => "Spike",
-        SpikeNext "rewind.spike_next" [c(']')] "To the next spike" => "Next",
+        SpikeBack "rewind.spike_back" [c('[')] "To the spike of CPU before, if there is none to any, and to who caused it" => "Spike",
+        SpikeNext "rewind.spike_next" [c(']')] "To the next spike of CPU, if there is none to any" => "Next",
         BackTen "rewind.back_ten" [Key::shift(Left), c(',')] "Ten samples back",
         ForwardTen "rewind.forward_ten" [Key::shift(Right), c('.')] "Ten samples forward",
         BackScreen "rewind.back_screen" [k(PageUp)] "A screen of time back",
         ForwardScreen "rewind.forward_screen" [k(PageDown)] "A screen of time forward",
-        EventBack "rewind.event_back" [c('{')] "To whatever happened before",
+        EventBack "rewind.event_back" [c('{')] "To whatever happened before: alerts, bookmarks, spikes of everything",
         EventNext "rewind.event_next" [c('}')] "To whatever happened next",
         MarkHere "rewind.mark" [c('b')] "Set or drop a bookmark here" => "Mark",
         Diff "rewind.diff" [c('d')] "Compare with now, with the nearest bookmark, not at all" => "Diff",
@@ -295,8 +297,8 @@ actions! {
         SetupSave "setup.save" [c('s'), f(2)] "Keep what was changed in config.toml" => "Save",
     }
     Palette {
-        PaletteUp "palette.up" [k(Up)] "Up; from the first line on, what was done before" => "Up",
-        PaletteDown "palette.down" [k(Down)] "Down" => "Down",
+        PaletteUp "palette.up" [k(Up), Key::shift(Code::F(3))] "Up; from the first line on, what was done before" => "Up",
+        PaletteDown "palette.down" [k(Down), f(3)] "Down" => "Down",
         PaletteComplete "palette.complete" [k(Tab)] "Complete the word" => "Complete",
     }
     Help {
@@ -306,6 +308,9 @@ actions! {
         HelpPageDown "help.page_down" [k(PageDown), c(' ')] "A screen down" => "On",
         HelpHome "help.home" [k(Home)] "To the beginning",
         HelpEnd "help.end" [k(End)] "To the end",
+        HelpFind "help.find" [c('/')] "Search the help" => "Search",
+        HelpNext "help.next" [c('n'), f(3)] "To the next match" => "Next",
+        HelpBack "help.previous" [c('N'), Key::shift(Code::F(3))] "To the match before",
         HelpClose "help.close" [k(Esc), k(Enter), c('q'), c('h'), c('?'), f(1), f(10), Key::ctrl('c')]
             "Close the help" => "Close",
     }

@@ -18,6 +18,9 @@ pub enum Choice {
 }
 
 impl Choice {
+    /// Every one, in the order of the key.
+    pub const ALL: [Choice; 3] = [Choice::Auto, Choice::Stack, Choice::Table];
+
     /// The next one, around.
     #[must_use]
     pub fn next(self) -> Choice {

@@ -7,6 +7,7 @@ pub mod app;
 pub mod chooser;
 pub mod complete;
 mod control;
+pub mod core_view;
 mod demand;
 pub mod dialog;
 pub mod diff;
@@ -14,28 +15,35 @@ mod drain;
 pub mod edit;
 pub mod events;
 pub mod filter;
+pub mod help;
 pub mod history;
 pub mod input;
 pub mod keymap;
 pub mod keys;
 pub mod layout;
+mod missing;
 pub mod mouse;
 pub mod page;
 pub mod palette;
 pub mod pane;
 pub mod panel;
 pub mod people;
+mod perform;
 pub mod preset;
 pub mod render;
 pub mod rewind;
+pub mod session;
 pub mod setup;
+mod still;
 pub mod table;
 pub mod terminal;
 pub mod theme;
 pub mod trace;
+mod travel;
 mod typing;
 pub mod units;
 pub mod widget;
+mod zoom;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -44,10 +52,12 @@ use std::time::Duration;
 use retop_engine::history::Past;
 use retop_engine::recording;
 use retop_engine::{Demand, Monitor};
+use retop_model::alert::Rule;
 use retop_model::{Clock, Snapshot};
 
-use self::app::{App, CoreView, Effect};
+use self::app::{App, Effect};
 pub use self::control::{Control, Targets};
+use self::core_view::CoreView;
 use self::drain::Drain;
 use self::input::{Decoder, Event};
 use self::keymap::Keymap;
@@ -160,10 +170,14 @@ pub struct Options {
     pub subsamples: u32,
     /// The layout.
     pub layout: Choice,
+    /// What is watched for, to be explained in the help.
+    pub rules: Vec<Rule>,
     /// The keys.
     pub keys: Keymap,
     /// Seconds east of Greenwich at a moment in seconds since 1970.
     pub offset_seconds: fn(i64) -> i32,
+    /// Where stills are written.
+    pub stills: Option<PathBuf>,
     /// A recording is shown, and no machine.
     pub replay: Option<Replayed>,
     /// Where and how the machine is recorded when somebody asks for it.
@@ -211,8 +225,10 @@ impl Default for Options {
             power_limit: true,
             subsamples: 1,
             layout: Choice::Auto,
+            rules: retop_model::alert::builtin(),
             keys: Keymap::default(),
             offset_seconds: |_| 0,
+            stills: None,
             replay: None,
             record: None,
         }
@@ -361,6 +377,9 @@ pub fn run(
             app.recording = feed.recording();
             app.told_of_recording(to, done);
         }
+        if effects.still {
+            app.keep_still(screen.shown(), options.stills.as_deref());
+        }
         if effects.quit {
             return Ok(());
         }
@@ -388,6 +407,7 @@ struct Effects {
     suspend: bool,
     quit: bool,
     record: bool,
+    still: bool,
     interval: Option<Duration>,
     drag: Option<bool>,
     mouse: Option<bool>,
@@ -401,6 +421,7 @@ impl Effects {
             Effect::Redraw => self.redraw = true,
             Effect::Suspend => self.suspend = true,
             Effect::Record => self.record = true,
+            Effect::Still => self.still = true,
             Effect::Quit => self.quit = true,
             Effect::Drag(on) => self.drag = Some(on),
             Effect::Adopt { interval, mouse } => {

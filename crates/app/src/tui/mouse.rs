@@ -236,8 +236,7 @@ impl history::History {
     /// The moment drawn that many cells before the right edge of a chart, the newest of a cell.
     #[must_use]
     pub fn moment_of_cell(&self, back: usize, pairs: bool) -> Option<u64> {
-        let ago = if pairs { self.cpu.newest_in(back) } else { back };
-        self.moment_ago(ago)
+        self.moment_ago(self.cpu.newest_in(back, pairs))
     }
 }
 

@@ -3,8 +3,10 @@
 use retop_model::family::cgroup;
 use retop_model::{FamilyId, Key, Row, Snapshot};
 
+use super::app::App;
 use super::filter::Filter;
 use super::keys::Action;
+use super::pane::Pane;
 
 /// What the screen shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -290,6 +292,35 @@ impl Pages {
         let before = self.zoomed.take()?;
         self.page = Page::Groups;
         Some(before)
+    }
+}
+
+impl App {
+    /// Opens a page. What was narrowed to one control group is so no longer.
+    pub(super) fn open_page(&mut self, page: Page) {
+        if let Some(before) = self.pages.unzoom() {
+            self.table.filter = before;
+        }
+        self.pages.open(page);
+        (self.details, self.pane) = (None, Pane::default());
+        if self.pages.page == Page::Events {
+            self.find_event();
+        }
+    }
+
+    /// Back to the overview.
+    pub(super) fn leave_page(&mut self) {
+        self.open_page(Page::Overview);
+    }
+
+    /// Shows the processes of the control group under the cursor.
+    pub(super) fn zoom(&mut self) {
+        let Some(now) = self.now.clone() else { return };
+        if self.pages.group_at(&now, self.pages.cursor).is_some() {
+            self.table.filter = self.pages.zoom(&now, self.table.filter.take());
+            (self.table.cursor, self.table.top) = (0, 0);
+            self.say("the processes of one group; Esc leads back".to_owned());
+        }
     }
 }
 

@@ -143,6 +143,11 @@ impl Rewind {
         self.far.as_deref()
     }
 
+    /// The same, to be changed.
+    pub(super) fn far_mut(&mut self) -> Option<&mut History> {
+        self.far.as_deref_mut()
+    }
+
     /// Samples for each that is taken, while playing: `1/4` to `64`.
     #[must_use]
     pub fn pace(&self) -> f64 {
@@ -459,6 +464,9 @@ impl App {
         } else {
             rewind.feed();
         }
+        if let Some(far) = &mut rewind.far {
+            far.set_per(self.history.per());
+        }
         self.now = Some(Arc::new(moment));
         self.sort();
     }
@@ -523,9 +531,18 @@ impl App {
             _ => None,
         };
         let wanted = self.events.list().iter().filter(|event| any || event.mark() == Mark::Spike);
+        // Under load disks and the network spike every few seconds, and each of them has the events'
+        // keys too: who asks for a spike means the processor's, which the scrubber draws. The others
+        // come where it has none that way.
+        let beside = |event: &Event| match event {
+            Event::Spike(spike) => !any && spike.channel != Channel::Cpu,
+            _ => false,
+        };
         let nearest = wanted
             .filter_map(|event| Some((away(number(event)?)?, event)))
-            .min_by_key(|(away, event)| (*away, std::cmp::Reverse(event.mark()), rank(event)))
+            .min_by_key(|(away, event)| {
+                (beside(event), *away, std::cmp::Reverse(event.mark()), rank(event))
+            })
             .map(|(_, event)| event.clone());
         match nearest {
             Some(event) => _ = self.visit(&event),

@@ -226,6 +226,8 @@ impl App {
         }
         self.glyphs = options.glyphs;
         self.core_view = options.core_view;
+        self.choice = options.layout;
+        self.rules.clone_from(&options.rules);
         self.average = options.average;
         self.power_limit = options.power_limit;
         self.keys = options.keys.clone();

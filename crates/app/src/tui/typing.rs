@@ -78,6 +78,7 @@ impl App {
                 self.go_to_match(origin, false);
             }
             Overlay::Palette(_) => self.look_up(),
+            Overlay::Help(_) => self.search_help(Action::HelpFind),
             _ => {}
         }
     }

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::disallowed_methods, reason = "these tests are about processes and time")]
 
+pub mod screen;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;

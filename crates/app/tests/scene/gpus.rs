@@ -67,8 +67,37 @@ pub fn tables(
         .set(gpu::pcie_received_bytes, second * 1200 * MIB)
         .set(gpu::encoder_ratio, 0_i64)
         .set(gpu::decoder_ratio, 3_i64);
+        if count > 2 {
+            row.set(gpu::nvlink_links, 18)
+                .set(gpu::nvlink_active_links, if place == 6 { 16 } else { 18 })
+                .set(gpu::nvlink_limit_bytes_per_second, 478_116_000_000_i64)
+                .set(gpu::nvlink_sent_bytes, second * 3 * GIB)
+                .set(gpu::nvlink_received_bytes, second * 2 * GIB)
+                .set(gpu::recovery, i64::from(place == 6))
+                .set(gpu::xids, i64::from(place == 6))
+                .set(gpu::last_xid, (place == 6).then_some(79_i64))
+                .set(gpu::uncorrected_errors, i64::from(place == 6))
+                .set(gpu::corrected_errors, second / 3);
+        }
         let grows = place == 1;
         forecast(&mut forecasts, key(place), &uuid(place), used, grows);
+    }
+    // One of many is divided.
+    for part in 0..if count > 2 { 2 } else { 0 } {
+        let uuid = format!("MIG-{part:08}");
+        devices
+            .push(gpu_process::device_key(uuid.as_bytes()))
+            .text(gpu::uuid, uuid.as_str())
+            .text(gpu::parent, self::uuid(2))
+            .text(gpu::name, if part == 0 { "NVIDIA H200 MIG 3g.71gb" } else { "MIG 1g.18gb" })
+            .set(gpu::state, gpu::ACTIVE)
+            .set(gpu::instance, part + 1)
+            .set(gpu::compute_instance, 0_i64)
+            .set(gpu::multiprocessors, 60_i64)
+            .set(gpu::memory_total_bytes, 12 * GIB)
+            .set(gpu::memory_used_bytes, (3 + part) * GIB)
+            .set(gpu::memory_free_bytes, (9 - part) * GIB)
+            .set(gpu::shader_ratio, 4_000_i64);
     }
     let mut processes = RawTable::new(FamilyId::GpuProcess);
     for (pid, name, place, bytes, share) in USERS {

@@ -33,6 +33,8 @@ pub struct Scene {
     pub gpus: usize,
     /// A compiler takes nearly every core for three seconds from then on.
     pub burst: Option<u64>,
+    /// From then on disks and the network have a second of heavy traffic every nine.
+    pub traffic: Option<u64>,
     /// From then on a disk is full for 40 seconds, memory runs short after 5 for 25, and after 12
     /// a process is killed.
     pub trouble: Option<u64>,
@@ -48,6 +50,7 @@ pub const LAPTOP: Scene = Scene {
     threads: false,
     gpus: 0,
     burst: None,
+    traffic: None,
     trouble: None,
 };
 pub const THREADED: Scene = Scene { threads: true, ..LAPTOP };
@@ -191,9 +194,9 @@ impl Scene {
             self.is_in_trouble(tick, 12, u64::MAX),
         ));
         give(pressure_table(tick));
-        give(disk_table(tick));
+        give(disk_table(tick, self.heavy(tick)));
         give(filesystems(self.is_in_trouble(tick, 0, 40)));
-        give(network_table(tick));
+        give(network_table(tick, self.heavy(tick)));
         give(one(FamilyId::Tcp, |row| {
             row.set(tcp::established, 214_i64).set(tcp::listening, 31_i64);
         }));
@@ -224,6 +227,12 @@ impl Scene {
         give(groups(tick, self.hostile));
         give(sources(tick, self));
         sample
+    }
+
+    /// Bytes of the heavy traffic so far.
+    fn heavy(&self, tick: u64) -> i64 {
+        let since = self.traffic.and_then(|from| tick.checked_sub(from));
+        since.map_or(0, |since| (since / 9) as i64 * 400 * MIB)
     }
 
     /// True that many seconds after trouble began, until so many.
@@ -467,7 +476,7 @@ fn pressure_table(tick: u64) -> RawTable {
     table
 }
 
-fn disk_table(tick: u64) -> RawTable {
+fn disk_table(tick: u64, heavy: i64) -> RawTable {
     let mut table = RawTable::new(FamilyId::Disk);
     for (place, name) in ["nvme0n1", "nvme1n1", "nvme0n1p1"].into_iter().enumerate() {
         let busy = if place == 1 { 0.0 } else { 1.0 };
@@ -477,7 +486,7 @@ fn disk_table(tick: u64) -> RawTable {
             .text(disk::device, name)
             .set(disk::kind, i64::from(place == 2))
             .set(disk::read_bytes, bytes(11))
-            .set(disk::written_bytes, bytes(5))
+            .set(disk::written_bytes, bytes(5) + if place == 0 { heavy } else { 0 })
             .set(disk::reads_completed, bytes(11) / 8192)
             .set(disk::writes_completed, bytes(5) / 8192)
             .set(disk::read_time_seconds, bytes(11) / 50_000)
@@ -503,7 +512,7 @@ fn filesystems(full: bool) -> RawTable {
     table
 }
 
-fn network_table(tick: u64) -> RawTable {
+fn network_table(tick: u64, heavy: i64) -> RawTable {
     let mut table = RawTable::new(FamilyId::Network);
     for (place, name) in ["lo", "eth0", "docker0", "wlan0"].into_iter().enumerate() {
         let scale = [9e9, 1.6e6, 9e5, 0.0][place];
@@ -513,7 +522,7 @@ fn network_table(tick: u64) -> RawTable {
             .text(network::device, name)
             .set(network::loopback, place == 0)
             .set(network::link, i64::from(place == 3))
-            .set(network::receive_bytes, bytes(17))
+            .set(network::receive_bytes, bytes(17) + if place == 1 { heavy } else { 0 })
             .set(network::transmit_bytes, bytes(23) / 3)
             .set(network::receive_dropped, if place == 2 { tick as i64 * 3 } else { 0 })
             .set(network::transmit_dropped, 0_i64);
@@ -604,8 +613,8 @@ fn sources(tick: u64, scene: &Scene) -> RawTable {
             row.text(source::hint, hint);
         }
         if state == source::WORKS {
-            row.set(source::read_seconds, 171_000_i64)
-                .set(source::read_time_seconds, tick as i64 * 171_000)
+            row.set(source::read_seconds, 171_i64)
+                .set(source::read_time_seconds, tick as i64 * 171)
                 .set(source::reads, tick as i64 + 1)
                 .set(source::errors, 0_i64)
                 .set(source::rows, 12_i64)

@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Write};
 
+use retop_model::family::gpu_call;
 use retop_model::family::source::{self, ABSENT, ASLEEP, DENIED, FAILING, SLOW, UNASKED, WORKS};
 use retop_model::human::{Count, Duration, Or, Percent};
 use retop_model::{FamilyId, Row, Snapshot};
@@ -34,7 +35,44 @@ pub fn write(out: &mut dyn Write, snapshot: &Snapshot) -> fmt::Result {
     for wanted in ORDER {
         group(out, rows().filter(|&row| state(row) == Some(wanted)))?;
     }
-    group(out, rows().filter(unknown))
+    group(out, rows().filter(unknown))?;
+    calls(out, snapshot)
+}
+
+/// Calls into drivers of graphics processors: what each has cost, the dearest first, and which the
+/// driver lacks.
+fn calls(out: &mut dyn Write, snapshot: &Snapshot) -> fmt::Result {
+    let rows = || snapshot.rows(FamilyId::GpuCall);
+    if rows().len() == 0 {
+        return Ok(());
+    }
+    let seconds = |row: &Row<'_>| row.get(gpu_call::call_seconds).unwrap_or(0.0);
+    let mut made: Vec<Row<'_>> =
+        rows().filter(|row| row.raw(gpu_call::calls).is_some_and(|calls| calls > 0)).collect();
+    made.sort_by(|a, b| seconds(b).total_cmp(&seconds(a)));
+    writeln!(out, "\ncalls into the driver")?;
+    for row in made {
+        let calls = row.get(gpu_call::calls).unwrap_or(0.0);
+        write!(
+            out,
+            "  {:<42} {:>5} calls, {} each, {} at worst",
+            row.shown(gpu_call::symbol),
+            Count(calls),
+            Duration(seconds(&row) / calls.max(1.0)),
+            Or(row.get(gpu_call::worst_seconds).map(Duration)),
+        )?;
+        match row.shown(gpu_call::refused_by) {
+            "" => writeln!(out)?,
+            devices => writeln!(out, ", not for {devices}")?,
+        }
+    }
+    let missing = rows().filter(|row| row.raw(gpu_call::present) == Some(0));
+    let mut missing = missing.map(|row| row.shown(gpu_call::symbol)).peekable();
+    if missing.peek().is_some() {
+        writeln!(out, "\nnot in this driver")?;
+        missing.try_for_each(|symbol| writeln!(out, "  {symbol}"))?;
+    }
+    Ok(())
 }
 
 /// The sources in one state, under its word.
@@ -94,6 +132,45 @@ absent
   batteries            batteries (250µs a read, 0.1% of the time, 5 rows)
 "
         );
+    }
+
+    #[test]
+    fn calls_into_drivers_have_their_cost_and_those_that_lack_are_named() {
+        let mut sample = RawSample::new(made::stamp(0));
+        sample.put(made::table(FamilyId::Source, 0, |t| {
+            t.push(Key(1, 0)).text(source::source, "nvml").set(source::state, WORKS);
+        }));
+        sample.put(made::table(FamilyId::GpuCall, 0, |t| {
+            for (place, (symbol, present, calls, ns, worst)) in [
+                ("nvmlCheap", 1, 40, 80_000, 4_000),
+                ("nvmlDear", 1, 8, 36_000_000, 9_000_000),
+                ("nvmlNew", 0, 0, 0, 0),
+                ("nvmlUnused", 1, 0, 0, 0),
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                let refused = (symbol == "nvmlCheap").then_some("0 3");
+                t.push(Key(place as u64, 0))
+                    .text(gpu_call::symbol, symbol)
+                    .text_if(gpu_call::refused_by, refused)
+                    .set(gpu_call::present, present)
+                    .set(gpu_call::calls, calls)
+                    .set(gpu_call::call_seconds, ns)
+                    .set(gpu_call::worst_seconds, worst);
+            }
+        }));
+        let mut text = String::new();
+        write(&mut text, &made::play([sample])).unwrap();
+        let wanted = "
+calls into the driver
+  nvmlDear                                       8 calls, 4ms each, 9ms at worst
+  nvmlCheap                                     40 calls, 2µs each, 4µs at worst, not for 0 3
+
+not in this driver
+  nvmlNew
+";
+        assert!(text.ends_with(wanted), "{text}");
     }
 
     #[test]

@@ -146,7 +146,9 @@ pub(crate) fn sample(second: u64) -> RawSample {
         ] {
             let mut row = t.push(Key(key, 0));
             fill(&mut row, Source, second).set(source::state, state).text(source::source, name);
-            row.text(source::feeds, name).set(source::read_seconds, 250_000);
+            row.text(source::feeds, name)
+                .set(source::read_seconds, 250)
+                .set(source::read_time_seconds, second * 1_000);
             if state == source::DENIED {
                 row.text(source::reason, "/sys/class/powercap: permission denied")
                     .text(source::hint, "sudo setcap cap_dac_read_search+ep retop");

@@ -9,6 +9,7 @@
 //! - Names are hostile: two rows whose labels come out equal are one series, the first.
 
 pub mod backfill;
+mod dcgm;
 
 use std::collections::HashSet;
 use std::fmt::{Display, Formatter, Write};
@@ -85,6 +86,8 @@ pub struct Options {
     /// All that is known of each source's reads; whether it works and how long its last read took
     /// are always told.
     pub sources: bool,
+    /// Series of NVIDIA devices under the names of `dcgm-exporter` as well.
+    pub dcgm: bool,
 }
 
 impl Options {
@@ -189,8 +192,14 @@ fn help(parts: &[Part]) -> String {
 #[must_use]
 pub fn scraped_as(field: Field) -> Option<(String, Option<(&'static str, &'static str)>)> {
     let (scraped, kind, series) = declaration(field);
-    let everything =
-        Options { cores: true, idle_states: true, interrupts: true, cgroups: true, sources: true };
+    let everything = Options {
+        cores: true,
+        idle_states: true,
+        interrupts: true,
+        cgroups: true,
+        sources: true,
+        dcgm: false,
+    };
     if !scraped || !everything.allow(field) {
         return None;
     }
@@ -237,6 +246,9 @@ pub fn write(
                 page.samples(metric, part, row, labels, &mut headed);
             }
         }
+    }
+    if options.dcgm {
+        dcgm::write(&mut page, snapshot);
     }
     if format == Format::OpenMetrics {
         page.out.push_str("# EOF\n");

@@ -16,6 +16,7 @@ pub use rule::{
     Bound, Culprit, Phrase, Rule, Severity, bandwidth, builtin, package_power, swap_rise,
     throttling,
 };
+pub(crate) use user::value;
 pub use user::{UserRule, metric};
 
 use self::culprit::Writers;

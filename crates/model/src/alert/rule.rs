@@ -298,6 +298,15 @@ pub fn builtin() -> Vec<Rule> {
         Rule::new("THROTTLING:GPU", gpu::hot_ratio, Above, 0.2, 0.1)
             .measured("of the time held down by heat")
             .culprit(Culprit::Most(process::gpu_ratio)),
+        Rule::new("GPU-XID", gpu::xids_per_second, Above, 1e-9, 1e-9)
+            .critical()
+            .sustain(1)
+            .linger()
+            .plain("its driver reported an error (Xid), see page 4"),
+        Rule::new("GPU-HEALTH", gpu::fault, Above, 1.0, 1.0)
+            .critical()
+            .sustain(1)
+            .plain("is lost, or its driver asks for a reset, see page 4"),
         Rule::new("SOURCE", source::lost, Above, 1.0, 1.0)
             .sustain(3)
             .plain("no longer answers, see 'retop doctor'"),

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::{Active, Alerts, Phrase, Suspect};
+use super::{Active, Alerts, Bound, Phrase, Rule, Suspect};
 use crate::family::{FamilyId, alert};
 use crate::human::Value;
 use crate::metric::Field;
@@ -60,6 +60,30 @@ impl Active {
             words.split('_').try_for_each(|word| write!(out, " {word}"))?;
         }
         write!(out, ", limit {}", Value(unit, self.limit))
+    }
+}
+
+impl Rule {
+    /// When it fires, in words: `memory: available at most 5.0%, for 3 samples`.
+    #[must_use]
+    pub fn condition(&self) -> String {
+        let unit = self.field.unit();
+        let limit = Value(unit, self.limit);
+        let (more, family) = (self.bound == Bound::Above, self.field.family.get().name);
+        let bound = if more { "at least" } else { "at most" };
+        let mut text = match self.phrase {
+            Phrase::Plain(words) => format!("{family}: {words}"),
+            Phrase::Measured(words) => format!("{family}: {bound} {limit} {words}"),
+            Phrase::Named => {
+                let name = self.field.name();
+                let name = name.strip_suffix(unit.suffix()).unwrap_or(name).replace('_', " ");
+                format!("{family}: {name} {bound} {limit}")
+            }
+        };
+        if self.sustain > 1 {
+            text += &format!(", for {} samples", self.sustain);
+        }
+        text
     }
 }
 

@@ -115,7 +115,7 @@ fn field(path: &str) -> Result<Field, String> {
 }
 
 /// A number with the units that people write for such a metric.
-fn value(text: &str, unit: Unit) -> Result<f64, String> {
+pub(crate) fn value(text: &str, unit: Unit) -> Result<f64, String> {
     let text = text.trim();
     let end = text
         .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '+')))

@@ -6,6 +6,8 @@ family! {
     text {
         /// Name of the function.
         symbol: Label,
+        /// Numbers of the devices that it does not work for.
+        refused_by: Info { label: "NOT FOR" },
     }
     raw {
         /// 1 if the library has the function.

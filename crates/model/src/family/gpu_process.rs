@@ -12,6 +12,8 @@ family! {
         uuid: Label,
         /// Name of the program; what is known instead where it runs out of sight.
         name: Info { label: "NAME" },
+        /// Container that the process runs in, by its control group.
+        container: Info { label: "CONTAINER" },
     }
     raw {
         /// Process identifier, as the driver gives it; 0 for memory that no process is said to hold.
@@ -24,7 +26,19 @@ family! {
         graphics: Gauge Count { scraped: false, label: "G" },
         /// Memory of the device that the process holds.
         memory_bytes: Gauge Bytes { label: "VRAM" },
-        /// Share of the device's time that the process took, by the driver's own samples.
+        /// Of that, memory that other processes use too.
+        shared_bytes: Gauge Bytes { label: "SHARED", scraped: false },
+        /// Of that, memory that the driver may take back.
+        purgeable_bytes: Gauge Bytes { label: "PURGEABLE", scraped: false },
+        /// Of that, memory that work in progress uses.
+        active_bytes: Gauge Bytes { label: "ACTIVE", scraped: false },
+        /// Memory of the machine that the process holds for the device beside that.
+        system_bytes: Gauge Bytes { label: "GTT", scraped: false },
+        /// Memory that the process wants on the device and that was moved off it.
+        evicted_bytes: Gauge Bytes { label: "EVICTED", scraped: false },
+        /// Time in which its queues stood because its memory was moved off the device, of all of them together.
+        evicted_seconds: Counter Seconds / 1000 { label: "STOOD", scraped: false },
+        /// Share of the device's time that the process took, by the driver's own samples; where it counts by engine, of the engine that the process kept busiest.
         utilization_ratio: Gauge Ratio / 10000 { label: "GPU%" },
         /// Share of time in which the process read or wrote the device's memory.
         memory_busy_ratio: Gauge Ratio / 10000 { label: "MEMBUSY%" },
@@ -32,6 +46,14 @@ family! {
         encoder_ratio: Gauge Ratio / 10000 { label: "ENC%" },
         /// Share of the decoder's time.
         decoder_ratio: Gauge Ratio / 10000 { label: "DEC%" },
+        /// Share of the time of the engine that draws.
+        graphics_ratio: Gauge Ratio / 10000 { label: "GFX%", scraped: false },
+        /// Share of the time of engines that compute and do nothing else.
+        compute_ratio: Gauge Ratio / 10000 { label: "COMP%", scraped: false },
+        /// Share of the time of engines that copy memory.
+        copy_ratio: Gauge Ratio / 10000 { label: "COPY%", scraped: false },
+        /// Share of the time of engines that both encode and decode, or process, video.
+        video_ratio: Gauge Ratio / 10000 { label: "VID%", scraped: false },
     }
     derived {
         /// Memory of the device that the process holds, as a share of what can be used.

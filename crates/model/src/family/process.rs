@@ -85,7 +85,7 @@ family! {
         /// Write calls.
         write_calls: Counter Count { label: "SYSCW" },
         /// Time in which threads were ready to run and had no CPU.
-        run_wait_seconds: Counter Seconds / 1000000000 { label: "RQWAIT" },
+        run_wait_seconds: Counter Seconds / 1000000 { label: "RQWAIT" },
         /// Times that a thread was given a CPU.
         dispatches: Counter Count { label: "RUNS" },
         /// Times that a thread was moved from one CPU to another.

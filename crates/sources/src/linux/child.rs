@@ -67,6 +67,42 @@ impl Launch {
         }
     }
 
+    /// Waits for a signal that would be forwarded, for so long at most.
+    pub fn pause(&self, at_most: Duration) -> io::Result<Option<i32>> {
+        let milliseconds = i32::try_from(at_most.as_millis()).unwrap_or(i32::MAX);
+        ready(&self.signals, milliseconds)?;
+        while let Some(signal) = next(&self.signals) {
+            let number = i32::try_from(signal.ssi_signo).unwrap_or(0);
+            if FORWARDED.contains(&number) {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Becomes the command, which gets these variables too: whoever waits for retop then waits for
+    /// it, and nothing of retop is left. Comes back only with an error.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "`retop wait` becomes the command that it was asked to become"
+    )]
+    pub fn become_it(
+        self,
+        program: &OsStr,
+        args: &[OsString],
+        variables: &[(&str, &str)],
+    ) -> io::Error {
+        // SAFETY: the calls get pointers to live values, or plain integers.
+        unsafe {
+            libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const self.files);
+            let none = std::ptr::null_mut();
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.mask, none);
+        }
+        let mut command = std::process::Command::new(program);
+        command.args(args).envs(variables.iter().copied()).exec()
+    }
+
     /// Starts the command with everything that retop was given.
     #[allow(
         clippy::disallowed_methods,
@@ -101,17 +137,7 @@ impl Running {
     pub fn wait(&mut self, at_most: Duration) -> io::Result<Option<Exit>> {
         self.reap();
         if self.exit.is_none() {
-            let milliseconds = i32::try_from(at_most.as_millis()).unwrap_or(i32::MAX);
-            let mut ready =
-                libc::pollfd { fd: self.signals.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-            // SAFETY: one structure, live and writable.
-            let status = unsafe { libc::poll(&raw mut ready, 1, milliseconds) };
-            if status < 0 {
-                let error = io::Error::last_os_error();
-                if error.kind() != io::ErrorKind::Interrupted {
-                    return Err(error);
-                }
-            }
+            ready(&self.signals, i32::try_from(at_most.as_millis()).unwrap_or(i32::MAX))?;
             self.forward();
             self.reap();
         }
@@ -119,17 +145,7 @@ impl Running {
     }
 
     fn forward(&mut self) {
-        loop {
-            // SAFETY: zero bytes are a valid structure, and the read is at most as long as it.
-            let (signal, len) = unsafe {
-                let mut signal: libc::signalfd_siginfo = std::mem::zeroed();
-                let size = size_of::<libc::signalfd_siginfo>();
-                let len = libc::read(self.signals.as_raw_fd(), (&raw mut signal).cast(), size);
-                (signal, len)
-            };
-            if usize::try_from(len) != Ok(size_of::<libc::signalfd_siginfo>()) {
-                return;
-            }
+        while let Some(signal) = next(&self.signals) {
             let number = i32::try_from(signal.ssi_signo).unwrap_or(0);
             if FORWARDED.contains(&number) && signal.ssi_code != FROM_KERNEL {
                 // SAFETY: kill takes integers. The command was not waited for yet, so that its
@@ -184,6 +200,31 @@ impl Running {
             _ => Ok(counts),
         }
     }
+}
+
+/// Waits until a signal is there or the time is over.
+fn ready(signals: &OwnedFd, milliseconds: i32) -> io::Result<()> {
+    let mut ready = libc::pollfd { fd: signals.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one structure, live and writable.
+    if unsafe { libc::poll(&raw mut ready, 1, milliseconds) } < 0 {
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Takes a signal that is there.
+fn next(signals: &OwnedFd) -> Option<libc::signalfd_siginfo> {
+    // SAFETY: zero bytes are a valid structure, and the read is at most as long as it.
+    let (signal, len) = unsafe {
+        let mut signal: libc::signalfd_siginfo = std::mem::zeroed();
+        let size = size_of::<libc::signalfd_siginfo>();
+        let len = libc::read(signals.as_raw_fd(), (&raw mut signal).cast(), size);
+        (signal, len)
+    };
+    (usize::try_from(len) == Ok(size_of::<libc::signalfd_siginfo>())).then_some(signal)
 }
 
 /// Groups of this thread that begin to count where something that it starts calls exec, and follow

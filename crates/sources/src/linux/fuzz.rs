@@ -1,6 +1,8 @@
 //! Every parser of this platform behind one signature, for the fuzzer and the replay of its corpus.
 
-use super::{container, hierarchy, inspect, mounts, parse, pressure, process, taskstats, users};
+use super::{
+    container, drm, hierarchy, inspect, mounts, parse, pressure, process, taskstats, users,
+};
 
 /// Name and entry of a parser.
 pub type Parser = (&'static str, fn(&[u8]));
@@ -33,4 +35,7 @@ pub const PARSERS: &[Parser] = &[
         }
     }),
     ("inspect", inspect::fuzz),
+    ("drm/fdinfo", drm::fuzz_fdinfo),
+    ("drm/gpu_metrics", drm::fuzz_gpu_metrics),
+    ("drm/pp_dpm", drm::fuzz_levels),
 ];

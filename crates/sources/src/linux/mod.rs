@@ -6,6 +6,7 @@ mod child;
 mod container;
 mod cpu;
 mod disk;
+mod drm;
 mod file;
 mod filesystem;
 mod frequency;
@@ -22,6 +23,7 @@ mod memory;
 mod mounts;
 mod network;
 mod nvml;
+mod occupant;
 #[cfg(test)]
 mod on_machines;
 mod page;
@@ -72,6 +74,7 @@ pub fn sources(roots: &Roots) -> Vec<Box<dyn Source>> {
         Box::new(power::Power::new(roots)),
         Box::new(battery::Battery::new(roots)),
         Box::new(nvml::Nvml::new(roots)),
+        Box::new(drm::Drm::new(roots)),
         Box::new(cgroup::Cgroups::new(roots)),
         Box::new(limit::Limits::new(roots)),
     ]

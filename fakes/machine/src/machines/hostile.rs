@@ -4,6 +4,7 @@
 use std::io;
 
 use crate::cgroup::{self, Group};
+use crate::gpu;
 use crate::host;
 use crate::process;
 use crate::sensor;
@@ -189,5 +190,31 @@ fn devices(tree: &Tree) -> io::Result<()> {
         "sys/class/powercap/intel-rapl:0",
         &[("name", "package-0"), ("energy_uj", "-")],
     )?;
-    tree.attributes("sys/class/thermal/thermal_zone0", &[("type", "z\x1bz"), ("temp", "")])
+    tree.attributes("sys/class/thermal/thermal_zone0", &[("type", "z\x1bz"), ("temp", "")])?;
+    graphics(tree)
+}
+
+/// A driver whose counters go back, whose table is cut short and whose clients lie.
+fn graphics(tree: &Tree) -> io::Result<()> {
+    let folder = "pci0000:00/0000:00:01.0/0000:66:00.0";
+    let identity = "PCI_ID=1002:\x1b[2J\nPCI_SLOT_NAME=0000:66:00.0\nOF_COMPATIBLE_0=evil\x1b[2J";
+    let attributes = [
+        ("gpu_busy_percent", "4294967295"),
+        ("mem_info_vram_total", "1048576"),
+        ("mem_info_vram_used", "18446744073709551615"),
+        ("mem_info_gtt_total", "-1"),
+        ("pp_dpm_sclk", "0: 99999999999999999999Mhz *\n\x1b[2J"),
+        ("current_link_speed", "\x1b[31m"),
+    ];
+    gpu::device(tree, folder, "amdgpu", identity, &["card0", "renderD128"], &attributes)?;
+    tree.file(&format!("sys/devices/{folder}/gpu_metrics"), [255, 255, 1, 3, 7])?;
+    for (pid, number, told) in [
+        (3_000, 21, "drm-driver:\tamdgpu\ndrm-client-id:\t1\ndrm-resident-vram:\t999 MiB\n"),
+        (3_001, 21, "drm-driver:\t\x1b[2J\ndrm-client-id:\t1\ndrm-engine-\x1b[2J:\t5 ns\n"),
+        (3_002, 21, "drm-driver:\nnonsense\n\0\n"),
+        (3_003, 21, "drm-driver:\tamdgpu\ndrm-engine-gfx:\t18446744073709551615 ns\n"),
+    ] {
+        gpu::client(tree, pid, number, "renderD128", told)?;
+    }
+    Ok(())
 }

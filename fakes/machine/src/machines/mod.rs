@@ -2,6 +2,7 @@
 
 pub mod container;
 pub mod epyc;
+pub mod graphics;
 pub mod hostile;
 pub mod laptop;
 pub mod many;

@@ -4,7 +4,8 @@ use retop_model::family::core;
 use retop_model::{FamilyId, Row, Snapshot};
 
 use crate::short;
-use crate::tui::app::{App, CoreView};
+use crate::tui::app::App;
+use crate::tui::core_view::CoreView;
 use crate::tui::render::{Canvas, Glyphs, Rect};
 use crate::tui::theme::on_ramp;
 use crate::tui::units::whole_percent;

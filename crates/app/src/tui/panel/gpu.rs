@@ -6,6 +6,7 @@ use retop_model::human::{Duration, Or, Size};
 use retop_model::{FamilyId, Row, Snapshot};
 
 use super::facts;
+use super::page_gpu::{asleep_since, in_order};
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::history::{busiest_gpu, fullest_gpu};
@@ -38,25 +39,36 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     };
     let inner = &mut frame(canvas, &edges, theme);
     let (width, height) = (inner.width(), inner.height());
-    let lines = (now.rows(FamilyId::Gpu).len() as u16).min(height.saturating_sub(2).max(1));
+    let lines = (wholes(now).count() as u16).min(height.saturating_sub(2).max(1));
     let past = height.saturating_sub(lines);
     let half = width / 2;
     let mut left = inner.region(Rect::new(0, 0, half.saturating_sub(1), past));
     chart(&mut left, &app.past().gpu, 1.0, &theme.util, false);
     let mut right = inner.region(Rect::new(half, 0, width - half, past));
     chart(&mut right, &app.past().vram, 1.0, &theme.fill, false);
-    for (row, y) in now.rows(FamilyId::Gpu).zip(past..height) {
+    let devices = in_order(now);
+    for (place, y) in (0..devices.count()).zip(past..height) {
+        let Some(row) = devices.row(now, FamilyId::Gpu, place) else { continue };
         let mut line = inner.region(Rect::new(1, y, width.saturating_sub(2), 1));
         device(app, now, row, &mut line);
     }
 }
 
+/// Devices without the parts that they may be divided into.
+fn wholes(now: &Snapshot) -> impl Iterator<Item = Row<'_>> {
+    now.rows(FamilyId::Gpu).filter(|row| row.text(gpu::parent).is_none())
+}
+
 /// The busiest device, its clock and its heat.
 pub fn title(app: &App, now: &Snapshot) -> Text {
-    let count = now.rows(FamilyId::Gpu).len();
+    let count = wholes(now).count();
     let Some(row) = busiest_gpu(now) else {
-        let asleep = now.rows(FamilyId::Gpu).all(|row| row.raw(gpu::state) == Some(gpu::ASLEEP));
-        return if asleep { short!("asleep") } else { short!("{}", app.missing()) };
+        let asleep = |row: &Row<'_>| row.raw(gpu::state) == Some(gpu::ASLEEP);
+        if !now.rows(FamilyId::Gpu).all(|row| asleep(&row)) {
+            return short!("{}", app.missing());
+        }
+        let since = now.rows(FamilyId::Gpu).next().and_then(|row| asleep_since(app, row));
+        return since.map_or(short!("asleep"), |since| short!("asleep since {}", &*since));
     };
     let share = row.get(gpu::utilization_ratio).map_or(Text::new(), whole_percent);
     let mut text = match count {

@@ -65,7 +65,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let list = if total.is_some() && width >= 50 { 32 } else { width };
     if list < width {
         let mut region = inner.region(Rect::new(0, 0, width - list, height));
-        let (full, _) = app.power_scale(now, usize::from(width - list) * 2);
+        let (full, _) = app.power_scale(now, width - list);
         chart(&mut region, ring, full, &theme.heat, false);
     }
     let mut list =

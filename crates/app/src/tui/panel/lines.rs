@@ -9,8 +9,8 @@ use crate::short;
 use crate::tui::app::App;
 use crate::tui::dialog::Overlay;
 use crate::tui::edit::Editor;
-use crate::tui::history::Cost;
-use crate::tui::input::Code;
+use crate::tui::history::{Cost, USUAL_PER};
+use crate::tui::input::{Code, Key};
 use crate::tui::keys::{Action, Mode};
 use crate::tui::mouse::Spot;
 use crate::tui::page::Page;
@@ -134,6 +134,14 @@ fn standing(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         }
         x += 2;
     }
+    if app.past().per() != USUAL_PER {
+        let text = short!("charts: {} samples a cell", 2 * app.past().per());
+        x = canvas.text(x, 0, &text, theme.past);
+        if let Some(key) = app.keys.keys(Action::Zoom).first() {
+            x = canvas.text(x, 0, &short!(" ({key})"), theme.past);
+        }
+        x += 2;
+    }
     if let Some(first) = app.prefix {
         x = canvas.text(x, 0, &short!("{first}…"), theme.key) + 2;
     }
@@ -210,12 +218,10 @@ pub fn keys(app: &App, wrong: Option<u16>, canvas: &mut Canvas<'_>) {
     let more = app.keys.mode(base.unwrap_or(mode)).filter(move |_| base.is_some());
     let buttons = app.keys.mode(mode).chain(more).filter_map(|(binding, keys)| {
         let action = binding.action;
-        let (key, name) = (keys.first()?, binding.short?);
+        // What the mode has keys of its own for is not done there.
+        let does = |key: &&Key| app.keys.action(mode, **key) == Some(action);
+        let (key, name) = (keys.iter().find(does)?, binding.short?);
         if mode == Mode::Live && !app.pages.page.takes(action) {
-            return None;
-        }
-        // The palette has keys of its own for these.
-        if mode == Mode::Palette && matches!(action, Action::LineNext | Action::LineComplete) {
             return None;
         }
         // Of what works on the table too, that which is done to the process.
@@ -226,6 +232,7 @@ pub fn keys(app: &App, wrong: Option<u16>, canvas: &mut Canvas<'_>) {
         let name = match app.pages.page {
             Page::Groups if action == Action::Details => "Open",
             Page::Events if action == Action::Details => "Go",
+            _ if mode == Mode::Pane && action == Action::Details => "Close",
             _ => name,
         };
         // F1Help reads well, pPause does not.

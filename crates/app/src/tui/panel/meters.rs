@@ -6,7 +6,8 @@ use retop_model::{FamilyId, Snapshot};
 
 use super::{cores, facts, gpu, heat};
 use crate::short;
-use crate::tui::app::{App, CoreView};
+use crate::tui::app::App;
+use crate::tui::core_view::CoreView;
 use crate::tui::history::{LENGTH, disks, links, waiting, watts};
 use crate::tui::render::{Canvas, Glyphs, Rect};
 use crate::tui::theme::{Ramp, on_ramp};

@@ -21,6 +21,7 @@ pub mod page;
 mod page_cpu;
 mod page_events;
 mod page_gpu;
+mod page_gpu_health;
 mod page_groups;
 mod page_memory;
 mod page_own;
@@ -99,7 +100,7 @@ fn all(app: &App, canvas: &mut Canvas<'_>) {
         Overlay::Signal(signal) => dialog::signal(app, signal, canvas),
         Overlay::Io(io) => dialog::io(app, io, canvas),
         Overlay::Cpus(cpus) => dialog::cpus(app, cpus, canvas),
-        Overlay::Help(at) => help::draw(app, *at, canvas),
+        Overlay::Help(help) => help::draw(app, help, canvas),
         Overlay::Setup(setup) => setup::draw(app, setup, canvas),
         Overlay::Palette(palette) => palette::draw(app, palette, canvas),
         Overlay::None | Overlay::Filter(..) | Overlay::Find(..) | Overlay::Ask(..) => {}

@@ -41,7 +41,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let facts = if width >= 80 { 46 } else { width.min(29) };
     let past = width - facts;
     if past >= 8 && height >= 2 {
-        let full = |ring: &Ring| scale(ring.peak(usize::from(past) * 2), LEAST);
+        let full = |ring: &Ring| scale(ring.highest(past), LEAST);
         let half = height.div_ceil(2);
         let history = app.past();
         let mut upper = inner.region(Rect::new(facts, 0, past, half));

@@ -7,7 +7,8 @@ use retop_model::{FamilyId, Field, Snapshot, Unit};
 
 use super::page::Places;
 use super::{cpu, fields};
-use crate::tui::app::{App, CoreView};
+use crate::tui::app::App;
+use crate::tui::core_view::CoreView;
 use crate::tui::render::{Canvas, Rect};
 use crate::tui::widget::chart::chart;
 use crate::tui::widget::sheet::Sheet;

@@ -6,17 +6,17 @@ use retop_model::human::{Duration, Or, Size};
 use retop_model::{FamilyId, Field, Row, Snapshot};
 
 use super::fields::{self, Columns};
-use super::gpu as overview;
 use super::page::Places;
+use super::{gpu as overview, page_gpu_health as health};
 use crate::short;
 use crate::tui::app::App;
-use crate::tui::render::{Canvas, Rect};
+use crate::tui::render::{Canvas, Glyphs, Rect};
 use crate::tui::units::Text;
 use crate::tui::widget::chart::chart;
 use crate::tui::widget::sheet::Sheet;
 
 /// What is shown of each device, what matters most first.
-const DEVICE: [Field; 18] = [
+const DEVICE: [Field; 28] = [
     gpu::utilization_ratio,
     gpu::memory_ratio,
     gpu::memory_used_bytes,
@@ -25,8 +25,16 @@ const DEVICE: [Field; 18] = [
     gpu::limit_watts,
     gpu::temperature_celsius,
     gpu::tensor_ratio,
+    gpu::shader_ratio,
     gpu::throttled_ratio,
     gpu::shader_hertz,
+    gpu::graphics_ratio,
+    gpu::compute_ratio,
+    gpu::video_ratio,
+    gpu::copy_ratio,
+    gpu::system_used_bytes,
+    gpu::evicted_bytes,
+    gpu::hotspot_celsius,
     gpu::memory_temperature_celsius,
     gpu::bandwidth_ratio,
     gpu::occupancy_ratio,
@@ -35,10 +43,20 @@ const DEVICE: [Field; 18] = [
     gpu::fan_ratio,
     gpu::encoder_ratio,
     gpu::decoder_ratio,
+    gpu::awake_ratio,
+    gpu::suspended_seconds,
+];
+
+/// What is computed of each device, and what it is computed from: without that there is no column.
+const MADE_OF: [(Field, Field); 4] = [
+    (gpu::throttled_ratio, gpu::power_capped_seconds),
+    (gpu::pcie_received_bytes_per_second, gpu::pcie_received_bytes),
+    (gpu::pcie_sent_bytes_per_second, gpu::pcie_sent_bytes),
+    (gpu::awake_ratio, gpu::idle_seconds),
 ];
 
 /// What is shown of each process on a device.
-const PROCESS: [Field; 7] = [
+const PROCESS: [Field; 14] = [
     gpu_process::memory_bytes,
     gpu_process::memory_ratio,
     gpu_process::memory_growth_bytes_per_second,
@@ -46,6 +64,13 @@ const PROCESS: [Field; 7] = [
     gpu_process::memory_busy_ratio,
     gpu_process::encoder_ratio,
     gpu_process::decoder_ratio,
+    gpu_process::graphics_ratio,
+    gpu_process::compute_ratio,
+    gpu_process::video_ratio,
+    gpu_process::copy_ratio,
+    gpu_process::system_bytes,
+    gpu_process::shared_bytes,
+    gpu_process::evicted_bytes,
 ];
 
 /// What is shown of each forecast.
@@ -94,14 +119,75 @@ pub fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     if !overview::is_there(now) {
         return fields::missing(app, now, FamilyId::Gpu, sheet);
     }
-    let columns = Columns::fit(now, DEVICE, sheet.width(), (16, 30));
+    let columns = Columns::fit(
+        now,
+        DEVICE.into_iter().filter(|&field| is_told(now, field)),
+        sheet.width(),
+        (16, 30),
+    );
     sheet.line(|canvas| columns.head(app, canvas, "Device", "DRIVER"));
-    for row in now.rows(FamilyId::Gpu) {
+    let devices = in_order(now);
+    for place in 0..devices.count() {
+        let Some(row) = devices.row(now, FamilyId::Gpu, place) else { continue };
         device(app, row, &columns, sheet);
+        let parts = Places::of(now, FamilyId::Gpu, |part| is_part_of(part, row));
+        for place in 0..parts.count() {
+            let Some(part) = parts.row(now, FamilyId::Gpu, place) else { continue };
+            let last = place + 1 == parts.count();
+            let (name, more) = (short!("    {}", part_name(part)), numbers(part));
+            sheet.line(|canvas| {
+                columns.named(app, part, canvas, (&name, &more));
+                let (inner, end) = match canvas.glyphs() {
+                    Glyphs::Ascii => ("|-", "`-"),
+                    _ => ("├─", "└─"),
+                };
+                canvas.text(1, 0, if last { end } else { inner }, app.theme.branch);
+            });
+        }
     }
+    health::starved(app, now, sheet);
     forecasts(app, now, sheet);
     processes(app, now, sheet);
+    health::links(app, now, sheet);
+    health::health(app, now, sheet);
     calls(app, now, sheet);
+}
+
+/// Whole devices by their numbers; those without one follow.
+pub fn in_order(now: &Snapshot) -> Places {
+    Places::top(now, FamilyId::Gpu, 64, |row| {
+        let whole = row.text(gpu::parent).is_none();
+        whole.then(|| -row.get(gpu::index).unwrap_or(1e9))
+    })
+}
+
+fn is_part_of(part: Row<'_>, whole: Row<'_>) -> bool {
+    part.text(gpu::parent).is_some_and(|parent| parent.shown() == whole.shown(gpu::uuid))
+}
+
+/// What of its name says which part it is: `3g.71gb`.
+fn part_name(part: Row<'_>) -> &str {
+    let name = part.shown(gpu::name);
+    name.rsplit_once("MIG ").map_or(name, |(_, profile)| profile)
+}
+
+/// Its numbers, as `nvidia-smi` and container runtimes give them.
+fn numbers(part: Row<'_>) -> Text {
+    let mut text = Text::new();
+    for (name, field) in
+        [("GI", gpu::instance), ("CI", gpu::compute_instance), ("SMs", gpu::multiprocessors)]
+    {
+        if let Some(number) = part.raw(field) {
+            let gap = if text.is_empty() { "" } else { "  " };
+            text.push(&short!("{gap}{name} {number}"));
+        }
+    }
+    text
+}
+
+fn is_told(now: &Snapshot, field: Field) -> bool {
+    let part = MADE_OF.iter().find(|(made, _)| *made == field);
+    part.is_none_or(|&(_, of)| now.rows(FamilyId::Gpu).any(|row| row.raw(of).is_some()))
 }
 
 fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
@@ -112,11 +198,11 @@ fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
     }
     // Nothing else is known of it.
     let state = row.state(gpu::state).unwrap_or("");
-    let text = match row.get(gpu::asleep_seconds) {
-        Some(seconds) => short!("{state} for {}, and left so", Duration(seconds)),
+    let lost = row.raw(gpu::state) == Some(gpu::LOST);
+    let text = match asleep_since(app, row).filter(|_| !lost) {
+        Some(since) => short!("{state} since {}, and left so", &*since),
         None => short!("{state}"),
     };
-    let lost = row.raw(gpu::state) == Some(gpu::LOST);
     let pen = if lost { app.theme.crit } else { app.theme.dim };
     sheet.line(|canvas| {
         canvas.field(0, 0, columns.label, &name, app.theme.text);
@@ -124,8 +210,19 @@ fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
     });
 }
 
+/// Since when it sleeps, as far as retop has seen.
+pub fn asleep_since(app: &App, row: Row<'_>) -> Option<Text> {
+    let seconds = row.get(gpu::asleep_seconds)?;
+    let time = app.time(row.snapshot().stamp().wall_ms - (seconds * 1e3) as i64);
+    // Reads are a second apart: seconds would flicker.
+    Some(short!("{}", time.get(..5).unwrap_or("")))
+}
+
 /// Its number and its name.
-fn called(row: Row<'_>) -> Text {
+pub fn called(row: Row<'_>) -> Text {
+    if row.text(gpu::parent).is_some() {
+        return short!("{}", part_name(row));
+    }
     match row.get(gpu::index) {
         Some(index) => short!("{index:.0} {}", name(row)),
         None => short!("{}", name(row)),
@@ -213,10 +310,15 @@ fn processes(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
         let device = now.find(FamilyId::Gpu, gpu_process::device_key(identity));
         let index = device.and_then(|device| device.get(gpu::index));
         let size = device.and_then(|device| device.get(gpu::memory_total_bytes));
-        let more = match index {
-            Some(index) => short!("{index:.0} of {}", Or(size.map(Size))),
-            None => Text::new(),
+        let mut more = match (index, device) {
+            (Some(index), _) => short!("{index:.0} of {}", Or(size.map(Size))),
+            (None, Some(device)) => called(device),
+            (None, None) => Text::new(),
         };
+        let container = row.shown(gpu_process::container);
+        if !container.is_empty() {
+            more.push(", in ").push(container);
+        }
         sheet.line(|canvas| columns.named(app, row, canvas, (&name, &more)));
     }
 }

@@ -42,7 +42,7 @@ pub fn title(app: &App, now: &Snapshot) -> Text {
 /// What the height of the chart stands for.
 #[must_use]
 pub fn below(app: &App, now: &Snapshot, width: u16) -> Text {
-    let (full, is_limit) = app.power_scale(now, usize::from(width) * 2);
+    let (full, is_limit) = app.power_scale(now, width);
     match is_limit {
         _ if app.past().watts.peak(LENGTH).is_none() => Text::new(),
         true => short!("full height {}, the limit", &*facts::watts(full)),
@@ -53,7 +53,7 @@ pub fn below(app: &App, now: &Snapshot, width: u16) -> Text {
 /// Draws the past.
 pub fn head(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let ring = &app.past().watts;
-    let (full, _) = app.power_scale(now, usize::from(canvas.width()) * 2);
+    let (full, _) = app.power_scale(now, canvas.width());
     chart(canvas, ring, full, &app.theme.heat, false);
 }
 

@@ -86,7 +86,7 @@ fn past(
     let rate = |ring| short!("{:<6}", &*short!("{}/s", &*app.rate(app.newest_of(ring))));
     let x = facts::fact(app, canvas, 0, 0, in_name, &rate(came));
     facts::fact(app, canvas, x, 0, out_name, &rate(went));
-    let full = |ring: &Ring| scale(ring.peak(usize::from(width) * 2), least);
+    let full = |ring: &Ring| scale(ring.highest(width), least);
     let half = height / 2;
     let mut upper = canvas.region(Rect::new(0, 1, width, half));
     chart(&mut upper, came, full(came), &app.theme.flow, false);

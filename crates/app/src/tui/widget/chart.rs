@@ -35,7 +35,7 @@ pub fn chart(canvas: &mut Canvas<'_>, ring: &Ring, full: f64, ramp: &Ramp, upsid
     for x in 0..width {
         let back = usize::from(width - 1 - x);
         let (older, newer) =
-            if braille { ring.pair(back) } else { (ring.ago(back), ring.ago(back)) };
+            if braille { ring.pair(back) } else { (ring.single(back), ring.single(back)) };
         let unknown = older.is_nan() && newer.is_nan();
         let (older, newer) = (level(older, height * parts), level(newer, height * parts));
         // Not known is not zero; where nothing was seen yet there is at least a ground to stand on.

@@ -11,8 +11,14 @@ use super::*;
 use crate::export::groups::{GroupRules, Groups};
 use crate::export::made;
 
-const EVERYTHING: Options =
-    Options { cores: true, idle_states: true, interrupts: true, cgroups: true, sources: true };
+const EVERYTHING: Options = Options {
+    cores: true,
+    idle_states: true,
+    interrupts: true,
+    cgroups: true,
+    sources: true,
+    dcgm: true,
+};
 
 fn page(format: Format, snapshot: &Snapshot, options: Options) -> String {
     let mut out = String::new();

@@ -21,6 +21,7 @@ impl Handle {
 
 pub const SUCCESS: Code = 0;
 pub const UNINITIALIZED: Code = 1;
+pub const INVALID_ARGUMENT: Code = 2;
 pub const NOT_SUPPORTED: Code = 3;
 pub const NO_PERMISSION: Code = 4;
 pub const NOT_FOUND: Code = 6;
@@ -30,6 +31,7 @@ pub const FUNCTION_NOT_FOUND: Code = 13;
 pub const GPU_IS_LOST: Code = 15;
 pub const RESET_REQUIRED: Code = 16;
 pub const VERSION_MISMATCH: Code = 18;
+pub const NO_DATA: Code = 21;
 pub const ARGUMENT_VERSION_MISMATCH: Code = 25;
 
 /// What a code means, in the words of the header.
@@ -37,7 +39,7 @@ pub fn meaning(code: Code) -> &'static str {
     match code {
         SUCCESS => "success",
         UNINITIALIZED => "not initialised",
-        2 => "invalid argument",
+        INVALID_ARGUMENT => "invalid argument",
         NOT_SUPPORTED => "not supported",
         NO_PERMISSION => "no permission",
         NOT_FOUND => "not found",
@@ -54,7 +56,7 @@ pub fn meaning(code: Code) -> &'static str {
         VERSION_MISMATCH => "library and driver are of different versions",
         19 => "in use",
         20 => "out of memory",
-        21 => "no data",
+        NO_DATA => "no data",
         23 => "insufficient resources",
         ARGUMENT_VERSION_MISMATCH => "another version of the argument is wanted",
         26 => "deprecated",
@@ -198,6 +200,49 @@ impl FieldValue {
     }
 }
 
+/// `nvmlDeviceAttributes_t`: what a part of a device has.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct Attributes {
+    pub multiprocessors: u32,
+    pub copy_engines: u32,
+    pub decoders: u32,
+    pub encoders: u32,
+    pub jpeg_engines: u32,
+    pub optical_flow_engines: u32,
+    pub instance_slices: u32,
+    pub compute_slices: u32,
+    pub memory_mib: u64,
+}
+
+/// A set of events to the library.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventSet(*mut c_void);
+
+// SAFETY: as for handles.
+unsafe impl Send for EventSet {}
+
+impl EventSet {
+    /// No set, for the library to write over.
+    pub const NONE: EventSet = EventSet(std::ptr::null_mut());
+}
+
+/// `nvmlEventData_t`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct EventData {
+    pub device: Handle,
+    pub kind: u64,
+    /// The number of the error, of events of that kind.
+    pub data: u64,
+    pub instance: u32,
+    pub compute_instance: u32,
+}
+
+/// The kind of event that stands for an error which the driver reports.
+pub const XID: u64 = 8;
+
 /// `nvmlGpmSupport_t`.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -256,6 +301,8 @@ mod tests {
         assert_eq!((size_of::<UtilizationSample>(), size_of::<UtilizationInfo>()), (32, 40));
         assert_eq!(versioned::<UtilizationInfos>(1), 0x0100_0018);
         assert_eq!(size_of::<FieldValue>(), 40);
+        assert_eq!(size_of::<Attributes>(), 40);
+        assert_eq!(size_of::<EventData>(), 32);
         assert_eq!(size_of::<GpmMetric>(), 40);
         assert_eq!(std::mem::offset_of!(GpmMetrics, metrics), 24);
     }

@@ -34,10 +34,18 @@ impl Cycles {
         let Some([first, second]) = self.samples(device, library, clock) else { return };
         let symbols = &library.symbols;
         let handle = device.handle;
-        let sampled = device.ask(&symbols.gpm_sample, |symbol| {
-            // SAFETY: the sample comes from the library, which writes into it.
-            symbol.call(clock, |function| unsafe { function(handle, second) })
-        });
+        let sampled = match device.place {
+            None => device.ask(&symbols.gpm_sample, |symbol| {
+                // SAFETY: the sample comes from the library, which writes into it.
+                symbol.call(clock, |function| unsafe { function(handle, second) })
+            }),
+            Some(place) => device.ask(&symbols.gpm_part_sample, |symbol| {
+                symbol.call(clock, |function| {
+                    // SAFETY: as above; the whole device's handle is as good as its part's.
+                    unsafe { function(place.whole, place.instance, second) }
+                })
+            }),
+        };
         if sampled.is_none() {
             self.taken = false;
             return;
@@ -59,7 +67,7 @@ impl Cycles {
             return self.samples;
         }
         let symbols = &library.symbols;
-        let handle = device.handle;
+        let handle = device.place.map_or(device.handle, |place| place.whole);
         let asked = GpmSupport { version: 1, supported: 0 };
         let support = device.ask(&symbols.gpm_support, |symbol| {
             let support = symbol.get(clock, handle, asked)?;

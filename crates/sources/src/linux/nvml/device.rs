@@ -6,8 +6,12 @@ use retop_model::{Key, RowMut};
 
 use super::abi::*;
 use super::cycles::Cycles;
+use super::health::{Health, Xids};
 use super::library::{Library, Symbol, text};
+use super::links::Links;
+use super::parts::Place;
 use super::processes::Shares;
+use crate::linux::occupant::Containers;
 
 /// How often what moves slowly is read: fan, link, temperature of the memory.
 const SLOW_NS: u64 = 5_000_000_000;
@@ -20,7 +24,7 @@ pub struct Device {
     pub uuid: String,
     name: String,
     pub address: String,
-    index: Option<u32>,
+    pub index: Option<u32>,
     /// What it does not have, or does not tell us: not asked for again.
     refused: Vec<&'static str>,
     /// The driver has lost it; it is asked again whether it is back.
@@ -30,6 +34,7 @@ pub struct Device {
     rare: Rare,
     rare_ns: Option<u64>,
     pub shares: Shares,
+    pub containers: Containers,
     pub cycles: Cycles,
     /// The last call that failed for a reason that may pass, and its code.
     pub trouble: Option<(&'static str, Code)>,
@@ -37,6 +42,15 @@ pub struct Device {
     pub busy: Option<u32>,
     /// Memory in use at the last read.
     pub used: Option<u64>,
+    /// It is divided (MIG), and into what.
+    pub divided: bool,
+    pub parts: Vec<Device>,
+    /// Where it is, if it is such a part.
+    pub place: Option<Place>,
+    links: Links,
+    health: Health,
+    /// What the driver reported, if somebody listens.
+    pub xids: Option<Xids>,
 }
 
 /// What is read every few seconds.
@@ -56,6 +70,7 @@ struct Rare {
     highest_clock: Option<u32>,
     corrected: Option<u64>,
     uncorrected: Option<u64>,
+    replays: Option<u64>,
 }
 
 /// Numbers of fields for `nvmlDeviceGetFieldValues`.
@@ -64,6 +79,7 @@ mod field {
     pub const POWER_CAPPED: u32 = 74;
     pub const PCIE_SENT: u32 = 197;
     pub const PCIE_RECEIVED: u32 = 198;
+    pub const PCIE_REPLAYS: u32 = 94;
 
     /// Time held down by software for heat, by hardware for heat, by the power supply. The three
     /// got other numbers with driver 580.82.
@@ -112,11 +128,23 @@ impl Device {
             rare: Rare::default(),
             rare_ns: None,
             shares: Shares::default(),
+            containers: Containers::default(),
             cycles: Cycles::default(),
             trouble: None,
             busy: None,
             used: None,
+            divided: false,
+            parts: Vec::new(),
+            place: None,
+            links: Links::default(),
+            health: Health::default(),
+            xids: None,
         })
+    }
+
+    /// Takes over what may be another each time: handle and number.
+    pub fn settle(&mut self, found: &Device) {
+        (self.handle, self.index) = (found.handle, found.index);
     }
 
     /// Its key in the tables.
@@ -156,6 +184,18 @@ impl Device {
         }
     }
 
+    /// True if it was asked once and does not have it.
+    pub fn refuses(&self, symbol: &str) -> bool {
+        self.refused.contains(&symbol)
+    }
+
+    /// What was refused is asked for once more: it may be another device by now.
+    pub fn forget_refusals(&mut self) {
+        self.refused.clear();
+        self.shares = Shares::default();
+        (self.slow_ns, self.rare_ns) = (None, None);
+    }
+
     /// Reads it into its row. `wanted` says whether cycles are: they disturb other profilers.
     pub fn read(
         &mut self,
@@ -176,6 +216,9 @@ impl Device {
             }
         }
         self.identify(&library.driver, row);
+        if let Some(xids) = self.xids {
+            row.set(gpu::xids, xids.count).set(gpu::last_xid, xids.last);
+        }
         self.used = None;
         self.busy = None;
         if self.lost {
@@ -197,19 +240,17 @@ impl Device {
             .set(gpu::memory_hertz, self.megahertz(&symbols.clock, clock, MEMORY))
             .set(
                 gpu::encoder_ratio,
-                self.ask(&symbols.encoder, |s| s.share(clock, handle)).and_then(percent),
+                self.ask(&symbols.encoder, |s| s.first(clock, handle)).and_then(percent),
             )
             .set(
                 gpu::decoder_ratio,
-                self.ask(&symbols.decoder, |s| s.share(clock, handle)).and_then(percent),
+                self.ask(&symbols.decoder, |s| s.first(clock, handle)).and_then(percent),
             );
         self.counters(library, clock, row);
-        self.slow(library, clock, row);
         self.rare(library, clock, row);
-        if wanted {
-            let mut cycles = std::mem::take(&mut self.cycles);
-            cycles.read(self, library, clock, row);
-            self.cycles = cycles;
+        self.slow(library, clock, row);
+        if wanted && !self.divided {
+            self.read_cycles(library, clock, row);
         }
         // What was lost halfway shows nothing that was read before.
         if self.lost {
@@ -217,11 +258,19 @@ impl Device {
         }
     }
 
-    fn identify(&self, driver: &str, row: &mut RowMut<'_>) {
+    /// Reads shares of cycles.
+    pub fn read_cycles(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
+        let mut cycles = std::mem::take(&mut self.cycles);
+        cycles.read(self, library, clock, row);
+        self.cycles = cycles;
+    }
+
+    /// Writes what it is.
+    pub fn identify(&self, driver: &str, row: &mut RowMut<'_>) {
         row.text(gpu::uuid, self.uuid.as_str())
             .text(gpu::name, self.name.as_str())
             .text(gpu::pci_address, self.address.as_str())
-            .text(gpu::driver, format!("nvidia {driver}"))
+            .text(gpu::driver, driver)
             .set(gpu::index, self.index)
             .set(gpu::state, if self.lost { gpu::LOST } else { gpu::ACTIVE });
     }
@@ -239,7 +288,7 @@ impl Device {
 
     /// Memory by the second version of the call, which tells what the driver keeps apart from what
     /// is used; else by the first, which does not.
-    fn memory(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
+    pub fn memory(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
         let (symbols, handle) = (&library.symbols, self.handle);
         let empty =
             MemoryV2 { version: versioned::<MemoryV2>(2), total: 0, reserved: 0, free: 0, used: 0 };
@@ -270,9 +319,10 @@ impl Device {
     /// Counters, read at each tick so that their rates are those of the interval.
     fn counters(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
         let [thermal, hardware, brake] = field::held_down(library.version);
-        let ids =
-            [field::POWER_CAPPED, thermal, hardware, brake, field::PCIE_SENT, field::PCIE_RECEIVED];
-        let Some(values) = self.fields(library, clock, ids) else { return };
+        let mut values =
+            [field::POWER_CAPPED, thermal, hardware, brake, field::PCIE_SENT, field::PCIE_RECEIVED]
+                .map(|id| FieldValue { id, ..FieldValue::default() });
+        self.fields(library, clock, &mut values);
         row.set(gpu::power_capped_seconds, values[0].whole())
             .set(gpu::thermal_seconds, values[1].whole())
             .set(gpu::hardware_thermal_seconds, values[2].whole())
@@ -281,21 +331,20 @@ impl Device {
             .set(gpu::pcie_received_bytes, values[5].whole());
     }
 
-    fn fields<const N: usize>(
-        &mut self,
-        library: &Library,
-        clock: &dyn Clock,
-        ids: [u32; N],
-    ) -> Option<[FieldValue; N]> {
+    /// Asks for fields, each of which gets a code of its own. Answers stand where the questions
+    /// stood; the numbers in them may be translated ones.
+    pub fn fields(&mut self, library: &Library, clock: &dyn Clock, values: &mut [FieldValue]) {
         let handle = self.handle;
-        let mut values = ids.map(|id| FieldValue { id, ..FieldValue::default() });
-        let count = i32::try_from(N).unwrap_or(0);
-        self.ask(&library.symbols.fields, |symbol| {
-            // SAFETY: the library writes into as many fields as it is told that there are. Answers
-            // stand where the questions stood; the numbers in them may be translated ones.
+        // What is not written to tells nothing.
+        values.iter_mut().for_each(|value| value.code = NO_DATA);
+        let count = i32::try_from(values.len()).unwrap_or(0);
+        let answered = self.ask(&library.symbols.fields, |symbol| {
+            // SAFETY: the library writes into as many fields as it is told that there are.
             symbol.call(clock, |function| unsafe { function(handle, count, values.as_mut_ptr()) })
-        })?;
-        Some(values)
+        });
+        if answered.is_none() {
+            values.iter_mut().for_each(|value| value.code = NO_DATA);
+        }
     }
 
     fn slow(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
@@ -303,10 +352,15 @@ impl Device {
         if is_due(self.slow_ns, now_ns, SLOW_NS) {
             self.slow_ns = Some(now_ns);
             let (symbols, handle) = (&library.symbols, self.handle);
-            let memory = self.fields(library, clock, [field::MEMORY_TEMPERATURE]);
+            let mut memory =
+                [FieldValue { id: field::MEMORY_TEMPERATURE, ..FieldValue::default() }];
+            self.fields(library, clock, &mut memory);
+            let mut links = self.links;
+            links.look(self, library, clock);
+            self.links = links;
             self.slow = Slow {
                 fan: self.ask(&symbols.fan, |s| s.get(clock, handle, 0)).and_then(percent),
-                memory_temperature: memory.and_then(|fields| fields[0].whole()),
+                memory_temperature: memory[0].whole(),
                 performance_state: self
                     .ask(&symbols.performance_state, |s| s.get(clock, handle, 0))
                     .filter(|&state| state < NO_STATE),
@@ -319,12 +373,18 @@ impl Device {
             .set(gpu::performance_state, self.slow.performance_state)
             .set(gpu::pcie_generation, self.slow.link_generation)
             .set(gpu::pcie_lanes, self.slow.link_width);
+        let links = self.links;
+        links.write(self, library, clock, row);
     }
 
     fn rare(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
         let now_ns = clock.monotonic_ns();
         if is_due(self.rare_ns, now_ns, RARE_NS) {
             self.rare_ns = Some(now_ns);
+            self.health = Health::learn(self, library, clock);
+            self.links = Links::learn(self, library, clock);
+            let mut replays = [FieldValue { id: field::PCIE_REPLAYS, ..FieldValue::default() }];
+            self.fields(library, clock, &mut replays);
             let (symbols, handle) = (&library.symbols, self.handle);
             let errors = |kind| {
                 move |symbol: &Symbol<unsafe extern "C" fn(Handle, u32, u32, *mut u64) -> Code>| {
@@ -342,13 +402,16 @@ impl Device {
                     .ask(&symbols.highest_clock, |s| s.choose(clock, handle, SHADER)),
                 corrected: self.ask(&symbols.ecc_errors, errors(0)),
                 uncorrected: self.ask(&symbols.ecc_errors, errors(1)),
+                replays: replays[0].whole(),
             };
         }
         let hertz = self.rare.highest_clock.map(|megahertz| u64::from(megahertz) * 1_000_000);
         row.set(gpu::limit_watts, self.rare.power_limit)
             .set(gpu::shader_limit_hertz, hertz)
+            .set(gpu::pcie_replays, self.rare.replays)
             .set(gpu::corrected_errors, self.rare.corrected)
             .set(gpu::uncorrected_errors, self.rare.uncorrected);
+        self.health.write(row);
     }
 }
 

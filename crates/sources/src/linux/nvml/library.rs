@@ -63,8 +63,8 @@ pub type Chooser<T> = unsafe extern "C" fn(Handle, u32, *mut T) -> Code;
 pub type TextGetter = unsafe extern "C" fn(Handle, *mut c_char, u32) -> Code;
 /// A call that fills a list whose size goes in and comes out.
 pub type Lister<T> = unsafe extern "C" fn(Handle, *mut u32, *mut T) -> Code;
-/// A call that writes a share and the time that it is of.
-pub type CodecGetter = unsafe extern "C" fn(Handle, *mut u32, *mut u32) -> Code;
+/// A call that writes two numbers: a share and the time that it is of, a mode and the one to come.
+pub type PairGetter = unsafe extern "C" fn(Handle, *mut u32, *mut u32) -> Code;
 
 impl<T: Copy> Symbol<Getter<T>> {
     /// The value; `initial` is what the library is given to write over.
@@ -97,14 +97,13 @@ impl Symbol<TextGetter> {
     }
 }
 
-impl Symbol<CodecGetter> {
-    pub fn share(&self, clock: &dyn Clock, device: Handle) -> Result<u32, Code> {
-        let (mut share, mut period_us) = (0, 0);
+impl Symbol<PairGetter> {
+    /// The first of the two.
+    pub fn first(&self, clock: &dyn Clock, device: Handle) -> Result<u32, Code> {
+        let (mut first, mut second) = (0, 0);
         // SAFETY: the library writes two numbers.
-        self.call(clock, |function| unsafe {
-            function(device, &raw mut share, &raw mut period_us)
-        })?;
-        Ok(share)
+        self.call(clock, |function| unsafe { function(device, &raw mut first, &raw mut second) })?;
+        Ok(first)
     }
 }
 
@@ -152,8 +151,8 @@ macro_rules! symbols {
             }
 
             /// Name, presence and cost of each.
-            pub fn costs(&self) -> Vec<(&'static str, bool, Cost)> {
-                vec![$((self.$field.name, self.$field.is_there(), self.$field.cost.get()),)*]
+            pub fn costs(&self) -> impl Iterator<Item = (&'static str, bool, Cost)> {
+                [$((self.$field.name, self.$field.is_there(), self.$field.cost.get()),)*].into_iter()
             }
         }
     };
@@ -182,8 +181,8 @@ symbols! {
     highest_clock nvmlDeviceGetMaxClockInfo: Chooser<u32>;
     performance_state nvmlDeviceGetPerformanceState: Getter<u32>;
     fan nvmlDeviceGetFanSpeed: Getter<u32>;
-    encoder nvmlDeviceGetEncoderUtilization: CodecGetter;
-    decoder nvmlDeviceGetDecoderUtilization: CodecGetter;
+    encoder nvmlDeviceGetEncoderUtilization: PairGetter;
+    decoder nvmlDeviceGetDecoderUtilization: PairGetter;
     link_generation nvmlDeviceGetCurrPcieLinkGeneration: Getter<u32>;
     link_width nvmlDeviceGetCurrPcieLinkWidth: Getter<u32>;
     ecc_errors nvmlDeviceGetTotalEccErrors:
@@ -201,10 +200,22 @@ symbols! {
     samples nvmlDeviceGetProcessUtilization:
         unsafe extern "C" fn(Handle, *mut UtilizationSample, *mut u32, u64) -> Code;
     infos nvmlDeviceGetProcessesUtilizationInfo: Getter<UtilizationInfos>;
+    mig_mode nvmlDeviceGetMigMode: PairGetter;
+    most_parts nvmlDeviceGetMaxMigDeviceCount: Getter<u32>;
+    part nvmlDeviceGetMigDeviceHandleByIndex:
+        unsafe extern "C" fn(Handle, u32, *mut Handle) -> Code;
+    instance nvmlDeviceGetGpuInstanceId: Getter<u32>;
+    compute_instance nvmlDeviceGetComputeInstanceId: Getter<u32>;
+    attributes nvmlDeviceGetAttributes_v2: Getter<Attributes>;
+    event_set nvmlEventSetCreate: unsafe extern "C" fn(*mut EventSet) -> Code;
+    listen nvmlDeviceRegisterEvents: unsafe extern "C" fn(Handle, u64, EventSet) -> Code;
+    event nvmlEventSetWait_v2: unsafe extern "C" fn(EventSet, *mut EventData, u32) -> Code;
+    free_events nvmlEventSetFree: unsafe extern "C" fn(EventSet) -> Code;
     gpm_support nvmlGpmQueryDeviceSupport: Getter<GpmSupport>;
     gpm_alloc nvmlGpmSampleAlloc: unsafe extern "C" fn(*mut GpmSample) -> Code;
     gpm_free nvmlGpmSampleFree: unsafe extern "C" fn(GpmSample) -> Code;
     gpm_sample nvmlGpmSampleGet: unsafe extern "C" fn(Handle, GpmSample) -> Code;
+    gpm_part_sample nvmlGpmMigSampleGet: unsafe extern "C" fn(Handle, u32, GpmSample) -> Code;
     gpm_metrics nvmlGpmMetricsGet: unsafe extern "C" fn(*mut GpmMetrics) -> Code;
 }
 
@@ -213,6 +224,7 @@ pub struct Library {
     pub symbols: Symbols,
     /// The driver's version: (580, 159).
     pub version: (u32, u32),
+    /// `nvidia 580.159.03`.
     pub driver: String,
     // Last, so that it is closed after what points into it.
     _linked: Linked,
@@ -245,9 +257,10 @@ impl Library {
         let named = symbols
             .driver_version
             .call(clock, |function| unsafe { function(version.as_mut_ptr().cast(), length) });
-        let driver = named.map_or_else(|_| String::new(), |()| text(&version));
-        let mut parts = driver.split('.').map(|part| part.parse().unwrap_or(0));
+        let named = named.map_or_else(|_| String::new(), |()| text(&version));
+        let mut parts = named.split('.').map(|part| part.parse().unwrap_or(0));
         let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+        let driver = format!("nvidia {named}");
         Ok(Library { symbols, version, driver, _linked: linked })
     }
 

@@ -10,7 +10,10 @@
 mod abi;
 mod cycles;
 mod device;
+mod health;
 mod library;
+mod links;
+mod parts;
 mod pci;
 mod processes;
 
@@ -21,8 +24,11 @@ use std::time::Duration;
 use retop_model::family::{gpu, gpu_call, gpu_process};
 use retop_model::{Clock, FamilyId, Key, RawTable};
 
-use self::abi::{Code, DRIVER_NOT_LOADED, UNINITIALIZED, VERSION_MISMATCH, meaning};
+use self::abi::{
+    Code, DRIVER_NOT_LOADED, INVALID_ARGUMENT, UNINITIALIZED, VERSION_MISMATCH, meaning,
+};
 use self::device::Device;
+use self::health::Listener;
 use self::library::{Library, Unusable};
 use self::pci::Pci;
 use crate::roots::Roots;
@@ -44,6 +50,8 @@ const ABSENT_NS: u64 = 60_000_000_000;
 const PATIENCE_NS: [u64; 4] = [10_000_000_000, 60_000_000_000, 120_000_000_000, 300_000_000_000];
 /// How long it may take a device to fall asleep after it was let go: 6 to 15 s were seen.
 const FALLING_ASLEEP_NS: u64 = 20_000_000_000;
+/// Nobody asks again sooner than this.
+const SHORTEST_NS: u64 = 50_000_000;
 /// The share of the time that the driver may spend on our questions about each device: one part in
 /// this many.
 const DRIVER_SHARE: u64 = 50;
@@ -94,7 +102,10 @@ struct Session {
     /// Devices that would not tell what they are.
     unknown: Vec<(String, Code)>,
     learnt_ns: u64,
+    /// When it was looked last into how devices are divided.
+    divided_ns: u64,
     idle_since_ns: Option<u64>,
+    listener: Listener,
 }
 
 impl Nvml {
@@ -146,7 +157,9 @@ impl Nvml {
                         devices: Vec::new(),
                         unknown: Vec::new(),
                         learnt_ns: now_ns,
+                        divided_ns: now_ns,
                         idle_since_ns: None,
+                        listener: Listener::default(),
                     };
                     session.learn(&self.devices, clock);
                     self.phase = Phase::Open(Box::new(session));
@@ -189,12 +202,10 @@ impl Nvml {
     }
 
     /// Whether the devices may be let go: they may sleep, and nobody but us has anything on them.
-    fn let_go(&mut self, processes: &RawTable, clock: &dyn Clock) {
+    fn let_go(&mut self, alone: bool, clock: &dyn Clock) {
         let now_ns = clock.monotonic_ns();
         let may_sleep = !self.devices.is_empty() && self.devices.iter().all(Pci::may_sleep);
         let Phase::Open(session) = &mut self.phase else { return };
-        let own = u64::from(std::process::id());
-        let alone = processes.keys().iter().all(|key| key.0 == own || key.0 == 0);
         let idle = session.devices.iter().all(|device| device.busy == Some(0));
         if !(may_sleep && alone && idle) {
             session.idle_since_ns = None;
@@ -265,7 +276,7 @@ impl Session {
                     let known = known.map(|place| devices.swap_remove(place));
                     self.devices.push(match known {
                         Some(mut known) => {
-                            known.handle = device.handle;
+                            known.settle(&device);
                             known
                         }
                         None => device,
@@ -279,10 +290,23 @@ impl Session {
             gone.lost = true;
             self.devices.push(gone);
         }
+        self.learn_parts(clock);
+        self.listener.listen(&mut self.devices, &self.library, clock);
+    }
+
+    /// Looks into how devices are divided: that changes while they are used.
+    fn learn_parts(&mut self, clock: &dyn Clock) {
+        self.divided_ns = clock.monotonic_ns();
+        for device in self.devices.iter_mut().filter(|device| !device.lost) {
+            device.learn_parts(&self.library, clock);
+        }
     }
 
     fn close(mut self, clock: &dyn Clock) {
-        for device in &mut self.devices {
+        self.listener.free(&self.library, clock);
+        let parts = |device: &mut Device| std::mem::take(&mut device.parts);
+        let parts: Vec<Device> = self.devices.iter_mut().flat_map(parts).collect();
+        for device in self.devices.iter_mut().chain(&mut { parts }) {
             device.cycles.free(&self.library, clock);
         }
         self.library.close(clock);
@@ -294,6 +318,10 @@ impl Session {
         let cycles = read.demand().gpu_cycles;
         let mut devices = read.table(FamilyId::Gpu);
         let mut processes = read.table(FamilyId::GpuProcess);
+        if clock.monotonic_ns().saturating_sub(self.divided_ns) >= LOOK_NS {
+            self.learn_parts(clock);
+        }
+        self.listener.take(&mut self.devices, &self.library, clock);
         for device in &mut self.devices {
             let sleeping = bus.iter().find(|pci| pci.is_at(&device.address) && pci.sleeps());
             if let Some(pci) = sleeping {
@@ -304,6 +332,7 @@ impl Session {
             let mut row = devices.push(device.key());
             device.read(&self.library, clock, cycles, &mut row);
             if !device.lost {
+                device.read_parts(&self.library, clock, cycles, &mut devices);
                 processes::read(device, &self.library, clock, proc, &mut processes);
             }
         }
@@ -311,7 +340,8 @@ impl Session {
             let problem = Problem::failing(format!("{name}: {} ({code})", meaning(*code)));
             read.report(format!("nvml/{name}"), "gpus", Some(problem));
         }
-        for device in &self.devices {
+        let parts = self.devices.iter().flat_map(|device| &device.parts);
+        for device in self.devices.iter().chain(parts) {
             let Some((symbol, code)) = device.trouble else { continue };
             let problem = Problem::failing(format!("{symbol}: {} ({code})", meaning(code)));
             read.report(format!("nvml/{}", device.uuid), "gpus", Some(problem));
@@ -322,10 +352,10 @@ impl Session {
     /// True if devices must be learnt anew: one is lost, or unknown, or its handle means nothing
     /// any more.
     fn is_unsettled(&self) -> bool {
-        const INVALID_ARGUMENT: Code = 2;
         let stale =
             |device: &Device| device.lost || matches!(device.trouble, Some((_, INVALID_ARGUMENT)));
-        self.devices.iter().any(stale) || !self.unknown.is_empty()
+        let any = |device: &Device| stale(device) || device.parts.iter().any(stale);
+        self.devices.iter().any(any) || !self.unknown.is_empty()
     }
 
     /// True if the library has forgotten that it was begun.
@@ -340,7 +370,7 @@ impl Session {
     }
 
     fn driver_ns(&self) -> u64 {
-        self.library.symbols.costs().iter().map(|(.., cost)| cost.total_ns).sum()
+        self.library.symbols.costs().map(|(.., cost)| cost.total_ns).sum()
     }
 }
 
@@ -408,13 +438,22 @@ impl Source for Nvml {
             .map(|device| Seen { address: device.address.clone(), uuid: device.uuid.clone() })
             .collect();
         let (over, none) = (session.is_over(), session.devices.is_empty());
-        let costs = costs(session, read);
+        // Eighty rows, of use to whoever looks at what the driver costs, and to nobody else.
+        let wanted = read.demand().wants(FamilyId::GpuCall);
+        let costs = wanted.then(|| costs(session, read));
         let given = read.tables.len();
         let [devices, processes] = tables;
+        let alone = is_alone(&processes);
         read.give(devices, now_ns);
         read.give(processes, now_ns);
-        read.give(costs, now_ns);
-        self.kept = read.tables.get(given..).unwrap_or(&[]).to_vec();
+        if let Some(costs) = costs {
+            read.give(costs, now_ns);
+        }
+        // The next reads give these again, if the driver is to be left alone.
+        self.kept.clear();
+        if self.rest_until_ns > now_ns + SHORTEST_NS {
+            self.kept.extend_from_slice(read.tables.get(given..).unwrap_or(&[]));
+        }
         if over {
             let problem = Problem::failing("the NVIDIA driver was unloaded or replaced")
                 .hint("it is asked again every few seconds");
@@ -424,10 +463,7 @@ impl Source for Nvml {
             );
             return Err(problem);
         }
-        let processes = self.kept.iter().find(|table| table.family() == FamilyId::GpuProcess);
-        if let Some(processes) = processes.cloned() {
-            self.let_go(&processes, clock);
-        }
+        self.let_go(alone, clock);
         if none {
             return Err(Problem::absent("the NVIDIA driver knows of no device"));
         }
@@ -435,18 +471,33 @@ impl Source for Nvml {
     }
 }
 
+/// True if nobody else has anything on the devices.
+fn is_alone(processes: &RawTable) -> bool {
+    let own = u64::from(std::process::id());
+    processes.keys().iter().all(|key| key.0 == own || key.0 == 0)
+}
+
 fn costs(session: &Session, read: &mut Read<'_>) -> RawTable {
     let mut table = read.table(FamilyId::GpuCall);
     for (name, present, cost) in session.library.symbols.costs() {
-        table
-            .push(Key::named(name.as_bytes()))
-            .text(gpu_call::symbol, name)
+        let mut row = table.push(Key::named(name.as_bytes()));
+        row.text(gpu_call::symbol, name)
+            .text_if(gpu_call::refused_by, refused_by(session, name))
             .set(gpu_call::present, present)
             .set(gpu_call::calls, cost.calls)
             .set(gpu_call::call_seconds, cost.total_ns)
             .set(gpu_call::worst_seconds, cost.worst_ns);
     }
     table
+}
+
+/// Numbers of the devices that refuse a call, which the driver has.
+fn refused_by(session: &Session, symbol: &str) -> Option<String> {
+    let refuses = session.devices.iter().filter(|device| device.refuses(symbol));
+    let numbers: Vec<String> = refuses
+        .map(|device| device.index.map_or(device.uuid.clone(), |index| index.to_string()))
+        .collect();
+    (!numbers.is_empty()).then(|| numbers.join(" "))
 }
 
 #[cfg(test)]

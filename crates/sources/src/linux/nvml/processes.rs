@@ -9,7 +9,8 @@ use retop_model::{Clock, RawTable};
 use super::abi::*;
 use super::device::Device;
 use super::library::{Library, Lister, Symbol};
-use crate::linux::process::Stat;
+use super::parts::Place;
+use crate::linux::occupant::{Hidden, look_up};
 
 /// The driver does not know.
 const UNKNOWN_BYTES: u64 = u64::MAX;
@@ -37,6 +38,9 @@ pub struct Shares {
 /// One sample of a process: pid, time, shares of shaders, memory, encoder, decoder in percent.
 type Sample = (u32, u64, [u32; 4]);
 
+/// A process, and the part of the device that it is on.
+type Found = BTreeMap<(u32, Option<usize>), Entry>;
+
 /// Reads who is on the device into the table.
 pub fn read(
     device: &mut Device,
@@ -45,26 +49,29 @@ pub fn read(
     proc: &Path,
     table: &mut RawTable,
 ) {
-    let mut found: BTreeMap<u32, Entry> = BTreeMap::new();
+    let mut found = Found::new();
     let listed = lists(device, library, clock, &mut found);
     sample(device, library, clock, &mut found);
-    let mut known = 0;
-    for (&pid, entry) in &found {
+    let mut known = vec![0; device.parts.len() + 1];
+    let hidden = Hidden::of(proc);
+    let mut containers = std::mem::take(&mut device.containers);
+    containers.keep(|pid| found.keys().any(|&(known, _)| known == pid));
+    for (&(pid, part), entry) in &found {
+        let of = part.and_then(|part| device.parts.get(part)).unwrap_or(device);
         let process = look_up(proc, pid);
         let start_us = process.as_ref().map(|process| process.start_us);
-        let name = match &process {
-            Some(process) => process.name.clone(),
-            // In a container the driver may give numbers of processes outside it; elsewhere a
-            // process has ended and its memory was not given back yet.
-            None => format!("host pid {pid}"),
-        };
-        known += entry.bytes.unwrap_or(0);
+        let container = start_us.and_then(|start_us| containers.of(proc, pid, start_us));
+        let name = process.map_or_else(|| hidden.name(pid), |process| process.name);
+        if let Some(sum) = known.get_mut(part.map_or(0, |part| part + 1)) {
+            *sum += entry.bytes.unwrap_or(0);
+        }
         let share =
             |place: usize| entry.shares.map(|shares| (shares[place] * 100.0).round() as u64);
         table
-            .push(gpu_process::key(pid, start_us, device.key()))
-            .text(gpu_process::uuid, device.uuid.as_str())
+            .push(gpu_process::key(pid, start_us, of.key()))
+            .text(gpu_process::uuid, of.uuid.as_str())
             .text(gpu_process::name, name)
+            .text_if(gpu_process::container, container)
             .set(gpu_process::pid, pid)
             .set(gpu_process::start_seconds, start_us)
             .set(gpu_process::compute, entry.compute)
@@ -75,25 +82,50 @@ pub fn read(
             .set(gpu_process::encoder_ratio, share(2))
             .set(gpu_process::decoder_ratio, share(3));
     }
-    // The driver itself, other name spaces, and what ended processes left behind.
-    if let (true, Some(rest)) = (listed, device.used.and_then(|used| used.checked_sub(known)))
-        && rest > 0
-    {
+    device.containers = containers;
+    if !listed {
+        return;
+    }
+    // The driver itself, other name spaces, and what ended processes left behind. Of a divided
+    // device each part has such a rest of its own.
+    let whole = (device.parts.is_empty(), &*device);
+    let parts = device.parts.iter().map(|part| (true, part));
+    for ((counts, of), known) in std::iter::once(whole).chain(parts).zip(known) {
+        let rest = of.used.and_then(|used| used.checked_sub(known)).filter(|&rest| rest > 0);
+        let (Some(rest), true) = (rest, counts) else { continue };
         table
-            .push(gpu_process::key(0, None, device.key()))
-            .text(gpu_process::uuid, device.uuid.as_str())
+            .push(gpu_process::key(0, None, of.key()))
+            .text(gpu_process::uuid, of.uuid.as_str())
             .text(gpu_process::name, "(unattributed)")
             .set(gpu_process::pid, 0)
             .set(gpu_process::memory_bytes, rest);
     }
 }
 
-/// Merges the three lists; true if at least one was to be had.
-fn lists(
+/// Merges the three lists; true if at least one was to be had. Who may not see the lists of a
+/// divided device may see those of its parts.
+fn lists(device: &mut Device, library: &Library, clock: &dyn Clock, found: &mut Found) -> bool {
+    let places: Vec<Place> = device.parts.iter().filter_map(|part| part.place).collect();
+    let mut listed = merge(device, library, clock, found, |listed| {
+        places.iter().position(|place| listed.is_on(place))
+    });
+    if !listed {
+        let mut parts = std::mem::take(&mut device.parts);
+        for (number, part) in parts.iter_mut().enumerate() {
+            listed |= merge(part, library, clock, found, |_| Some(number));
+        }
+        device.parts = parts;
+    }
+    listed
+}
+
+/// Adds the lists of one device or part.
+fn merge(
     device: &mut Device,
     library: &Library,
     clock: &dyn Clock,
-    found: &mut BTreeMap<u32, Entry>,
+    found: &mut Found,
+    part: impl Fn(&Listed) -> Option<usize>,
 ) -> bool {
     let symbols = &library.symbols;
     let computing =
@@ -107,15 +139,33 @@ fn lists(
     let sharing = list(device, library, clock, (&symbols.mps_v3, &symbols.mps_v2, &symbols.mps));
     let listed = computing.is_some() || drawing.is_some();
     for (list, graphics) in [(computing, false), (sharing, false), (drawing, true)] {
-        for (pid, bytes) in list.into_iter().flatten().filter(|&(pid, _)| pid != 0) {
-            let entry = found.entry(pid).or_default();
+        for listed in list.into_iter().flatten().filter(|listed| listed.pid != 0) {
+            let entry = found.entry((listed.pid, part(&listed))).or_default();
             entry.graphics |= graphics;
             entry.compute |= !graphics;
             // The same memory in two lists is the same memory.
-            entry.bytes = entry.bytes.max(bytes);
+            entry.bytes = entry.bytes.max(listed.bytes);
         }
     }
     listed
+}
+
+/// An entry of a list.
+struct Listed {
+    pid: u32,
+    bytes: Option<u64>,
+    /// Numbers of the part that it is on; all ones where there is none.
+    instance: u32,
+    compute_instance: u32,
+}
+
+impl Listed {
+    fn is_on(&self, place: &Place) -> bool {
+        const NONE: u32 = u32::MAX;
+        self.instance == place.instance
+            && (self.compute_instance == NONE
+                || place.compute_instance.is_none_or(|number| number == self.compute_instance))
+    }
 }
 
 /// The versions of one list, the newest first.
@@ -130,7 +180,7 @@ fn list(
     library: &Library,
     clock: &dyn Clock,
     (v3, v2, v1): Versions<'_>,
-) -> Option<Vec<(u32, Option<u64>)>> {
+) -> Option<Vec<Listed>> {
     let handle = device.handle;
     let total = device.used;
     let bytes = |bytes: u64| {
@@ -146,19 +196,26 @@ fn list(
             continue;
         }
         let listed = device.ask(symbol, |symbol| symbol.list(clock, handle))?;
-        return Some(listed.iter().map(|info| (info.pid, bytes(info.used))).collect());
+        let listed = listed.iter().map(|info| Listed {
+            pid: info.pid,
+            bytes: bytes(info.used),
+            instance: info.instance,
+            compute_instance: info.compute_instance,
+        });
+        return Some(listed.collect());
     }
     let listed = device.ask(v1, |symbol| symbol.list(clock, handle))?;
-    Some(listed.iter().map(|info| (info.pid, bytes(info.used))).collect())
+    let listed = listed.iter().map(|info| Listed {
+        pid: info.pid,
+        bytes: bytes(info.used),
+        instance: u32::MAX,
+        compute_instance: u32::MAX,
+    });
+    Some(listed.collect())
 }
 
 /// Adds the shares of time since the last read: the mean of each process's samples.
-fn sample(
-    device: &mut Device,
-    library: &Library,
-    clock: &dyn Clock,
-    found: &mut BTreeMap<u32, Entry>,
-) {
+fn sample(device: &mut Device, library: &Library, clock: &dyn Clock, found: &mut Found) {
     let Some(samples) = samples(device, library, clock) else { return };
     let since_us = device.shares.newest_us;
     let sane = |&(pid, time_us, shares): &Sample| {
@@ -174,7 +231,7 @@ fn sample(
         }
     }
     // Who is on the device and in no sample did nothing.
-    for (pid, entry) in found.iter_mut() {
+    for ((pid, _), entry) in found.iter_mut() {
         entry.shares = Some([0.0; 4]);
         if let Some((sum, count)) = sums.get(pid) {
             entry.shares = Some(sum.map(|sum| sum as f64 / f64::from(*count)));
@@ -238,19 +295,4 @@ fn newer(device: &Device, library: &Library, clock: &dyn Clock) -> Result<Vec<Sa
     samples.truncate(asked.count as usize);
     let sample = |s: &UtilizationInfo| (s.pid, s.time_us, [s.sm, s.memory, s.encoder, s.decoder]);
     Ok(samples.iter().map(sample).collect())
-}
-
-/// What procfs knows of a process.
-struct Known {
-    name: String,
-    start_us: u64,
-}
-
-fn look_up(proc: &Path, pid: u32) -> Option<Known> {
-    let line = std::fs::read(proc.join(pid.to_string()).join("stat")).ok()?;
-    let stat = Stat::parse(&line)?;
-    Some(Known {
-        name: String::from_utf8_lossy(stat.comm).into_owned(),
-        start_us: stat.start_ticks.saturating_mul(10_000),
-    })
 }

@@ -5,6 +5,9 @@ use retop_model::{Field, Row};
 use super::*;
 use crate::linux::tree::{Bench, Taken, Tree};
 
+mod faults;
+mod health;
+
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// A machine with the made-up driver, one second at a time.
@@ -242,6 +245,14 @@ fn a_symbol_that_is_missing_takes_away_its_own_values_alone() {
         let [row] = devices(&taken)[..] else { panic!("{symbol}") };
         assert_eq!(row.get(field), None, "{symbol}");
         assert!(gpus.calls_of(symbol) <= 2, "{symbol}: {}", gpus.calls_of(symbol));
+        let mut calls = taken.snapshot.rows(FamilyId::GpuCall);
+        let call = calls.find(|row| row.shown(gpu_call::symbol) == symbol);
+        if gpus.calls_of(symbol) > 0
+            && symbol != "nvmlDeviceGetPciInfo_v3"
+            && symbol != "nvmlDeviceGetIndex"
+        {
+            assert_eq!(call.map(|row| row.shown(gpu_call::refused_by)), Some("0"), "{symbol}");
+        }
     }
 }
 
@@ -483,6 +494,9 @@ fn calls_follow_their_tiers() {
     ] {
         assert_eq!(gpus.calls_of(symbol), times * 8, "{symbol}");
     }
+    assert_eq!(gpus.calls_of("nvmlEventSetWait_v2"), 30, "for all of them together");
+    // Counters at each read, heat of the memory each five seconds, health and links once.
+    assert_eq!(gpus.calls_of("nvmlDeviceGetFieldValues"), (30 + 6 + 3) * 8);
     let calls = last.snapshot.rows(FamilyId::GpuCall);
     let counted: f64 = calls.filter_map(|row| row.get(gpu_call::calls)).sum();
     assert_eq!(counted as usize, gpus.driver.calls().expect("a list").len());

@@ -1,0 +1,76 @@
+//! Graphics and neural processors of made-up machines of files: the whole way from the files of their
+//! drivers to the screen.
+#![cfg(target_os = "linux")]
+
+mod look;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use look::{check, shown};
+use retop::tui::app::App;
+use retop::tui::input::{Event, Key};
+use retop::tui::render::Depth;
+use retop::tui::{Control, Options};
+use retop_engine::{Roots, Ticker, open};
+use retop_fake_machine::{Scratch, build};
+use retop_model::{Clock, Stamp};
+
+struct HandClock(AtomicU64);
+
+impl Clock for HandClock {
+    fn now(&self) -> Stamp {
+        let second = self.0.load(Ordering::Relaxed);
+        let ns = (second + 86_400) * 1_000_000_000;
+        let wall_ms = 1_790_000_000_000 + i64::try_from(second * 1000).unwrap_or(0);
+        Stamp { wall_ms, monotonic_ns: ns, boottime_ns: ns }
+    }
+}
+
+struct Deaf;
+
+impl Control for Deaf {
+    fn send(&self, _: retop_model::Key, _: i32) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// A screen after some seconds of watching.
+fn watched(machine: &str) -> App {
+    let scratch = Scratch::new();
+    let clock = Arc::new(HandClock(AtomicU64::new(0)));
+    build(machine, scratch.path(), 0).expect("a tree");
+    let opened = open(None, Roots::below(scratch.path())).expect("a folder");
+    let mut ticker = Ticker::lockstep(opened, Arc::<HandClock>::clone(&clock));
+    let mut app = App::new(&Options { depth: Depth::True, ..Options::default() });
+    for second in 1..=8 {
+        let mut demand = app.demand();
+        demand.processes.patient = true;
+        ticker.set_demand(demand);
+        let moment = ticker.tick();
+        app.update(&moment);
+        app.arrange(120, 40);
+        clock.0.store(second, Ordering::Relaxed);
+        build(machine, scratch.path(), second).expect("a tree");
+    }
+    app
+}
+
+#[test]
+fn devices_of_each_driver_look_as_they_did() {
+    for machine in ["amd-desktop", "amd-laptop", "intel-laptop", "arc"] {
+        let mut app = watched(machine);
+        check(&format!("devices-{machine}-box-120x40"), &head(&shown(&mut app, 120, 40)));
+        app.event(Event::Key(Key::char('4')), &Deaf);
+        for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+            let text = head(&shown(&mut app, width, height));
+            check(&format!("devices-{machine}-page-{width}x{height}"), &text);
+        }
+    }
+}
+
+/// Without the lines at the bottom, which name folders of this run.
+fn head(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines.iter().take(lines.len().saturating_sub(2)).map(|line| format!("{line}\n")).collect()
+}

@@ -1,0 +1,214 @@
+//! amdgpu: attributes of the device, its instruments, and the table of its firmware.
+
+use std::fs::File;
+use std::io::Read as _;
+
+use retop_model::RowMut;
+use retop_model::family::gpu;
+
+use super::clients::add_all;
+use super::device::Device;
+use super::dpm::{self, Levels};
+use super::gpu_metrics::{Fault, HEAT_BITS, Held, Metrics, POWER_BITS};
+use super::told::{Told, milli};
+use crate::linux::{file, parse, sysfs};
+use crate::source::Problem;
+
+/// How often what moves slowly is read: links, fans, the levels of clocks.
+const SLOW_NS: u64 = 5_000_000_000;
+/// No table is longer; a read in pieces may get pieces of two tables.
+const TABLE_BYTES: usize = 8 << 10;
+
+/// Raven and Raven2 always say that they are busy.
+const ALWAYS_BUSY: [u64; 2] = [0x15d8, 0x15dd];
+/// Granite Ridge states milliwatts where microwatts are meant, on some kernels.
+const MILLIWATTS: u64 = 0x13c0;
+/// No processor draws less while this program runs on it.
+const LEAST_MICROWATTS: i64 = 1_000_000;
+
+/// What is remembered of a device from read to read.
+#[derive(Default)]
+pub struct Amdgpu {
+    slow_ns: Option<u64>,
+    slow: Slow,
+    /// It has no memory of its own. Learnt when it is first awake.
+    unified: Option<bool>,
+    held: Option<(u64, Held)>,
+    /// Nanoseconds that clocks were held down: by power, by heat, by the board.
+    sums: [u64; 3],
+}
+
+#[derive(Clone, Copy, Default)]
+struct Slow {
+    shader: Levels,
+    memory: Levels,
+    fan: Option<i64>,
+    generation: Option<u32>,
+    lanes: Option<i64>,
+    limit: Option<i64>,
+}
+
+impl Amdgpu {
+    pub fn read(&mut self, device: &Device, now_ns: u64, row: &mut RowMut<'_>) -> Told {
+        let table = metrics(device);
+        let metrics = table.as_ref().ok().copied().unwrap_or_default();
+        let unified = *self.unified.get_or_insert_with(|| match table {
+            Ok(metrics) => metrics.is_processor(),
+            // Processors have no limit of power of their own.
+            Err(_) => device.measured("power1_cap").is_none(),
+        });
+        let model = device.ids.model();
+        let is_stuck = model.is_some_and(|model| ALWAYS_BUSY.contains(&model));
+        let busy = device.percent("gpu_busy_percent").or(metrics.graphics.map(u64::from));
+        let mut told = Told {
+            busy: busy.filter(|_| !is_stuck),
+            unified,
+            missing: table.err(),
+            ..Told::default()
+        };
+        let memory_busy = device.percent("mem_busy_percent");
+        row.set(gpu::memory_busy_ratio, memory_busy.or(metrics.memory_busy.map(u64::from)));
+        memory(device, &mut told, row);
+        self.instruments(device, &metrics, unified, row);
+        self.slow(device, now_ns);
+        self.clocks(device, &metrics, row);
+        self.throttled(&metrics, now_ns, row);
+        row.set(gpu::fan_ratio, self.slow.fan)
+            .set(gpu::limit_watts, self.slow.limit)
+            .set(gpu::pcie_generation, self.slow.generation)
+            .set(gpu::pcie_lanes, self.slow.lanes);
+        told
+    }
+
+    fn instruments(&self, device: &Device, metrics: &Metrics, unified: bool, row: &mut RowMut<'_>) {
+        let heat = |label, from: Option<u16>| device.degrees_of(label).or(from.map(i64::from));
+        row.set(gpu::temperature_celsius, heat("edge", metrics.edge))
+            .set(gpu::hotspot_celsius, heat("junction", metrics.hotspot))
+            .set(gpu::memory_temperature_celsius, heat("mem", metrics.memory))
+            .set(gpu::energy_joules, metrics.energy_millijoules);
+        let power = if unified {
+            // The instrument measures the whole processor; that of its graphics is in the table.
+            metrics.graphics_milliwatts.map(i64::from)
+        } else {
+            let stated = device.measured("power1_average").or(device.measured("power1_input"));
+            milli(stated.map(|power| self.corrected(device, power)))
+        };
+        row.set(gpu::reading_watts, power);
+    }
+
+    fn corrected(&self, device: &Device, power: i64) -> i64 {
+        let wrong = device.ids.model() == Some(MILLIWATTS) && power < LEAST_MICROWATTS;
+        if wrong { power.saturating_mul(1_000) } else { power }
+    }
+
+    fn clocks(&self, device: &Device, metrics: &Metrics, row: &mut RowMut<'_>) {
+        let clock = |input, levels: Levels, from: Option<u16>| {
+            let measured = device.measured(input).and_then(|hertz| u64::try_from(hertz).ok());
+            let tabled = from.map(|megahertz| u64::from(megahertz) * 1_000_000);
+            measured.filter(|&hertz| hertz > 0).or(tabled).or(levels.now)
+        };
+        let (shader, memory) = (self.slow.shader, self.slow.memory);
+        row.set(gpu::shader_hertz, clock("freq1_input", shader, metrics.shader_megahertz))
+            .set(gpu::memory_hertz, clock("freq2_input", memory, metrics.memory_megahertz))
+            .set(gpu::shader_limit_hertz, shader.highest);
+    }
+
+    fn slow(&mut self, device: &Device, now_ns: u64) {
+        // A tick may come a little early.
+        let early_ns = now_ns.saturating_add(SLOW_NS / 16);
+        if self.slow_ns.is_some_and(|last_ns| early_ns.saturating_sub(last_ns) < SLOW_NS) {
+            return;
+        }
+        self.slow_ns = Some(now_ns);
+        let levels =
+            |name| dpm::levels(&file::short(&device.folder.join(name)).unwrap_or_default());
+        let text = |name| sysfs::attribute_text(&device.folder, name);
+        let pwm = device.measured("pwm1").filter(|pwm| (0..=255).contains(pwm));
+        let own = self.unified == Some(false);
+        self.slow = Slow {
+            shader: levels("pp_dpm_sclk"),
+            memory: levels("pp_dpm_mclk"),
+            fan: pwm.map(|pwm| (pwm * 100 + 127) / 255),
+            generation: text("current_link_speed").filter(|_| own).as_deref().and_then(generation),
+            lanes: device.number("current_link_width").filter(|&lanes| own && lanes > 0),
+            limit: milli(device.measured("power1_cap")).filter(|&limit| limit > 0),
+        };
+    }
+
+    fn throttled(&mut self, metrics: &Metrics, now_ns: u64, row: &mut RowMut<'_>) {
+        let has = |bits: u64| metrics.throttled.map(|throttled| throttled & bits != 0);
+        row.set(gpu::power_capped, has(POWER_BITS)).set(gpu::heat_capped, has(HEAT_BITS));
+        let Some(held) = metrics.held else { return };
+        if let Some((last_ns, last)) = self.held.replace((now_ns, held)) {
+            let passed_ns = now_ns.saturating_sub(last_ns);
+            // The counts go round after months; what is taken is what they grew by.
+            let looks = held.looks.wrapping_sub(last.looks);
+            let counts = [
+                held.by_power.wrapping_sub(last.by_power),
+                held.by_heat.wrapping_sub(last.by_heat),
+                held.by_board.wrapping_sub(last.by_board),
+            ];
+            for (sum, count) in self.sums.iter_mut().zip(counts) {
+                // One that was reset grew by more than there were looks.
+                if looks > 0 && count <= looks {
+                    let ns = u128::from(passed_ns) * u128::from(count) / u128::from(looks);
+                    *sum += u64::try_from(ns).unwrap_or(0);
+                }
+            }
+        }
+        let [power, heat, board] = self.sums;
+        row.set(gpu::power_capped_seconds, power)
+            .set(gpu::thermal_seconds, heat)
+            .set(gpu::hardware_thermal_seconds, board);
+    }
+}
+
+/// Memory of a processor with graphics is what it was given and what it may borrow: of a machine with
+/// 24 GB for graphics the first is 512 MB.
+fn memory(device: &Device, told: &mut Told, row: &mut RowMut<'_>) {
+    let pair = |kind: &str| {
+        let of = |what| device.count(&format!("mem_info_{kind}_{what}"));
+        let (total, used) = (of("total").filter(|&total| total > 0), of("used"));
+        (total, used.filter(|&used| total.is_some_and(|total| used <= total)))
+    };
+    let ((own, own_used), (shared, shared_used)) = (pair("vram"), pair("gtt"));
+    if told.unified {
+        told.total = add_all([own, shared]);
+        // Without one of the two the sum would be too small.
+        told.used = own_used.zip(shared_used).and_then(|(own, shared)| own.checked_add(shared));
+    } else {
+        (told.total, told.used) = (own, own_used);
+        row.set(gpu::system_total_bytes, shared).set(gpu::system_used_bytes, shared_used);
+        let (visible, visible_used) = pair("vis_vram");
+        row.set(gpu::visible_total_bytes, visible).set(gpu::visible_used_bytes, visible_used);
+    }
+    let free = told.total.zip(told.used).and_then(|(total, used)| total.checked_sub(used));
+    row.set(gpu::memory_total_bytes, told.total)
+        .set(gpu::memory_used_bytes, told.used)
+        .set(gpu::memory_free_bytes, free);
+}
+
+/// The table, read in one call.
+fn metrics(device: &Device) -> Result<Metrics, Problem> {
+    let path = device.folder.join("gpu_metrics");
+    let mut table = vec![0; TABLE_BYTES];
+    let length = File::open(&path)
+        .and_then(|mut file| file.read(&mut table))
+        .map_err(|error| Problem::io(&path, &error))?;
+    Metrics::parse(table.get(..length).unwrap_or(&[])).map_err(|fault| match fault {
+        Fault::Short => Problem::failing(format!("{}: cut short", path.display())),
+        Fault::Unknown(format, content) => Problem::failing(format!(
+            "{}: version {format}.{content} is not known here",
+            path.display()
+        ))
+        .hint("temperatures, power and clocks come from other files; a newer retop may know it"),
+    })
+}
+
+/// `16.0 GT/s PCIe`.
+fn generation(text: &str) -> Option<u32> {
+    let tenths = parse::fixed(text.split_ascii_whitespace().next()?.as_bytes(), 1)?;
+    let speeds = [25, 50, 80, 160, 320, 640];
+    let place = speeds.iter().position(|&speed| speed == tenths)?;
+    u32::try_from(place + 1).ok()
+}
