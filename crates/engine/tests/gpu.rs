@@ -145,3 +145,48 @@ fn a_leak_is_told_a_minute_before_and_by_name() {
     assert!(leak.get(process::gpu_full_seconds).is_some_and(|full| full < 70.0));
     assert!(leak.get(process::gpu_memory_bytes).is_some_and(|bytes| bytes > 40e9));
 }
+
+#[test]
+fn devices_of_several_drivers_stand_in_one_table() {
+    let scratch = Scratch::new();
+    let base = scratch.path();
+    retop_fake_machine::build("arc", base, 0).expect("a tree");
+    for folder in ["dev", "usr/lib"] {
+        std::fs::create_dir_all(base.join(folder)).expect("a folder");
+    }
+    std::fs::write(base.join("dev/nvidiactl"), "").expect("a file");
+    let driver = install(&base.join("usr/lib"), SCENARIO, &[]).expect("installed");
+    driver.set_clock(0.0).expect("set");
+    let clock = Arc::new(Script::default());
+    let machine = open(None, Roots::below(base)).expect("a tree");
+    let mut ticker = Ticker::lockstep(machine, Arc::<Script>::clone(&clock));
+    let mut last = None;
+    for second in 1..4 {
+        driver.set_clock(second as f64).expect("set");
+        retop_fake_machine::build("arc", base, second).expect("a tree");
+        clock.0.fetch_add(1_000_000_000, Ordering::Relaxed);
+        last = Some(ticker.tick());
+    }
+    let now = last.expect("a moment");
+    let devices = now.rows(FamilyId::Gpu);
+    let mut seen: Vec<(String, Option<f64>)> = devices
+        .map(|row| {
+            let watts = row.get(gpu::watts).map(f64::round);
+            (row.shown(gpu::uuid).to_owned(), watts)
+        })
+        .collect();
+    seen.sort_by(|a, b| a.0.cmp(&b.0));
+    // Each has the rates of its own counters.
+    let names: Vec<&str> = seen.iter().map(|(uuid, _)| uuid.as_str()).collect();
+    assert_eq!(names, ["0000:04:00.0", "GPU-a"]);
+    assert_eq!(seen[0].1, Some(142.0));
+    assert!(seen[1].1.is_some(), "{seen:?}");
+    let on = |name: &str| {
+        let mut rows = now.rows(FamilyId::Process);
+        let row = rows.find(|row| row.shown(process::name) == name).expect("a process");
+        row.get(process::gpu_memory_bytes)
+    };
+    assert_eq!(on("llama-server"), Some(7_400.0 * 1_048_576.0));
+    // A leak on one of them is told of, whatever the other is.
+    assert!(now.rows(FamilyId::GpuForecast).any(|row| row.shown(gpu_forecast::uuid) == "GPU-a"));
+}

@@ -10,7 +10,8 @@ use super::health::{Health, Xids};
 use super::library::{Library, Symbol, text};
 use super::links::Links;
 use super::parts::Place;
-use super::processes::{Containers, Listed, Shares};
+use super::processes::{Listed, Shares};
+use crate::linux::occupant::Containers;
 
 /// How often what moves slowly is read: fan, link, temperature of the memory.
 pub const SLOW_NS: u64 = 5_000_000_000;
