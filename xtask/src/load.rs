@@ -1,6 +1,7 @@
 //! Processes to look at: many that sleep, a few that work, some that come and go. All of them are
 //! this program again, under other names, and all end with the first one.
 
+use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -25,11 +26,18 @@ const WORKERS: usize = 33;
 /// The first of them work harder, one hundredth of a CPU each: they stand on top of any screen.
 const HARD: usize = 4;
 
+/// Of a hundred processes of a lively load, those from 3 on that wake once a second, that read and
+/// write besides, that grow: with the workers 23, as on a server that was measured.
+const TICKERS: std::ops::Range<usize> = 3..16;
+const TALKERS: std::ops::Range<usize> = 16..21;
+const GROWERS: std::ops::Range<usize> = 21..23;
+
 /// One birth in this time: about five a second.
 const BIRTHS: Duration = Duration::from_millis(200);
 
-/// Keeps `count` processes alive until it is ended itself.
-pub fn run(count: &str) -> Result<()> {
+/// Keeps `count` processes alive until it is ended itself; of a lively load one in four does
+/// something each second.
+pub fn run(count: &str, lively: bool) -> Result<()> {
     let count: usize = count.parse().context("load takes a number of processes")?;
     // Ends with whoever started it, if that was a benchmark that was interrupted.
     set_parent_process_death_signal(Some(Signal::TERM))?;
@@ -38,6 +46,9 @@ pub fn run(count: &str) -> Result<()> {
         let work = match number {
             0..HARD => "hard",
             _ if number % WORKERS == 0 => "work",
+            _ if lively && TICKERS.contains(&(number % 100)) => "tick",
+            _ if lively && TALKERS.contains(&(number % 100)) => "talk",
+            _ if lively && GROWERS.contains(&(number % 100)) => "grow",
             _ => "sleep",
         };
         kept.push(spawn(number, &[work]).with_context(|| format!("process {number}"))?);
@@ -87,6 +98,9 @@ pub fn child(words: &[&str]) -> Result<()> {
         }
         ["hard", ..] => work(Duration::from_millis(1), Duration::from_millis(99)),
         ["work", ..] => work(Duration::from_micros(200), Duration::from_millis(500)),
+        ["tick", ..] => each_second(|_| Ok(())),
+        ["talk", ..] => talk(),
+        ["grow", ..] => grow(),
         _ => {
             threads()?;
             loop {
@@ -106,6 +120,50 @@ fn work(work: Duration, pause: Duration) -> Result<()> {
         }
         std::thread::sleep(pause);
     }
+}
+
+/// Does something once a second, a little more or less each time.
+fn each_second(mut act: impl FnMut(usize) -> Result<()>) -> Result<()> {
+    threads()?;
+    let mut random = u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    loop {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let until = Instant::now() + Duration::from_micros(random % 100);
+        while Instant::now() < until {
+            std::hint::spin_loop();
+        }
+        act(usize::try_from(random >> 32)?)?;
+        std::thread::sleep(Duration::from_millis(950 + random % 100));
+    }
+}
+
+/// Reads and writes, through no disk.
+fn talk() -> Result<()> {
+    let mut from = std::fs::File::open("/dev/zero")?;
+    let mut to = std::fs::OpenOptions::new().write(true).open("/dev/null")?;
+    let mut buffer = vec![0; 16 << 10];
+    each_second(|random| {
+        for turn in 0..1 + random % 8 {
+            let (part, _) = buffer.split_at_mut(1 + random / 8 % (8 << 10) + turn);
+            from.read_exact(part)?;
+            to.write_all(part)?;
+        }
+        Ok(())
+    })
+}
+
+/// Takes a few pages more, and gives all back at 4 MiB.
+fn grow() -> Result<()> {
+    let mut kept: Vec<Vec<u8>> = Vec::new();
+    each_second(|random| {
+        if kept.len() > 100 {
+            kept.clear();
+        }
+        kept.push(vec![1; (1 + random % 8) * 4096]);
+        Ok(())
+    })
 }
 
 /// Two more threads that sleep.

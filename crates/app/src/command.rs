@@ -338,7 +338,9 @@ fn consistent(resolved: &Resolved) -> Result<(), String> {
     }
     let given = |option: &&Opt| resolved.origin(option.long) == Origin::Flag;
     for Opt { long, value, .. } in OPTIONS.iter().filter(given) {
-        let stream = ["samples", "processes", "args"].contains(long) && !settings.json;
+        // A server has processes for alerts, for groups and in the history that it gives away.
+        let served = settings.serve.is_some() && *long != "samples";
+        let stream = ["samples", "processes", "args"].contains(long) && !settings.json && !served;
         let report = settings.once && !settings.json || settings.serve.is_some();
         if stream || report && *long == "filter" {
             return Err(format!("--{long} is for the stream: retop --json --{long} {value}"));
@@ -346,7 +348,7 @@ fn consistent(resolved: &Resolved) -> Result<(), String> {
     }
     let replay = settings.source.as_ref().is_some_and(|source| source.starts_with("replay:"));
     if settings.replay.at.is_some() && !replay {
-        return Err("--at is for recordings: retop replay FILE --at TIME".to_owned());
+        return Err("--at is for recordings: retop replay FILE --at MOMENT".to_owned());
     }
     settings.screen.keys()?;
     if settings.source.is_some() && resolved.origin("root") != Origin::Default {
@@ -442,7 +444,7 @@ mod tests {
             ("--samples 3", "--samples is for the stream: retop --json --samples N"),
             ("--once -f x", "--filter is for the stream: retop --json --filter FILTER"),
             ("--serve 1 --json", "--serve and --json are two tasks; start retop twice"),
-            ("--serve 1 --args full", "--args is for the stream: retop --json --args WHAT"),
+            ("--serve 1 --samples 3", "--samples is for the stream: retop --json --samples N"),
             ("--root / --source sim:x", "--root and --source name two machines; give one of them"),
             ("completions", "<SHELL> is missing; write one of: bash, zsh, fish, elvish"),
             ("completions tcsh", "<SHELL>: 'tcsh' is none of bash, zsh, fish, elvish"),

@@ -41,7 +41,7 @@ pub fn start(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Parsed::Run(Task::Doctor, resolved) => run::doctor::run(&resolved.settings),
         Parsed::Run(Task::Replay, resolved) => run::replay::run(&resolved, &environment),
         Parsed::Run(Task::Export, resolved) => run::export::run(&resolved.settings, &environment),
-        Parsed::Run(Task::Query, resolved) => run::query::run(&resolved.settings),
+        Parsed::Run(Task::Query, resolved) => run::query::run(&resolved.settings, &environment),
         Parsed::Run(Task::Record, resolved) => run::record::run(&resolved.settings, &environment),
         Parsed::Run(Task::Watch, resolved) => run::watch(&resolved, &environment),
     };

@@ -646,7 +646,7 @@ pub static OPTIONS: &[Opt] = &[
     Opt::new(
         Group::Record,
         "at",
-        "TIME",
+        "MOMENT",
         "The moment to begin at: 14:01, -10m, 2026-11-03T14:01:00Z",
         |s, v| put(&mut s.replay.at, when::parse(v).map(Some)),
     )

@@ -76,8 +76,8 @@ impl Tally {
         let mut row = table.push(Key::named(self.name.as_bytes()));
         row.text(source::source, self.name)
             .text(source::feeds, self.feeds.clone())
-            .set(source::read_seconds, self.last_read_ns)
-            .set(source::read_time_seconds, self.read_time_ns)
+            .set(source::read_seconds, self.last_read_ns / 1_000)
+            .set(source::read_time_seconds, self.read_time_ns / 1_000)
             .set(source::reads, self.reads)
             .set(source::errors, self.errors)
             .set(source::age_seconds, age_ms)

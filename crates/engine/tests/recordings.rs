@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use retop_engine::recording::{Directory, EventKind, Recorder, Recording, Settings, fuzz_segment};
+use retop_engine::recording::{
+    Directory, EventKind, FORMAT, Recorder, Recording, Settings, fuzz_segment,
+};
 use retop_engine::{Roots, Ticker, open};
 use retop_model::family::{cpu, memory, process};
 use retop_model::{Clock, FamilyId, Stamp};
@@ -26,8 +28,8 @@ fn kept(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings").join(name)
 }
 
-/// How `format-1.retop` was made. It is not made again: a change of the format gets a file of its
-/// own beside it.
+/// How `format-1.retop` and those after it were made. None is made again: a change of the format
+/// gets a file of its own beside them.
 #[test]
 #[ignore = "writes the file that later versions must read"]
 fn write_a_recording_of_the_present_format() {
@@ -47,14 +49,31 @@ fn write_a_recording_of_the_present_format() {
     recorder.close();
     let written = std::fs::read_dir(&folder).expect("there").flatten();
     let segment = written.map(|entry| entry.path()).find(|path| path.extension().is_some());
-    std::fs::copy(segment.expect("a segment"), kept("format-1.retop")).expect("copied");
+    std::fs::copy(segment.expect("a segment"), kept(&format!("format-{FORMAT}.retop")))
+        .expect("copied");
     std::fs::remove_dir_all(&folder).expect("removed");
 }
 
 #[test]
 fn format_1_is_read_for_ever() {
-    let path = kept("format-1.retop");
-    assert!(std::fs::metadata(&path).expect("there").len() < 100_000);
+    is_read("format-1.retop", 1);
+}
+
+#[test]
+fn format_2_is_read_for_ever() {
+    is_read("format-2.retop", 2);
+}
+
+#[test]
+fn the_present_format_has_a_file() {
+    let newest = std::fs::read(kept(&format!("format-{FORMAT}.retop"))).expect("there");
+    assert_eq!(newest.get(5), Some(&FORMAT));
+}
+
+fn is_read(name: &str, format: u8) {
+    let path = kept(name);
+    let bytes = std::fs::read(&path).expect("there");
+    assert!(bytes.len() < 100_000 && bytes.get(5) == Some(&format));
     let recording = Recording::open(&path).expect("a recording");
     let header = recording.header().expect("whole");
     assert_eq!((header.host.as_str(), header.interval_ms), ("shed", 1_000));
@@ -91,7 +110,9 @@ const TOLD: [&str; 3] = ["1073741824", "0.106493", "init"];
 #[test]
 fn what_the_fuzzer_found_is_still_understood() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/recordings");
-    let mut inputs = vec![std::fs::read(kept("format-1.retop")).expect("there")];
+    let formats = ["format-1.retop", "format-2.retop"];
+    let mut inputs: Vec<_> =
+        formats.iter().map(|name| std::fs::read(kept(name)).expect("there")).collect();
     for entry in std::fs::read_dir(&corpus).expect("a corpus").flatten() {
         inputs.push(std::fs::read(entry.path()).expect("a readable input"));
     }

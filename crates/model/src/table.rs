@@ -399,16 +399,26 @@ impl RowMut<'_> {
     }
 
     fn put_seldom(&mut self, place: usize, reading: Reading) {
+        if self.block.is_none() && !reading.is_some() {
+            return;
+        }
+        if let Some(cell) = self.seldom(place) {
+            *cell = reading;
+        }
+    }
+
+    /// A cell of the columns that few rows have. Makes room for them in this row.
+    fn seldom(&mut self, place: usize) -> Option<&mut Reading> {
         let family = self.family.get();
         let width = family.raw.len() - family.common;
-        if place >= width || (self.block.is_none() && !reading.is_some()) {
-            return;
+        if place >= width {
+            return None;
         }
         if self.block.is_none() {
             *self.block = self.free.pop().flatten();
             if let Some(block) = *self.block {
                 let at = (block.get() as usize - 1) * width;
-                self.seldom[at..at + width].fill(Reading::NONE);
+                self.seldom.get_mut(at..at + width)?.fill(Reading::NONE);
             }
         }
         let block = *self.block.get_or_insert_with(|| {
@@ -416,9 +426,7 @@ impl RowMut<'_> {
             let blocks = u32::try_from(self.seldom.len() / width).unwrap_or(u32::MAX);
             NonZeroU32::new(blocks).unwrap_or(NonZeroU32::MAX)
         });
-        if let Some(cell) = self.seldom.get_mut((block.get() as usize - 1) * width + place) {
-            *cell = reading;
-        }
+        self.seldom.get_mut((block.get() as usize - 1) * width + place)
     }
 
     /// Sets the readings from the first on, in the order of declaration.

@@ -16,11 +16,10 @@ use retop_engine::export::tidy::{Options, Written};
 use retop_engine::recording::Cut;
 use retop_model::human::Size;
 use retop_model::{Clock, FamilyId, Row, Snapshot};
-use rustix::termios::tcgetwinsize;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::environment::Environment;
-use crate::run::progress::Progress;
+use crate::run::progress::{Progress, columns};
 use crate::run::recordings::Recordings;
 use crate::run::{Keep, Usage, note_on_stderr, processes, serve};
 use crate::settings::{Settings, Tables, To};
@@ -45,10 +44,7 @@ pub fn run(settings: &Settings, environment: &Environment) -> anyhow::Result<()>
     let at_out = || out.display().to_string();
     let mut sink = Sink::open(settings, to, keep, &recordings).with_context(at_out)?;
     let clock = RealClock;
-    let columns = environment.stderr_is_terminal.then(columns).flatten();
-    let mut progress = Progress::new(columns, clock.monotonic_ns());
-    let (first_ms, last_ms) = (recordings.window.first_ms, recordings.window.last_ms);
-    let length_ms = last_ms.saturating_sub(first_ms).max(1) as f64;
+    let mut progress = Progress::new(columns(environment), clock.monotonic_ns());
     let mut thin = Thin::new(settings);
     let mut samples = 0_u64;
     let walked = recordings.each(|moment| {
@@ -60,8 +56,8 @@ pub fn run(settings: &Settings, environment: &Environment) -> anyhow::Result<()>
         samples += u64::from(whole);
         let now_ns = clock.monotonic_ns();
         if progress.is_due(now_ns) {
-            let done = moment.stamp().wall_ms.saturating_sub(first_ms) as f64 / length_ms;
-            progress.draw(&mut io::stderr(), now_ns, done, sink.bytes());
+            let done = recordings.share(moment);
+            progress.draw(&mut io::stderr(), now_ns, done, Some(sink.bytes()));
         }
         Ok(true)
     });
@@ -152,12 +148,6 @@ fn interrupt() -> io::Result<Arc<AtomicBool>> {
         signal_hook::flag::register(signal, Arc::clone(&asked))?;
     }
     Ok(asked)
-}
-
-/// Columns of the terminal behind stderr.
-fn columns() -> Option<usize> {
-    let size = tcgetwinsize(io::stderr()).ok()?;
-    Some(usize::from(size.ws_col)).filter(|&columns| columns > 0)
 }
 
 /// A full disk in the words of people.

@@ -3,12 +3,22 @@
 use std::io::Write;
 
 use retop_model::human::{Duration, Percent, Size};
+use rustix::termios::tcgetwinsize;
+
+use crate::environment::Environment;
 
 /// Nanoseconds between two drawings, and before the first: what is done at once needs no bar.
 const EVERY_NS: u64 = 100_000_000;
 const FIRST_NS: u64 = 400_000_000;
 /// Columns of the bar, if the line is long enough for one.
 const BAR: usize = 30;
+
+/// Columns of the terminal behind stderr, if it is one.
+#[must_use]
+pub fn columns(environment: &Environment) -> Option<usize> {
+    let size = environment.stderr_is_terminal.then(|| tcgetwinsize(std::io::stderr()))?.ok()?;
+    Some(usize::from(size.ws_col)).filter(|&columns| columns > 0)
+}
 
 /// A bar, or nothing where nobody looks.
 pub struct Progress {
@@ -37,8 +47,8 @@ impl Progress {
         self.columns.is_some() && now_ns >= self.due_ns
     }
 
-    /// Draws the line: that share is done, so many bytes are written.
-    pub fn draw(&mut self, out: &mut impl Write, now_ns: u64, share: f64, bytes: u64) {
+    /// Draws the line: that share is done, so many bytes are written, if any are to be.
+    pub fn draw(&mut self, out: &mut impl Write, now_ns: u64, share: f64, bytes: Option<u64>) {
         let Some(columns) = self.columns else { return };
         self.due_ns = now_ns.saturating_add(EVERY_NS);
         self.drawn = true;
@@ -56,9 +66,12 @@ impl Progress {
     }
 }
 
-fn line(columns: usize, share: f64, bytes: u64, passed: f64) -> String {
+fn line(columns: usize, share: f64, bytes: Option<u64>, passed: f64) -> String {
     let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
-    let mut text = format!("{:>4}  {:>4} written", Percent(share).to_string(), Size(bytes as f64));
+    let mut text = format!("{:>4}", Percent(share).to_string());
+    if let Some(bytes) = bytes {
+        text += &format!("  {:>4} written", Size(bytes as f64));
+    }
     if share > 0.0 {
         let left = passed * (1.0 - share) / share;
         text += &format!("  {} left", Duration(left));
@@ -89,7 +102,7 @@ mod tests {
             (0, 0.5, ""),
         ];
         for (columns, share, wanted) in cases {
-            let line = line(columns, share, 1 << 20, 12.0);
+            let line = line(columns, share, Some(1 << 20), 12.0);
             assert_eq!(line, wanted, "{columns} {share}");
             assert!(line.chars().count() < columns.max(1));
         }
@@ -100,13 +113,13 @@ mod tests {
         let mut out = Vec::new();
         let mut none = Progress::new(None, 0);
         assert!(!none.is_due(u64::MAX));
-        none.draw(&mut out, 1, 0.5, 1);
+        none.draw(&mut out, 1, 0.5, Some(1));
         none.clear(&mut out);
         let mut bar = Progress::new(Some(80), 1_000);
         assert!(!bar.is_due(FIRST_NS) && bar.is_due(FIRST_NS + 1_000));
         bar.clear(&mut out);
         assert!(out.is_empty());
-        bar.draw(&mut out, FIRST_NS + 1_000, 0.5, 1);
+        bar.draw(&mut out, FIRST_NS + 1_000, 0.5, Some(1));
         assert!(!bar.is_due(FIRST_NS + 2_000));
         bar.clear(&mut out);
         assert!(out.starts_with(b"\r") && out.ends_with(b"\r\x1b[K"));

@@ -2,9 +2,12 @@
 
 use std::io::Write;
 
-use retop_engine::local_offset_seconds;
 use retop_engine::query::{Answer, Tally, Top, is_recorded, report};
+use retop_engine::{RealClock, local_offset_seconds};
+use retop_model::Clock;
 
+use crate::environment::Environment;
+use crate::run::progress::{Progress, columns};
 use crate::run::recordings::{Recordings, names};
 use crate::run::{Usage, print};
 use crate::settings::Settings;
@@ -19,7 +22,7 @@ const SLICES: usize = 20;
 /// # Errors
 ///
 /// If the recordings cannot be read, hold nothing of the window, or never held what is asked for.
-pub fn run(settings: &Settings) -> anyhow::Result<()> {
+pub fn run(settings: &Settings, environment: &Environment) -> anyhow::Result<()> {
     let query = &settings.query;
     let recordings = Recordings::open(settings)?;
     let window = recordings.window;
@@ -27,10 +30,18 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
         Some(pid) => Tally::of_pid(pid, window.first_ms, window.last_ms, SLICES),
         None => Tally::new(query.by),
     };
-    recordings.each(|moment| {
+    let clock = RealClock;
+    let mut progress = Progress::new(columns(environment), clock.monotonic_ns());
+    let walked = recordings.each(|moment| {
         tally.push(moment);
+        let now_ns = clock.monotonic_ns();
+        if progress.is_due(now_ns) {
+            progress.draw(&mut std::io::stderr(), now_ns, recordings.share(moment), None);
+        }
         Ok(true)
-    })?;
+    });
+    progress.clear(&mut std::io::stderr());
+    walked?;
     let mut answer = tally.finish(query.top);
     let name = names(&settings.recordings);
     if let Some(pid) = query.pid

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use retop_engine::export::tidy::events::HostEvent;
 use retop_engine::local_offset_seconds;
-use retop_engine::recording::Recording;
+use retop_engine::recording::{Recording, RecordingError};
 use retop_model::Snapshot;
 use retop_model::civil::Rfc3339;
 
@@ -77,11 +77,21 @@ impl Recordings {
     /// The first moment of the window.
     fn first(&self) -> anyhow::Result<Option<Snapshot>> {
         let mut first = None;
-        self.walk(&mut |moment| {
+        let mut take = |moment: &Snapshot| {
             first = Some(moment.clone());
             Ok(false)
-        })?;
+        };
+        // Damage is told when it is all gone through.
+        self.walk(&mut take, &mut |_| {})?;
         Ok(first)
+    }
+
+    /// The share of the window that lies before a moment.
+    #[must_use]
+    pub fn share(&self, moment: &Snapshot) -> f64 {
+        let Span { first_ms, last_ms } = self.window;
+        let passed = moment.stamp().wall_ms.saturating_sub(first_ms);
+        passed as f64 / last_ms.saturating_sub(first_ms).max(1) as f64
     }
 
     /// Calls `body` with each moment of the window until it has had enough. Damage is told on
@@ -94,10 +104,14 @@ impl Recordings {
         &self,
         mut body: impl FnMut(&Snapshot) -> anyhow::Result<bool>,
     ) -> anyhow::Result<()> {
-        self.walk(&mut body)
+        self.walk(&mut body, &mut |damage| note_on_stderr(&damage.to_string()))
     }
 
-    fn walk(&self, body: &mut dyn FnMut(&Snapshot) -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    fn walk(
+        &self,
+        body: &mut dyn FnMut(&Snapshot) -> anyhow::Result<bool>,
+        tell: &mut dyn FnMut(RecordingError),
+    ) -> anyhow::Result<()> {
         let Span { first_ms, last_ms } = self.window;
         let inside = |span: &Span| span.first_ms <= last_ms && span.last_ms >= first_ms;
         for (recording, _) in self.recordings.iter().filter(|(_, span)| inside(span)) {
@@ -108,7 +122,7 @@ impl Recordings {
                             return Ok(());
                         }
                     }
-                    Err(damage) => note_on_stderr(&damage.to_string()),
+                    Err(damage) => tell(damage),
                 }
             }
         }

@@ -613,8 +613,8 @@ fn sources(tick: u64, scene: &Scene) -> RawTable {
             row.text(source::hint, hint);
         }
         if state == source::WORKS {
-            row.set(source::read_seconds, 171_000_i64)
-                .set(source::read_time_seconds, tick as i64 * 171_000)
+            row.set(source::read_seconds, 171_i64)
+                .set(source::read_time_seconds, tick as i64 * 171)
                 .set(source::reads, tick as i64 + 1)
                 .set(source::errors, 0_i64)
                 .set(source::rows, 12_i64)

@@ -39,7 +39,7 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// zstd found no memory for its stream, 0.9 MiB.
+    /// zstd found no memory for its stream, 1.3 MiB.
     pub fn new() -> Result<Encoder, CodecError> {
         Encoder::with_arguments(Arguments::Full)
     }

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use retop_model::{FamilyId, Key, RawSample, RawTable, Reading, Snapshot, Stamp, Text, Window};
+use retop_model::{FamilyId, RawSample, RawTable, Snapshot, Stamp, Text, Window};
 
-use super::schema::{FamilyMapping, Mapping};
+use self::table::TableReader;
+use super::schema::Mapping;
 use super::varint::{CodecError, Reader};
 use super::{ABSENT, CHANGED, FLAG_BEFORE, FLAG_KEY, ROW_LIMIT, SAME, STRING_LIMIT};
+
+mod table;
+mod table_1;
 
 /// Where a reader stands in a key interval.
 #[derive(Clone, Debug)]
@@ -111,7 +115,11 @@ impl State {
                     let mut table = last.unwrap_or_else(|| Arc::new(RawTable::new(id)));
                     let changed = Arc::make_mut(&mut table);
                     let limit = ROW_LIMIT - rows;
-                    TableReader { table: changed, family, strings, limit }.read(section)?;
+                    let reader = TableReader { table: changed, family, strings, limit };
+                    match mapping.format {
+                        1 => reader.read_1(section)?,
+                        _ => reader.read(section)?,
+                    }
                     changed.stamp(window);
                     self.now.put(table);
                 }
@@ -191,157 +199,4 @@ impl Skimmed {
         let window = |family| state.now.table(family).map(|table| table.window());
         Skimmed { stamp: state.now.stamp, windows: FamilyId::all().map(window).collect() }
     }
-}
-
-/// Reads the difference of one table into the table before it.
-struct TableReader<'a> {
-    table: &'a mut RawTable,
-    family: &'a FamilyMapping,
-    strings: &'a [Text],
-    limit: usize,
-}
-
-impl TableReader<'_> {
-    fn read(&mut self, section: &mut Reader<'_>) -> Result<(), CodecError> {
-        self.births_and_deaths(section)?;
-        let family = self.family;
-        for &column in &family.columns {
-            let header = section.number()?;
-            let Ok(changed) = usize::try_from(header >> 2) else {
-                return section.error("more things than bytes");
-            };
-            self.changed(section, column, changed)?;
-            if header & 1 != 0 {
-                self.appeared(section, column)?;
-            }
-            if header & 2 != 0 {
-                self.vanished(section, column)?;
-            }
-        }
-        for &text in &family.texts {
-            self.texts(section, text)?;
-        }
-        section.end()
-    }
-
-    fn births_and_deaths(&mut self, section: &mut Reader<'_>) -> Result<(), CodecError> {
-        let mut removed = Vec::new();
-        let mut next = 0;
-        for _ in 0..section.count(1)? {
-            removed.push(self.row(section, &mut next)?);
-        }
-        let births = section.count(2)?;
-        if births > self.limit {
-            return section.error("too many rows");
-        }
-        let mut added: Vec<Key> = Vec::with_capacity(births);
-        for _ in 0..births {
-            let last = added.last().copied();
-            added.push(next_key(section, last)?);
-        }
-        self.table.splice(&removed, &[]);
-        if added.iter().any(|&key| self.table.find(key).is_some()) {
-            return section.error("a row is born twice");
-        }
-        self.table.splice(&[], &added);
-        Ok(())
-    }
-
-    fn changed(
-        &mut self,
-        section: &mut Reader<'_>,
-        column: Option<usize>,
-        count: usize,
-    ) -> Result<(), CodecError> {
-        let mut next = 0;
-        for _ in 0..count {
-            let row = self.row(section, &mut next)?;
-            let by = section.signed()?;
-            let Some(column) = column else { continue };
-            let last = self.table.reading(row, column).get();
-            let now = last.map(|last| last.wrapping_add(by)).map_or(Reading::NONE, Reading::new);
-            if !now.is_some() {
-                return section.error("a change of a number that is not there");
-            }
-            self.table.put(row, column, now);
-        }
-        Ok(())
-    }
-
-    fn appeared(
-        &mut self,
-        section: &mut Reader<'_>,
-        column: Option<usize>,
-    ) -> Result<(), CodecError> {
-        let mut next = 0;
-        for _ in 0..section.count(2)? {
-            let row = self.row(section, &mut next)?;
-            let value = section.signed()?;
-            if let Some(column) = column {
-                self.table.put(row, column, Reading::new(value));
-            }
-        }
-        Ok(())
-    }
-
-    fn vanished(
-        &mut self,
-        section: &mut Reader<'_>,
-        column: Option<usize>,
-    ) -> Result<(), CodecError> {
-        let mut next = 0;
-        for _ in 0..section.count(1)? {
-            let row = self.row(section, &mut next)?;
-            if let Some(column) = column {
-                self.table.put(row, column, Reading::NONE);
-            }
-        }
-        Ok(())
-    }
-
-    fn texts(&mut self, section: &mut Reader<'_>, text: Option<usize>) -> Result<(), CodecError> {
-        let mut next = 0;
-        for _ in 0..section.count(2)? {
-            let row = self.row(section, &mut next)?;
-            let id = usize::try_from(section.number()?).unwrap_or(usize::MAX);
-            let string = match id.checked_sub(1) {
-                None => None,
-                Some(place) => match self.strings.get(place) {
-                    Some(string) => Some(string.clone()),
-                    None => return section.error("a text that is not there"),
-                },
-            };
-            if let (Some(text), Some(mut row)) = (text, self.table.row_mut(row))
-                && let Some(cell) = row.texts().get_mut(text)
-            {
-                *cell = string;
-            }
-        }
-        Ok(())
-    }
-
-    /// The next row of a list in ascending order.
-    #[inline]
-    fn row(&self, section: &mut Reader<'_>, next: &mut usize) -> Result<usize, CodecError> {
-        let gap = section.number()?;
-        let row = usize::try_from(gap).ok().and_then(|gap| next.checked_add(gap));
-        match row.filter(|&row| row < self.table.len()) {
-            Some(row) => {
-                *next = row + 1;
-                Ok(row)
-            }
-            None => section.error("row beyond the table"),
-        }
-    }
-}
-
-fn next_key(section: &mut Reader<'_>, last: Option<Key>) -> Result<Key, CodecError> {
-    let (first, second) = (section.number()?, section.number()?);
-    let before = last.unwrap_or(Key(0, 0));
-    let key = match (before.0.checked_add(first), before.1.checked_add(second)) {
-        (Some(one), _) if first > 0 => Key(one, second),
-        (Some(one), Some(two)) if second > 0 || last.is_none() => Key(one, two),
-        _ => return section.error("keys out of order"),
-    };
-    Ok(key)
 }

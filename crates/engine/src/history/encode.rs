@@ -14,6 +14,17 @@ use crate::export::redact::Redacted;
 use super::varint::{put, put_bytes, put_signed};
 use super::{ABSENT, CHANGED, FLAG_BEFORE, FLAG_KEY, ROW_LIMIT, SAME, STRING_LIMIT};
 
+/// How the numbers of a column stand in rows that are new: see the module above.
+pub(super) const BORN_NONE: u8 = 0;
+pub(super) const BORN_SOME: u8 = 1;
+pub(super) const BORN_ALL: u8 = 2;
+pub(super) const BORN_FIRST: u8 = 3;
+pub(super) const BORN_SECOND: u8 = 4;
+/// With it, a scale stands before the numbers.
+pub(super) const SCALED: u8 = 8;
+/// A smaller scale saves less than it may cost: any two numbers have a small one.
+const LEAST_SCALE: u64 = 16;
+
 /// Most texts whose masked form is remembered: beyond it all are forgotten and masked anew.
 const MASKED: usize = 8192;
 
@@ -31,8 +42,12 @@ pub(super) struct BodyEncoder {
     section: Vec<u8>,
     added: Vec<u8>,
     removed: List,
+    born: Vec<Key>,
+    /// Rows that were there before and are not what they were.
+    changed: List,
     columns: Vec<ColumnLists>,
-    texts: Vec<List>,
+    texts: Vec<TextLists>,
+    steps: Vec<i64>,
 }
 
 /// A text found by what the machine said. Clones of a text that the samples hold anyway.
@@ -90,26 +105,39 @@ impl List {
     }
 }
 
-/// What happened to one column: numbers that changed, that came, that went.
+/// What happened to one column: numbers that are new with their rows, that changed, that came, that
+/// went.
 #[derive(Default)]
 struct ColumnLists {
+    born: Vec<Reading>,
     changed: List,
+    steps: Vec<i64>,
     appeared: List,
     vanished: List,
 }
 
 impl ColumnLists {
     fn clear(&mut self) {
+        self.born.clear();
         self.changed.clear();
+        self.steps.clear();
         self.appeared.clear();
         self.vanished.clear();
+    }
+
+    fn memory(&self) -> usize {
+        let lists = [&self.changed, &self.appeared, &self.vanished];
+        self.born.capacity() * size_of::<Reading>()
+            + self.steps.capacity() * size_of::<i64>()
+            + lists.iter().map(|list| list.bytes.capacity()).sum::<usize>()
     }
 
     #[inline]
     fn compare(&mut self, row: usize, last: Reading, now: Reading) {
         match (last.get(), now.get()) {
             (Some(last), Some(now)) if last != now => {
-                put_signed(self.changed.row(row), now.wrapping_sub(last));
+                self.changed.row(row);
+                self.steps.push(now.wrapping_sub(last));
             }
             (None, Some(now)) => put_signed(self.appeared.row(row), now),
             (Some(_), None) => {
@@ -119,15 +147,122 @@ impl ColumnLists {
         }
     }
 
+    /// The numbers in the rows that are new, which have those keys.
+    fn write_born(&self, keys: &[Key], steps: &mut Vec<i64>, out: &mut Vec<u8>) {
+        let present = self.born.iter().filter(|reading| reading.is_some()).count();
+        if present == 0 {
+            return out.push(BORN_NONE);
+        }
+        if present == keys.len() {
+            let each = |is: &dyn Fn(&Key, i64) -> bool| {
+                let mut pairs = keys.iter().zip(&self.born);
+                pairs.all(|(key, value)| value.get().is_some_and(|value| is(key, value)))
+            };
+            if each(&|key, value| key.0 as i64 == value) {
+                return out.push(BORN_FIRST);
+            }
+            let first = keys.first().map_or(0, |key| key.1 as i64);
+            let value = self.born.first().and_then(|value| value.get()).unwrap_or(0);
+            let times = value.checked_div(first).unwrap_or(0);
+            if times != 0 && each(&|key, value| (key.1 as i64).wrapping_mul(times) == value) {
+                out.push(BORN_SECOND);
+                return put_signed(out, times);
+            }
+        }
+        let mut last = 0i64;
+        steps.clear();
+        steps.extend(self.born.iter().filter_map(|reading| {
+            let value = reading.get()?;
+            Some(value.wrapping_sub(std::mem::replace(&mut last, value)))
+        }));
+        let scale = scale(steps);
+        let how = if present == keys.len() { BORN_ALL } else { BORN_SOME };
+        out.push(how | if scale > 1 { SCALED } else { 0 });
+        if scale > 1 {
+            put(out, scale as u64);
+        }
+        if how == BORN_SOME {
+            for readings in self.born.chunks(8) {
+                let bits = readings.iter().rev().map(|reading| u8::from(reading.is_some()));
+                out.push(bits.fold(0, |byte, bit| byte << 1 | bit));
+            }
+        }
+        steps.iter().for_each(|step| put_signed(out, step / scale));
+    }
+
     /// Most columns of most frames have no change of presence: two bits say so.
     fn write(&self, out: &mut Vec<u8>) {
         let (appeared, vanished) = (self.appeared.count > 0, self.vanished.count > 0);
-        put(out, self.changed.count << 2 | u64::from(vanished) << 1 | u64::from(appeared));
+        let scale = scale(&self.steps);
+        let flags = u64::from(scale > 1) << 2 | u64::from(vanished) << 1 | u64::from(appeared);
+        put(out, self.changed.count << 3 | flags);
+        if scale > 1 {
+            put(out, scale as u64);
+        }
         out.extend_from_slice(&self.changed.bytes);
+        self.steps.iter().for_each(|step| put_signed(out, step / scale));
         for list in [&self.appeared, &self.vanished] {
             if list.count > 0 {
                 list.write(out);
             }
+        }
+    }
+}
+
+/// What all of them are multiples of, if that saves something; 1 otherwise.
+fn scale(steps: &[i64]) -> i64 {
+    let mut found = 0u64;
+    let mut others = 0;
+    for step in steps.iter().map(|step| step.unsigned_abs()).filter(|&step| step > 0) {
+        let (mut one, mut other) = (found, step);
+        while other != 0 {
+            (one, other) = (other, one % other);
+        }
+        found = one;
+        others += 1;
+        if found < LEAST_SCALE {
+            return 1;
+        }
+    }
+    match i64::try_from(found) {
+        Ok(scale) if others > 1 => scale,
+        _ => 1,
+    }
+}
+
+/// The numbers of texts, each as its distance from the one before.
+#[derive(Default)]
+struct TextLists {
+    /// Those of rows that are new.
+    born: Vec<u64>,
+    changed: List,
+    last: u64,
+}
+
+impl TextLists {
+    fn clear(&mut self) {
+        self.born.clear();
+        self.changed.clear();
+        self.last = 0;
+    }
+
+    fn memory(&self) -> usize {
+        self.born.capacity() * size_of::<u64>() + self.changed.bytes.capacity()
+    }
+
+    fn change(&mut self, row: usize, id: u64) {
+        let last = std::mem::replace(&mut self.last, id);
+        put_signed(self.changed.row(row), id.wrapping_sub(last) as i64);
+    }
+
+    fn write_born(&self, out: &mut Vec<u8>) {
+        if self.born.iter().all(|&id| id == 0) {
+            return out.push(BORN_NONE);
+        }
+        out.push(BORN_ALL);
+        let mut last = 0;
+        for &id in &self.born {
+            put_signed(out, id.wrapping_sub(std::mem::replace(&mut last, id)) as i64);
         }
     }
 }
@@ -149,14 +284,11 @@ impl BodyEncoder {
                 .iter()
                 .sum::<usize>()
             + lists(&self.removed)
-            + self.texts.iter().map(lists).sum::<usize>()
-            + self
-                .columns
-                .iter()
-                .map(|column| {
-                    lists(&column.changed) + lists(&column.appeared) + lists(&column.vanished)
-                })
-                .sum::<usize>()
+            + lists(&self.changed)
+            + self.born.capacity() * size_of::<Key>()
+            + self.steps.capacity() * size_of::<i64>()
+            + self.texts.iter().map(TextLists::memory).sum::<usize>()
+            + self.columns.iter().map(ColumnLists::memory).sum::<usize>()
     }
 
     /// A frame that needs no other: what the moment is compared with, whole, then the moment as
@@ -223,35 +355,40 @@ impl BodyEncoder {
         self.removed.write(&mut self.section);
         self.section.extend_from_slice(&self.added);
         let family = now.family().get();
-        for column in &self.columns[..family.raw.len()] {
-            column.write(&mut self.section);
+        let columns = &self.columns[..family.raw.len()];
+        let texts = &self.texts[..family.texts.len()];
+        if !self.born.is_empty() {
+            for column in columns {
+                column.write_born(&self.born, &mut self.steps, &mut self.section);
+            }
+            texts.iter().for_each(|text| text.write_born(&mut self.section));
         }
-        for text in &self.texts[..family.texts.len()] {
-            text.write(&mut self.section);
+        self.changed.write(&mut self.section);
+        if self.changed.count > 0 {
+            columns.iter().for_each(|column| column.write(&mut self.section));
         }
+        texts.iter().for_each(|text| text.changed.write(&mut self.section));
         put_bytes(&mut self.tables, &self.section);
     }
 
-    /// One walk through both tables. A row that is new differs from an empty one.
+    /// One walk through both tables.
     fn rows(&mut self, last: &RawTable, now: &RawTable) {
         let family = now.family().get();
         if self.columns.len() < family.raw.len() {
             self.columns.resize_with(family.raw.len(), ColumnLists::default);
         }
         if self.texts.len() < family.texts.len() {
-            self.texts.resize_with(family.texts.len(), List::default);
+            self.texts.resize_with(family.texts.len(), TextLists::default);
         }
         self.columns.iter_mut().for_each(ColumnLists::clear);
-        self.texts.iter_mut().for_each(List::clear);
+        self.texts.iter_mut().for_each(TextLists::clear);
         self.removed.clear();
+        self.changed.clear();
+        self.born.clear();
         self.added.clear();
 
         let private = self.private(family);
-        let missing = vec![Reading::NONE; family.common];
-        let no_readings: [&[Reading]; 2] = [&missing, &[]];
-        let no_texts = vec![None; family.texts.len()];
-        let (mut old, mut births, mut newest) = (0, 0, None);
-        let mut keys = Vec::new();
+        let mut old = 0;
         for (row, &key) in now.keys().iter().enumerate() {
             while last.keys().get(old).is_some_and(|&gone| gone < key) {
                 self.removed.row(old);
@@ -262,35 +399,44 @@ impl BodyEncoder {
                 self.compare_texts(row, last.texts(old), now.texts(row), private);
                 old += 1;
             } else {
-                put_key(&mut keys, newest, key);
-                (births, newest) = (births + 1, Some(key));
-                self.compare(row, no_readings, now.halves(row));
-                self.compare_texts(row, &no_texts, now.texts(row), private);
+                self.born.push(key);
+                let born = self.columns.iter_mut().zip(now.readings(row));
+                born.for_each(|(column, reading)| column.born.push(reading));
+                self.born_texts(now.texts(row), private);
             }
         }
         for gone in old..last.len() {
             self.removed.row(gone);
         }
-        put(&mut self.added, births);
-        self.added.extend_from_slice(&keys);
+        put(&mut self.added, self.born.len() as u64);
+        let mut last = None;
+        for &key in &self.born {
+            put_key(&mut self.added, last, key);
+            last = Some(key);
+        }
     }
 
     /// Nine rows of ten stand still: they are passed over as a block.
     #[inline]
     fn compare(&mut self, row: usize, last: [&[Reading]; 2], now: [&[Reading]; 2]) {
-        if last[0] != now[0] {
-            for (column, (&last, &now)) in self.columns.iter_mut().zip(last[0].iter().zip(now[0])) {
-                column.compare(row, last, now);
-            }
+        let ([last, last_seldom], [now, now_seldom]) = (last, now);
+        let same_seldom = same(last_seldom, now_seldom);
+        if last == now && same_seldom {
+            return;
         }
-        if last[1] != now[1] {
-            // Of the columns that not every row has, none may be there on one side.
-            let at = |half: &[Reading], place| half.get(place).copied().unwrap_or_default();
-            let width = last[1].len().max(now[1].len());
-            let columns = self.columns.iter_mut().skip(now[0].len()).take(width);
-            for (place, column) in columns.enumerate() {
-                column.compare(row, at(last[1], place), at(now[1], place));
-            }
+        let place = usize::try_from(self.changed.count).unwrap_or(usize::MAX);
+        self.changed.row(row);
+        for (column, (&last, &now)) in self.columns.iter_mut().zip(last.iter().zip(now)) {
+            column.compare(place, last, now);
+        }
+        if same_seldom {
+            return;
+        }
+        let at = |half: &[Reading], place| half.get(place).copied().unwrap_or_default();
+        let width = last_seldom.len().max(now_seldom.len());
+        let columns = self.columns.iter_mut().skip(now.len()).take(width);
+        for (column, seldom) in columns.zip(0..) {
+            column.compare(place, at(last_seldom, seldom), at(now_seldom, seldom));
         }
     }
 
@@ -314,17 +460,29 @@ impl BodyEncoder {
             return;
         }
         for (place, (last, now)) in last.iter().zip(now).enumerate() {
-            if last != now {
-                let id = match now {
-                    None => 0,
-                    Some(_) if private >> place & 1 != 0 && self.arguments == Arguments::None => {
-                        continue;
-                    }
-                    Some(text) if private >> place & 1 != 0 => self.masked(text),
-                    Some(text) => self.string(text),
-                };
-                put(self.texts[place].row(row), id);
+            if last != now
+                && let Some(id) = self.id(place, now.as_ref(), private)
+            {
+                self.texts[place].change(row, id);
             }
+        }
+    }
+
+    fn born_texts(&mut self, now: &[Option<Text>], private: u64) {
+        for (place, now) in now.iter().enumerate() {
+            let id = self.id(place, now.as_ref(), private).unwrap_or(0);
+            self.texts[place].born.push(id);
+        }
+    }
+
+    /// The number of what is written of a text, 0 if it is missing; `None` if nothing is said of it.
+    fn id(&mut self, place: usize, text: Option<&Text>, private: u64) -> Option<u64> {
+        let private = private >> place & 1 != 0;
+        match text {
+            None => Some(0),
+            Some(_) if private && self.arguments == Arguments::None => None,
+            Some(text) if private => Some(self.masked(text)),
+            Some(text) => Some(self.string(text)),
         }
     }
 
@@ -354,6 +512,14 @@ impl BodyEncoder {
         let id = self.strings.len() as u64 + 1;
         self.strings.insert(Raw(text.clone()), id);
         id
+    }
+}
+
+/// Of the columns that few rows have, all may be missing on one side.
+fn same(last: &[Reading], now: &[Reading]) -> bool {
+    match (last, now) {
+        ([], half) | (half, []) => !half.iter().any(|reading| reading.is_some()),
+        (last, now) => last == now,
     }
 }
 

@@ -14,14 +14,23 @@
 //!          per family of the schema: absent, same table as before, or changed: length, table
 //! table    begin of the read against the tick, end against begin
 //!          removed rows: count, gaps          added rows: count, keys as differences
-//!          per column: changed × 4 + vanished? × 2 + appeared?, then
-//!              changed: (row gap, difference)   appeared: count, (row gap, number)
-//!              vanished: count, row gaps
-//!          per text: count, (row gap, number of the string from 1; 0 is missing)
+//!          if rows were added, per column: how, scale if bit 3 is set, then by how
+//!              0 missing in all      1 in some: a bit each, then those numbers
+//!              2 in all: numbers     3 the first half of the key
+//!              4 the second half of the key, times a number
+//!              with each number as its difference from the one before, in units of the scale
+//!          if rows were added, per text: 0 missing in all, or 2, then the number of each string
+//!              from 1 on, 0 if it is missing, as differences
+//!          changed rows: count, gaps
+//!          if rows changed, per column: changed × 8 + scale? × 4 + vanished? × 2 + appeared?, then
+//!              changed: scale, gaps, differences    appeared: count, (gap, number)
+//!              vanished: count, gaps                with gaps among the changed rows
+//!          per text: count, (row gap, number of the string as difference from the one before)
 //! ```
 //!
-//! An added row is empty before its columns are read, so that a whole table is a difference from an
-//! empty one and there is one path for both.
+//! Few rows change, and those that do change in many columns: they are named once. What is born
+//! resembles what was born beside it. A scale is what all differences of a list are multiples of:
+//! pages of memory, ticks of a clock. Format 1 had a list of rows for each column.
 
 pub(crate) mod chunk;
 mod codec;
@@ -47,6 +56,9 @@ pub use series::{Band, Buckets, Series, WATCH_LIMIT};
 pub use spike::{Blame, Channel, Spike, Spikes, blame};
 pub use varint::CodecError;
 pub use view::{Cursor, View};
+
+/// The format of frames that this program writes, and the newest that it reads.
+pub(crate) const FORMAT: u8 = 2;
 
 /// Flags of a body.
 const FLAG_KEY: u8 = 1;

@@ -4,6 +4,7 @@ use retop_model::FamilyId;
 use retop_model::family::FAMILIES;
 use retop_model::metric::{self, Family};
 
+use super::FORMAT;
 use super::varint::{CodecError, Reader, put, put_bytes};
 
 /// The declarations that a recording was written with.
@@ -182,6 +183,8 @@ fn column(reader: &mut Reader<'_>) -> Result<ColumnSchema, CodecError> {
 /// not declare, or declares with another meaning, goes nowhere; what the recording lacks is missing.
 #[derive(Debug)]
 pub(crate) struct Mapping {
+    /// In which way tables are written.
+    pub format: u8,
     pub families: Vec<FamilyMapping>,
 }
 
@@ -193,7 +196,13 @@ pub(crate) struct FamilyMapping {
 }
 
 impl Mapping {
+    /// Of this program's own frames.
     pub fn new(schema: &Schema) -> Mapping {
+        Mapping::of_format(FORMAT, schema)
+    }
+
+    /// Of frames of any format that is known.
+    pub fn of_format(format: u8, schema: &Schema) -> Mapping {
         let mut taken = Vec::new();
         let families = schema.families.iter().map(|written| {
             let known = FAMILIES.iter().find(|family| family.name == written.name);
@@ -205,7 +214,7 @@ impl Mapping {
                 None => FamilyMapping { id: None, texts: Vec::new(), columns: Vec::new() },
             }
         });
-        Mapping { families: families.collect() }
+        Mapping { format, families: families.collect() }
     }
 }
 

@@ -106,9 +106,21 @@ impl<'a> Reader<'a> {
 
     pub fn bytes(&mut self) -> Result<&'a [u8], CodecError> {
         let len = self.count(1)?;
-        let bytes = &self.bytes[self.at..self.at + len];
+        self.exactly(len)
+    }
+
+    /// So many bytes.
+    pub fn exactly(&mut self, len: usize) -> Result<&'a [u8], CodecError> {
+        let Some(bytes) = self.bytes.get(self.at..).and_then(|left| left.get(..len)) else {
+            return self.error("bytes end early");
+        };
         self.at += len;
         Ok(bytes)
+    }
+
+    /// Another reader that stands at the same place.
+    pub fn ahead(&self) -> Reader<'a> {
+        Reader { ..*self }
     }
 
     /// A reader of the next bytes alone, which stand behind their number.

@@ -14,15 +14,27 @@ pub struct RecordingError {
     pub offset: Option<u64>,
     /// What is wrong, in lower case, with the next step where there is one.
     pub reason: String,
+    /// The file ends before its first record: whoever began it was stopped there.
+    pub(super) unbegun: bool,
 }
 
 impl RecordingError {
     pub(super) fn new(path: &Path, reason: impl Into<String>) -> RecordingError {
-        RecordingError { path: path.to_owned(), offset: None, reason: reason.into() }
+        RecordingError {
+            path: path.to_owned(),
+            offset: None,
+            reason: reason.into(),
+            unbegun: false,
+        }
     }
 
     pub(super) fn at(path: &Path, offset: u64, reason: impl Into<String>) -> RecordingError {
         RecordingError { offset: Some(offset), ..RecordingError::new(path, reason) }
+    }
+
+    pub(super) fn unbegun(path: &Path, offset: u64, reason: &str) -> RecordingError {
+        let offset = Some(offset).filter(|&offset| offset > 0);
+        RecordingError { offset, unbegun: true, ..RecordingError::new(path, reason) }
     }
 
     pub(super) fn io(path: &Path, error: &std::io::Error) -> RecordingError {

@@ -67,7 +67,11 @@ impl<'a> Frames<'a> {
         loop {
             if self.open.is_none() {
                 let slot = self.slots.next()?;
-                match slot.segment().and_then(|segment| self.enter(segment)) {
+                let entered = slot.begun().and_then(|segment| match segment {
+                    Some(segment) => self.enter(segment),
+                    None => Ok(None),
+                });
+                match entered {
                     Ok(open) => self.open = open,
                     Err(error) => return Some(Err(error)),
                 }

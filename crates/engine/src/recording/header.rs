@@ -13,7 +13,9 @@ use super::error::RecordingError;
 /// What a segment begins with.
 const MAGIC: &[u8; 5] = b"RETOP";
 /// The format of what this program writes, and the newest that it reads.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = crate::history::FORMAT;
+/// The oldest that it reads.
+const OLDEST: u8 = 1;
 /// Bytes before the JSON.
 const FIXED: usize = 14;
 /// Longest header.
@@ -126,19 +128,20 @@ impl Header {
         bytes
     }
 
-    /// Where the first record stands, by the fixed part of the header alone.
-    pub(super) fn end(body: &Body, path: &Path) -> Result<u64, RecordingError> {
-        Ok(fixed(body, path)?.0)
+    /// The format, and where the first record stands, by the fixed part of the header alone.
+    pub(super) fn end(body: &Body, path: &Path) -> Result<(u8, u64), RecordingError> {
+        let Fixed { format, end, .. } = fixed(body, path)?;
+        Ok((format, end))
     }
 
     /// Reads the header.
     pub(super) fn read(body: &Body, path: &Path) -> Result<Header, RecordingError> {
-        let (end, crc) = fixed(body, path)?;
+        let Fixed { end, crc, .. } = fixed(body, path)?;
         let mut json = vec![0; usize::try_from(end).unwrap_or(0).saturating_sub(FIXED)];
         let read = body.read(FIXED as u64, &mut json);
         let read = read.map_err(|error| RecordingError::io(path, &error))?;
         if read < json.len() {
-            return Err(truncated(path, FIXED + read));
+            return Err(truncated(path, (FIXED + read) as u64));
         }
         if crc32fast::hash(&json) != crc {
             let what = "the header is damaged: its checksum does not fit";
@@ -169,20 +172,28 @@ impl Header {
     }
 }
 
-/// The offset of the first record and the checksum of the JSON.
-fn fixed(body: &Body, path: &Path) -> Result<(u64, u32), RecordingError> {
+/// What stands before the JSON.
+struct Fixed {
+    format: u8,
+    /// The offset of the first record.
+    end: u64,
+    /// The checksum of the JSON.
+    crc: u32,
+}
+
+fn fixed(body: &Body, path: &Path) -> Result<Fixed, RecordingError> {
     let mut bytes = [0; FIXED];
     let read = body.read(0, &mut bytes).map_err(|error| RecordingError::io(path, &error))?;
     let [m0, m1, m2, m3, m4, format, l0, l1, l2, l3, c0, c1, c2, c3] = bytes;
     if read == 0 {
-        return Err(RecordingError::new(path, "the file is empty: no recording was begun"));
+        return Err(RecordingError::unbegun(path, 0, "the file is empty: no recording was begun"));
     }
     let magic = [m0, m1, m2, m3, m4];
     if magic.get(..read.min(5)) != MAGIC.get(..read.min(5)) {
         let what = "this is no recording of retop: it does not begin with RETOP";
         return Err(RecordingError::at(path, 0, what));
     }
-    if read > 5 && format != FORMAT {
+    if read > 5 && !(OLDEST..=FORMAT).contains(&format) {
         let what = format!(
             "the recording has format {format} and this retop reads {FORMAT}: \
              read it with the retop that wrote it, or a newer one"
@@ -190,17 +201,19 @@ fn fixed(body: &Body, path: &Path) -> Result<(u64, u32), RecordingError> {
         return Err(RecordingError::at(path, 5, what));
     }
     if read < FIXED {
-        return Err(truncated(path, read));
+        return Err(truncated(path, read as u64));
     }
     let length = u32::from_le_bytes([l0, l1, l2, l3]);
     if length > LIMIT {
         return Err(RecordingError::at(path, 6, "the header is damaged: longer than 1 MiB"));
     }
-    Ok((FIXED as u64 + u64::from(length), u32::from_le_bytes([c0, c1, c2, c3])))
+    let (end, crc) = (FIXED as u64 + u64::from(length), u32::from_le_bytes([c0, c1, c2, c3]));
+    Ok(Fixed { format, end, crc })
 }
 
-fn truncated(path: &Path, at: usize) -> RecordingError {
-    RecordingError::at(path, at as u64, "the file ends within its header: nothing was recorded")
+pub(super) fn truncated(path: &Path, at: u64) -> RecordingError {
+    let what = "the file ends within its header: nothing was recorded";
+    RecordingError::unbegun(path, at, what)
 }
 
 fn table(family: &FamilySchema) -> Table {

@@ -42,6 +42,14 @@ impl Slot {
         opened.get_or_insert_with(open).clone()
     }
 
+    /// The same; `None` for one that was stopped before its first record, as a crash leaves it.
+    pub fn begun(&self) -> Result<Option<Arc<Segment>>, RecordingError> {
+        match self.segment() {
+            Err(error) if error.unbegun => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
     /// Looks whether the file has grown.
     fn refresh(&self) -> bool {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
@@ -176,9 +184,10 @@ impl Recording {
     /// If no segment can be read.
     pub fn range(&self) -> Result<Option<Range<i64>>, RecordingError> {
         let mut failed = None;
-        let mut find = |slot: &Arc<Slot>, last: bool| match slot.segment() {
-            Ok(segment) if last => segment.index.last().map(|stamp| stamp.wall_ms),
-            Ok(segment) => segment.index.first().map(|stamp| stamp.wall_ms),
+        let mut find = |slot: &Arc<Slot>, last: bool| match slot.begun() {
+            Ok(None) => None,
+            Ok(Some(segment)) if last => segment.index.last().map(|stamp| stamp.wall_ms),
+            Ok(Some(segment)) => segment.index.first().map(|stamp| stamp.wall_ms),
             Err(error) => {
                 failed.get_or_insert(error);
                 None
@@ -204,7 +213,7 @@ impl Recording {
             if slot.name.as_ref().is_some_and(|name| name.wall_ms > wall_ms) {
                 continue;
             }
-            let segment = slot.segment()?;
+            let Some(segment) = slot.begun()? else { continue };
             // Not by halves: the wall clock may have been set back by less than a second.
             let begun = |key: &&KeyEntry| key.first.wall_ms <= wall_ms;
             let Some(key) = segment.index.keys.iter().rev().find(begun) else { continue };
@@ -243,7 +252,7 @@ impl Recording {
     pub fn events(&self, from_ms: i64, to_ms: i64) -> Result<Vec<Event>, RecordingError> {
         let mut events = Vec::new();
         for slot in self.between(from_ms, to_ms) {
-            let segment = slot.segment()?;
+            let Some(segment) = slot.begun()? else { continue };
             for &entry in &segment.index.events {
                 if (from_ms..to_ms).contains(&entry.wall_ms) {
                     events.extend(segment.event(entry));

@@ -14,7 +14,7 @@ use crate::history::schema::Mapping;
 use super::body::Body;
 use super::error::RecordingError;
 use super::event::Event;
-use super::header::Header;
+use super::header::{Header, truncated};
 use super::index::{EventEntry, Index, KeyEntry, Scan, Walk};
 use super::preview::Preview;
 use super::record::{self, HEAD, Head, Stamps};
@@ -29,6 +29,7 @@ pub(super) struct Segment {
     pub path: PathBuf,
     /// `None` for a file.
     memory: Option<Body>,
+    format: u8,
     begin: u64,
     pub index: Index,
     /// It was closed in order, so that nothing will be added.
@@ -55,12 +56,11 @@ impl Segment {
             Some(body) => body.clone(),
             None => open(&path)?,
         };
-        let begin = Header::end(&body, &path)?;
+        let (format, begin) = Header::end(&body, &path)?;
         let failed = |error: io::Error| RecordingError::io(&path, &error);
         let length = body.len().map_err(failed)?;
         if begin > length {
-            let what = "the file ends within its header: nothing was recorded";
-            return Err(RecordingError::at(&path, length, what));
+            return Err(truncated(&path, length));
         }
         let (index, walk) = match Index::of_footer(&body, length, begin).map_err(failed)? {
             Some(index) => (index, None),
@@ -72,7 +72,7 @@ impl Segment {
         };
         let closed = walk.as_ref().is_none_or(|walk| walk.ended);
         let mappings = Mutex::new(Vec::new());
-        Ok(Segment { path, memory, begin, index, closed, walk, length, mappings })
+        Ok(Segment { path, memory, format, begin, index, closed, walk, length, mappings })
     }
 
     /// The segment as it is now, if it has grown.
@@ -95,6 +95,7 @@ impl Segment {
         Ok(Some(Segment {
             path: self.path.clone(),
             memory: None,
+            format: self.format,
             begin: self.begin,
             index: walk.index.clone(),
             closed: walk.ended,
@@ -111,7 +112,7 @@ impl Segment {
         }
     }
 
-    /// Bytes that the index takes, about.
+    /// Who wrote it, and what its columns are.
     pub fn header(&self) -> Result<Header, RecordingError> {
         Header::read(&self.body()?, &self.path)
     }
@@ -133,7 +134,7 @@ impl Segment {
                     .map_err(|why| RecordingError::at(&self.path, offset, why))?
             }
         };
-        let mapping = Arc::new(Mapping::new(&header.schema));
+        let mapping = Arc::new(Mapping::of_format(self.format, &header.schema));
         lock().push((at, Arc::clone(&mapping)));
         Ok(mapping)
     }

@@ -32,9 +32,9 @@ family! {
         /// How it stands with the source.
         state: State ["works", "absent", "denied", "asleep", "failing", "slow", "unasked"] Count { scraped: false, label: "STATE" },
         /// Duration of the last read.
-        read_seconds: Gauge Seconds / 1000000000 { label: "READ" },
+        read_seconds: Gauge Seconds / 1000000 { label: "READ" },
         /// Time spent on reading since the start.
-        read_time_seconds: Counter Seconds / 1000000000,
+        read_time_seconds: Counter Seconds / 1000000,
         /// Reads since the start.
         reads: Counter Count { scraped: false, label: "READS" },
         /// Reads that failed since the start.

@@ -135,7 +135,7 @@ fn what_is_no_recording_says_so() {
         (b"RET".to_vec(), "x: byte 3: the file ends within its header: nothing was recorded"),
         (
             newer,
-            "x: byte 5: the recording has format 9 and this retop reads 1: read it with the retop that wrote it, or a newer one",
+            "x: byte 5: the recording has format 9 and this retop reads 2: read it with the retop that wrote it, or a newer one",
         ),
         (long, "x: byte 6: the header is damaged: longer than 1 MiB"),
         (bytes[..60].to_vec(), "x: byte 60: the file ends within its header: nothing was recorded"),
@@ -144,6 +144,27 @@ fn what_is_no_recording_says_so() {
         let error = Recording::of_bytes("x", bytes).and_then(|recording| recording.header());
         assert_eq!(error.map(|_| String::new()).unwrap_or_else(|e| e.to_string()), wanted);
     }
+}
+
+#[test]
+fn a_segment_that_was_hardly_begun_is_passed_over() {
+    let (bytes, live, _) = recorded(20, false);
+    let folder = super::Temporary::new("unbegun");
+    let name = |sequence| crate::recording::SegmentName::new("shed", "1", 0, sequence).to_string();
+    std::fs::write(folder.0.join(name(1)), &bytes).expect("written");
+    // A crash between making a file and writing its header, or within that.
+    for cut in [0, 3, 9, 13, 60] {
+        std::fs::write(folder.0.join(name(2)), &bytes[..cut]).expect("written");
+        let recording = Recording::open(&folder.0).expect("a recording");
+        let read: Result<Vec<_>, _> = recording.samples(i64::MIN, i64::MAX).collect();
+        assert_eq!(read.map(|read| read.len()), Ok(live.len()), "{cut}");
+        assert!(recording.events(i64::MIN, i64::MAX).is_ok());
+        assert!(recording.asof(i64::MAX).expect("readable").is_some());
+        assert_eq!(recording.view().len(), live.len());
+    }
+    // Alone it is an error that says so.
+    let alone = Recording::open(&folder.0.join(name(2))).and_then(|recording| recording.header());
+    assert!(alone.is_err_and(|error| error.reason.contains("ends within its header")));
 }
 
 #[test]

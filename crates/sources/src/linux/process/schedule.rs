@@ -77,7 +77,8 @@ impl Schedule {
             threads.take(now_ns);
             let Some(mut row) = table.row_mut(row) else { continue };
             let Numbers { waited, migrations } = threads.total;
-            row.set(process::run_wait_seconds, waited.map(|(waited, _)| waited))
+            // The kernel counts nanoseconds; beyond microseconds they are noise, and dear in a recording.
+            row.set(process::run_wait_seconds, waited.map(|(waited, _)| waited / 1_000))
                 .set(process::dispatches, waited.map(|(_, dispatches)| dispatches))
                 .set(process::migrations, migrations);
         }
