@@ -313,6 +313,8 @@ enum Basis {
     Packages,
     /// Sockets, counted by the hardware and told by a sensor's driver.
     Sockets,
+    /// The cores of a system on a chip, by a driver that counts in batches.
+    Rail,
     /// The whole machine, counted by the hardware.
     Machine,
     /// The whole machine, summed up from stated power.
@@ -321,7 +323,7 @@ enum Basis {
 
 impl Basis {
     fn of(power: &RawTable) -> Option<Basis> {
-        [Basis::Packages, Basis::Sockets, Basis::Machine, Basis::Stated]
+        [Basis::Packages, Basis::Sockets, Basis::Rail, Basis::Machine, Basis::Stated]
             .into_iter()
             .find(|basis| basis.rows(power).any(|row| basis.counter(power, row).is_some()))
     }
@@ -344,6 +346,7 @@ impl Basis {
                     && number.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
             }
             Basis::Sockets => domain.contains("Esocket"),
+            Basis::Rail => source == "ioreport" && domain == "cpu",
             // Several instruments may each tell of the whole: the first one does.
             Basis::Machine | Basis::Stated => {
                 is_whole && self.counter(power, row).is_some() && {
@@ -359,7 +362,8 @@ impl Basis {
 
     fn counter(self, power: &RawTable, row: usize) -> Option<i64> {
         match self {
-            Basis::Stated => reading(power, row, power::integrated_joules),
+            // Batches of seconds would fall on whoever ran last: the power between them is even.
+            Basis::Stated | Basis::Rail => reading(power, row, power::integrated_joules),
             _ => reading(power, row, power::energy_joules),
         }
     }
@@ -372,7 +376,8 @@ impl Basis {
             names.push_str(gap);
             names.push_str(domain.and_then(Option::as_ref).map_or("", Text::shown));
         }
-        let method = if self == Basis::Stated { "integrated" } else { "counted" };
+        let is_integrated = matches!(self, Basis::Stated | Basis::Rail);
+        let method = if is_integrated { "integrated" } else { "counted" };
         (Text::from(names), Text::from(method))
     }
 }
