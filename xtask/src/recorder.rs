@@ -222,8 +222,8 @@ fn reading(recorded: &Path, folder: &Path) -> Result<String> {
     writeln!(
         text,
         "\nThe same samples over and over make a day: {} samples in {:.0} MiB, {:.0} bytes each with \
-         whole ones, indexes and previews. Any moment of it, whole, of 200: {}; with the folder opened \
-         for it, {}. One after the other: {:.0} samples a second. A replay that jumps, steps, draws \
+         whole ones, indexes and previews. CPU time of any moment of it, whole, of 200: {}; with the folder \
+         opened for it, {}. One after the other: {:.0} samples in a second of CPU time. A replay that jumps, steps, draws \
          the day and reads all of it takes {:.1} MiB at most.",
         day.frames,
         day.bytes as f64 / f64::from(1 << 20),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use retop_engine::export::Arguments;
@@ -12,6 +12,7 @@ use retop_engine::recording::{Directory, Recorder, Recording, Replay, Settings, 
 use retop_model::family::cpu;
 use retop_model::{FamilyId, Key, RawSample, Snapshot, Stamp, Window, derive};
 
+use super::thread_ns;
 use crate::bench::cost::peak_bytes;
 
 /// First argument of the program that reads a day and says what memory that took.
@@ -23,7 +24,7 @@ const SECONDS: u64 = 86_400;
 pub struct Day {
     pub frames: u64,
     pub bytes: u64,
-    /// Opening the folder and decoding a moment, and the same in one that is open.
+    /// CPU time of opening the folder and decoding a moment, and of the same in one that is open.
     pub fresh: Vec<Duration>,
     pub open: Vec<Duration>,
     pub per_second: f64,
@@ -41,12 +42,12 @@ pub fn measure(recorded: &Path, folder: &Path) -> Result<Day> {
         // A stride that is prime to everything: all places of key intervals.
         let at = range.start + (step * 7_919_777) % span;
         for (times, anew) in [(&mut fresh, true), (&mut open, false)] {
-            let begun = Instant::now();
+            let begun = thread_ns();
             let found = match anew {
                 true => Recording::open(folder)?.asof(at)?,
                 false => recording.asof(at)?,
             };
-            times.push(begun.elapsed());
+            times.push(Duration::from_nanos(thread_ns() - begun));
             if found.is_none_or(|found| found.rows(FamilyId::Process).len() == 0) {
                 bail!("nothing at {at}");
             }
@@ -54,13 +55,13 @@ pub fn measure(recorded: &Path, folder: &Path) -> Result<Day> {
     }
     fresh.sort();
     open.sort();
-    let begun = Instant::now();
+    let begun = thread_ns();
     let mut frames = 0;
     for sample in recording.samples(i64::MIN, i64::MAX) {
         sample?;
         frames += 1;
     }
-    let per_second = frames as f64 / begun.elapsed().as_secs_f64();
+    let per_second = frames as f64 * 1e9 / (thread_ns() - begun) as f64;
     let files = std::fs::read_dir(folder)?.flatten();
     let bytes = files.filter_map(|file| Some(file.metadata().ok()?.len())).sum();
     let output = Command::new(std::env::current_exe()?).arg(READER).arg(folder).output()?;
