@@ -257,7 +257,7 @@ fn a_click_on_a_chart_leads_to_that_moment() {
         let (x, y) = watch.find("6 MEM");
         // The chart begins below the title and is as wide as its numbers leave it.
         let right = watch.find("used").0 - 2;
-        for (back, wanted) in [(0, 99), (1, 97), (9, 81)] {
+        for (back, wanted) in [(0, 99), (1, 95), (9, 63)] {
             watch.mouse(MouseKind::Press, (right - back, y + 1));
             assert_eq!(watch.app.mode(), Mode::Rewind, "{size:?}");
             assert_eq!(watch.at(), wanted, "{back} cells back from {x} at {size:?}");
@@ -271,7 +271,8 @@ fn a_chart_may_show_more_time_and_is_clicked_all_the_same() {
     let mut watch = Watch::new((120, 40));
     let right = watch.find("used").0 - 2;
     let y = watch.find("6 MEM").1 + 1;
-    for (cells, moments) in [(10, [99, 89, 79]), (30, [99, 89, 59]), (120, [99, 99, 99])] {
+    let zooms = [(10, [99, 89, 79]), (30, [99, 89, 59]), (120, [99, 99, 99]), (2, [99, 97, 95])];
+    for (cells, moments) in zooms {
         watch.press(Key::char('z'));
         watch.app.message = None;
         assert!(

@@ -15,7 +15,7 @@ use retop::tui::table::column::{Col, place};
 use retop::tui::table::order::{Line, Order, What, Wish, group_key};
 use retop::tui::table::set;
 use retop::tui::{Control, Options, panel};
-use retop_model::family::process;
+use retop_model::family::{process, thread};
 use retop_model::{FamilyId, Key, RawSample, RawTable, Snapshot, Stamp, Window, derive};
 
 /// Processes by number, parent and CPU time in hundredths.
@@ -407,6 +407,36 @@ fn threads_stand_below_their_process_and_bring_the_cursor_to_it() {
     assert_eq!(app.table.selected(), Some(Key(14447, 14547)));
     press(&mut app, Press::char('H'));
     assert_eq!(app.table.selected(), Some(Key(14447, 14547)), "the cursor goes to the process");
+}
+
+/// The number of a thread may be longer than that of any process.
+#[test]
+fn numbers_of_threads_are_not_cut() {
+    let now = |threads: &[u64]| {
+        let mut processes = RawTable::new(FamilyId::Process);
+        processes.push(Key(812, 1)).set(process::pid, 812_i64).text(process::name, "p");
+        let mut table = RawTable::new(FamilyId::Thread);
+        for &tid in threads {
+            table.push(Key(tid, 1)).set(thread::tid, tid).set(thread::pid, 812_i64);
+        }
+        let mut sample = RawSample::new(Stamp::default());
+        for mut table in [processes, table] {
+            table.finish(Window { begin_ns: 0, end_ns: 1 });
+            sample.put(Arc::new(table));
+        }
+        Arc::new(derive(None, Arc::new(sample)))
+    };
+    let mut app = App::new(&Options { threads: true, ..Options::default() });
+    app.update(&now(&[812, 3_712_345]));
+    let mut screen = Screen::new(120, 40, false);
+    let mut bytes = Vec::new();
+    app.arrange(120, 40);
+    screen.draw(&mut bytes, app.glyphs, |canvas| panel::draw(&app, canvas)).expect("taken");
+    assert!(String::from_utf8(bytes).expect("UTF-8").contains("3712345"));
+    // Who does not see threads needs no room for their numbers.
+    let mut alone = App::new(&Options::default());
+    alone.update(&now(&[812, 3_712_345]));
+    assert_eq!((app.table.pid_digits, alone.table.pid_digits), (7, 5));
 }
 
 struct Deaf;

@@ -62,6 +62,14 @@ fn firing(snapshot: &Snapshot) -> Vec<(String, String)> {
     rows.map(of).filter(|(name, _)| name.starts_with("VRAM")).collect()
 }
 
+/// Who ended while the device was full: how many, and the last of them.
+fn victims(snapshot: &Snapshot) -> Option<(f64, String, Option<f64>)> {
+    let device = snapshot.rows(FamilyId::Gpu).next()?;
+    let row = snapshot.find(FamilyId::GpuForecast, device.key())?;
+    let name = row.shown(gpu_forecast::victim).to_owned();
+    Some((row.get(gpu_forecast::victims)?, name, row.get(gpu_forecast::victim_pid)))
+}
+
 #[test]
 fn a_leak_is_told_a_minute_before_and_by_name() {
     let scratch = Scratch::new();
@@ -80,7 +88,7 @@ fn a_leak_is_told_a_minute_before_and_by_name() {
     let mut ticker = Ticker::lockstep(machine, Arc::<Script>::clone(&clock));
     ticker.set_rules(builtin());
     let mut history = History::new(16 << 20).expect("memory");
-    let (mut warned, mut critical, mut cleared) = (None, None, None);
+    let (mut warned, mut critical, mut cleared, mut ended) = (None, None, None, None);
     for second in 1..460_u32 {
         driver.set_clock(f64::from(second)).expect("set");
         clock.0.fetch_add(1_000_000_000, Ordering::Relaxed);
@@ -97,7 +105,12 @@ fn a_leak_is_told_a_minute_before_and_by_name() {
         if has("VRAM-FULL") {
             critical.get_or_insert(second);
         }
-        if critical.is_some() && alerts.is_empty() {
+        if has("VRAM-OOM") {
+            ended.get_or_insert((second, victims(&now)));
+        } else if ended.is_none() {
+            assert!(victims(&now).is_none_or(|(count, ..)| count == 0.0), "at {second}");
+        }
+        if critical.is_some() && !has("VRAM-FULL") && !has("VRAM") {
             cleared.get_or_insert(second);
         }
     }
@@ -106,6 +119,11 @@ fn a_leak_is_told_a_minute_before_and_by_name() {
     assert!((330..=345).contains(&critical), "a minute before: {critical}");
     assert!(warned < critical && warned > 100, "{warned}");
     assert!(cleared.is_some_and(|second| second > 400), "the process has ended: {cleared:?}");
+
+    // It ended just as the memory was full: that is told, as a guess, and once.
+    let (second, told) = ended.expect("told");
+    assert!((400..=402).contains(&second), "{second}");
+    assert_eq!(told, Some((1.0, "leak".to_owned(), Some(72.0))));
 
     // The past knows it as well as the present did, with what it was worked out from.
     let view = history.view();
@@ -126,4 +144,49 @@ fn a_leak_is_told_a_minute_before_and_by_name() {
     let leak = processes.find(|row| row.shown(process::name) == "leak").expect("there");
     assert!(leak.get(process::gpu_full_seconds).is_some_and(|full| full < 70.0));
     assert!(leak.get(process::gpu_memory_bytes).is_some_and(|bytes| bytes > 40e9));
+}
+
+#[test]
+fn devices_of_several_drivers_stand_in_one_table() {
+    let scratch = Scratch::new();
+    let base = scratch.path();
+    retop_fake_machine::build("arc", base, 0).expect("a tree");
+    for folder in ["dev", "usr/lib"] {
+        std::fs::create_dir_all(base.join(folder)).expect("a folder");
+    }
+    std::fs::write(base.join("dev/nvidiactl"), "").expect("a file");
+    let driver = install(&base.join("usr/lib"), SCENARIO, &[]).expect("installed");
+    driver.set_clock(0.0).expect("set");
+    let clock = Arc::new(Script::default());
+    let machine = open(None, Roots::below(base)).expect("a tree");
+    let mut ticker = Ticker::lockstep(machine, Arc::<Script>::clone(&clock));
+    let mut last = None;
+    for second in 1..4 {
+        driver.set_clock(second as f64).expect("set");
+        retop_fake_machine::build("arc", base, second).expect("a tree");
+        clock.0.fetch_add(1_000_000_000, Ordering::Relaxed);
+        last = Some(ticker.tick());
+    }
+    let now = last.expect("a moment");
+    let devices = now.rows(FamilyId::Gpu);
+    let mut seen: Vec<(String, Option<f64>)> = devices
+        .map(|row| {
+            let watts = row.get(gpu::watts).map(f64::round);
+            (row.shown(gpu::uuid).to_owned(), watts)
+        })
+        .collect();
+    seen.sort_by(|a, b| a.0.cmp(&b.0));
+    // Each has the rates of its own counters.
+    let names: Vec<&str> = seen.iter().map(|(uuid, _)| uuid.as_str()).collect();
+    assert_eq!(names, ["0000:04:00.0", "GPU-a"]);
+    assert_eq!(seen[0].1, Some(142.0));
+    assert!(seen[1].1.is_some(), "{seen:?}");
+    let on = |name: &str| {
+        let mut rows = now.rows(FamilyId::Process);
+        let row = rows.find(|row| row.shown(process::name) == name).expect("a process");
+        row.get(process::gpu_memory_bytes)
+    };
+    assert_eq!(on("llama-server"), Some(7_400.0 * 1_048_576.0));
+    // A leak on one of them is told of, whatever the other is.
+    assert!(now.rows(FamilyId::GpuForecast).any(|row| row.shown(gpu_forecast::uuid) == "GPU-a"));
 }

@@ -7,13 +7,38 @@ use retop_model::{FamilyId, Field, Key};
 use super::app::App;
 use super::page::Page;
 use super::pane::Tab;
-use super::table::column::Col;
+use super::table::column::{self, Col};
 
 /// So many processes have their threads read at most: a thread costs 10 µs.
 const THREADED: usize = 64;
 
 /// How long a row that left the screen is still read in full.
 const REMEMBERED_NS: u64 = 10_000_000_000;
+
+/// What comes from the counters of reads and writes.
+const READ: [Field; 10] = [
+    process::read_bytes_per_second,
+    process::written_bytes_per_second,
+    process::io_bytes_per_second,
+    process::read_bytes,
+    process::written_bytes,
+    process::calls_per_second,
+    process::read_call_bytes,
+    process::write_call_bytes,
+    process::read_calls,
+    process::write_calls,
+];
+
+/// What comes from the status.
+const STATUS: [Field; 7] = [
+    process::swap_bytes,
+    process::switches_per_second,
+    process::voluntary_switches,
+    process::involuntary_switches,
+    process::voluntary_switches_per_second,
+    process::involuntary_switches_per_second,
+    process::oom_score,
+];
 
 /// What the scheduler is asked for.
 const SCHEDULED: [Field; 6] = [
@@ -85,67 +110,59 @@ impl App {
         }
         let mut keys: Vec<Key> = self.seen.iter().map(|&(key, _)| key).collect();
         keys.extend(self.details);
-        // A sum takes all its parts.
+        // A sum takes all its parts, which may be every process there is: of them that alone is read
+        // of which a sum is shown.
+        let mut parts = keys.clone();
         if let Some(now) = &self.now {
             for line in self.table.visible() {
                 let members = self.table.order.members(line).iter();
                 let row = |&row: &u32| now.row(FamilyId::Process, row as usize);
-                keys.extend(members.filter_map(row).map(retop_model::Row::key));
+                parts.extend(members.filter_map(row).map(retop_model::Row::key));
             }
         }
-        keys.sort_unstable();
-        keys.dedup();
+        for keys in [&mut keys, &mut parts] {
+            keys.sort_unstable();
+            keys.dedup();
+        }
         // What rows are sorted or filtered by is wanted of all of them.
         let decides = |fields: &[Field]| {
             let is_one = |col: Col| matches!(col, Col::Number(field) if fields.contains(&field));
             is_one(self.table.sort)
                 || self.table.filter.as_ref().is_some_and(|filter| filter.needs(fields))
         };
-        let rows = |all: bool| if all { Rows::All } else { Rows::Keys(keys.clone()) };
-        demand.processes.io = rows(decides(&[
-            process::read_bytes_per_second,
-            process::written_bytes_per_second,
-            process::io_bytes_per_second,
-            process::read_bytes,
-            process::written_bytes,
-            process::calls_per_second,
-            process::read_call_bytes,
-            process::write_call_bytes,
-            process::read_calls,
-            process::write_calls,
-        ]));
-        demand.processes.status = rows(decides(&[
-            process::swap_bytes,
-            process::switches_per_second,
-            process::voluntary_switches,
-            process::involuntary_switches,
-            process::voluntary_switches_per_second,
-            process::involuntary_switches_per_second,
-            process::oom_score,
-        ]));
-        demand.processes.memory = rows(decides(&[process::shared_bytes]));
-        let seats = &self.table.shown_set().seats;
-        let shows = |fields: &[Field]| {
-            seats
-                .iter()
-                .any(|seat| matches!(seat.col, Col::Number(field) if fields.contains(&field)))
+        // Before the first layout nobody knows what there is room for.
+        let room = match self.areas.table.width {
+            0 => 1_000,
+            width => width.saturating_sub(1 + u16::from(self.areas.framed)),
         };
+        let (placed, count) = column::place(self.table.shown_set(), room, self.table.pid_digits);
+        let shows = |fields: &[Field]| {
+            let is_one = |col: Col| matches!(col, Col::Number(field) if fields.contains(&field));
+            placed[..count].iter().flatten().any(|placed| is_one(placed.col))
+        };
+        let rows = |fields: &[Field]| match (decides(fields), shows(fields)) {
+            (true, _) => Rows::All,
+            (false, true) => Rows::Keys(parts.clone()),
+            (false, false) => Rows::Keys(keys.clone()),
+        };
+        demand.processes.io = rows(&READ);
+        demand.processes.status = rows(&STATUS);
+        demand.processes.memory = rows(&[process::shared_bytes]);
         let shows_numbers = self.details.is_some() && self.pane.tab == Tab::Stats;
         let shares = [process::proportional_bytes, process::unique_bytes];
         if shows(&shares) || shows_numbers {
-            demand.processes.proportional = rows(false);
+            demand.processes.proportional =
+                Rows::Keys(if shows(&shares) { parts.clone() } else { keys.clone() });
         }
-        let scheduled = decides(&SCHEDULED);
-        if scheduled || shows(&SCHEDULED) || shows_numbers {
-            demand.processes.schedule = rows(scheduled);
+        if decides(&SCHEDULED) || shows(&SCHEDULED) || shows_numbers {
+            demand.processes.schedule = rows(&SCHEDULED);
         }
         if self.pages.page == Page::Gpu {
             // What those who are on devices wait for.
             demand.processes.schedule = Rows::Keys(self.on_devices());
         }
-        let counted = decides(&COUNTED);
-        if counted || shows(&COUNTED) || shows_numbers {
-            demand.processes.counters = rows(counted);
+        if decides(&COUNTED) || shows(&COUNTED) || shows_numbers {
+            demand.processes.counters = rows(&COUNTED);
         }
         let mut threaded: Vec<Key> = Vec::new();
         match self.details.map(|key| (key, self.pane.tab)) {

@@ -12,6 +12,9 @@ use super::session::Session;
 
 /// Samples that a chart shows at most: one of 250 cells shows 500.
 pub const LENGTH: usize = 512;
+/// Samples that half a cell of a chart stands for, unless somebody zooms: a chart of 30 cells shows
+/// two minutes at one a second, and moves every four.
+pub const USUAL_PER: usize = 2;
 /// Samples kept of each number: two hours at one a second, in 29 KB.
 const KEPT: usize = 7_200;
 /// Samples kept of all cores together, in 1 MiB: two hours of 36 cores, 8 minutes of 512.
@@ -58,12 +61,14 @@ impl Ring {
 
     /// The two halves of a cell that many cells back, older and newer: of the samples in each the
     /// largest. Cells begin at every other sample, or every so many, whenever they are drawn: a chart
-    /// moves when a cell is full, and until then nothing changes but the newest one, the rest of
-    /// which is still to come.
+    /// moves when a cell is full, and until then nothing changes but the newest one.
     #[must_use]
     pub fn pair(&self, cell: usize) -> (f32, f32) {
         let first = self.first_of(cell, 2 * self.per);
-        (self.most(first.saturating_add_unsigned(self.per)), self.most(first))
+        let (older, newer) = (first.saturating_add_unsigned(self.per), first);
+        // Nothing is known of the half that is still to come: it looks like the one before.
+        let newer = if older <= 0 { older } else { newer };
+        (self.most(older), self.most(newer))
     }
 
     /// The largest of a cell that is not halved.
@@ -186,7 +191,7 @@ impl History {
     /// Room for that many samples.
     #[must_use]
     pub fn with_length(kept: usize) -> History {
-        let ring = || Ring::new(kept);
+        let ring = || Ring::seen_by(USUAL_PER, kept);
         History {
             cpu: ring(),
             memory: ring(),
@@ -207,7 +212,7 @@ impl History {
             moments: VecDeque::with_capacity(kept),
             end_ns: None,
             kept,
-            per: 1,
+            per: USUAL_PER,
         }
     }
 
@@ -490,8 +495,7 @@ mod tests {
             let pairs = (0..3).map(|cell| ring.pair(cell));
             seen.push(pairs.filter(|pair| !pair.0.is_nan()).collect());
         }
-        assert!(seen[2][0].0 == 3.0 && seen[2][0].1.is_nan());
-        assert_eq!(seen[2][1..], [(1.0, 2.0)]);
+        assert_eq!(seen[2], [(3.0, 3.0), (1.0, 2.0)], "the half to come looks like the other");
         assert_eq!(seen[3], [(3.0, 4.0), (1.0, 2.0)]);
         assert_eq!(seen[4][1..], seen[3]);
     }
@@ -504,7 +508,7 @@ mod tests {
             ring.push((value != 4).then_some(f64::from(value)));
             seen.push((0..4).map(|cell| ring.pair(cell)).filter(|pair| !pair.0.is_nan()).collect());
         }
-        assert!(seen[1][0].0 == 2.0 && seen[1][0].1.is_nan());
+        assert_eq!(seen[1], [(2.0, 2.0)]);
         assert!(seen[4][0] == (3.0, 5.0), "{:?}", seen[4]);
         assert_eq!(seen[5], [(3.0, 6.0)]);
         assert_eq!(seen[11], [(9.0, 12.0), (3.0, 6.0)]);

@@ -61,6 +61,16 @@ pub fn time_of_day(wall_ms: i64, offset_seconds: i32) -> Text {
     short!("{:02}:{:02}:{:02}", day / 3600, day / 60 % 60, day % 60)
 }
 
+/// How long the machine has been up, to the minute: what changes with each second would be sent
+/// with each second.
+#[must_use]
+pub fn uptime(seconds: f64) -> Text {
+    match seconds {
+        0.0..3600.0 => short!("{}m", (seconds / 60.0) as u64),
+        seconds => short!("{}", Duration(seconds)),
+    }
+}
+
 /// The day, `2026-11-20`, that many seconds east of Greenwich.
 #[must_use]
 pub fn date(wall_ms: i64, offset_seconds: i32) -> Text {
@@ -94,6 +104,9 @@ mod tests {
             (date(1_795_183_401_000, 0), "2026-11-20"),
             (date(0, -1), "1969-12-31"),
             (ago(133_000), "2m13s"),
+            (uptime(133.0), "2m"),
+            (uptime(59.9), "0m"),
+            (uptime(11_040.0), "3h04m"),
             (ago(-5), "0s"),
         ];
         for (got, want) in cases {

@@ -1,9 +1,10 @@
 //! How much time the charts show.
 
 use super::app::App;
+use super::history::USUAL_PER;
 
 /// Samples that half a cell of a chart stands for, in the order of the key.
-const ZOOMS: [usize; 4] = [1, 5, 15, 60];
+const ZOOMS: [usize; 5] = [USUAL_PER, 5, 15, 60, 1];
 
 impl App {
     /// Lets the charts show more time, or as little as at the start.

@@ -43,6 +43,8 @@ family! {
         index: Gauge Count { scraped: false, label: "#" },
         /// What the device is made for.
         kind: State ["gpu", "npu"] Count { scraped: false, label: "KIND" },
+        /// 1 if the device is a part of the processor: it has no memory of its own, and what it draws is in what that draws.
+        integrated: Gauge Count { scraped: false, label: "PART" },
         /// Whether the device can be read.
         state: State ["active", "asleep", "lost"] Count { label: "STATE" },
         /// Number of the GPU instance, of a part of a device.
@@ -75,7 +77,7 @@ family! {
         video_ratio: Gauge Ratio / 10000 { label: "VID%" },
         /// Memory of the device.
         memory_total_bytes: Gauge Bytes { label: "TOTAL", alias: dcgm("DCGM_FI_DEV_FB_TOTAL", MEBIBYTES) },
-        /// Memory in use, without what the driver keeps for itself.
+        /// Memory in use, without what the driver keeps for itself; where the driver tells it of processes alone, the least that those which may be looked into hold together.
         memory_used_bytes: Gauge Bytes { label: "VRAM", alias: dcgm("DCGM_FI_DEV_FB_USED", MEBIBYTES) },
         /// Memory that the driver keeps for itself.
         memory_reserved_bytes: Gauge Bytes { label: "RESERVED", alias: dcgm("DCGM_FI_DEV_FB_RESERVED", MEBIBYTES) },

@@ -23,6 +23,7 @@ mod memory;
 mod mounts;
 mod network;
 mod nvml;
+mod occupant;
 #[cfg(test)]
 mod on_machines;
 mod page;
@@ -40,7 +41,7 @@ mod taskstats;
 mod tcp;
 mod topology;
 #[cfg(test)]
-mod tree;
+pub(crate) mod tree;
 #[cfg(test)]
 mod trial;
 mod users;

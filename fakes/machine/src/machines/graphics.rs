@@ -43,7 +43,11 @@ const BOARD: &str = "pci0000:00/0000:00:01.1/0000:03:00.0";
 pub fn write_amd_desktop(tree: &Tree, second: u64) -> io::Result<()> {
     let programs =
         [(1_200, "kwin_wayland"), (3_000, "game"), (3_100, "ollama"), (3_200, "firefox")];
-    machine(second, "amd", "6.12.9-made-up", &programs).settle().write(tree)?;
+    let mut spec = machine(second, "amd", "6.12.9-made-up", &programs).settle();
+    for process in spec.processes.iter_mut().filter(|process| process.pid == 3_100) {
+        process.cgroup = format!("/system.slice/docker-{}.scope", "00c0ffee".repeat(8));
+    }
+    spec.write(tree)?;
     let identity = "PCI_CLASS=30000\nPCI_ID=1002:744C\nPCI_SLOT_NAME=0000:03:00.0";
     let attributes = [
         ("revision", "0xc8"),

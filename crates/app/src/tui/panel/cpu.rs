@@ -16,6 +16,9 @@ use crate::tui::units::{Text, interval, whole_percent};
 use crate::tui::widget::chart::chart;
 use crate::tui::widget::frame::{Edges, frame};
 
+/// Cells from which on there is room for events per second.
+const EVENTS: u16 = 72;
+
 /// Draws the box.
 pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
@@ -73,7 +76,7 @@ pub(super) fn title(app: &App, now: &Snapshot) -> Text {
         title.push(&short!("  {}C", &*facts::degrees(celsius)));
     }
     if let Some(share) = waiting(now, "cpu") {
-        title.push(&short!("  psi {:<4}", Percent(share)));
+        title.push(&short!("  psi {:<3}", &*whole_percent(share)));
     }
     if let (Some(cpus), Some(share)) = (now.one(limit::cpus), now.one(limit::cpu_ratio)) {
         title.push(&short!("  {} of {} cpus", Percent(share), Count(cpus)));
@@ -139,6 +142,10 @@ pub(super) fn split(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         };
         let text = short!("{:<3}", &*whole_percent(share));
         x = facts::fact_in(app, canvas, (x, 0), name, &text, pen);
+    }
+    // Events per second never rest; where there is little room they are on the page alone.
+    if canvas.width() < EVENTS {
+        return;
     }
     for (name, field) in [
         ("ctx", cpu::context_switches_per_second),

@@ -1,7 +1,7 @@
 //! Disks and file systems.
 
 use retop_model::family::{disk, filesystem};
-use retop_model::human::{Duration, Or, Percent, Size};
+use retop_model::human::{Duration, Or, Size};
 use retop_model::{FamilyId, Row, Snapshot};
 
 use super::facts;
@@ -23,7 +23,8 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let rate = |ring| app.rate(app.newest_of(ring));
     let right =
         short!("r {:>4}/s  w {:>4}/s", &*rate(&app.past().read), &*rate(&app.past().written));
-    let below = waiting(now, "io").map_or(Text::new(), |share| short!("psi {:<4}", Percent(share)));
+    let below =
+        waiting(now, "io").map_or(Text::new(), |share| short!("psi {}", &*whole_percent(share)));
     let edges =
         Edges { key: Some('7'), name: "Disk", right: &right, below: &below, ..Edges::default() };
     let inner = &mut frame(canvas, &edges, theme);

@@ -1,7 +1,7 @@
 //! The header: whose machine, when, and how busy.
 
 use retop_model::family::{host, limit, task};
-use retop_model::human::{Count, Duration, Or, Size};
+use retop_model::human::{Count, Or, Size};
 
 use ratatui_core::style::Modifier;
 
@@ -11,7 +11,7 @@ use crate::tui::app::App;
 use crate::tui::keys::Action;
 use crate::tui::mouse::Spot;
 use crate::tui::render::{Canvas, Glyphs, Pen, Rect, width};
-use crate::tui::units::{Text, ago, date, interval, time_of_day};
+use crate::tui::units::{Text, ago, date, interval, time_of_day, uptime};
 
 /// One fact of the header; the smallest number leaves first.
 struct Item {
@@ -55,7 +55,7 @@ pub fn draw(app: &App, canvas: &mut Canvas<'_>) {
         let offset = (app.offset_seconds)(stamp.wall_ms.div_euclid(1000));
         items[0] = plain(time_of_day(stamp.wall_ms, offset), 8);
         let up = now.one(host::uptime_seconds).unwrap_or(stamp.boottime_ns as f64 / 1e9);
-        items[1] = plain(short!("up {}", Duration(up)), 3);
+        items[1] = plain(short!("up {}", &*uptime(up)), 3);
         items[2] = facts::load(now).and_then(|load| plain(short!("load {}", &*load), 5));
         let processes = now.rows(retop_model::FamilyId::Process).len();
         let threads = now.one(task::threads);

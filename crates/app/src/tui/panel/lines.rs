@@ -9,7 +9,7 @@ use crate::short;
 use crate::tui::app::App;
 use crate::tui::dialog::Overlay;
 use crate::tui::edit::Editor;
-use crate::tui::history::Cost;
+use crate::tui::history::{Cost, USUAL_PER};
 use crate::tui::input::{Code, Key};
 use crate::tui::keys::{Action, Mode};
 use crate::tui::mouse::Spot;
@@ -134,7 +134,7 @@ fn standing(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         }
         x += 2;
     }
-    if app.past().per() > 1 {
+    if app.past().per() != USUAL_PER {
         let text = short!("charts: {} samples a cell", 2 * app.past().per());
         x = canvas.text(x, 0, &text, theme.past);
         if let Some(key) = app.keys.keys(Action::Zoom).first() {

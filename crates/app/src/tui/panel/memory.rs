@@ -2,7 +2,7 @@
 
 use retop_model::Snapshot;
 use retop_model::family::{limit, memory};
-use retop_model::human::{Or, Percent, Size};
+use retop_model::human::{Or, Size};
 
 use crate::short;
 use crate::tui::app::App;
@@ -32,7 +32,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     };
     let mut below = Text::new();
     if let Some(share) = waiting(now, "memory") {
-        below = short!("psi {:<4}", Percent(share));
+        below = short!("psi {}", &*whole_percent(share));
     }
     let limit = match (now.one(limit::working_set_bytes), now.one(limit::memory_limit_bytes)) {
         (Some(used), Some(all)) => short!("limit {}/{}", Size(used), Size(all)),

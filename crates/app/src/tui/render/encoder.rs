@@ -9,6 +9,7 @@ use ratatui_core::style::{Color, Modifier};
 use super::canvas::Pen;
 use super::cursor::Cursor;
 use super::scroll::Shift;
+use super::slide::{self, Slide};
 
 /// Begin and end of a synchronised frame; terminals that do not know them ignore them.
 pub const SYNC_BEGIN: &[u8] = b"\x1b[?2026h";
@@ -29,6 +30,8 @@ const ERASE: usize = 6;
 const NEAREST: usize = 128;
 /// Movements of rows in a frame at most.
 const SHIFTS: usize = 4;
+/// Movements within a row at most.
+const SLIDES: usize = 3;
 
 /// Turns the difference of two frames into bytes.
 #[derive(Debug)]
@@ -112,6 +115,22 @@ impl Encoder {
                 let Some(shift) = Shift::find(before, now, &self.changed) else { break };
                 shift.write(&mut self.bytes);
                 shift.apply(before);
+                self.cut(before, now);
+            }
+            let mut slid = false;
+            for y in 0..now.area.height {
+                // Charts side by side move together.
+                for _ in 0..SLIDES {
+                    if self.changed[usize::from(y)] < slide::LEAST {
+                        break;
+                    }
+                    let Some(slide) = Slide::find(before, now, y) else { break };
+                    slide.write(&mut self.bytes);
+                    slide.apply(before);
+                    slid = true;
+                }
+            }
+            if slid {
                 self.cut(before, now);
             }
         }

@@ -9,6 +9,7 @@ pub mod encoder;
 pub mod number;
 pub mod screen;
 mod scroll;
+mod slide;
 
 pub use canvas::{Canvas, Glyphs, Letters, Pen, width};
 pub use colour::Depth;

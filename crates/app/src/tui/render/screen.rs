@@ -255,6 +255,56 @@ mod tests {
         }
     }
 
+    proptest! {
+        /// Charts that go on are moved by the terminal; what stands around them rests.
+        #[test]
+        fn charts_may_go_on(
+            values in prop::collection::vec(0..9_usize, 60),
+            wide in any::<bool>(), painted in any::<bool>(),
+        ) {
+            let (width, height) = (60, 4);
+            let mut screen = Screen::new(width, height, true);
+            let size = |cells| std::num::NonZeroU16::new(cells).expect("not 0");
+            let mut terminal = vt100::Parser::new(size(height), size(width), 0);
+            let back = if painted { Color::Indexed(9) } else { Color::Reset };
+            for step in 0..30 {
+                let mut bytes = Vec::new();
+                let paint = |canvas: &mut Canvas<'_>| {
+                    let plain = Pen::default().on(back);
+                    canvas.fill(Rect::new(0, 0, width, height), plain);
+                    for y in 0..height {
+                        canvas.text(0, y, "left", plain);
+                        for x in 0..20 {
+                            let value = values[step + usize::from(x)];
+                            let pen = Pen::new(Color::Indexed(value as u8)).on(back);
+                            let glyph = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'][value];
+                            canvas.put(5 + x, y, glyph, if y == 0 { plain } else { pen });
+                            canvas.put(30 + x, y, glyph, plain);
+                        }
+                        canvas.text(51, y, if wide && y == 1 { "日本" } else { "right" }, plain);
+                    }
+                };
+                screen.draw(&mut bytes, Glyphs::Braille, paint).expect("a Vec takes all");
+                terminal.process(&bytes);
+                for (y, line) in (0..).zip(terminal.screen().rows(0, width)) {
+                    let mut wanted = String::new();
+                    let mut x = 0;
+                    while x < width {
+                        let cell = &screen.shown()[(x, y)];
+                        let seen = terminal.screen().cell(y, x).expect("inside");
+                        prop_assert_eq!(seen.bgcolor(), colour(cell.bg), "at {},{}", x, y);
+                        if cell.symbol() != " " {
+                            prop_assert_eq!(seen.fgcolor(), colour(cell.fg), "at {},{}", x, y);
+                        }
+                        wanted.push_str(cell.symbol());
+                        x += cell.cell_width().max(1);
+                    }
+                    prop_assert_eq!(line.trim_end(), wanted.trim_end());
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_cursor_stands_where_it_is_parked() {
         let mut screen = Screen::new(20, 5, true);

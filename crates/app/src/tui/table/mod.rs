@@ -72,7 +72,7 @@ pub struct Table {
     pub top: usize,
     /// Lines on the screen, as of the last layout.
     pub page: usize,
-    /// Digits of the largest process number seen.
+    /// Digits of the largest number of a process, or of a thread that is shown, seen so far.
     pub pid_digits: u16,
     selected: Option<Who>,
 }
@@ -160,7 +160,10 @@ impl Table {
                 unfolded: &self.unfolded,
             },
         );
-        let largest = now.rows(FamilyId::Process).next_back_key().map_or(0, |key| key.0);
+        let last = |family: FamilyId| now.rows(family).next_back_key().map_or(0, |key| key.0);
+        let largest = last(FamilyId::Process);
+        // Threads are numbered like processes, and most of those with a large number are threads.
+        let largest = if self.threads { largest.max(last(FamilyId::Thread)) } else { largest };
         let digits = largest.checked_ilog10().map_or(1, |log| log as u16 + 1);
         self.pid_digits = self.pid_digits.max(digits.min(10));
         self.tagged.retain(|&key| now.find(FamilyId::Process, key).is_some());

@@ -128,6 +128,15 @@ impl Device {
         })
     }
 
+    /// True if its driver is one that tells of the device, or if the device has instruments or a
+    /// clock that anybody may read.
+    pub fn tells(&self) -> bool {
+        let known = ["amdgpu", "i915", "xe", "intel_vpu", "amdxdna"];
+        known.contains(&self.driver.as_str())
+            || self.hwmon.is_some()
+            || self.folder.join("devfreq").exists()
+    }
+
     /// True if a read of the device would wake it. One without runtime power management does not
     /// sleep, nor does one whose status cannot be read.
     pub fn sleeps(&self) -> bool {

@@ -18,6 +18,7 @@ mod kfd;
 mod names;
 mod pmu;
 mod rest;
+mod rows;
 mod told;
 mod vpu;
 
@@ -28,17 +29,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use retop_model::family::{gpu, gpu_process};
-use retop_model::{Clock, FamilyId, Key, RawTable, RowMut};
+use retop_model::{Clock, FamilyId, Key, RowMut};
 
-use self::clients::{Clients, Memory, Role, Use, Work, add_all};
+use self::clients::{Clients, Memory, Use, Work, add_all};
 use self::device::{Classes, Device};
 use self::fdinfo::Fdinfo;
 use self::holders::Holders;
 use self::kfd::Kfd;
 use self::pmu::{Counts, Pmu};
 use self::rest::{May, Rest};
+use self::rows::Seen;
 use self::told::{Driver, Told};
-use super::process::Stat;
+use super::occupant::Containers;
 use super::{perf, sysfs};
 use crate::roots::Roots;
 use crate::source::{Pace, Problem, Read, Source};
@@ -56,6 +58,7 @@ pub struct Drm {
     holders: Holders,
     clients: Clients,
     kfd: Kfd,
+    containers: Containers,
     /// Counters of engines; only on the real machine.
     pmu: Option<Box<dyn Counts>>,
     buffer: Vec<u8>,
@@ -71,23 +74,14 @@ struct Watched {
     rest: Rest,
     /// Whether the driver said of the whole device how busy it is.
     tells_busy: bool,
+    /// It, or a client of it, has told anything at all.
+    tells: bool,
     /// When its core had spent so many milliseconds without power.
     idle: Option<(u64, i64)>,
 }
 
 /// A device whose core had no power for this share of the time does nothing.
 const IDLE_SHARE: f64 = 0.98;
-
-/// A device in one read.
-struct Seen {
-    may: May,
-    told: Told,
-    /// What its clients did.
-    work: Work,
-    /// What its engines did, whoever used them.
-    counted: Option<Work>,
-    clients: usize,
-}
 
 impl Drm {
     /// The devices of the machine under `roots`.
@@ -101,6 +95,7 @@ impl Drm {
             holders: Holders::default(),
             clients: Clients::default(),
             kfd: Kfd::new(&roots.sys),
+            containers: Containers::default(),
             pmu: roots
                 .is_real()
                 .then(|| Box::new(Pmu::new(perf::System, &roots.sys)) as Box<dyn Counts>),
@@ -129,6 +124,7 @@ impl Drm {
                     driver: Driver::of(&device),
                     rest: Rest::default(),
                     tells_busy: false,
+                    tells: device.tells(),
                     idle: None,
                     device,
                 },
@@ -196,7 +192,11 @@ impl Drm {
                 let memory = Memory::of(&info, seen.told.unified);
                 let by: &mut Use = uses.entry((holder.pid, place)).or_default();
                 let counts = self.clients.take(key, &info, at_ns, (by, &mut seen.work), &memory);
-                seen.clients += usize::from(counts);
+                if counts {
+                    seen.clients += 1;
+                    seen.hold(&memory);
+                    seen.tells |= !info.engines.is_empty() || !info.regions.is_empty();
+                }
             }
         }
         self.clients.end();
@@ -245,7 +245,7 @@ impl Watched {
                 told
             }
         };
-        Seen { may, told, work: Work::default(), counted: None, clients: 0 }
+        Seen { may, told, ..Seen::default() }
     }
 
     /// After a read: whether it did anything, as far as can be told.
@@ -265,6 +265,10 @@ impl Watched {
     fn problem(&self, may: May) -> Option<Problem> {
         let address = &self.device.address;
         match may {
+            May::Read if !self.tells => Some(Problem::absent(format!(
+                "{address}: {} tells nothing of it or of its clients",
+                self.device.driver
+            ))),
             May::Read => None,
             May::Sleeps(_) => Some(
                 Problem::asleep(format!("{address}: suspended; reading would wake it"))
@@ -273,94 +277,6 @@ impl Watched {
             May::LetGo => Some(Problem::asleep(format!(
                 "{address}: idle; not read, so that it may fall asleep"
             ))),
-        }
-    }
-}
-
-/// Adds to the row of a device what its clients do.
-fn complete(seen: &Seen, evicted: Option<u64>, hidden: usize, row: &mut RowMut<'_>) -> Option<u64> {
-    let work = seen.counted.as_ref().unwrap_or(&seen.work);
-    let percent = |share: f64| (share * 100.0).round() as u64;
-    let share = |role| work.of(role).map(|share| (share * 10_000.0).round() as u64);
-    // Nobody is on it, and nobody could be unseen.
-    let unused = (seen.clients == 0 && hidden == 0).then_some(0);
-    let busy = seen.told.busy.or(work.most().map(percent)).or(unused);
-    row.set(gpu::utilization_ratio, busy)
-        .set(gpu::encoder_ratio, work.of(Role::Encode).map(percent))
-        .set(gpu::decoder_ratio, work.of(Role::Decode).map(percent))
-        .set(gpu::graphics_ratio, share(Role::Graphics))
-        .set(gpu::compute_ratio, share(Role::Compute))
-        .set(gpu::copy_ratio, share(Role::Copy))
-        .set(gpu::video_ratio, share(Role::Video))
-        .set(gpu::evicted_bytes, evicted);
-    busy
-}
-
-/// Adds a row for each process that has or does anything on a device, and one for what none of them
-/// is known to hold.
-fn write_processes(
-    uses: &BTreeMap<(u32, usize), Use>,
-    (devices, seen): (&[Watched], &[Seen]),
-    (proc, holders): (&Path, &Holders),
-    table: &mut RawTable,
-) {
-    let mut held = vec![0_u64; seen.len()];
-    for (&(pid, place), by) in uses {
-        let (Some(watched), Some(seen)) = (devices.get(place), seen.get(place)) else { continue };
-        let total = seen.told.total;
-        // More than there is is no size.
-        let bytes = by.memory.held.filter(|&bytes| total.is_none_or(|total| bytes <= total));
-        let works = by.draws || by.computes || by.work.most().is_some_and(|share| share > 0.0);
-        if !works && bytes.unwrap_or(0) == 0 {
-            continue;
-        }
-        let line = std::fs::read(proc.join(pid.to_string()).join("stat")).unwrap_or_default();
-        let (start_us, name) = match Stat::parse(&line) {
-            Some(stat) if holders.may_hold(pid) => {
-                let name = String::from_utf8_lossy(stat.comm).into_owned();
-                (Some(stat.start_ticks.saturating_mul(10_000)), name)
-            }
-            // In a container the kernel lists programs outside it too. One that has the number of
-            // another here is not told from it, and is left to what nobody is known to hold.
-            None if line.is_empty() && !holders.may_hold(pid) => (None, format!("host pid {pid}")),
-            _ => continue,
-        };
-        if let Some(sum) = held.get_mut(place) {
-            *sum = sum.saturating_add(bytes.unwrap_or(0));
-        }
-        let share = |share: Option<f64>| share.map(|share| (share * 10_000.0).round() as u64);
-        let of = |role| share(by.work.of(role));
-        let mut row = table.push(gpu_process::key(pid, start_us, watched.key));
-        row.text(gpu_process::uuid, watched.device.address.as_str())
-            .text(gpu_process::name, name)
-            .set(gpu_process::pid, pid)
-            .set(gpu_process::start_seconds, start_us)
-            .set(gpu_process::compute, by.computes)
-            .set(gpu_process::graphics, by.draws)
-            .set(gpu_process::memory_bytes, bytes)
-            .set(gpu_process::shared_bytes, by.memory.shared)
-            .set(gpu_process::purgeable_bytes, by.memory.purgeable)
-            .set(gpu_process::active_bytes, by.memory.active)
-            .set(gpu_process::system_bytes, by.memory.system)
-            .set(gpu_process::evicted_bytes, by.memory.evicted)
-            .set(gpu_process::evicted_seconds, by.evicted_ms)
-            .set(gpu_process::utilization_ratio, share(by.work.most()))
-            .set(gpu_process::encoder_ratio, of(Role::Encode))
-            .set(gpu_process::decoder_ratio, of(Role::Decode))
-            .set(gpu_process::graphics_ratio, of(Role::Graphics))
-            .set(gpu_process::compute_ratio, of(Role::Compute))
-            .set(gpu_process::copy_ratio, of(Role::Copy))
-            .set(gpu_process::video_ratio, of(Role::Video));
-    }
-    for ((watched, seen), held) in devices.iter().zip(seen).zip(held) {
-        let rest = seen.told.used.and_then(|used| used.checked_sub(held));
-        if let Some(rest) = rest.filter(|&rest| rest > 0) {
-            table
-                .push(gpu_process::key(0, None, watched.key))
-                .text(gpu_process::uuid, watched.device.address.as_str())
-                .text(gpu_process::name, "(unattributed)")
-                .set(gpu_process::pid, 0)
-                .set(gpu_process::memory_bytes, rest);
         }
     }
 }
@@ -413,15 +329,24 @@ impl Source for Drm {
             };
             let on_it = uses.iter().filter(|((_, on), _)| *on == place);
             let evicted = add_all(on_it.map(|(_, by)| by.memory.evicted));
-            let busy = complete(seen, evicted, hidden, &mut row);
+            let all = wanted && hidden == 0;
+            let busy = rows::complete(seen, evicted, all, &mut row);
             watched.settle(seen, busy, clock.monotonic_ns());
+            watched.tells |= seen.tells;
         }
         let mut processes = read.table(FamilyId::GpuProcess);
         let on = (self.devices.as_slice(), seen.as_slice());
-        write_processes(&uses, on, (&self.proc, &self.holders), &mut processes);
+        let who = (self.proc.as_path(), &self.holders);
+        rows::write_processes(&uses, on, who, &mut self.containers, &mut processes);
+        let silent = self.devices.iter().enumerate().filter(|(_, watched)| !watched.tells);
+        let silent: Vec<usize> = silent.map(|(place, _)| place).collect();
+        table.splice(&silent, &[]);
         read.give(table, begin_ns);
         read.give(processes, begin_ns);
         self.report(&seen, hidden, read);
+        if silent.len() == self.devices.len() {
+            return Err(Problem::absent("no device of which a driver tells anything"));
+        }
         let sleeps = |seen: &Seen| matches!(seen.may, May::Sleeps(_));
         if seen.iter().all(sleeps) {
             return Err(Problem::asleep("every device sleeps, and is left asleep"));

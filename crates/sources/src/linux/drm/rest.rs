@@ -10,8 +10,9 @@ const PATIENCE_NS: [u64; 4] = [10_000_000_000, 60_000_000_000, 120_000_000_000, 
 const FALLING_ASLEEP_NS: u64 = 20_000_000_000;
 
 /// What may be done with a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum May {
+    #[default]
     Read,
     /// It has been asleep for so many nanoseconds, as far as was seen.
     Sleeps(u64),

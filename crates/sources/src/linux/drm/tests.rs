@@ -109,6 +109,8 @@ fn a_board_of_amd() {
             (gpu_process::graphics, Some(0.0)),
         ],
     );
+    let container = outcome.row(gpu_process::name, "ollama").shown(gpu_process::container);
+    assert_eq!(container, "00c0ffee00c0");
     process(&outcome, "firefox", &[(gpu_process::decoder_ratio, Some(0.12))]);
     // The kernel lists it, though nothing else may be known of it.
     process(
@@ -206,6 +208,9 @@ fn devices_of_intel() {
             (gpu::power_capped, Some(1.0)),
             (gpu::heat_capped, Some(0.0)),
             (gpu::memory_total_bytes, None),
+            // What each holds alone, and what they share once.
+            (gpu::memory_used_bytes, Some(298.0 * MIB)),
+            (gpu::memory_free_bytes, None),
             (gpu::watts, None),
         ],
     );
@@ -248,8 +253,8 @@ fn devices_of_intel() {
             (gpu::temperature_celsius, Some(61.0)),
             (gpu::memory_temperature_celsius, Some(68.0)),
             (gpu::memory_total_bytes, Some(12_288.0 * MIB)),
-            // The driver tells it of clients alone.
-            (gpu::memory_used_bytes, None),
+            (gpu::memory_used_bytes, Some(10_448.0 * MIB)),
+            (gpu::memory_free_bytes, Some(1_840.0 * MIB)),
             (gpu::power_capped, Some(0.0)),
         ],
     );
@@ -507,6 +512,22 @@ fn what_may_not_be_seen_is_said() {
     let problem = outcome.report("drm/processes").expect("told");
     assert_eq!(problem.state, DENIED);
     assert!(problem.reason.contains("3 processes") && problem.hint.is_some());
+}
+
+#[test]
+fn a_driver_that_tells_nothing_has_no_row() {
+    let tree = tree("drm-driver:\tvirtio_gpu\ndrm-client-id:\t1\n");
+    tree.write(&format!("{BOARD}/uevent"), "DRIVER=virtio_gpu\n");
+    let mut trial = Trial::new(Drm::new(&tree.roots()));
+    let outcome = trial.at(0);
+    assert_eq!(outcome.rows(FamilyId::Gpu), 0);
+    let problem = outcome.report("drm/virtio_gpu 0000:03:00.0").expect("told");
+    assert!(problem.state == ABSENT && problem.reason.contains("tells nothing"));
+    assert_eq!(outcome.result.map_err(|problem| problem.state), Err(ABSENT));
+    // A newer kernel's does.
+    tree.write("proc/70/fdinfo/5", "drm-driver:\tvirtio_gpu\ndrm-engine-gpu:\t5 ns\n");
+    let outcome = trial.at(1);
+    assert_eq!((outcome.rows(FamilyId::Gpu), outcome.result.is_ok()), (1, true));
 }
 
 #[test]

@@ -21,7 +21,7 @@ impl Vpu {
             .set(gpu::shader_limit_hertz, clock("npu_max_frequency_mhz"))
             .set(gpu::memory_used_bytes, used);
         // It is memory of the machine: what is free of it is not the device's.
-        Told { busy: self.busy(worked_us, now_ns), unified: true, ..Told::default() }
+        Told { busy: self.busy(worked_us, now_ns), used, unified: true, ..Told::default() }
     }
 
     /// Percent of the time since the last read.

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use retop_model::family::gpu_process;
-use retop_model::{Clock, RawTable, Text};
+use retop_model::{Clock, RawTable};
 
 use super::abi::*;
-use super::device::Device;
+use super::device::{Device, SLOW_NS, is_due};
 use super::library::{Library, Lister, Symbol};
 use super::parts::Place;
-use crate::linux::process::Stat;
-use crate::linux::{container, file};
+use crate::linux::occupant::{Hidden, look_up};
 
 /// The driver does not know.
 const UNKNOWN_BYTES: u64 = u64::MAX;
@@ -56,7 +55,7 @@ pub fn read(
     let mut known = vec![0; device.parts.len() + 1];
     let hidden = Hidden::of(proc);
     let mut containers = std::mem::take(&mut device.containers);
-    containers.0.retain(|&pid, _| found.keys().any(|&(known, _)| known == pid));
+    containers.keep(|pid| found.keys().any(|&(known, _)| known == pid));
     for (&(pid, part), entry) in &found {
         let of = part.and_then(|part| device.parts.get(part)).unwrap_or(device);
         let process = look_up(proc, pid);
@@ -137,7 +136,13 @@ fn merge(
         clock,
         (&symbols.graphics_v3, &symbols.graphics_v2, &symbols.graphics),
     );
-    let sharing = list(device, library, clock, (&symbols.mps_v3, &symbols.mps_v2, &symbols.mps));
+    // Who shares a device through a server comes and goes seldom.
+    let now_ns = clock.monotonic_ns();
+    if is_due(device.sharing.0, now_ns, SLOW_NS) {
+        let found = list(device, library, clock, (&symbols.mps_v3, &symbols.mps_v2, &symbols.mps));
+        device.sharing = (Some(now_ns), found);
+    }
+    let sharing = device.sharing.1.clone();
     let listed = computing.is_some() || drawing.is_some();
     for (list, graphics) in [(computing, false), (sharing, false), (drawing, true)] {
         for listed in list.into_iter().flatten().filter(|listed| listed.pid != 0) {
@@ -152,7 +157,8 @@ fn merge(
 }
 
 /// An entry of a list.
-struct Listed {
+#[derive(Clone, Copy)]
+pub struct Listed {
     pid: u32,
     bytes: Option<u64>,
     /// Numbers of the part that it is on; all ones where there is none.
@@ -296,68 +302,4 @@ fn newer(device: &Device, library: &Library, clock: &dyn Clock) -> Result<Vec<Sa
     samples.truncate(asked.count as usize);
     let sample = |s: &UtilizationInfo| (s.pid, s.time_us, [s.sm, s.memory, s.encoder, s.decoder]);
     Ok(samples.iter().map(sample).collect())
-}
-
-/// What procfs knows of a process.
-struct Known {
-    name: String,
-    start_us: u64,
-}
-
-fn look_up(proc: &Path, pid: u32) -> Option<Known> {
-    let line = std::fs::read(proc.join(pid.to_string()).join("stat")).ok()?;
-    let stat = Stat::parse(&line)?;
-    Some(Known {
-        name: String::from_utf8_lossy(stat.comm).into_owned(),
-        start_us: stat.start_ticks.saturating_mul(10_000),
-    })
-}
-
-/// Containers of processes by their numbers and starts: asked for once.
-#[derive(Debug, Default)]
-pub struct Containers(BTreeMap<u32, (u64, Option<Text>)>);
-
-impl Containers {
-    fn of(&mut self, proc: &Path, pid: u32, start_us: u64) -> Option<Text> {
-        let known = self.0.entry(pid).or_insert((u64::MAX, None));
-        if known.0 != start_us {
-            *known = (start_us, container_of(proc, pid).map(Text::from));
-        }
-        known.1.clone()
-    }
-}
-
-fn container_of(proc: &Path, pid: u32) -> Option<String> {
-    let groups = file::short(&proc.join(pid.to_string()).join("cgroup")).ok()?;
-    let groups = String::from_utf8_lossy(&groups);
-    // The last line is that of the unified hierarchy; before it one of any controller tells.
-    let path = groups.lines().rev().find_map(|line| line.splitn(3, ':').nth(2))?;
-    match container::origin(path)? {
-        container::Origin::Container(name) => Some(name),
-        container::Origin::Unit(_) => None,
-    }
-}
-
-/// What a process is that procfs does not know.
-enum Hidden {
-    /// Here all processes can be seen: it has ended, and its memory was not given back.
-    Gone,
-    /// In a container the driver may give numbers of processes outside it.
-    Outside,
-}
-
-impl Hidden {
-    /// The first name space of process numbers has a number that never changes.
-    fn of(proc: &Path) -> Hidden {
-        let space = std::fs::read_link(proc.join("self/ns/pid"));
-        let first = space.is_ok_and(|space| space.as_os_str() == "pid:[4026531836]");
-        if first { Hidden::Gone } else { Hidden::Outside }
-    }
-
-    fn name(&self, pid: u32) -> String {
-        match self {
-            Hidden::Gone => format!("gone ({pid})"),
-            Hidden::Outside => format!("host pid {pid}"),
-        }
-    }
 }
