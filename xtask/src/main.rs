@@ -36,6 +36,8 @@ cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--size COLUMNSxR
 cargo xtask bench-record [--processes N] [--samples N] [--write]
                                      recording beside atop and sadc; with cargo run --release -p xtask
 cargo xtask crash N                  kills a recorder N times and looks whether every sample is there
+cargo xtask cuts N                   cuts a recording at N random bytes and looks for every sample before
+cargo xtask retention                a day of a made-up machine, as fast as it goes, into 16 MiB
 cargo xtask columns RECORDING        bytes that each column takes in a recording
 cargo xtask bench gpus [--rounds N] [--seconds N] [--binary FILE] [--write]
                                      retop and monitors of NVIDIA devices side by side on a made-up
@@ -66,6 +68,12 @@ fn main() -> ExitCode {
         ["bench-record", options @ ..] => recorder::bench(options),
         #[cfg(target_os = "linux")]
         ["crash", count] => recorder::crash(count),
+        #[cfg(target_os = "linux")]
+        ["cuts", count] => recorder::cuts(count),
+        #[cfg(target_os = "linux")]
+        ["retention"] => recorder::retention(),
+        #[cfg(target_os = "linux")]
+        [recorder::day::READER, folder] => recorder::day::read(folder),
         #[cfg(target_os = "linux")]
         ["columns", recording] => recorder::columns::run(recording),
         #[cfg(target_os = "linux")]

@@ -1,6 +1,6 @@
 //! retop, its peers and the scan floor on the same load, in turn, in one run.
 
-mod cost;
+pub mod cost;
 mod gpus;
 mod peer;
 mod pty;
@@ -57,7 +57,7 @@ pub fn run(options: &[&str]) -> Result<()> {
     let mut text = machine();
     for population in populations {
         // Without a load: what it costs to watch a machine that rests.
-        let mut load = (population > 0).then(|| start_load(population)).transpose()?;
+        let mut load = (population > 0).then(|| start_load(population, false)).transpose()?;
         let result = measure(&peers, &folder, rounds, Duration::from_secs(seconds), size);
         if let Some(load) = &mut load {
             load.kill()?;
@@ -73,9 +73,10 @@ pub fn run(options: &[&str]) -> Result<()> {
     Ok(())
 }
 
-pub fn start_load(population: usize) -> Result<Child> {
+pub fn start_load(population: usize, lively: bool) -> Result<Child> {
     let mut load = Command::new(std::env::current_exe()?)
         .args(["load", &population.to_string()])
+        .args(lively.then_some("--lively"))
         .stdout(Stdio::piped())
         .spawn()?;
     let mut line = String::new();

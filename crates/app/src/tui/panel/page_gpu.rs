@@ -56,11 +56,12 @@ const MADE_OF: [(Field, Field); 4] = [
 ];
 
 /// What is shown of each process on a device.
-const PROCESS: [Field; 14] = [
+const PROCESS: [Field; 15] = [
     gpu_process::memory_bytes,
     gpu_process::memory_ratio,
     gpu_process::memory_growth_bytes_per_second,
     gpu_process::utilization_ratio,
+    gpu_process::watts,
     gpu_process::memory_busy_ratio,
     gpu_process::encoder_ratio,
     gpu_process::decoder_ratio,
