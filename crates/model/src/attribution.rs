@@ -10,6 +10,10 @@
 //! Where processes have their cycles counted, those share their common part by cycles: an hour on a
 //! slow core is less energy than one on a fast core. The parts add up to the domain, always.
 
+mod device;
+
+pub use self::device::Devices;
+
 use crate::counter;
 use crate::family::{FamilyId, cpu, energy, power, process};
 use crate::metric::{Field, Slot};
@@ -36,6 +40,8 @@ pub struct Attribution {
     names: Option<(Text, Text)>,
     window: Option<Window>,
     modes: Option<[i64; cpu::MODES.len()]>,
+    /// What is shared out is what the whole machine drew.
+    is_whole: bool,
     /// Time since boot when energy was last shared out, in microseconds.
     shared_us: Option<i64>,
     /// The least that the domains drew in any interval, in microwatts.
@@ -96,10 +102,11 @@ impl Attribution {
         let domains = sample.table(FamilyId::Power).map(|table| (Basis::of(table), table));
         let Some((Some(basis), power)) = domains else {
             // Nobody draws anything as far as can be told; what is known of them is kept.
-            (self.window, self.modes) = (None, None);
+            (self.window, self.modes, self.is_whole) = (None, None, false);
             self.domains.clear();
             return None;
         };
+        self.is_whole = matches!(basis, Basis::Machine | Basis::Stated);
         let fresh = slept || self.window != Some(power.window());
         let step = if fresh { self.step(sample, power, basis, slept) } else { None };
         let now_us = i64::try_from(sample.stamp.boottime_ns / 1_000).unwrap_or(i64::MAX);
@@ -120,6 +127,12 @@ impl Attribution {
             self.shared_us = Some(now_us);
         }
         Some(self.table(power))
+    }
+
+    /// True if what is shared out is what the whole machine drew, with all that is in it.
+    #[must_use]
+    pub fn covers_machine(&self) -> bool {
+        self.is_whole
     }
 
     /// Brings the accounts in line with the processes that are there; both are sorted. Gives the
@@ -300,6 +313,8 @@ enum Basis {
     Packages,
     /// Sockets, counted by the hardware and told by a sensor's driver.
     Sockets,
+    /// The cores of a system on a chip, by a driver that counts in batches.
+    Rail,
     /// The whole machine, counted by the hardware.
     Machine,
     /// The whole machine, summed up from stated power.
@@ -308,7 +323,7 @@ enum Basis {
 
 impl Basis {
     fn of(power: &RawTable) -> Option<Basis> {
-        [Basis::Packages, Basis::Sockets, Basis::Machine, Basis::Stated]
+        [Basis::Packages, Basis::Sockets, Basis::Rail, Basis::Machine, Basis::Stated]
             .into_iter()
             .find(|basis| basis.rows(power).any(|row| basis.counter(power, row).is_some()))
     }
@@ -331,6 +346,7 @@ impl Basis {
                     && number.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
             }
             Basis::Sockets => domain.contains("Esocket"),
+            Basis::Rail => source == "ioreport" && domain == "cpu",
             // Several instruments may each tell of the whole: the first one does.
             Basis::Machine | Basis::Stated => {
                 is_whole && self.counter(power, row).is_some() && {
@@ -346,7 +362,8 @@ impl Basis {
 
     fn counter(self, power: &RawTable, row: usize) -> Option<i64> {
         match self {
-            Basis::Stated => reading(power, row, power::integrated_joules),
+            // Batches of seconds would fall on whoever ran last: the power between them is even.
+            Basis::Stated | Basis::Rail => reading(power, row, power::integrated_joules),
             _ => reading(power, row, power::energy_joules),
         }
     }
@@ -359,7 +376,8 @@ impl Basis {
             names.push_str(gap);
             names.push_str(domain.and_then(Option::as_ref).map_or("", Text::shown));
         }
-        let method = if self == Basis::Stated { "integrated" } else { "counted" };
+        let is_integrated = matches!(self, Basis::Stated | Basis::Rail);
+        let method = if is_integrated { "integrated" } else { "counted" };
         (Text::from(names), Text::from(method))
     }
 }

@@ -21,6 +21,8 @@ pub enum MachineError {
     UnknownSimulation(String, Vec<&'static str>),
     /// The text before the colon names no kind of source.
     UnknownKind(String),
+    /// The library of `apple:PATH` cannot be opened.
+    NoLibrary(String),
     /// `--root` was given a path that is no folder.
     NoFolder(PathBuf),
 }
@@ -33,6 +35,9 @@ impl std::fmt::Display for MachineError {
             }
             MachineError::UnknownKind(text) => {
                 write!(f, "'{text}' names no source; write sim:NAME or replay:FILE")
+            }
+            MachineError::NoLibrary(reason) => {
+                write!(f, "{reason}; apple:PATH takes a library that plays a Mac")
             }
             MachineError::NoFolder(path) => {
                 write!(
@@ -56,6 +61,11 @@ pub fn open(source: Option<&str>, roots: Roots) -> Result<Machine, MachineError>
     if let Some(text) = source {
         return match text.split_once(':') {
             Some(("sim", name)) => sim::open(name),
+            Some(("apple", path)) => {
+                let sources = crate::apple::sources(Some(std::path::Path::new(path)));
+                let sources = sources.map_err(MachineError::NoLibrary)?;
+                Ok(Machine { name: text.to_owned(), sources })
+            }
             _ => Err(MachineError::UnknownKind(text.to_owned())),
         };
     }
@@ -75,8 +85,15 @@ fn platform(roots: Roots) -> Machine {
     Machine { name, sources: crate::linux::sources(&roots) }
 }
 
+#[cfg(target_os = "macos")]
+fn platform(_: Roots) -> Machine {
+    let sources = crate::apple::sources(None)
+        .unwrap_or_else(|_| vec![Box::new(crate::sim::Unsupported) as Box<dyn Source>]);
+    Machine { name: "this machine".to_owned(), sources }
+}
+
 /// A platform without sources still runs simulations, and says what is missing.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 fn platform(_: Roots) -> Machine {
     Machine { name: "this machine".to_owned(), sources: vec![Box::new(crate::sim::Unsupported)] }
 }

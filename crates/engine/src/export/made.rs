@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use retop_model::family::{
-    battery, cgroup, core, disk, filesystem, host, limit, network, own, pressure, process, sensor,
-    source,
+    battery, cgroup, core, disk, filesystem, host, limit, memory, network, own, power, pressure,
+    process, sensor, source,
 };
 use retop_model::metric::Kind;
-use retop_model::{FamilyId, Key, RawSample, RawTable, RowMut, Snapshot, Stamp, Window, derive};
+use retop_model::{
+    FamilyId, Field, Key, RawSample, RawTable, RowMut, Snapshot, Stamp, Window, derive,
+};
 
 /// 2026-11-03T14:05:09.250Z
 const START_MS: i64 = 1_793_714_709_250;
@@ -42,6 +44,13 @@ pub(crate) fn play(samples: impl IntoIterator<Item = RawSample>) -> Snapshot {
     last.unwrap()
 }
 
+/// What only Macs tell: the machines here are none.
+fn is_of_macs(field: Field) -> bool {
+    let of_macs =
+        [memory::traffic_bytes, core::active_seconds, core::whole_seconds, power::batched];
+    of_macs.contains(&field)
+}
+
 /// Gives every number of a row a value: counters grow by the second, states take their first name.
 pub(crate) fn fill<'a, 'b>(
     row: &'a mut RowMut<'b>,
@@ -54,7 +63,9 @@ pub(crate) fn fill<'a, 'b>(
             Kind::Gauge => 5 * column.divisor,
             Kind::State(_) => 0,
         };
-        row.set(field, value);
+        if !is_of_macs(field) {
+            row.set(field, value);
+        }
     }
     row
 }

@@ -10,6 +10,8 @@ family! {
     text {
         /// Number of the logical CPU, as the kernel counts them.
         core: Label,
+        /// Cluster that the core shares its clock with, as the cluster family names it.
+        cluster: Info,
     }
     raw {
         /// Number of the logical CPU; offline ones leave holes.
@@ -32,7 +34,11 @@ family! {
         steal_seconds: Counter Seconds / 1000000 { series: series("core_seconds", "mode", "steal") },
         /// Time of guests, at any priority.
         guest_seconds: Counter Seconds / 1000000 { series: series("core_seconds", "mode", "guest") },
-        /// Present clock as the driver reports it.
+        /// Time at work by the chip's own account, where it keeps one: finer than the kernel's.
+        active_seconds: Counter Seconds / 1000000 { scraped: false },
+        /// Time that the chip accounts for, at work or not.
+        whole_seconds: Counter Seconds / 1000000 { scraped: false },
+        /// Present clock as the driver reports it; its mean while at work where the chip accounts for it.
         frequency_hertz: Gauge Hertz { label: "CLOCK" },
         /// Lowest clock that the governor may choose.
         frequency_minimum_hertz: Gauge Hertz { scraped: false },
@@ -43,7 +49,7 @@ family! {
         /// Number of the physical core within its socket; siblings share it.
         core_id: Gauge Count { scraped: false, label: "CORE" },
         /// Kind of the core on hybrid processors.
-        kind: State ["performance", "efficiency", "low power"] Count { scraped: false, label: "KIND" },
+        kind: State ["performance", "efficiency", "low power", "super"] Count { scraped: false, label: "KIND" },
         /// NUMA node that the CPU belongs to.
         node: Gauge Count { scraped: false, label: "NODE" },
         /// 1 for a CPU that is online, 0 for one that is present and switched off.
@@ -51,8 +57,10 @@ family! {
     }
     derived {
         /// Share of the CPU's time that was not idle.
-        utilization_ratio: Ratio { label: "CPU%" } =
-            |d| Some(1.0 - ratio(d, &[idle_seconds, iowait_seconds])?);
+        utilization_ratio: Ratio { label: "CPU%" } = |d| {
+            let accounted = d.increase_per(active_seconds, whole_seconds).map(|share| share.min(1.0));
+            accounted.or_else(|| Some(1.0 - ratio(d, &[idle_seconds, iowait_seconds])?))
+        };
         /// Share of the time in user programs, at any priority.
         user_ratio: Ratio { label: "USER" } = |d| ratio(d, &[user_seconds, nice_seconds]);
         /// Share of the time in the kernel, interrupts included.

@@ -1,5 +1,6 @@
 //! Memory and swap.
 
+use super::{FamilyId, memory_use, traffic};
 use crate::metric::{named, series};
 
 family! {
@@ -93,8 +94,14 @@ family! {
         traffic_limit_bytes_per_second: Gauge BytesPerSecond { scraped: false },
     }
     derived {
-        /// Memory in use that nothing can reclaim: total − free − buffers − cached − reclaimable slab, plus shared memory.
+        /// Memory in use that nothing can reclaim: total − free − buffers − cached − reclaimable slab, plus shared memory. On macOS that of programs, wired and compressed memory.
         used_bytes: Bytes { scraped: true, label: "MEM" } = |d| {
+            let uses = d.snapshot().rows(FamilyId::MemoryUse);
+            let claimed = uses.filter(|row| memory_use::CLAIMED.contains(&row.shown(memory_use::usage)));
+            let claimed = crate::snapshot::sum(claimed.map(|row| row.get(memory_use::memory_bytes)));
+            if claimed.is_some() {
+                return claimed;
+            }
             let reclaimable = d.now(free_bytes)? + d.now(buffers_bytes)? + d.now(cached_bytes)?
                 + d.now(slab_reclaimable_bytes).unwrap_or(0.0)
                 - d.now(shared_bytes).unwrap_or(0.0)
@@ -135,8 +142,13 @@ family! {
         refaults_per_second: PerSecond = |d| d.rate(refaults);
         /// Processes killed for want of memory, per second.
         oom_kills_per_second: PerSecond = |d| d.rate(oom_kills);
-        /// Bytes moved between memory chips and the processor per second.
-        traffic_bytes_per_second: BytesPerSecond = |d| d.rate(traffic_bytes);
+        /// Bytes moved between memory chips and the processor per second: counted, else by the controllers' histograms.
+        traffic_bytes_per_second: BytesPerSecond { scraped: true } =
+            |d| {
+                let controllers = d.snapshot().rows(FamilyId::Traffic);
+                let moved = controllers.map(|row| row.get(traffic::moved_bytes_per_second));
+                d.rate(traffic_bytes).or_else(|| crate::snapshot::sum(moved))
+            };
         /// The same as a share of what the memory can do.
         traffic_ratio: Ratio = |d| d.share(traffic_bytes_per_second, traffic_limit_bytes_per_second);
         /// Original size of what zram holds for each byte that it takes.

@@ -1,6 +1,6 @@
 //! Processes.
 
-use super::{cpu, gpu_forecast, gpu_process, memory};
+use super::{cpu, gpu_forecast, gpu_process, memory, usage};
 use crate::metric::Field;
 use crate::snapshot::{Delta, Row, sum};
 use crate::table::Key;
@@ -94,9 +94,9 @@ family! {
         voluntary_switches: Counter Count { label: "VCTX" },
         /// Context switches of the main thread because somebody else's turn had come.
         involuntary_switches: Counter Count { label: "ICTX" },
-        /// Energy of the processors laid to the process by its share of the CPU time, since it was first seen.
+        /// Energy of the processors laid to the process by its share of the CPU time, and of graphics processors by its share of theirs, since it was first seen.
         energy_joules: Counter Joules / 1000000 { label: "ENERGY", estimated: true },
-        /// Power of the processors laid to the process by its share of the CPU time.
+        /// Power of the processors laid to the process by its share of the CPU time, and of graphics processors by its share of theirs.
         watts: Gauge Watts / 1000000 { label: "PWR", estimated: true },
         /// Cycles of the processors, while hardware counters are attached to the process.
         cycles: Counter Count { label: "CYCLES" },
@@ -180,6 +180,8 @@ family! {
             |d| Some(d.increase_per(branch_misses, branches)?.min(1.0));
         /// Share of graphics processors' time: 1 is one device.
         gpu_ratio: Ratio { label: "GPU%", adds: Some(true) } = |d| on_gpus(d, gpu_process::utilization_ratio);
+        /// Power of graphics processors laid to the process by its share of their time.
+        gpu_watts: Watts { label: "GPU PWR", estimated: true } = |d| on_gpus(d, gpu_process::watts);
         /// Memory of graphics processors that the process holds.
         gpu_memory_bytes: Bytes { label: "VRAM" } = |d| on_gpus(d, gpu_process::memory_bytes);
         /// Change of the memory of graphics processors, over the last interval.
@@ -193,6 +195,14 @@ family! {
             let times = forecasts(d)?.filter_map(|row| row.get(gpu_forecast::full_seconds));
             times.min_by(f64::total_cmp)
         };
+        /// Memory that the process is answerable for, compressed memory included: what Activity Monitor shows.
+        footprint_bytes: Bytes { label: "FOOT" } = |d| accounted(d, usage::footprint_bytes);
+        /// Power of the cores that the kernel itself lays to the process.
+        counted_watts: Watts { label: "PWR*" } = |d| accounted(d, usage::watts);
+        /// CPU time on performance cores per second: 1 is one core.
+        performance_ratio: Ratio { label: "P%", adds: Some(true) } = |d| accounted(d, usage::performance_ratio);
+        /// Times per second that the process woke a core or was woken.
+        wakeups_per_second: PerSecond { label: "WAKE/s" } = |d| accounted(d, usage::wakeups_per_second);
         /// Time since the process started.
         age_seconds: Seconds { label: "AGE" } = |d| {
             let uptime = d.snapshot().stamp().boottime_ns as f64 / 1e9;
@@ -220,6 +230,11 @@ fn on_gpus(d: &Delta<'_>, field: Field) -> Option<f64> {
 /// The forecasts of the process on each device that it is on.
 fn forecasts<'a>(d: &Delta<'a>) -> Option<impl Iterator<Item = Row<'a>> + use<'a>> {
     of_process(d, gpu_forecast::start_seconds)
+}
+
+/// What the kernel accounts of the process beyond the common.
+fn accounted(d: &Delta<'_>, field: Field) -> Option<f64> {
+    sum(of_process(d, usage::start_seconds)?.map(|row| row.get(field)))
 }
 
 /// The process's rows in a family whose keys begin with the pid; those of another process with the

@@ -20,6 +20,8 @@ family! {
         critical_celsius: Gauge Celsius / 1000 { series: series("temperature_limit_celsius", "limit", "critical"), label: "CRIT" },
         /// Speed of a fan.
         fan_rpm: Gauge Rpm { series: named("fan_speed_rpm"), label: "SPEED" },
+        /// Highest speed of a fan.
+        fan_maximum_rpm: Gauge Rpm { scraped: false, label: "MAX" },
         /// Voltage.
         voltage_volts: Gauge Volts / 1000 { series: named("voltage_volts"), label: "VOLTS" },
         /// Current.

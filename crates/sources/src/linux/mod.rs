@@ -41,7 +41,7 @@ mod taskstats;
 mod tcp;
 mod topology;
 #[cfg(test)]
-mod tree;
+pub(crate) mod tree;
 #[cfg(test)]
 mod trial;
 mod users;

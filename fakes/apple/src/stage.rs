@@ -1,0 +1,141 @@
+//! The machine as it is being played: time, and what was called.
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, OsStr};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use crate::scenario::Scenario;
+
+/// What is being played.
+pub struct Stage {
+    pub scenario: Scenario,
+    began: Instant,
+    clock: Option<PathBuf>,
+    counts: Mutex<Counts>,
+    /// The time of day when the scenario began.
+    wall: f64,
+}
+
+/// What callers did.
+#[derive(Default)]
+pub struct Counts {
+    /// Calls by symbol.
+    pub calls: BTreeMap<&'static str, u64>,
+    /// What was wrong with them.
+    pub faults: Vec<String>,
+}
+
+static STAGE: OnceLock<Stage> = OnceLock::new();
+
+/// The stage. A scenario that cannot be read plays an empty machine, and says so.
+pub fn stage() -> &'static Stage {
+    STAGE.get_or_init(open)
+}
+
+fn open() -> Stage {
+    let folder = own_folder().unwrap_or_default();
+    let path = std::env::var_os("FAKE_APPLE_SCENARIO")
+        .map_or_else(|| folder.join("scenario.toml"), PathBuf::from);
+    let text = std::fs::read_to_string(&path).map_err(|error| error.to_string());
+    let scenario = text.and_then(|text| Scenario::parse(&text)).unwrap_or_else(|error| {
+        eprintln!("made-up Apple libraries: {}: {error}", path.display());
+        Scenario::default()
+    });
+    let clock = Some(folder.join("clock")).filter(|path| path.exists());
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let today = since.map_or(WALL, |since| since.as_secs_f64());
+    Stage {
+        scenario,
+        began: Instant::now(),
+        wall: if clock.is_some() { WALL } else { today },
+        clock,
+        counts: Mutex::default(),
+    }
+}
+
+/// The folder that this copy of the library lies in.
+fn own_folder() -> Option<PathBuf> {
+    let mut found = libc::Dl_info {
+        dli_fname: std::ptr::null(),
+        dli_fbase: std::ptr::null_mut(),
+        dli_sname: std::ptr::null(),
+        dli_saddr: std::ptr::null_mut(),
+    };
+    let own: fn() -> Option<PathBuf> = own_folder;
+    // SAFETY: `own` is an address within this library, and `found` outlives the call.
+    let known = unsafe { libc::dladdr(own as *const libc::c_void, &raw mut found) };
+    if known == 0 || found.dli_fname.is_null() {
+        return None;
+    }
+    // SAFETY: the linker's name of the file is a C string that lives as long as the library.
+    let name = unsafe { CStr::from_ptr(found.dli_fname) };
+    Path::new(OsStr::from_bytes(name.to_bytes())).parent().map(Path::to_owned)
+}
+
+/// How long the machine had been up when the scenario begins.
+const UPTIME: f64 = 100_000.0;
+/// The time of day when it begins, where time is stepped.
+const WALL: f64 = 1_750_000_000.0;
+
+impl Stage {
+    /// Seconds since the scenario began.
+    pub fn now(&self) -> f64 {
+        match &self.clock {
+            Some(path) => {
+                let text = std::fs::read_to_string(path).unwrap_or_default();
+                text.trim().parse().unwrap_or(0.0)
+            }
+            None => self.began.elapsed().as_secs_f64(),
+        }
+    }
+
+    /// Seconds since the machine was booted.
+    pub fn uptime(&self) -> f64 {
+        UPTIME + self.now()
+    }
+
+    /// Seconds since 1970.
+    pub fn wall(&self) -> f64 {
+        self.wall + self.now()
+    }
+
+    /// Ticks of the machine's clock of 24 MHz.
+    pub fn ticks(&self) -> u64 {
+        (self.uptime() * 24e6) as u64
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a call down.
+    pub fn called(&self, symbol: &'static str) {
+        *self.counts().calls.entry(symbol).or_default() += 1;
+    }
+
+    /// Writes down what was wrong with a call.
+    pub fn fault(&self, text: String) {
+        self.counts().faults.push(text);
+    }
+
+    /// Everything so far, as text: a line for each symbol and each fault.
+    pub fn report(&self) -> String {
+        let counts = self.counts();
+        let calls = counts.calls.iter().map(|(name, count)| format!("call {name} {count}\n"));
+        let faults = counts.faults.iter().map(|fault| format!("fault {fault}\n"));
+        calls.chain(faults).collect()
+    }
+}
+
+/// Begins a C function: writes the call down and gives the stage.
+macro_rules! entered {
+    ($name:ident) => {{
+        let stage = $crate::stage::stage();
+        stage.called(stringify!($name));
+        stage
+    }};
+}
+pub(crate) use entered;
