@@ -8,6 +8,8 @@ mod bench;
 mod bless;
 #[cfg(target_os = "linux")]
 mod floor;
+#[cfg(target_os = "linux")]
+mod h200;
 mod layers;
 #[cfg(target_os = "linux")]
 mod load;
@@ -37,11 +39,20 @@ cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--size COLUMNSxR
 cargo xtask bench-record [--processes N] [--samples N] [--write]
                                      recording beside atop and sadc; with cargo run --release -p xtask
 cargo xtask crash N                  kills a recorder N times and looks whether every sample is there
+cargo xtask cuts N                   cuts a recording at N random bytes and looks for every sample before
+cargo xtask retention                a day of a made-up machine, as fast as it goes, into 16 MiB
 cargo xtask columns RECORDING        bytes that each column takes in a recording
+cargo xtask bench gpus [--rounds N] [--seconds N] [--binary FILE] [--write]
+                                     retop and monitors of NVIDIA devices side by side on a made-up
+                                     driver: eight devices, four processes on each
 cargo xtask load N [--lively]        N processes to look at, until interrupted; with --lively one in
                                      four does something each second
 cargo xtask vm-pmu                   boot a virtual ARM64 machine whose processor counts, and check
                                      what retop counts there against what it must be
+cargo xtask h200 [--binary FILE]     on a machine with an H100 or H200: what retop says beside
+                                     nvidia-smi and known loads, in ten minutes
+cargo xtask forecast                 how right forecasts of GPU memory are: 1,608 made-up traces at
+                                     one sample a second, and as many at five
 cargo xtask floor [--seconds N]      CPU time that one read of each process costs at least";
 
 fn main() -> ExitCode {
@@ -62,6 +73,12 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         ["crash", count] => recorder::crash(count),
         #[cfg(target_os = "linux")]
+        ["cuts", count] => recorder::cuts(count),
+        #[cfg(target_os = "linux")]
+        ["retention"] => recorder::retention(),
+        #[cfg(target_os = "linux")]
+        [recorder::day::READER, folder] => recorder::day::read(folder),
+        #[cfg(target_os = "linux")]
         ["columns", recording] => recorder::columns::run(recording),
         #[cfg(target_os = "linux")]
         [recorder::CHILD, folder] => recorder::child(folder),
@@ -75,6 +92,9 @@ fn main() -> ExitCode {
         ["floor", options @ ..] => floor::run(options),
         #[cfg(target_os = "linux")]
         ["vm-pmu"] => vm_pmu::run(),
+        #[cfg(target_os = "linux")]
+        ["h200", options @ ..] => h200::run(options),
+        ["forecast"] => forecast(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())
@@ -115,6 +135,12 @@ fn release() -> Result<PathBuf> {
     must(cargo().args(["build", "--release", "--package", "retop"]))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     Ok(target.unwrap_or_else(|| root().join("target")).join("release/retop"))
+}
+
+/// The suite of forecasts prints its table as it is tested; false alarms and late ones fail it.
+fn forecast() -> Result<()> {
+    let tests = ["forecast::tests::at_", "--", "--nocapture", "--test-threads=1"];
+    must(cargo().args(["test", "--quiet", "--package", "retop-model", "--lib"]).args(tests))
 }
 
 fn size() -> Result<()> {

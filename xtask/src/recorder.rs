@@ -1,6 +1,7 @@
 //! What recording costs beside its peers, and what a crash costs it.
 
 pub mod columns;
+pub mod day;
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write as _};
@@ -14,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use retop_engine::export::Arguments;
 use retop_engine::recording::{Directory, Recorder, Recording, Settings, Sync};
 use retop_engine::{Demand, RealClock, Roots, Rows, Ticker, open};
-use retop_model::{Clock, Stamp};
+use retop_model::{Clock, FamilyId, Key, RawTable, Snapshot, Stamp};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::bench::{machine, start_load};
@@ -44,12 +45,18 @@ pub fn bench(options: &[&str]) -> Result<()> {
     let samples: u64 = crate::option(options, "--samples")?.unwrap_or("240").parse()?;
     let folder = std::env::temp_dir().join(format!("retop-record-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let mut load = start_load(processes)?;
-    let text = measure(&folder, processes, samples);
-    load.kill()?;
-    load.wait()?;
+    let mut text = machine();
+    for lively in [false, true] {
+        let below = folder.join(if lively { "lively" } else { "calm" });
+        std::fs::create_dir_all(&below)?;
+        let mut load = start_load(processes, lively)?;
+        let measured = measure(&below, samples, lively);
+        load.kill()?;
+        load.wait()?;
+        text += &measured?;
+    }
+    text += &reading(&folder.join("lively/retop"), &folder.join("day"))?;
     std::fs::remove_dir_all(&folder)?;
-    let text = text?;
     println!("{text}");
     if options.contains(&"--write") {
         let path = crate::root().join("docs/performance.md");
@@ -60,12 +67,12 @@ pub fn bench(options: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn measure(folder: &Path, processes: usize, samples: u64) -> Result<String> {
-    let mut text = machine();
+fn measure(folder: &Path, samples: u64, lively: bool) -> Result<String> {
+    let mut text = String::new();
     let recorded = folder.join("retop");
     let ours = ours(&recorded, samples)?;
-    // A minute of each peer is enough: every sample of atop is a whole one.
-    let short = samples.min(60);
+    // Half a minute of each peer is enough: every sample of atop is a whole one.
+    let short = samples.min(30);
     let atop = folder.join("atop.raw");
     let atop_command = ["atop", "-a", "-w", &atop.display().to_string(), "1", &short.to_string()]
         .map(str::to_owned);
@@ -88,7 +95,12 @@ fn measure(folder: &Path, processes: usize, samples: u64) -> Result<String> {
             Err(error) => eprintln!("{name}: {error:#}"),
         }
     }
-    writeln!(text, "\n{processes} made-up processes, one sample a second.\n")?;
+    let (processes, changed) = changes(&recorded)?;
+    let load = if lively { "The lively load" } else { "The load" };
+    writeln!(
+        text,
+        "\n{load}: {processes:.0} processes, {changed:.0} of which change each second.\n"
+    )?;
     text += "| program | bytes per sample | CPU ms per sample | of it encoding and writing |\n";
     text += "|---|---:|---:|---:|\n";
     for line in &lines {
@@ -96,8 +108,27 @@ fn measure(folder: &Path, processes: usize, samples: u64) -> Result<String> {
         let Line { program, bytes, cpu_ms, .. } = line;
         writeln!(text, "| {program} | {bytes:.0} | {cpu_ms:.1} | {write} |")?;
     }
-    text += &reading(&recorded)?;
     Ok(text)
+}
+
+/// How many processes there are in a sample, and how many of them differ from the one before.
+fn changes(recorded: &Path) -> Result<(f64, f64)> {
+    let recording = Recording::open(recorded)?;
+    let (mut samples, mut all, mut changed) = (0, 0, 0);
+    let mut last: Option<Arc<RawTable>> = None;
+    for sample in recording.samples(i64::MIN, i64::MAX) {
+        let Some(now) = sample?.table(FamilyId::Process).cloned() else { continue };
+        if let Some(last) = last.replace(Arc::clone(&now)) {
+            let same = |(row, &key): (usize, &Key)| {
+                last.find(key).is_some_and(|old| last.readings(old) == now.readings(row))
+            };
+            samples += 1;
+            all += now.len();
+            changed += now.keys().iter().enumerate().filter(|&row| !same(row)).count();
+        }
+    }
+    let mean = |sum: usize| sum as f64 / f64::from(samples.max(1));
+    Ok((mean(all), mean(changed)))
 }
 
 /// A recorder in this process, so that reading and writing are told apart.
@@ -175,45 +206,32 @@ fn children_ns() -> u64 {
     all * 1_000_000_000 / rustix::param::clock_ticks_per_second()
 }
 
-/// How fast the recording that was made is read.
-fn reading(folder: &Path) -> Result<String> {
-    let recording = Recording::open(folder)?;
-    let range = recording.range()?.context("samples")?;
-    let mut times = Vec::new();
-    let span = range.end - range.start;
-    for step in 0..100i64 {
-        // A stride that is prime to everything: all places of key intervals.
-        let at = range.start + (step * 7_919_777) % span;
-        let begun = Instant::now();
-        let recording = Recording::open(folder)?;
-        let found = recording.asof(at)?;
-        times.push(begun.elapsed());
-        if found.is_none() {
-            bail!("nothing at {at}");
-        }
-    }
-    times.sort();
-    let begun = Instant::now();
-    let mut frames = 0;
-    for sample in recording.samples(i64::MIN, i64::MAX) {
-        sample?;
-        frames += 1;
-    }
-    let raw = f64::from(frames) / begun.elapsed().as_secs_f64();
-    let begun = Instant::now();
-    for moment in recording.moments(i64::MIN, i64::MAX) {
-        moment?;
-    }
-    let derived = f64::from(frames) / begun.elapsed().as_secs_f64();
+/// How a day of it is read.
+fn reading(recorded: &Path, folder: &Path) -> Result<String> {
+    let day = day::measure(recorded, folder)?;
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let both = |times: &[Duration]| {
+        let middle = times.get(times.len() / 2).copied().unwrap_or_default();
+        format!(
+            "median {:.1} ms, longest {:.1} ms",
+            ms(middle),
+            ms(*times.last().unwrap_or(&middle))
+        )
+    };
     let mut text = String::new();
     writeln!(
         text,
-        "\nOpening the folder and decoding any moment: median {:.1} ms, longest {:.1} ms of 100. One \
-         after the other: {raw:.0} samples a second, {derived:.0} moments with what they are compared \
-         with.",
-        ms(times[times.len() / 2]),
-        ms(times[times.len() - 1]),
+        "\nThe same samples over and over make a day: {} samples in {:.0} MiB, {:.0} bytes each with \
+         whole ones, indexes and previews. CPU time of any moment of it, whole, of 200: {}; with the folder \
+         opened for it, {}. One after the other: {:.0} samples in a second of CPU time. A replay that jumps, steps, draws \
+         the day and reads all of it takes {:.1} MiB at most.",
+        day.frames,
+        day.bytes as f64 / f64::from(1 << 20),
+        day.bytes as f64 / day.frames as f64,
+        both(&day.open),
+        both(&day.fresh),
+        day.per_second,
+        day.peak_bytes as f64 / f64::from(1 << 20),
     )?;
     Ok(text)
 }
@@ -230,25 +248,59 @@ impl Clock for Script {
     }
 }
 
+/// A made-up machine, sample by sample.
+struct Made {
+    clock: Arc<Script>,
+    ticker: Ticker,
+}
+
+impl Made {
+    fn new() -> Result<Made> {
+        let clock = Arc::new(Script::default());
+        let machine = open(Some("sim:small"), Roots::below(Path::new("/")))?;
+        let ticker = Ticker::lockstep(machine, Arc::<Script>::clone(&clock));
+        Ok(Made { clock, ticker })
+    }
+
+    fn tick(&mut self) -> Arc<Snapshot> {
+        self.clock.0.fetch_add(1_000_000_000, Ordering::Relaxed);
+        self.ticker.tick()
+    }
+}
+
+struct Random(u64);
+
+impl Random {
+    /// Another one in each run.
+    fn new() -> Random {
+        Random(u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
 /// Records a made-up machine as fast as it can, and says the number of each sample once it is
 /// written.
 pub fn child(folder: &str) -> Result<()> {
-    let clock = Arc::new(Script::default());
-    let machine = open(Some("sim:small"), Roots::below(Path::new("/")))?;
-    let mut ticker = Ticker::lockstep(machine, Arc::<Script>::clone(&clock));
+    let mut made = Made::new()?;
     let settings = Settings {
         arguments: Arguments::Full,
         sync: Sync::Never,
         segment_bytes: 200_000,
         max_bytes: 1 << 30,
+        min_free: 0.0,
         ..Settings::default()
     };
     let directory = Directory::open(folder.as_ref())?;
     let mut recorder = Recorder::new(Box::new(directory), settings)?;
     let mut out = std::io::stdout();
     loop {
-        clock.0.fetch_add(1_000_000_000, Ordering::Relaxed);
-        recorder.push(&ticker.tick());
+        recorder.push(&made.tick());
         // One write: a line that is there is whole.
         out.write_all(format!("{}\n", recorder.state().frames).as_bytes())?;
         out.flush()?;
@@ -258,12 +310,9 @@ pub fn child(folder: &str) -> Result<()> {
 /// Kills a recorder at so many moments, and looks whether every sample that was written is there.
 pub fn crash(count: &str) -> Result<()> {
     let count: usize = count.parse().context("crash takes a number of kills")?;
-    let mut random = std::process::id() as u64 | 1;
+    let mut random = Random::new();
     let (mut acknowledged, mut found, mut torn) = (0u64, 0u64, 0usize);
     for turn in 0..count {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
         let folder = folder(turn);
         std::fs::create_dir_all(&folder)?;
         let mut recorder = Command::new(std::env::current_exe()?)
@@ -273,7 +322,7 @@ pub fn crash(count: &str) -> Result<()> {
         let mut lines = BufReader::new(recorder.stdout.take().context("piped")?);
         let mut line = String::new();
         lines.read_line(&mut line)?;
-        std::thread::sleep(Duration::from_micros(random % 60_000));
+        std::thread::sleep(Duration::from_micros(random.next() % 60_000));
         recorder.kill()?;
         recorder.wait()?;
         let mut said: u64 = line.trim().parse().context("a number")?;
@@ -312,4 +361,106 @@ pub fn crash(count: &str) -> Result<()> {
 
 fn folder(turn: usize) -> PathBuf {
     std::env::temp_dir().join(format!("retop-crash-{}-{turn}", std::process::id()))
+}
+
+/// Cuts a recording at so many random bytes, and looks whether every sample before is there.
+pub fn cuts(count: &str) -> Result<()> {
+    let count: usize = count.parse().context("cuts takes a number")?;
+    let whole = folder(0);
+    std::fs::create_dir_all(&whole)?;
+    let mut made = Made::new()?;
+    let settings =
+        Settings { arguments: Arguments::Full, sync: Sync::Never, ..Settings::default() };
+    let mut recorder = Recorder::new(Box::new(Directory::open(&whole)?), settings)?;
+    (0..1_000).for_each(|_| recorder.push(&made.tick()));
+    recorder.close();
+    let segment = std::fs::read_dir(&whole)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.extension().is_some())
+        .context("a segment")?;
+    let bytes = std::fs::read(&segment)?;
+    std::fs::remove_dir_all(&whole)?;
+    // Where each record ends, and how many samples there are up to it, by the format alone.
+    let length = |at: usize| -> Option<usize> {
+        Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?) as usize)
+    };
+    let begin = 14 + length(6).context("a header")?;
+    let (mut ends, mut at) = (Vec::new(), begin);
+    while let Some(length) = length(at).filter(|_| bytes.len() - at > 8) {
+        let frame = matches!(bytes.get(at + 8), Some(1 | 2));
+        at += 8 + length;
+        ends.push((at, frame));
+    }
+    let cut_folder = folder(1);
+    std::fs::create_dir_all(&cut_folder)?;
+    let file = cut_folder.join(segment.file_name().context("a name")?);
+    let (mut random, mut before, mut found) = (Random::new(), 0u64, 0u64);
+    for turn in 0..count {
+        // One in ten within the header.
+        let range = if turn % 10 == 0 { begin } else { bytes.len() };
+        let cut = usize::try_from(random.next() % (range as u64 + 1))?;
+        std::fs::write(&file, bytes.get(..cut).unwrap_or_default())?;
+        let whole = ends.iter().filter(|&&(end, frame)| frame && end <= cut).count() as u64;
+        let recording = Recording::open(&cut_folder).with_context(|| format!("cut at {cut}"))?;
+        let mut samples = 0;
+        for sample in recording.samples(i64::MIN, i64::MAX) {
+            sample.with_context(|| format!("cut at {cut}"))?;
+            samples += 1;
+        }
+        if samples != whole {
+            bail!("cut at {cut}: {whole} samples are before it and {samples} were read");
+        }
+        (before, found) = (before + whole, found + samples);
+    }
+    std::fs::remove_dir_all(&cut_folder)?;
+    println!(
+        "{count} cuts of {} bytes: {before} samples stand before them, {found} were read",
+        bytes.len()
+    );
+    Ok(())
+}
+
+/// A day at full speed into a folder that may take 16 MiB.
+pub fn retention() -> Result<()> {
+    const MOST: u64 = 16 << 20;
+    const SEGMENT: u64 = 1 << 20;
+    let folder = folder(2);
+    std::fs::create_dir_all(&folder)?;
+    let mut made = Made::new()?;
+    let settings = Settings {
+        arguments: Arguments::Full,
+        sync: Sync::Never,
+        max_bytes: MOST,
+        min_free: 0.0,
+        segment_bytes: SEGMENT,
+        ..Settings::default()
+    };
+    let mut recorder = Recorder::new(Box::new(Directory::open(&folder)?), settings)?;
+    let (mut largest, mut resident) = (0, Vec::new());
+    for second in 0..86_400 {
+        recorder.push(&made.tick());
+        let _ = recorder.notes().count();
+        if second % 60 == 59 {
+            let files = std::fs::read_dir(&folder)?.flatten();
+            let bytes = files.filter_map(|file| Some(file.metadata().ok()?.len())).sum();
+            largest = u64::max(largest, bytes);
+            if bytes > MOST + SEGMENT + SEGMENT / 10 {
+                bail!("{bytes} bytes after {second} s");
+            }
+        }
+        if second % 10_800 == 10_799 {
+            let status = std::fs::read_to_string("/proc/self/status")?;
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+            resident.push(line.unwrap_or_default().trim().to_owned());
+        }
+    }
+    recorder.close();
+    std::fs::remove_dir_all(&folder)?;
+    println!(
+        "86400 samples, {} bytes written; the folder held {largest} at most of {MOST} with segments \
+         of {SEGMENT}; memory each three hours: {}",
+        recorder.state().bytes,
+        resident.join(", ")
+    );
+    Ok(())
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -314,14 +314,23 @@ async fn snapshot(State(shared): State<Arc<Shared>>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], moment.json()).into_response()
 }
 
-/// The history as a segment of a recording. Copied under no lock but that of the view.
-async fn history(State(shared): State<Arc<Shared>>) -> Response {
+/// The history as a segment of a recording, `?from=` some ms since 1970 on. Copied under no lock but
+/// that of the view.
+async fn history(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Response {
+    let from_ms = match query.as_deref().map(|query| query.strip_prefix("from=")) {
+        None => Some(i64::MIN),
+        Some(from) => from.and_then(|from| from.parse().ok()),
+    };
+    let Some(from_ms) = from_ms else {
+        return (StatusCode::BAD_REQUEST, "only ?from=MILLISECONDS is understood\n")
+            .into_response();
+    };
     let Some(past) = shared.past.get() else {
         return (StatusCode::NOT_FOUND, "no history is kept\n").into_response();
     };
     let view = past.history.lock().unwrap_or_else(PoisonError::into_inner).view();
     let interval_ms = u64::try_from(past.interval.as_millis()).unwrap_or(u64::MAX);
-    match segment_of(&view, i64::MIN, interval_ms, past.arguments) {
+    match segment_of(&view, from_ms, interval_ms, past.arguments) {
         Some(segment) => {
             let kind = "application/vnd.retop.recording";
             ([(header::CONTENT_TYPE, kind)], segment).into_response()

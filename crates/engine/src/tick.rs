@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use retop_model::alert::{Alerts, Event, Rule, Wants};
-use retop_model::attribution::Attribution;
+use retop_model::attribution::{Attribution, Devices};
 use retop_model::forecast::Forecasts;
 use retop_model::{Clock, FamilyId, RawSample, RawTable, Snapshot, Window, derive};
 use retop_sources::{Demand, Machine, Pace, Read, Rows};
@@ -36,6 +36,7 @@ pub struct Ticker {
     /// How it stands with a recorder, if there is one.
     recorder: Option<recording::State>,
     attribution: Attribution,
+    devices: Devices,
     forecasts: Forecasts,
     /// `None` if nothing is watched for.
     alerts: Option<Alerts>,
@@ -79,6 +80,7 @@ impl Ticker {
             own: Own::default(),
             recorder: None,
             attribution: Attribution::default(),
+            devices: Devices::default(),
             forecasts: Forecasts::default(),
             alerts: None,
             last: None,
@@ -177,11 +179,13 @@ impl Ticker {
                 put(&mut self.joined, &mut sample, Arc::clone(table));
             }
         }
+        self.devices.advance(&mut sample, slept);
         if let Some(mut table) = processes {
             let energy = self.attribution.advance(&sample, &mut table, slept);
             if let Some(energy) = energy {
                 sample.put(Arc::new(energy));
             }
+            self.devices.add(&mut table, self.attribution.covers_machine());
             sample.put(keep(&mut self.retired, table));
         }
         let excess = self.retired.len().saturating_sub(RETIRED);

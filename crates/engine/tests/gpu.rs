@@ -62,6 +62,14 @@ fn firing(snapshot: &Snapshot) -> Vec<(String, String)> {
     rows.map(of).filter(|(name, _)| name.starts_with("VRAM")).collect()
 }
 
+/// Who ended while the device was full: how many, and the last of them.
+fn victims(snapshot: &Snapshot) -> Option<(f64, String, Option<f64>)> {
+    let device = snapshot.rows(FamilyId::Gpu).next()?;
+    let row = snapshot.find(FamilyId::GpuForecast, device.key())?;
+    let name = row.shown(gpu_forecast::victim).to_owned();
+    Some((row.get(gpu_forecast::victims)?, name, row.get(gpu_forecast::victim_pid)))
+}
+
 #[test]
 fn a_leak_is_told_a_minute_before_and_by_name() {
     let scratch = Scratch::new();
@@ -80,7 +88,7 @@ fn a_leak_is_told_a_minute_before_and_by_name() {
     let mut ticker = Ticker::lockstep(machine, Arc::<Script>::clone(&clock));
     ticker.set_rules(builtin());
     let mut history = History::new(16 << 20).expect("memory");
-    let (mut warned, mut critical, mut cleared) = (None, None, None);
+    let (mut warned, mut critical, mut cleared, mut ended) = (None, None, None, None);
     for second in 1..460_u32 {
         driver.set_clock(f64::from(second)).expect("set");
         clock.0.fetch_add(1_000_000_000, Ordering::Relaxed);
@@ -97,7 +105,12 @@ fn a_leak_is_told_a_minute_before_and_by_name() {
         if has("VRAM-FULL") {
             critical.get_or_insert(second);
         }
-        if critical.is_some() && alerts.is_empty() {
+        if has("VRAM-OOM") {
+            ended.get_or_insert((second, victims(&now)));
+        } else if ended.is_none() {
+            assert!(victims(&now).is_none_or(|(count, ..)| count == 0.0), "at {second}");
+        }
+        if critical.is_some() && !has("VRAM-FULL") && !has("VRAM") {
             cleared.get_or_insert(second);
         }
     }
@@ -106,6 +119,11 @@ fn a_leak_is_told_a_minute_before_and_by_name() {
     assert!((330..=345).contains(&critical), "a minute before: {critical}");
     assert!(warned < critical && warned > 100, "{warned}");
     assert!(cleared.is_some_and(|second| second > 400), "the process has ended: {cleared:?}");
+
+    // It ended just as the memory was full: that is told, as a guess, and once.
+    let (second, told) = ended.expect("told");
+    assert!((400..=402).contains(&second), "{second}");
+    assert_eq!(told, Some((1.0, "leak".to_owned(), Some(72.0))));
 
     // The past knows it as well as the present did, with what it was worked out from.
     let view = history.view();

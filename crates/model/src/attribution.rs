@@ -10,6 +10,10 @@
 //! Where processes have their cycles counted, those share their common part by cycles: an hour on a
 //! slow core is less energy than one on a fast core. The parts add up to the domain, always.
 
+mod device;
+
+pub use self::device::Devices;
+
 use crate::counter;
 use crate::family::{FamilyId, cpu, energy, power, process};
 use crate::metric::{Field, Slot};
@@ -36,6 +40,8 @@ pub struct Attribution {
     names: Option<(Text, Text)>,
     window: Option<Window>,
     modes: Option<[i64; cpu::MODES.len()]>,
+    /// What is shared out is what the whole machine drew.
+    is_whole: bool,
     /// Time since boot when energy was last shared out, in microseconds.
     shared_us: Option<i64>,
     /// The least that the domains drew in any interval, in microwatts.
@@ -96,10 +102,11 @@ impl Attribution {
         let domains = sample.table(FamilyId::Power).map(|table| (Basis::of(table), table));
         let Some((Some(basis), power)) = domains else {
             // Nobody draws anything as far as can be told; what is known of them is kept.
-            (self.window, self.modes) = (None, None);
+            (self.window, self.modes, self.is_whole) = (None, None, false);
             self.domains.clear();
             return None;
         };
+        self.is_whole = matches!(basis, Basis::Machine | Basis::Stated);
         let fresh = slept || self.window != Some(power.window());
         let step = if fresh { self.step(sample, power, basis, slept) } else { None };
         let now_us = i64::try_from(sample.stamp.boottime_ns / 1_000).unwrap_or(i64::MAX);
@@ -120,6 +127,12 @@ impl Attribution {
             self.shared_us = Some(now_us);
         }
         Some(self.table(power))
+    }
+
+    /// True if what is shared out is what the whole machine drew, with all that is in it.
+    #[must_use]
+    pub fn covers_machine(&self) -> bool {
+        self.is_whole
     }
 
     /// Brings the accounts in line with the processes that are there; both are sorted. Gives the

@@ -337,7 +337,71 @@ numbers! {
     nvmlDeviceGetArchitecture: u32 = |_device, _now| 9;
     nvmlDeviceGetComputeMode: u32 = |_device, _now| 0;
     nvmlDeviceGetMinorNumber: u32 = |_device, _now| 0;
+    nvmlDeviceGetDisplayMode: u32 = |_device, _now| 0;
+    nvmlDeviceGetDisplayActive: u32 = |_device, _now| 0;
     nvmlDeviceGetNumFans: u32 = |device, _now| u32::from(device.fan_percent.is_some());
+}
+
+macro_rules! unsupported {
+    ($($symbol:ident)*) => { $(
+        /// The driver has it, and these devices do not.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $symbol(device: Handle, _: *mut c_void, _: *mut c_void) -> Code {
+            locally(stringify!($symbol), device, |_, _| Err(code::NOT_SUPPORTED))
+        }
+    )* };
+}
+
+unsupported! {
+    nvmlDeviceGetDriverModel
+    nvmlDeviceGetDriverModel_v2
+    nvmlDeviceGetConfComputeMemSizeInfo
+    nvmlDeviceGetRunningProcessDetailList
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlDeviceGetCudaComputeCapability(
+    device: Handle,
+    major: *mut i32,
+    minor: *mut i32,
+) -> Code {
+    locally("nvmlDeviceGetCudaComputeCapability", device, |_, _| {
+        put(major, 9)?;
+        put(minor, 0)
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlDeviceGetSerial(
+    device: Handle,
+    out: *mut c_char,
+    length: u32,
+) -> Code {
+    locally("nvmlDeviceGetSerial", device, |_, _| put_text(out, length, "1650000000000"))
+}
+
+/// Where it shuts down, slows down, is hottest in memory and in the core: thresholds 0 to 3.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlDeviceGetTemperatureThreshold(
+    device: Handle,
+    which: u32,
+    out: *mut u32,
+) -> Code {
+    locally("nvmlDeviceGetTemperatureThreshold", device, |_, _| {
+        let celsius = [92, 89, 95, 87].get(which as usize).copied();
+        put(out, celsius.ok_or(code::INVALID_ARGUMENT)?)
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlDeviceGetDeviceHandleFromMigDeviceHandle(
+    part: Handle,
+    out: *mut Handle,
+) -> Code {
+    anywhere("nvmlDeviceGetDeviceHandleFromMigDeviceHandle", part, |_, _| {
+        let (whole, _) = part_index(part).ok_or(code::INVALID_ARGUMENT)?;
+        put(out, (FIRST_HANDLE + whole) as Handle)
+    })
 }
 
 #[unsafe(no_mangle)]

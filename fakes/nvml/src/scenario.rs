@@ -254,6 +254,13 @@ impl Scenario {
         if version < (550, 0) {
             absent.push("nvmlDeviceGetProcessesUtilizationInfo");
         }
+        // By these two others tell how wide the entries of lists are.
+        if version < (535, 0) {
+            absent.push("nvmlDeviceGetConfComputeMemSizeInfo");
+        }
+        if version < (535, 98) {
+            absent.push("nvmlDeviceGetRunningProcessDetailList");
+        }
         absent
     }
 }
@@ -465,7 +472,7 @@ mod tests {
         };
         assert_eq!(
             ["470.256.02", "525.60", "535.98", "535.104.05", "580.1"].map(absent),
-            [6, 2, 4, 1, 0]
+            [8, 4, 4, 1, 0]
         );
     }
 }

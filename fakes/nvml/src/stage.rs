@@ -180,8 +180,10 @@ impl Stage {
         let faults = faults.filter(|fault| fault.parts || !part);
         for fault in faults.filter(|fault| strikes(fault, symbol, device, now)) {
             if fault.block {
+                // For ever costs nothing, as in the kernel.
+                let pause = if fault.until.is_finite() { 5 } else { 3_600_000 };
                 while self.now() < fault.until {
-                    std::thread::sleep(Duration::from_millis(5));
+                    std::thread::sleep(Duration::from_millis(pause));
                 }
             }
             std::thread::sleep(Duration::from_millis(fault.delay_ms));

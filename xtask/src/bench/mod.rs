@@ -1,6 +1,7 @@
 //! retop, its peers and the scan floor on the same load, in turn, in one run.
 
-mod cost;
+pub mod cost;
+mod gpus;
 mod peer;
 mod pty;
 
@@ -33,6 +34,9 @@ struct Reading {
 
 /// Runs the benchmark.
 pub fn run(options: &[&str]) -> Result<()> {
+    if let ["gpus", options @ ..] = options {
+        return gpus::run(options);
+    }
     let rounds: usize = crate::option(options, "--rounds")?.unwrap_or("3").parse()?;
     let seconds: u64 = crate::option(options, "--seconds")?.unwrap_or("6").parse()?;
     let populations = crate::option(options, "--processes")?.unwrap_or("300,3000");
@@ -53,7 +57,7 @@ pub fn run(options: &[&str]) -> Result<()> {
     let mut text = machine();
     for population in populations {
         // Without a load: what it costs to watch a machine that rests.
-        let mut load = (population > 0).then(|| start_load(population)).transpose()?;
+        let mut load = (population > 0).then(|| start_load(population, false)).transpose()?;
         let result = measure(&peers, &folder, rounds, Duration::from_secs(seconds), size);
         if let Some(load) = &mut load {
             load.kill()?;
@@ -64,14 +68,15 @@ pub fn run(options: &[&str]) -> Result<()> {
     std::fs::remove_dir_all(&folder)?;
     println!("{text}");
     if options.contains(&"--write") {
-        write(&crate::root().join("docs/performance.md"), &text)?;
+        write(&crate::root().join("docs/performance.md"), "bench", &text)?;
     }
     Ok(())
 }
 
-pub fn start_load(population: usize) -> Result<Child> {
+pub fn start_load(population: usize, lively: bool) -> Result<Child> {
     let mut load = Command::new(std::env::current_exe()?)
         .args(["load", &population.to_string()])
+        .args(lively.then_some("--lively"))
         .stdout(Stdio::piped())
         .spawn()?;
     let mut line = String::new();
@@ -104,6 +109,14 @@ fn measure(
 }
 
 fn one(peer: &Peer, folder: &Path, window: Duration, size: (u16, u16)) -> Result<Reading> {
+    let mut reading = watch(&peer.command, &environment(folder), window, (size, marks()))?;
+    reading.first_byte_ms = reading.first_byte_ms.filter(|_| peer.draws);
+    reading.first_row_ms = reading.first_row_ms.filter(|_| peer.rows);
+    Ok(reading)
+}
+
+/// What every program is started with: settings of its own folder, and a terminal that can do much.
+fn environment(folder: &Path) -> Vec<(String, String)> {
     let text = folder.display().to_string();
     let path = std::env::var("PATH").unwrap_or_default();
     let environment = [
@@ -114,8 +127,17 @@ fn one(peer: &Peer, folder: &Path, window: Duration, size: (u16, u16)) -> Result
         ("COLORTERM", "truecolor"),
         ("LANG", "C.UTF-8"),
     ];
-    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let mut terminal = Terminal::start(&peer.command, &environment, size, marks())?;
+    environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+}
+
+/// Runs a program in a terminal, and looks at what it costs in a window.
+fn watch(
+    command: &[String],
+    environment: &[(String, String)],
+    window: Duration,
+    (size, marks): ((u16, u16), Vec<Vec<u8>>),
+) -> Result<Reading> {
+    let mut terminal = Terminal::start(command, environment, size, marks)?;
     let pid = terminal.pid();
     if !terminal.run(WARM_UP)? {
         bail!("ended by itself");
@@ -131,8 +153,8 @@ fn one(peer: &Peer, folder: &Path, window: Duration, size: (u16, u16)) -> Result
         cpu_ms: used_ns as f64 / 1e6 / window.as_secs_f64(),
         peak_mib: peak_bytes(pid)? as f64 / 1048576.0,
         bytes: (terminal.bytes - drawn) as f64 / window.as_secs_f64(),
-        first_byte_ms: terminal.first_byte.filter(|_| peer.draws).map(ms),
-        first_row_ms: terminal.first_mark.filter(|_| peer.rows).map(ms),
+        first_byte_ms: terminal.first_byte.map(ms),
+        first_row_ms: terminal.first_mark.map(ms),
     };
     terminal.end()?;
     Ok(reading)
@@ -223,10 +245,10 @@ pub fn machine() -> String {
     )
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
+fn write(path: &Path, marker: &str, text: &str) -> Result<()> {
     let page = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let page =
-        between(&page, "bench", text).with_context(|| format!("{}: no markers", path.display()))?;
+        between(&page, marker, text).with_context(|| format!("{}: no markers", path.display()))?;
     Ok(std::fs::write(path, page)?)
 }
 

@@ -56,7 +56,7 @@ pub fn peers(retop: &Path, folder: &Path) -> Result<Vec<Peer>> {
 }
 
 /// The first word with a digit and a dot in what a program says of itself.
-fn version(program: &str, flag: &str) -> Option<String> {
+pub fn version(program: &str, flag: &str) -> Option<String> {
     let output = Command::new(program).arg(flag).stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let word = text.split_whitespace().find(|word| {

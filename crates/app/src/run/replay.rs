@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use retop_engine::history::Past;
-use retop_engine::recording::{Recording, Replay};
+use retop_engine::recording::{Recording, Replay, fetch_from};
 use retop_engine::{Affinity, CpuSet, Demand, IoPriority, RealClock, local_offset_seconds};
 use retop_model::{Key, Snapshot};
 
@@ -48,7 +48,8 @@ pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()>
     };
     let replay = Arc::new(Mutex::new(Replay::open(recording)?));
     let mut terminal = Terminal::open(settings.screen.mouse)?;
-    let shown = Shown::start(replay, terminal.waker()?, interval, settings.replay.speed)?;
+    let url = path.starts_with("http://").then(|| path.to_owned());
+    let shown = Shown::start(replay, url, terminal.waker()?, interval, settings.replay.speed)?;
     // The first sample is there already, and nobody else would wake the screen for it.
     terminal.waker()?.wake();
     Ok(tui::run(&mut terminal, &shown, &options, &Recorded, &RealClock)?)
@@ -146,6 +147,7 @@ impl Shown {
     /// Begins to look for new samples, and to count the beats of a replay that plays.
     fn start(
         replay: Arc<Mutex<Replay>>,
+        url: Option<String>,
         waker: Waker,
         interval: Duration,
         speed: f64,
@@ -182,10 +184,17 @@ impl Shown {
                     continue;
                 }
                 waited = Duration::ZERO;
-                let mut replay = replay.lock().unwrap_or_else(PoisonError::into_inner);
-                if replay.refresh() {
-                    let found = replay.newest().map(Arc::new);
-                    drop(replay);
+                let locked = || replay.lock().unwrap_or_else(PoisonError::into_inner);
+                let grown = match &url {
+                    None => locked().refresh(),
+                    // The screen does not wait for the network. Who does not answer is asked again.
+                    Some(url) => {
+                        let from_ms = locked().recording().newest_key_ms().unwrap_or(i64::MIN);
+                        fetch_from(url, from_ms).is_ok_and(|newer| locked().append(&newer))
+                    }
+                };
+                if grown {
+                    let found = locked().newest().map(Arc::new);
                     *newest.lock().unwrap_or_else(PoisonError::into_inner) = found;
                     waker.wake();
                 }

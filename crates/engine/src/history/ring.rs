@@ -127,6 +127,12 @@ impl History {
         self.kept.chunks.back().map_or(0, |open| open.memory())
     }
 
+    /// Bytes of the samples alone.
+    #[cfg(test)]
+    pub(super) fn frame_bytes(&self) -> usize {
+        self.sealed_bytes + self.open_bytes()
+    }
+
     fn fixed_bytes(&self) -> usize {
         self.encoder.memory()
             + self.payload.capacity()

@@ -1,17 +1,25 @@
-//! Rings of single numbers, uncompressed: what charts are drawn from.
+//! Rings of single numbers: what charts are drawn from. What the rings have no room for stands
+//! beside them, compressed.
 
 use retop_model::family::FAMILIES;
 use retop_model::metric::{Kind, Slot};
 use retop_model::{Field, Key, Snapshot};
+
+use self::block::{Blocks, SLOTS};
+
+mod block;
 
 /// Series beyond the machine's own that may be watched at a time.
 pub const WATCH_LIMIT: usize = 32;
 
 /// Samples kept one by one, where the budget allows: two hours at one a second.
 const SAMPLES: usize = 7_200;
-/// Milliseconds and number of the means beside them: twelve hours of 10 s, and a week of 5 min.
-/// A week of 10 s would take 12 bytes × 60,480 for each series, which is 80 MB for the machine's.
-const TIERS: [(i64, usize); 2] = [(10_000, 4_320), (300_000, 2_016)];
+/// Milliseconds and number of the means beside them: an hour and more of 10 s, and a week of 5 min.
+/// A week of 10 s would take 12 bytes × 60,480 for each series, which is 80 MB for the machine's:
+/// what is older than the ring is compressed, hour by hour.
+const TIERS: [(i64, usize); 2] = [(10_000, SLOTS + 40), (300_000, 2_016)];
+/// The share of the budget that rings take at most, in eighths; the rest is for blocks.
+const RINGS: usize = 5;
 
 /// Lowest, mean and highest value of some time, in base units.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -134,6 +142,8 @@ struct Tier {
     period_ms: i64,
     times: Ring<i64>,
     lines: Vec<Line>,
+    /// Slots that were closed since the start.
+    closed: u64,
 }
 
 struct Line {
@@ -153,8 +163,14 @@ impl Tier {
                 line.bands.push(line.open.band().unwrap_or(MISSING));
                 line.open = Sum::NONE;
             }
+            self.closed += 1;
         }
         self.times.push(slot_ms);
+    }
+
+    /// The number of the oldest slot in the ring.
+    fn oldest(&self) -> u64 {
+        (self.closed + 1).saturating_sub(self.times.len() as u64)
     }
 
     fn line(length: usize) -> Line {
@@ -186,6 +202,10 @@ pub struct Series {
     times: Ring<i64>,
     values: Vec<Ring<f32>>,
     tiers: Vec<Tier>,
+    /// What the finest of the tiers held before.
+    blocks: Blocks,
+    /// Slots of it that were closed when a block was last made.
+    packed: u64,
     scale: f64,
 }
 
@@ -205,7 +225,10 @@ impl Series {
         let slot = size_of::<i64>() + lines * size_of::<Band>();
         let full = SAMPLES * sample + TIERS.iter().map(|tier| tier.1 * slot).sum::<usize>();
         let open = TIERS.len() * lines * size_of::<Line>();
-        let scale = (budget.saturating_sub(open) as f64 / full as f64).min(1.0);
+        let rings = (budget / 8 * RINGS).saturating_sub(open);
+        let scale = (rings as f64 / full as f64).min(1.0);
+        let room = budget.saturating_sub(open + (full as f64 * scale) as usize);
+        let room = if scaled(TIERS[0].1, scale) > SLOTS { room } else { 0 };
         let own = fields.len();
         let mut series = Series {
             fields: Vec::with_capacity(lines),
@@ -213,11 +236,14 @@ impl Series {
             times: Ring::new(scaled(SAMPLES, scale)),
             values: Vec::with_capacity(lines),
             tiers: Vec::new(),
+            blocks: Blocks::new(TIERS[0].0, room),
+            packed: 0,
             scale,
         };
         for (period_ms, length) in TIERS {
             let times = Ring::new(scaled(length, scale));
-            series.tiers.push(Tier { period_ms, times, lines: Vec::with_capacity(lines) });
+            let lines = Vec::with_capacity(lines);
+            series.tiers.push(Tier { period_ms, times, lines, closed: 0 });
         }
         for (field, key) in fields {
             series.add(field, key);
@@ -281,6 +307,7 @@ impl Series {
         for tier in &mut self.tiers {
             tier.advance(wall_ms);
         }
+        self.pack();
         for (place, &(field, key)) in self.fields.iter().enumerate() {
             let row = match field.family.get().many {
                 false => moment.row(field.family, 0),
@@ -292,6 +319,24 @@ impl Series {
                 tier.lines[place].open.add(point(value));
             }
         }
+    }
+
+    /// Compresses the last closed slots once they fill a block. Series that somebody watches come and
+    /// go, and are not among them.
+    fn pack(&mut self) {
+        let Some(tier) = self.tiers.first().filter(|_| self.blocks.wanted()) else { return };
+        let full = tier.closed > self.packed && tier.closed.is_multiple_of(SLOTS as u64);
+        if !full {
+            return;
+        }
+        self.packed = tier.closed;
+        let ages = || (1..=SLOTS).rev();
+        let starts = ages().map(|age| tier.times.newest(age).unwrap_or(0));
+        let lines = (0..self.own).map(|line| {
+            let band = move |age| tier.newest(line, age).filter(|band| !band.mean.is_nan());
+            ages().map(band)
+        });
+        self.blocks.push(tier.closed - SLOTS as u64, starts, lines);
     }
 
     /// The values of every sample, the newest last; `None` if nobody watches the series.
@@ -307,8 +352,8 @@ impl Series {
 
     /// The time from `from_ms` to `to_ms` of the wall clock, the end excluded, in equal buckets,
     /// oldest first. A bucket without a value is `None`; so is everything if nobody watches the
-    /// series. Single samples are used where they reach far enough, else the means of 10 s or
-    /// 5 min. Where the wall clock was set back, the later pass over a time counts.
+    /// series. Single samples are used where they reach far enough, else the means of 10 s, which
+    /// reach back a week for the machine's own series if there is room, or of 5 min. Where the wall clock was set back, the later pass over a time counts.
     #[must_use]
     pub fn range(
         &self,
@@ -342,7 +387,7 @@ impl Series {
                 sum.add(band);
             }
         };
-        match self.tier(from_ms, width_ms) {
+        match self.tier(line, from_ms, width_ms) {
             None => {
                 for (age, time_ms) in within(&self.times, from_ms, to_ms) {
                     put(time_ms, point(self.values[line].newest(age).unwrap_or(f32::NAN)));
@@ -353,8 +398,24 @@ impl Series {
                 let half_ms = tier.period_ms / 2;
                 let (from_ms, to_ms) =
                     (from_ms.saturating_sub(half_ms), to_ms.saturating_sub(half_ms));
+                let mut lowest_ms = i64::MAX;
                 for (age, time_ms) in within(&tier.times, from_ms, to_ms) {
                     put(time_ms + half_ms, tier.newest(line, age).unwrap_or(MISSING));
+                    lowest_ms = time_ms;
+                }
+                let ring_ms = tier.times.newest(tier.times.len().saturating_sub(1));
+                if tier.period_ms == TIERS[0].0
+                    && line < self.own
+                    && ring_ms.is_some_and(|oldest| oldest >= from_ms)
+                {
+                    self.blocks.each(line, tier.oldest(), (from_ms, to_ms), |time_ms, band| {
+                        let latest_pass = time_ms <= lowest_ms;
+                        lowest_ms = lowest_ms.min(time_ms);
+                        if latest_pass && (from_ms..to_ms).contains(&time_ms) {
+                            put(time_ms + half_ms, band.unwrap_or(MISSING));
+                        }
+                        time_ms >= from_ms
+                    });
                 }
             }
         }
@@ -362,16 +423,20 @@ impl Series {
 
     /// The finest means that reach back to `from_ms`, or coarser ones that are fine enough for
     /// buckets of that width; `None` for single samples.
-    fn tier(&self, from_ms: i64, width_ms: f64) -> Option<&Tier> {
+    fn tier(&self, line: usize, from_ms: i64, width_ms: f64) -> Option<&Tier> {
         let reaches = |times: &Ring<i64>| {
             let full = times.len() == times.length;
             !full || times.newest(times.len() - 1).is_some_and(|oldest| oldest <= from_ms)
         };
-        let fine = |tier: &&Tier| tier.period_ms as f64 * 4.0 <= width_ms && reaches(&tier.times);
+        let blocks = self.blocks.oldest_ms().filter(|_| line < self.own);
+        let packed = blocks.is_some_and(|oldest| oldest <= from_ms);
+        let reaches_tier =
+            |tier: &Tier| reaches(&tier.times) || packed && tier.period_ms == TIERS[0].0;
+        let fine = |tier: &&Tier| tier.period_ms as f64 * 4.0 <= width_ms && reaches_tier(tier);
         match self.tiers.iter().rev().find(fine) {
             Some(tier) => Some(tier),
             None if reaches(&self.times) => None,
-            None => self.tiers.iter().find(|tier| reaches(&tier.times)).or(self.tiers.last()),
+            None => self.tiers.iter().find(|tier| reaches_tier(tier)).or(self.tiers.last()),
         }
     }
 
@@ -386,6 +451,7 @@ impl Series {
         self.times.memory()
             + self.values.iter().map(Ring::memory).sum::<usize>()
             + self.tiers.iter().map(Tier::memory).sum::<usize>()
+            + self.blocks.memory()
     }
 }
 

@@ -62,7 +62,7 @@ pub use name::SegmentName;
 pub use preview::Preview;
 pub use reader::Recording;
 pub use recorder::{Note, Recorder, Settings, State, Sync};
-pub use remote::fetch;
+pub use remote::{fetch, fetch_from};
 pub use replay::Replay;
 pub use whole::segment_of;
 

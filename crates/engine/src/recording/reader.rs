@@ -18,6 +18,9 @@ use super::preview::{Gather, Preview};
 use super::segment::Segment;
 use super::shelf::Files;
 
+/// Most bytes of a recording in memory to which more is added: twice what a history takes.
+const APPENDED: u64 = 128 << 20;
+
 /// A segment that is opened when somebody looks into it.
 #[derive(Debug)]
 pub(super) struct Slot {
@@ -322,6 +325,45 @@ impl Recording {
             self.gone += slot.segment().map_or(0, |segment| segment.index.frames());
         }
         self.slots = found;
+        true
+    }
+
+    /// The wall clock of the newest key frame: what comes from there on is a recording of its own.
+    #[must_use]
+    pub fn newest_key_ms(&self) -> Option<i64> {
+        let segment = self.slots.last()?.segment().ok()?;
+        Some(segment.index.keys.last()?.first.wall_ms)
+    }
+
+    /// True for what was fetched of a running retop: what happened is not written in it.
+    pub(super) fn is_silent(&self) -> bool {
+        let mut segments = self.slots.iter().filter_map(|slot| slot.segment().ok());
+        segments.all(|segment| segment.in_memory() && segment.index.events.is_empty())
+    }
+
+    /// Takes what a recording in memory has from this one's newest key frame on in its place. The
+    /// oldest goes where both take more than [`APPENDED`]. False if there is nothing new.
+    pub(super) fn append(&mut self, newer: &Recording) -> bool {
+        let (Some(slot), Some(last)) = (newer.slots.last(), self.slots.last()) else {
+            return false;
+        };
+        let (Ok(more), Ok(known)) = (slot.segment(), last.segment()) else { return false };
+        let Some(begin) = more.index.keys.first().map(|key| key.first) else { return false };
+        if more.index.last() == known.index.last() {
+            return false;
+        }
+        if let Some(place) = known.index.keys.iter().position(|key| key.first == begin) {
+            self.slots.pop();
+            if place > 0 {
+                self.slots.push(Arc::new(Slot::with(known.up_to(place), None)));
+            }
+        }
+        self.slots.push(Arc::clone(slot));
+        let bytes = |slot: &Arc<Slot>| slot.segment().map_or(0, |segment| segment.bytes());
+        while self.slots.iter().map(bytes).sum::<u64>() > APPENDED && self.slots.len() > 1 {
+            let oldest = self.slots.remove(0);
+            self.gone += oldest.segment().map_or(0, |segment| segment.index.frames());
+        }
         true
     }
 

@@ -26,6 +26,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// An address that is none, nobody who answers, a reply that is no history.
 pub fn fetch(url: &str) -> Result<Recording, RecordingError> {
+    get(url, "")
+}
+
+/// Fetches what it has from a time of the wall clock on, and a little before.
+///
+/// # Errors
+///
+/// As for [`fetch`].
+pub fn fetch_from(url: &str, from_ms: i64) -> Result<Recording, RecordingError> {
+    get(url, &format!("?from={from_ms}"))
+}
+
+fn get(url: &str, query: &str) -> Result<Recording, RecordingError> {
     let failed = |what: String| RecordingError::new(Path::new(url), what);
     let rest = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
     let (authority, path) = match rest.split_once('/') {
@@ -42,7 +55,8 @@ pub fn fetch(url: &str) -> Result<Recording, RecordingError> {
     };
     let io = |error: std::io::Error| failed(super::error::plain(&error));
     let mut stream = connect(&with_port).map_err(io)?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("GET {path}{query} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).map_err(io)?;
     let mut reply = Vec::new();
     let head = head(&mut stream, &mut reply).map_err(io)?;

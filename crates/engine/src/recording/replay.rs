@@ -28,6 +28,9 @@ pub struct Replay {
     view: View,
     spikes: Spikes,
     log: Log,
+    /// The number of the next sample to be gone through for spikes and alerts, where nobody wrote
+    /// them down.
+    unheard: u64,
     kept: Mutex<Kept>,
 }
 
@@ -50,14 +53,18 @@ impl Replay {
     pub fn open(recording: Recording) -> Result<Replay, RecordingError> {
         let kept = Mutex::default();
         let (spikes, log) = (Spikes::default(), Log::default());
-        let mut replay = Replay { view: recording.view(), recording, spikes, log, kept };
+        let view = recording.view();
+        let mut replay = Replay { view, recording, spikes, log, unheard: 0, kept };
         if replay.view.is_empty() {
             // Why not, if a segment can tell.
             replay.recording.range()?;
             let what = "nothing is recorded in it";
             return Err(RecordingError::new(replay.recording.path(), what));
         }
-        replay.tell();
+        match replay.recording.is_silent() {
+            true => replay.hear(),
+            false => replay.tell(),
+        }
         Ok(replay)
     }
 
@@ -75,6 +82,35 @@ impl Replay {
             self.tell();
         }
         grown
+    }
+
+    /// Takes what was recorded since from another recording: what is fetched again of a running
+    /// retop from [`Recording::newest_key_ms`] on. True if there is something.
+    pub fn append(&mut self, newer: &Recording) -> bool {
+        let grown = self.recording.append(newer);
+        if grown {
+            self.view = self.recording.view();
+            self.hear();
+        }
+        grown
+    }
+
+    /// Adds to log and spikes what the samples show that were not gone through yet.
+    fn hear(&mut self) {
+        let numbers = self.view.numbers();
+        let Some(mut cursor) = self.view.cursor(self.unheard.max(numbers.start)) else { return };
+        loop {
+            if let Some(moment) = cursor.snapshot() {
+                self.spikes.push(cursor.number(), &moment);
+                self.log.push(cursor.number(), &moment);
+            }
+            self.unheard = cursor.number() + 1;
+            if !cursor.forward() {
+                break;
+            }
+        }
+        self.spikes.forget(numbers.start);
+        self.log.forget(numbers.start);
     }
 
     /// The newest moment that can be read.

@@ -105,6 +105,33 @@ impl Segment {
         }))
     }
 
+    /// The same without the key intervals from that one on.
+    pub fn up_to(&self, keys: usize) -> Segment {
+        let mut index = self.index.clone();
+        index.keys.truncate(keys);
+        Segment {
+            path: self.path.clone(),
+            memory: self.memory.clone(),
+            format: self.format,
+            begin: self.begin,
+            index,
+            closed: true,
+            walk: None,
+            length: self.length,
+            mappings: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// True for one that is no file.
+    pub fn in_memory(&self) -> bool {
+        self.memory.is_some()
+    }
+
+    /// Bytes of the file.
+    pub fn bytes(&self) -> u64 {
+        self.length
+    }
+
     fn body(&self) -> Result<Body, RecordingError> {
         match &self.memory {
             Some(body) => Ok(body.clone()),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::rule::{Culprit, Rule};
-use crate::family::{FamilyId, cgroup, exit, filesystem, process};
+use crate::family::{FamilyId, cgroup, exit, filesystem, gpu_forecast, process};
 use crate::metric::Field;
 use crate::snapshot::{Row, Snapshot};
 use crate::table::Key;
@@ -41,6 +41,12 @@ pub(super) fn of(rule: &Rule, row: Row<'_>, writers: &Writers) -> Option<Suspect
         }
         Culprit::ParentOf(state) => parent_of_most(now, state),
         Culprit::Killed => victim(now, None),
+        Culprit::Victim => Some(Suspect {
+            key: Key(u64::try_from(row.raw(gpu_forecast::victim_pid)?).ok()?, 0),
+            pid: u64::try_from(row.raw(gpu_forecast::victim_pid)?).ok()?,
+            name: row.shown(gpu_forecast::victim).to_owned(),
+            guessed: true,
+        }),
         Culprit::KilledWithin => victim(now, Some(row.shown(cgroup::cgroup))),
     }
 }

@@ -53,6 +53,8 @@ pub enum Culprit {
     Killed,
     /// The same, of those in the control group that the alert is about.
     KilledWithin,
+    /// The process that ended while the graphics processor that the alert is about was full.
+    Victim,
 }
 
 /// How an alert is put into words, behind its subject.
@@ -298,6 +300,12 @@ pub fn builtin() -> Vec<Rule> {
             .critical()
             .measured("until its memory is full")
             .culprit(by_gpu_memory),
+        Rule::new("VRAM-OOM", gpu_forecast::victims_per_second, Above, 1e-9, 1e-9)
+            .critical()
+            .sustain(1)
+            .linger()
+            .culprit(Culprit::Victim)
+            .plain("a process ended while it was full, probably for want of memory"),
         // Held down by its power limit is how a device with much to do runs; by heat is another thing.
         Rule::new("THROTTLING:GPU", gpu::hot_ratio, Above, 0.2, 0.1)
             .measured("of the time held down by heat")

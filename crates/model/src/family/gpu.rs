@@ -43,6 +43,8 @@ family! {
         index: Gauge Count { scraped: false, label: "#" },
         /// What the device is made for.
         kind: State ["gpu", "npu"] Count { scraped: false, label: "KIND" },
+        /// 1 if the device is a part of the processor: it has no memory of its own, and what it draws is in what that draws.
+        integrated: Gauge Count { scraped: false, label: "PART" },
         /// Whether the device can be read.
         state: State ["active", "asleep", "lost"] Count { label: "STATE" },
         /// Number of the GPU instance, of a part of a device.

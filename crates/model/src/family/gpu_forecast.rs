@@ -1,6 +1,8 @@
 //! When memory of graphics processors runs out. [`crate::forecast`] works it out; what it was worked
 //! out from stands beside it, so that a recording can tell how right it was.
 
+use crate::metric::named;
+
 /// Positions in the states of `level`.
 pub const NO_LEVEL: i64 = 0;
 /// Full within half an hour.
@@ -29,6 +31,8 @@ family! {
     text {
         /// Identity of the device.
         uuid: Label,
+        /// Program that ended last while the device was full.
+        victim: Info { label: "ENDED" },
     }
     raw {
         /// Process identifier; missing in the row of the device itself.
@@ -65,6 +69,15 @@ family! {
         latest_seconds: Gauge Seconds / 1000 { scraped: false },
         /// Share of the pairs of moments between which the memory grew.
         confidence_ratio: Gauge Ratio / 1000 { label: "SURE", scraped: false },
+        /// Processes that ended within five seconds after the device was full of what had grown: probably for want of memory.
+        victims: Counter Count { series: named("gpu_probable_ooms"), label: "OOM", estimated: true },
+        /// Process identifier of the last of them.
+        victim_pid: Gauge Count { scraped: false },
+        /// Memory that it held last.
+        victim_bytes: Gauge Bytes { scraped: false },
     }
-    derived {}
+    derived {
+        /// Processes per second that ended while the device was full.
+        victims_per_second: PerSecond { label: "OOM/s", estimated: true } = |d| d.rate(victims);
+    }
 }

@@ -54,6 +54,10 @@ family! {
         copy_ratio: Gauge Ratio / 10000 { label: "COPY%", scraped: false },
         /// Share of the time of engines that both encode and decode, or process, video.
         video_ratio: Gauge Ratio / 10000 { label: "VID%", scraped: false },
+        /// Energy of the device laid to the process by its share of the device's time, since it was first seen.
+        energy_joules: Counter Joules / 1000000 { label: "ENERGY", estimated: true, scraped: false },
+        /// Power of the device laid to the process by its share of the device's time.
+        watts: Gauge Watts / 1000000 { label: "PWR", estimated: true, scraped: false },
     }
     derived {
         /// Memory of the device that the process holds, as a share of what can be used.

@@ -94,9 +94,9 @@ family! {
         voluntary_switches: Counter Count { label: "VCTX" },
         /// Context switches of the main thread because somebody else's turn had come.
         involuntary_switches: Counter Count { label: "ICTX" },
-        /// Energy of the processors laid to the process by its share of the CPU time, since it was first seen.
+        /// Energy of the processors laid to the process by its share of the CPU time, and of graphics processors by its share of theirs, since it was first seen.
         energy_joules: Counter Joules / 1000000 { label: "ENERGY", estimated: true },
-        /// Power of the processors laid to the process by its share of the CPU time.
+        /// Power of the processors laid to the process by its share of the CPU time, and of graphics processors by its share of theirs.
         watts: Gauge Watts / 1000000 { label: "PWR", estimated: true },
         /// Cycles of the processors, while hardware counters are attached to the process.
         cycles: Counter Count { label: "CYCLES" },
@@ -180,6 +180,8 @@ family! {
             |d| Some(d.increase_per(branch_misses, branches)?.min(1.0));
         /// Share of graphics processors' time: 1 is one device.
         gpu_ratio: Ratio { label: "GPU%", adds: Some(true) } = |d| on_gpus(d, gpu_process::utilization_ratio);
+        /// Power of graphics processors laid to the process by its share of their time.
+        gpu_watts: Watts { label: "GPU PWR", estimated: true } = |d| on_gpus(d, gpu_process::watts);
         /// Memory of graphics processors that the process holds.
         gpu_memory_bytes: Bytes { label: "VRAM" } = |d| on_gpus(d, gpu_process::memory_bytes);
         /// Change of the memory of graphics processors, over the last interval.

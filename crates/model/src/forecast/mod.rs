@@ -11,20 +11,24 @@
 mod ring;
 mod series;
 mod slope;
+mod vanished;
 
 use std::collections::HashMap;
 
 use self::series::{Series, WINDOWS};
+use self::vanished::{Vanished, Victim};
 use crate::family::{FamilyId, gpu, gpu_forecast, gpu_process};
 use crate::reading::Reading;
 use crate::snapshot::{Row, Snapshot};
 use crate::stamp::Window;
 use crate::table::{Key, RawTable};
+use crate::text::Text;
 
 /// The past of every device's and process's memory.
 #[derive(Debug, Default)]
 pub struct Forecasts {
     series: HashMap<Key, Watched>,
+    vanished: Vanished,
     round: u64,
     /// The read that was taken last: a table that stands in two samples is one read.
     read: Option<Window>,
@@ -35,6 +39,8 @@ struct Watched {
     series: Series,
     seen: u64,
     free: f64,
+    /// Of a process: the device that it is on, and who it is.
+    owner: Option<(Key, Victim)>,
 }
 
 impl Forecasts {
@@ -51,6 +57,7 @@ impl Forecasts {
         let begun = self.read.replace(window).is_some();
         if snapshot.is_gap() {
             self.series.clear();
+            self.vanished.forget_moments();
         }
         self.round += 1;
         let time = window.end_ns as f64 / 1e9;
@@ -62,7 +69,12 @@ impl Forecasts {
             ) else {
                 continue;
             };
-            self.take(device.key(), time, used, [free, total], false);
+            self.take(device.key(), time, used, [free, total], (false, None));
+            let grows = self.series.get(&device.key()).is_some_and(|watched| {
+                let flat = [gpu_forecast::FLAT, gpu_forecast::PREALLOCATED];
+                !flat.contains(&watched.series.shape(time))
+            });
+            self.vanished.look(device.key(), time, free / total.max(1.0), grows);
         }
         for process in snapshot.rows(FamilyId::GpuProcess) {
             let Some(used) = process.get(gpu_process::memory_bytes) else { continue };
@@ -76,20 +88,44 @@ impl Forecasts {
             else {
                 continue;
             };
-            self.take(process.key(), time, used, [free, total], begun);
+            let victim = Victim {
+                pid: process.raw(gpu_process::pid).unwrap_or(0),
+                name: process.text(gpu_process::name).cloned().unwrap_or_else(|| Text::from("")),
+                bytes: used,
+            };
+            let owner = Some((device.key(), victim));
+            self.take(process.key(), time, used, [free, total], (begun, owner));
         }
         let round = self.round;
+        let seen = |key: &Key| self.series.get(key).is_some_and(|device| device.seen == round);
+        for watched in self.series.values().filter(|watched| watched.seen != round) {
+            // A device that was not read tells nothing of who is on it.
+            if let Some((device, victim)) = &watched.owner
+                && seen(device)
+            {
+                self.vanished.gone(*device, time, victim.clone());
+            }
+        }
         self.series.retain(|_, watched| watched.seen == round);
     }
 
-    fn take(&mut self, key: Key, time: f64, used: f64, [free, total]: [f64; 2], born: bool) {
+    fn take(
+        &mut self,
+        key: Key,
+        time: f64,
+        used: f64,
+        [free, total]: [f64; 2],
+        (born, owner): (bool, Option<(Key, Victim)>),
+    ) {
         let watched = self.series.entry(key).or_insert_with(|| Watched {
             series: Series::new(time, born),
             seen: 0,
             free,
+            owner: None,
         });
         watched.seen = self.round;
         watched.free = free;
+        watched.owner = owner;
         watched.series.push(time, used, free, total);
     }
 
@@ -116,6 +152,13 @@ impl Forecasts {
         if of.family() == FamilyId::GpuProcess {
             row.set(gpu_forecast::pid, of.raw(gpu_process::pid))
                 .set(gpu_forecast::start_seconds, of.raw(gpu_process::start_seconds));
+        } else if let Some(ends) = self.vanished.of(of.key()) {
+            row.set(gpu_forecast::victims, ends.count);
+            if let Some(victim) = &ends.last {
+                row.text(gpu_forecast::victim, victim.name.clone())
+                    .set(gpu_forecast::victim_pid, victim.pid)
+                    .set(gpu_forecast::victim_bytes, whole(victim.bytes));
+            }
         }
         row.set(gpu_forecast::level, series.level())
             .set(gpu_forecast::shape, series.shape(time))

@@ -56,11 +56,12 @@ const MADE_OF: [(Field, Field); 4] = [
 ];
 
 /// What is shown of each process on a device.
-const PROCESS: [Field; 14] = [
+const PROCESS: [Field; 15] = [
     gpu_process::memory_bytes,
     gpu_process::memory_ratio,
     gpu_process::memory_growth_bytes_per_second,
     gpu_process::utilization_ratio,
+    gpu_process::watts,
     gpu_process::memory_busy_ratio,
     gpu_process::encoder_ratio,
     gpu_process::decoder_ratio,
@@ -254,13 +255,19 @@ fn forecasts(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
         let Some(row) = rows.row(now, FamilyId::GpuForecast, place) else { continue };
         let name = forecast_name(now, row);
         let band = [gpu_forecast::earliest_seconds, gpu_forecast::latest_seconds];
-        let more = match band.map(|field| row.get(field)) {
+        let mut more = match band.map(|field| row.get(field)) {
             [Some(earliest), Some(latest)] => {
                 short!("{} and {}", Duration(earliest.round()), Duration(latest.round()))
             }
             [Some(earliest), None] => short!("not before {}", Duration(earliest.round())),
             _ => Text::new(),
         };
+        if let Some(pid) = row.raw(gpu_forecast::victim_pid) {
+            let gap = if more.is_empty() { "" } else { "; " };
+            let held = Or(row.get(gpu_forecast::victim_bytes).map(Size));
+            let name = row.shown(gpu_forecast::victim);
+            more.push(&short!("{gap}probable OOM: {name} ({pid}) held {held}"));
+        }
         sheet.line(|canvas| {
             columns.named(app, row, canvas, (&name, &more));
             let level = row.raw(gpu_forecast::level).unwrap_or(0);

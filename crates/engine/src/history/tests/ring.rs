@@ -138,6 +138,22 @@ fn the_oldest_goes_first_and_the_cap_holds() {
     assert!(history.view().moment(first - 1).is_none());
 }
 
+/// What the rings and the encoder leave of 64 MiB, once they are full, in frames as they come.
+#[test]
+fn four_hours_of_2_000_processes_fit_the_default_cap() {
+    const CAP: usize = 64 << 20;
+    let mut history = History::new(CAP).unwrap();
+    let mut population = Population::of_the_bench(2_000);
+    for _ in 0..2 * KEY_INTERVAL {
+        history.push(&population.next()).unwrap();
+    }
+    let frames = history.frame_bytes();
+    let beside = history.bytes() - frames - history.series().memory() + CAP / 4;
+    let seconds = (CAP - beside) / (frames / history.len());
+    println!("{} B a frame, {:.1} h", frames / history.len(), seconds as f64 / 3_600.0);
+    assert!(seconds >= 4 * 3_600, "{seconds} s in {frames} bytes of {}", history.len());
+}
+
 /// No cap makes it fail or keep more than it may; what cannot be kept is not kept.
 #[test]
 fn a_cap_below_its_own_needs_keeps_nothing() {

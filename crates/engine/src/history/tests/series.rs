@@ -116,6 +116,47 @@ fn the_means_outlive_the_samples_and_keep_the_peaks() {
     }
 }
 
+/// What the ring of 10 s has dropped is there within half a percent, and within the budget.
+#[test]
+fn a_week_ago_is_seen_in_10_s() {
+    const HOUR_MS: i64 = 3_600_000;
+    let mut series = Series::new(ROOM);
+    let value =
+        |slot: i64| (slot % 360 != 7).then_some(if slot % 360 == 90 { 1_000 } else { slot % 50 });
+    let samples: Vec<_> = (0..9 * 24 * 360)
+        // Nobody looked for an hour on the fifth day.
+        .filter(|slot| slot / 360 != 100)
+        .map(|slot| (slot * 10_000, value(slot)))
+        .collect();
+    push_all(&mut series, &samples);
+    assert!(series.memory() <= ROOM, "{}", series.memory());
+    // Half an hour off, so that two blocks meet in each; the last one ends in the ring.
+    for hour in [49, 60, 99, 100, 101, 150, 213, 214] {
+        let from_ms = hour * HOUR_MS + HOUR_MS / 2;
+        let found = series.range(cpu::runnable, Key::ONE, from_ms, from_ms + HOUR_MS, 360);
+        for (place, found) in found.into_iter().enumerate() {
+            let slot = hour * 360 + 180 + place as i64;
+            let expected = value(slot).filter(|_| slot / 360 != 100).map(|value| value as f32);
+            match (expected, found) {
+                (None, None) => {}
+                (Some(expected), Some(Band { min, mean, max })) => {
+                    for found in [min, mean, max] {
+                        assert!((found - expected).abs() <= expected / 200.0, "{hour} {place}");
+                    }
+                }
+                (expected, found) => panic!("{hour} {place}: {expected:?} {found:?}"),
+            }
+        }
+    }
+    // Longer ago than a week.
+    let long_ago = series.range(cpu::runnable, Key::ONE, HOUR_MS, 2 * HOUR_MS, 360);
+    assert!(long_ago.iter().all(Option::is_none));
+    // Without room for them there are only the means of five minutes.
+    let mut small = Series::new(1 << 20);
+    push_all(&mut small, &samples);
+    assert!(small.memory() <= 1 << 20, "{}", small.memory());
+}
+
 #[test]
 fn a_clock_set_back_shows_its_later_pass() {
     let mut series = Series::new(ROOM);

@@ -9,7 +9,7 @@ use retop_model::family::process;
 use super::{Disk, Made, Temporary, recorder, whole};
 use crate::export::Arguments;
 use crate::history::{Entry, KEY_INTERVAL, Past, Spike, What};
-use crate::recording::{EventKind, Recording, Settings};
+use crate::recording::{EventKind, Recording, Replay, Settings};
 
 fn full() -> Settings {
     // A disk that others have nearly filled, as on a build machine, would cost the oldest segments.
@@ -382,6 +382,57 @@ fn a_history_in_memory_is_a_recording() {
     assert_eq!(part.view().len(), live.len() - KEY_INTERVAL);
     let empty = crate::history::History::new(16 << 20).expect("a history").view();
     assert_eq!(crate::recording::segment_of(&empty, i64::MIN, 1_000, Arguments::None), None);
+}
+
+/// As somebody sees it who fetches again and again what a running retop has.
+#[test]
+fn a_history_in_memory_is_followed() {
+    let mut made = Made::new("sim:web-incident");
+    let mut history =
+        crate::history::History::with_arguments(16 << 20, Arguments::Full).expect("a history");
+    let mut live = Vec::new();
+    let mut on = |history: &mut crate::history::History, live: &mut Vec<_>, samples| {
+        for _ in 0..samples {
+            let moment = made.tick();
+            history.push(&moment).expect("encoded");
+            live.push(moment);
+        }
+    };
+    let fetched = |history: &crate::history::History, from_ms| {
+        let bytes = crate::recording::segment_of(&history.view(), from_ms, 1_000, Arguments::Full);
+        Recording::of_bytes("x", bytes.expect("samples")).expect("a recording")
+    };
+    on(&mut history, &mut live, 70);
+    let mut replay = Replay::open(fetched(&history, i64::MIN)).expect("samples");
+    for samples in [1, 30, 60, 0, 300, 5, 200] {
+        on(&mut history, &mut live, samples);
+        let from_ms = replay.recording().newest_key_ms().expect("a key frame");
+        assert_eq!(replay.append(&fetched(&history, from_ms)), samples > 0);
+        let view = replay.view();
+        assert_eq!(view.numbers(), 0..live.len() as u64);
+        for (number, live) in live.iter().enumerate().rev().step_by(23) {
+            let moment = view.moment(number as u64).expect("there");
+            assert!(pages(&moment) == pages(live), "{number}");
+        }
+        assert!(pages(&replay.newest().expect("there")) == pages(live.last().expect("some")));
+    }
+    // Nobody wrote down what happened: the samples tell.
+    let told = |log: &crate::history::Log| {
+        log.iter().map(|e| (e.number, format!("{:?}", e.what))).collect::<Vec<_>>()
+    };
+    assert!(history.log().iter().count() > 0 && history.spikes().iter().count() > 0);
+    assert_eq!(told(replay.log()), told(history.log()));
+    let spikes =
+        |spikes: &crate::history::Spikes| spikes.iter().map(|s| s.number).collect::<Vec<_>>();
+    assert_eq!(spikes(replay.spikes()), spikes(history.spikes()));
+    let samples: Result<Vec<_>, _> = replay.recording().samples(i64::MIN, i64::MAX).collect();
+    assert_eq!(samples.map(|samples| samples.len()), Ok(live.len()));
+    // A retop that was started anew has nothing of what is known: it comes behind.
+    let mut other = crate::history::History::new(16 << 20).expect("a history");
+    let (mut anew, before) = (Vec::new(), live.len());
+    on(&mut other, &mut anew, 10);
+    assert!(replay.append(&fetched(&other, replay.recording().newest_key_ms().expect("one"))));
+    assert_eq!(replay.view().len(), before + 10);
 }
 
 #[test]

@@ -55,6 +55,7 @@ pub fn complete(seen: &Seen, evicted: Option<u64>, all: bool, row: &mut RowMut<'
     let unused = (seen.clients == 0 && all).then_some(0);
     let busy = seen.told.busy.or(work.most().map(percent)).or(unused);
     row.set(gpu::utilization_ratio, busy)
+        .set(gpu::integrated, seen.told.unified.then_some(true))
         .set(gpu::encoder_ratio, work.of(Role::Encode).map(percent))
         .set(gpu::decoder_ratio, work.of(Role::Decode).map(percent))
         .set(gpu::graphics_ratio, share(Role::Graphics))

@@ -10,11 +10,11 @@ use super::health::{Health, Xids};
 use super::library::{Library, Symbol, text};
 use super::links::Links;
 use super::parts::Place;
-use super::processes::Shares;
+use super::processes::{Listed, Shares};
 use crate::linux::occupant::Containers;
 
 /// How often what moves slowly is read: fan, link, temperature of the memory.
-const SLOW_NS: u64 = 5_000_000_000;
+pub const SLOW_NS: u64 = 5_000_000_000;
 /// How often what hardly ever moves is read: limits, counts of errors.
 const RARE_NS: u64 = 60_000_000_000;
 
@@ -35,6 +35,8 @@ pub struct Device {
     rare_ns: Option<u64>,
     pub shares: Shares,
     pub containers: Containers,
+    /// Who shares it through a server (MPS), and when that was read.
+    pub sharing: (Option<u64>, Option<Vec<Listed>>),
     pub cycles: Cycles,
     /// The last call that failed for a reason that may pass, and its code.
     pub trouble: Option<(&'static str, Code)>,
@@ -129,6 +131,7 @@ impl Device {
             rare_ns: None,
             shares: Shares::default(),
             containers: Containers::default(),
+            sharing: (None, None),
             cycles: Cycles::default(),
             trouble: None,
             busy: None,
@@ -194,6 +197,7 @@ impl Device {
         self.refused.clear();
         self.shares = Shares::default();
         (self.slow_ns, self.rare_ns) = (None, None);
+        self.sharing = (None, None);
     }
 
     /// Reads it into its row. `wanted` says whether cycles are: they disturb other profilers.
@@ -420,7 +424,8 @@ pub fn percent(value: u32) -> Option<u32> {
     (value <= 100).then_some(value)
 }
 
-fn is_due(last_ns: Option<u64>, now_ns: u64, every_ns: u64) -> bool {
+/// True if that long has passed since it was read.
+pub fn is_due(last_ns: Option<u64>, now_ns: u64, every_ns: u64) -> bool {
     // A tick may come a little early.
     last_ns.is_none_or(|last| now_ns.saturating_sub(last) + every_ns / 16 >= every_ns)
 }

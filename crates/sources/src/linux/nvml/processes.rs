@@ -7,7 +7,7 @@ use retop_model::family::gpu_process;
 use retop_model::{Clock, RawTable};
 
 use super::abi::*;
-use super::device::Device;
+use super::device::{Device, SLOW_NS, is_due};
 use super::library::{Library, Lister, Symbol};
 use super::parts::Place;
 use crate::linux::occupant::{Hidden, look_up};
@@ -136,7 +136,13 @@ fn merge(
         clock,
         (&symbols.graphics_v3, &symbols.graphics_v2, &symbols.graphics),
     );
-    let sharing = list(device, library, clock, (&symbols.mps_v3, &symbols.mps_v2, &symbols.mps));
+    // Who shares a device through a server comes and goes seldom.
+    let now_ns = clock.monotonic_ns();
+    if is_due(device.sharing.0, now_ns, SLOW_NS) {
+        let found = list(device, library, clock, (&symbols.mps_v3, &symbols.mps_v2, &symbols.mps));
+        device.sharing = (Some(now_ns), found);
+    }
+    let sharing = device.sharing.1.clone();
     let listed = computing.is_some() || drawing.is_some();
     for (list, graphics) in [(computing, false), (sharing, false), (drawing, true)] {
         for listed in list.into_iter().flatten().filter(|listed| listed.pid != 0) {
@@ -151,7 +157,8 @@ fn merge(
 }
 
 /// An entry of a list.
-struct Listed {
+#[derive(Clone, Copy)]
+pub struct Listed {
     pid: u32,
     bytes: Option<u64>,
     /// Numbers of the part that it is on; all ones where there is none.

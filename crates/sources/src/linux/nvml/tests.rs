@@ -486,6 +486,8 @@ fn calls_follow_their_tiers() {
         ("nvmlDeviceGetUtilizationRates", 30),
         ("nvmlDeviceGetMemoryInfo_v2", 30),
         ("nvmlDeviceGetComputeRunningProcesses_v3", 30),
+        ("nvmlDeviceGetGraphicsRunningProcesses_v3", 30),
+        ("nvmlDeviceGetMPSComputeRunningProcesses_v3", 6),
         ("nvmlDeviceGetPerformanceState", 6),
         ("nvmlDeviceGetEnforcedPowerLimit", 1),
         ("nvmlDeviceGetName", 1),

@@ -1,0 +1,350 @@
+//! What graphics processors drew, shared out among the processes on them by their shares of the
+//! device's time.
+//!
+//! In each interval between two reads of a device the idle part is what it drew at its quietest, for
+//! the share of time in which it did nothing; the rest is laid to its work: to that of each process by
+//! its share, and to that of which no process is known. A device that is a part of a processor draws
+//! from that one's meter, and parts of devices have none: they are left out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Text, reading, whole};
+use crate::counter;
+use crate::family::{FamilyId, gpu, gpu_process, process};
+use crate::sample::RawSample;
+use crate::stamp::Window;
+use crate::table::{Key, RawTable};
+
+/// Shares out what devices draw, sample by sample.
+#[derive(Clone, Debug, Default)]
+pub struct Devices {
+    /// The devices of the last read.
+    meters: Vec<Meter>,
+    /// Microjoules by row of processes on devices.
+    accounts: BTreeMap<Key, f64>,
+    /// By pid and start: what each process drew on all devices.
+    processes: BTreeMap<(i64, i64), Drawn>,
+    /// The last read of the devices, and the processes on them with what they drew.
+    last: Option<(Window, Arc<RawTable>)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Meter {
+    key: Key,
+    /// Thousandths of a joule.
+    counter: Option<i64>,
+    /// The least that it drew in any interval, in microwatts.
+    quietest: Option<f64>,
+    /// Microjoules to lay to work, in the present interval.
+    energy: Option<f64>,
+    /// Shares of time of the device and of all of its processes.
+    busy: f64,
+    known: f64,
+}
+
+/// Microjoules since it was first seen, and microwatts now.
+#[derive(Clone, Copy, Debug, Default)]
+struct Drawn {
+    energy: f64,
+    power: Option<f64>,
+}
+
+impl Devices {
+    /// Takes the next sample, and puts what each process drew on each device into its table of
+    /// processes on devices. After a sleep of the machine nothing is shared out.
+    pub fn advance(&mut self, sample: &mut RawSample, slept: bool) {
+        let tables = sample.table(FamilyId::Gpu).zip(sample.table(FamilyId::GpuProcess));
+        let Some((devices, on_them)) = tables else {
+            self.meters.clear();
+            self.last = None;
+            self.processes.values_mut().for_each(|drawn| drawn.power = None);
+            return;
+        };
+        let window = devices.window();
+        if let Some((last, table)) = &self.last
+            && *last == window
+            && !slept
+        {
+            sample.put(Arc::clone(table));
+            return;
+        }
+        let before = self.last.take().filter(|_| !slept).map(|(before, _)| before);
+        let seconds = before.and_then(|before| window.seconds_since(before));
+        self.measure(devices, seconds);
+        let table = Arc::new(self.lay(on_them, seconds));
+        self.last = Some((window, Arc::clone(&table)));
+        sample.put(table);
+    }
+
+    /// What each device drew since the last read.
+    fn measure(&mut self, devices: &RawTable, seconds: Option<f64>) {
+        let before = std::mem::take(&mut self.meters);
+        for (row, &key) in devices.keys().iter().enumerate() {
+            let reading = |field| reading(devices, row, field);
+            let counter = reading(gpu::energy_joules);
+            let stated = reading(gpu::reading_watts);
+            if reading(gpu::integrated) == Some(1) || (counter, stated) == (None, None) {
+                continue;
+            }
+            let last = before.iter().find(|meter| meter.key == key);
+            let mut quietest = last.and_then(|last| last.quietest);
+            let energy = seconds.zip(last).and_then(|(seconds, last)| {
+                let milli = match (last.counter, counter) {
+                    (Some(before), Some(now)) => counter::increase(before, now)? as f64,
+                    (None, None) => stated.filter(|&watts| watts >= 0)? as f64 * seconds,
+                    // It has come or gone.
+                    _ => return None,
+                };
+                Some(milli * 1e3)
+            });
+            let busy =
+                reading(gpu::utilization_ratio).map_or(0.0, |percent| percent as f64 / 100.0);
+            let work = energy.zip(seconds).map(|(energy, seconds)| {
+                let watts = energy / seconds;
+                let quiet = quietest.map_or(watts, |quietest| quietest.min(watts));
+                if watts > 0.0 {
+                    quietest = Some(quiet);
+                }
+                (energy - quiet * seconds * (1.0 - busy.clamp(0.0, 1.0))).max(0.0)
+            });
+            self.meters.push(Meter { key, counter, quietest, energy: work, busy, known: 0.0 });
+        }
+    }
+
+    /// Lays it to the processes.
+    fn lay(&mut self, on_them: &RawTable, seconds: Option<f64>) -> RawTable {
+        let mut table = on_them.clone();
+        let share = |row| reading(on_them, row, gpu_process::utilization_ratio);
+        let device = |row: usize| {
+            let uuid = on_them.texts(row).get(usize::from(gpu_process::uuid.index))?.as_ref();
+            Some(gpu_process::device_key(uuid.map(Text::raw)?))
+        };
+        let rows = 0..on_them.len();
+        let on: Vec<Option<usize>> = rows
+            .map(|row| {
+                let key = device(row)?;
+                self.meters.iter().position(|meter| meter.key == key)
+            })
+            .collect();
+        for (row, place) in on.iter().enumerate() {
+            if let (Some(place), Some(share)) = (place, share(row)) {
+                self.meters[*place].known += share as f64 / 1e4;
+            }
+        }
+        self.processes.values_mut().for_each(|drawn| drawn.power = None);
+        let mut accounts = BTreeMap::new();
+        for (row, place) in on.iter().enumerate() {
+            let (Some(place), Some(share)) = (place, share(row)) else { continue };
+            let meter = self.meters[*place];
+            let key = on_them.keys()[row];
+            let all = meter.busy.max(meter.known);
+            let part = meter.energy.map(|energy| match all > 0.0 {
+                true => energy * (share as f64 / 1e4) / all,
+                false => 0.0,
+            });
+            let power = part.zip(seconds).map(|(part, seconds)| part / seconds);
+            let energy = self.accounts.get(&key).copied().unwrap_or(0.0) + part.unwrap_or(0.0);
+            accounts.insert(key, energy);
+            if let Some(mut row) = table.row_mut(row) {
+                row.set(gpu_process::energy_joules, whole(energy))
+                    .set(gpu_process::watts, power.map(whole));
+            }
+            let identity = reading(on_them, row, gpu_process::pid).zip(reading(
+                on_them,
+                row,
+                gpu_process::start_seconds,
+            ));
+            if let Some(identity) = identity {
+                let drawn = self.processes.entry(identity).or_default();
+                drawn.energy += part.unwrap_or(0.0);
+                drawn.power = match (drawn.power, power) {
+                    (Some(sum), Some(power)) => Some(sum + power),
+                    (sum, power) => sum.or(power),
+                };
+            }
+        }
+        self.accounts = accounts;
+        table
+    }
+
+    /// Adds what processes drew on devices to what they drew of the processors. One that has ended is
+    /// forgotten. `covered`: the processors' part was shared out of what the whole machine drew, and
+    /// the devices are in it.
+    pub fn add(&mut self, processes: &mut RawTable, covered: bool) {
+        self.processes.retain(|&(pid, start), drawn| {
+            let Ok(pid) = u64::try_from(pid) else { return false };
+            let first = processes.keys().partition_point(|&key| key < Key(pid, 0));
+            let of_pid = (first..processes.len()).take_while(|&row| processes.keys()[row].0 == pid);
+            let mut same = of_pid
+                .filter(|&row| reading(processes, row, process::start_seconds) == Some(start));
+            let Some(row) = same.next() else { return false };
+            if covered {
+                return true;
+            }
+            let energy = reading(processes, row, process::energy_joules).unwrap_or(0);
+            let power = reading(processes, row, process::watts);
+            let both = drawn.power.map(whole).map(|on_devices| on_devices + power.unwrap_or(0));
+            if let Some(mut row) = processes.row_mut(row) {
+                row.set(process::energy_joules, energy.saturating_add(whole(drawn.energy)))
+                    .set(process::watts, both.or(power));
+            }
+            true
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stamp::Stamp;
+
+    /// A second of a device: energy in mJ, stated mW, busy in percent, and its processes: pid, start
+    /// in microseconds, share in percent.
+    struct Second<'a> {
+        counter: Option<i64>,
+        stated: Option<i64>,
+        busy: i64,
+        integrated: bool,
+        processes: &'a [(i64, i64, i64)],
+    }
+
+    const QUIET: Second<'_> =
+        Second { counter: Some(0), stated: None, busy: 0, integrated: false, processes: &[] };
+
+    fn sample(second: u64, of: &Second<'_>) -> RawSample {
+        let ns = second * 1_000_000_000;
+        let window = Window { begin_ns: ns, end_ns: ns };
+        let mut sample = RawSample::new(Stamp { wall_ms: 0, monotonic_ns: ns, boottime_ns: ns });
+        let mut devices = RawTable::new(FamilyId::Gpu);
+        devices
+            .push(gpu_process::device_key(b"a"))
+            .text(gpu::uuid, "a")
+            .set(gpu::utilization_ratio, of.busy)
+            .set(gpu::energy_joules, of.counter)
+            .set(gpu::reading_watts, of.stated)
+            .set(gpu::integrated, of.integrated);
+        devices.finish(window);
+        let mut on_them = RawTable::new(FamilyId::GpuProcess);
+        for &(pid, start, share) in of.processes {
+            let number = u32::try_from(pid).expect("small");
+            let key = gpu_process::key(number, u64::try_from(start).ok(), Key::named(b"a"));
+            on_them
+                .push(key)
+                .text(gpu_process::uuid, "a")
+                .set(gpu_process::pid, pid)
+                .set(gpu_process::start_seconds, start)
+                .set(gpu_process::utilization_ratio, share * 100);
+        }
+        on_them.finish(window);
+        sample.put(Arc::new(devices));
+        sample.put(Arc::new(on_them));
+        sample
+    }
+
+    /// Pid with watts and joules of each process on the device, in millionths.
+    fn drawn(sample: &RawSample) -> Vec<(Option<i64>, Option<i64>, Option<i64>)> {
+        let table = sample.table(FamilyId::GpuProcess).expect("put");
+        let of = |row, field| reading(table, row, field);
+        let fields = [gpu_process::pid, gpu_process::watts, gpu_process::energy_joules];
+        (0..table.len())
+            .map(|row| {
+                let [pid, watts, joules] = fields.map(|field| of(row, field));
+                (pid, watts, joules)
+            })
+            .collect()
+    }
+
+    fn take(devices: &mut Devices, second: u64, of: &Second<'_>) -> RawSample {
+        let mut sample = sample(second, of);
+        devices.advance(&mut sample, false);
+        sample
+    }
+
+    const W: i64 = 1_000_000;
+
+    #[test]
+    fn work_is_laid_to_processes_by_their_shares() {
+        let mut devices = Devices::default();
+        let two = [(7, 70, 60), (8, 80, 20)];
+        take(&mut devices, 1, &QUIET);
+        // 20 W while idle.
+        take(&mut devices, 2, &Second { counter: Some(20_000), ..QUIET });
+        // 220 W at 100 %: nothing of it is idle; a fifth of the work is nobody's.
+        let busy = Second { counter: Some(240_000), busy: 100, processes: &two, ..QUIET };
+        let now = drawn(&take(&mut devices, 3, &busy));
+        assert_eq!(now[0], (Some(7), Some(132 * W), Some(132 * W)));
+        assert_eq!(now[1], (Some(8), Some(44 * W), Some(44 * W)));
+        // Half of the time idle: 120 W less 10 W of the 20. The same read again changes nothing.
+        let half = Second { counter: Some(360_000), busy: 50, processes: &[(7, 70, 50)], ..QUIET };
+        for _ in 0..2 {
+            let now = drawn(&take(&mut devices, 4, &half));
+            assert_eq!(now, [(Some(7), Some(110 * W), Some(242 * W))]);
+        }
+        // The counter was reset: nothing is known of this second, and nothing is lost.
+        let reset = Second { counter: Some(5), ..half };
+        let now = drawn(&take(&mut devices, 5, &reset));
+        assert_eq!(now, [(Some(7), None, Some(242 * W))]);
+        // More shares than time: the parts add up to what there was.
+        let full = [(7, 70, 90), (8, 80, 90)];
+        let over = Second { counter: Some(200_005), busy: 100, processes: &full, ..QUIET };
+        let now = drawn(&take(&mut devices, 6, &over));
+        assert_eq!((now[0].1, now[1].1), (Some(100 * W), Some(100 * W)));
+    }
+
+    #[test]
+    fn stated_power_counts_and_parts_of_processors_do_not() {
+        let on = [(7, 70, 100)];
+        let stated =
+            Second { counter: None, stated: Some(30_000), busy: 100, processes: &on, ..QUIET };
+        let mut devices = Devices::default();
+        assert_eq!(drawn(&take(&mut devices, 1, &stated)), [(Some(7), None, Some(0))]);
+        assert_eq!(drawn(&take(&mut devices, 3, &stated)), [(Some(7), Some(30 * W), Some(60 * W))]);
+        let mut devices = Devices::default();
+        let part = Second { integrated: true, ..stated };
+        take(&mut devices, 1, &part);
+        assert_eq!(drawn(&take(&mut devices, 2, &part)), [(Some(7), None, None)]);
+    }
+
+    #[test]
+    fn a_process_has_one_sum_and_keeps_it_when_it_leaves_the_device() {
+        let on = [(7, 70, 100)];
+        let mut devices = Devices::default();
+        let busy = |counter| Second { counter: Some(counter), busy: 100, processes: &on, ..QUIET };
+        take(&mut devices, 1, &busy(0));
+        take(&mut devices, 2, &busy(50_000));
+        let table = |energy: Option<i64>| {
+            let mut table = RawTable::new(FamilyId::Process);
+            for start in [60, 70] {
+                table
+                    .push(Key(7, start))
+                    .set(process::start_seconds, i64::try_from(start).expect("small"))
+                    .set(process::energy_joules, energy)
+                    .set(process::watts, energy);
+            }
+            table.finish(Window::default());
+            table
+        };
+        let of = |table: &RawTable, row| {
+            (reading(table, row, process::watts), reading(table, row, process::energy_joules))
+        };
+        for (energy, covered, expected) in [
+            (Some(3 * W), false, (Some(53 * W), Some(53 * W))),
+            (None, false, (Some(50 * W), Some(50 * W))),
+            (Some(3 * W), true, (Some(3 * W), Some(3 * W))),
+        ] {
+            let mut table = table(energy);
+            devices.add(&mut table, covered);
+            assert_eq!(of(&table, 1), expected);
+            assert_eq!(of(&table, 0), (energy, energy), "an earlier process of that number");
+        }
+        // It left the device.
+        take(&mut devices, 3, &Second { counter: Some(60_000), ..QUIET });
+        let mut now = table(Some(4 * W));
+        devices.add(&mut now, false);
+        assert_eq!(of(&now, 1), (Some(4 * W), Some(54 * W)));
+        // It ended.
+        devices.add(&mut RawTable::new(FamilyId::Process), false);
+        assert!(devices.processes.is_empty());
+    }
+}
