@@ -13,6 +13,7 @@ mod h200;
 mod layers;
 #[cfg(target_os = "linux")]
 mod load;
+mod macos;
 mod picture;
 #[cfg(target_os = "linux")]
 mod recorder;
@@ -30,6 +31,8 @@ cargo xtask bless --pages            the same without the golden files, which ta
 cargo xtask picture                  make docs/screen.svg anew, which bless does too
 cargo xtask check-layers             which crate may use which, and what only sources may hold
 cargo xtask size                     size of the release binary
+cargo xtask macos [--release]        the program for Macs: built, looked at, and layouts compared with
+                                     the headers of macOS
 cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--size COLUMNSxROWS] [--binary FILE] [--write]
                                      retop and its peers side by side; --write puts the tables
                                      into docs/performance.md
@@ -62,6 +65,8 @@ fn main() -> ExitCode {
         ["check-layers"] => layers::run(),
         ["size"] => size(),
         ["picture"] => bless::picture(),
+        ["macos"] => macos::run(false),
+        ["macos", "--release"] => macos::run(true),
         #[cfg(target_os = "linux")]
         ["bench", options @ ..] => bench::run(options),
         #[cfg(target_os = "linux")]
