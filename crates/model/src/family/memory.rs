@@ -36,6 +36,8 @@ family! {
         page_tables_bytes: Gauge Bytes { scraped: false },
         /// Kernel stacks.
         kernel_stack_bytes: Gauge Bytes { scraped: false },
+        /// Memory of allocations that each CPU has a copy of (Linux 4.20): gigabytes on large machines.
+        per_cpu_bytes: Gauge Bytes { scraped: false },
         /// Memory that may not be swapped.
         locked_bytes: Gauge Bytes { scraped: false },
         /// Memory that cannot be reclaimed: locked, or of a file system that holds it.
