@@ -79,10 +79,10 @@ fn clusters(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     let fields = [
         cluster::utilization_ratio,
         cluster::frequency_hertz,
-        cluster::held_down_ratio,
         cluster::low_ratio,
         cluster::middle_ratio,
         cluster::high_ratio,
+        cluster::held_down_ratio,
         cluster::scaled_ratio,
     ];
     let columns = fields::Columns::fit(now, fields, sheet.width(), (7, 8));

@@ -85,10 +85,10 @@ fn chips(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     let fields = [
         chip::package_watts,
         chip::system_watts,
-        chip::ane_ratio,
         chip::cpu_highest_celsius,
         chip::gpu_highest_celsius,
         chip::thermal,
+        chip::ane_ratio,
         chip::thermal_pressure,
     ];
     let columns = fields::Columns::fit(now, fields, sheet.width(), (12, 16));
