@@ -132,6 +132,29 @@ fn pages_look_as_they_did() {
     check("page-cpu-server-200x60", &shown(&mut app, 200, 60));
 }
 
+/// Whatever view was chosen: where it has no room for so many cores, another one is drawn.
+#[test]
+fn no_view_of_the_cores_is_empty_at_any_size() {
+    let scenes = [scene::SMALL, scene::DESK, scene::SERVER, scene::HUGE];
+    for (scene, view) in scenes.into_iter().flat_map(|s| CoreView::ALL.map(|view| (s, view))) {
+        let mut app = App::new(&Options { core_view: view, ..options() });
+        for moment in scene.run(8) {
+            app.update(&moment);
+        }
+        type_in(&mut app, "1");
+        for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+            let screen = shown(&mut app, width, height);
+            let above = screen.lines().skip(1).take_while(|line| !line.contains("user "));
+            let cells = above.flat_map(str::chars).filter(|c| !" │╭─╮·".contains(*c)).count();
+            let least = match view {
+                CoreView::History => 2,
+                _ => scene.cores.min(40),
+            };
+            assert!(cells >= least, "{view:?} of {} at {width}x{height}:\n{screen}", scene.cores);
+        }
+    }
+}
+
 /// Two disks full, memory short, a process killed: what fires, what has ended, and what there was.
 #[test]
 fn alerts_look_as_they_did() {
