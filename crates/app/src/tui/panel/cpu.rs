@@ -65,7 +65,7 @@ pub(super) fn chosen(app: &App, count: usize) -> CoreView {
 }
 
 pub(super) fn title(app: &App, now: &Snapshot) -> Text {
-    let mut title = match now.one(cpu::utilization_ratio) {
+    let mut title = match app.share(now, cpu::utilization_ratio) {
         Some(share) => short!("{:>3}", &*whole_percent(share)),
         None => short!("{:>3}", app.missing()),
     };
@@ -130,7 +130,7 @@ pub(super) fn split(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         ("steal", cpu::steal_ratio),
         ("guest", cpu::guest_ratio),
     ] {
-        let Some(share) = now.one(field) else { continue };
+        let Some(share) = app.share(now, field) else { continue };
         // Steal and guest concern few machines: shown where they exist.
         if share == 0.0 && matches!(name, "guest" | "nice") {
             continue;
