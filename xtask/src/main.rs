@@ -47,8 +47,9 @@ cargo xtask bench gpus [--rounds N] [--seconds N] [--binary FILE] [--write]
                                      driver: eight devices, four processes on each
 cargo xtask load N [--lively]        N processes to look at, until interrupted; with --lively one in
                                      four does something each second
-cargo xtask vm-pmu                   boot a virtual ARM64 machine whose processor counts, and check
-                                     what retop counts there against what it must be
+cargo xtask vm-pmu [--fetch]         boot a virtual ARM64 machine whose processor counts, and check
+                                     what retop counts there against what it must be; --fetch
+                                     only fetches its kernel
 cargo xtask h200 [--binary FILE]     on a machine with an H100 or H200: what retop says beside
                                      nvidia-smi and known loads, in ten minutes
 cargo xtask forecast                 how right forecasts of GPU memory are: 1,608 made-up traces at
@@ -92,6 +93,8 @@ fn main() -> ExitCode {
         ["floor", options @ ..] => floor::run(options),
         #[cfg(target_os = "linux")]
         ["vm-pmu"] => vm_pmu::run(),
+        #[cfg(target_os = "linux")]
+        ["vm-pmu", "--fetch"] => vm_pmu::fetch(),
         #[cfg(target_os = "linux")]
         ["h200", options @ ..] => h200::run(options),
         ["forecast"] => forecast(),
