@@ -13,6 +13,7 @@ mod h200;
 mod layers;
 #[cfg(target_os = "linux")]
 mod load;
+mod macos;
 mod picture;
 #[cfg(target_os = "linux")]
 mod recorder;
@@ -30,6 +31,8 @@ cargo xtask bless --pages            the same without the golden files, which ta
 cargo xtask picture                  make docs/screen.svg anew, which bless does too
 cargo xtask check-layers             which crate may use which, and what only sources may hold
 cargo xtask size                     size of the release binary
+cargo xtask macos [--release]        the program for Macs: built, looked at, and layouts compared with
+                                     the headers of macOS
 cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--size COLUMNSxROWS] [--binary FILE] [--write]
                                      retop and its peers side by side; --write puts the tables
                                      into docs/performance.md
@@ -44,8 +47,9 @@ cargo xtask bench gpus [--rounds N] [--seconds N] [--binary FILE] [--write]
                                      driver: eight devices, four processes on each
 cargo xtask load N [--lively]        N processes to look at, until interrupted; with --lively one in
                                      four does something each second
-cargo xtask vm-pmu                   boot a virtual ARM64 machine whose processor counts, and check
-                                     what retop counts there against what it must be
+cargo xtask vm-pmu [--fetch]         boot a virtual ARM64 machine whose processor counts, and check
+                                     what retop counts there against what it must be; --fetch
+                                     only fetches its kernel
 cargo xtask h200 [--binary FILE]     on a machine with an H100 or H200: what retop says beside
                                      nvidia-smi and known loads, in ten minutes
 cargo xtask forecast                 how right forecasts of GPU memory are: 1,608 made-up traces at
@@ -61,6 +65,8 @@ fn main() -> ExitCode {
         ["check-layers"] => layers::run(),
         ["size"] => size(),
         ["picture"] => bless::picture(),
+        ["macos"] => macos::run(false),
+        ["macos", "--release"] => macos::run(true),
         #[cfg(target_os = "linux")]
         ["bench", options @ ..] => bench::run(options),
         #[cfg(target_os = "linux")]
@@ -87,6 +93,8 @@ fn main() -> ExitCode {
         ["floor", options @ ..] => floor::run(options),
         #[cfg(target_os = "linux")]
         ["vm-pmu"] => vm_pmu::run(),
+        #[cfg(target_os = "linux")]
+        ["vm-pmu", "--fetch"] => vm_pmu::fetch(),
         #[cfg(target_os = "linux")]
         ["h200", options @ ..] => h200::run(options),
         ["forecast"] => forecast(),

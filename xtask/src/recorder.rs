@@ -120,7 +120,7 @@ fn changes(recorded: &Path) -> Result<(f64, f64)> {
         let Some(now) = sample?.table(FamilyId::Process).cloned() else { continue };
         if let Some(last) = last.replace(Arc::clone(&now)) {
             let same = |(row, &key): (usize, &Key)| {
-                last.find(key).is_some_and(|old| last.readings(old) == now.readings(row))
+                last.find(key).is_some_and(|old| last.readings(old).eq(now.readings(row)))
             };
             samples += 1;
             all += now.len();

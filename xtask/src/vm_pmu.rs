@@ -40,10 +40,20 @@ echo json $($bb tail -n 1 /json)
 $bb poweroff -f
 ";
 
-/// Boots the machine at each speed and checks what retop says there.
-pub fn run() -> Result<()> {
+/// Fetches what the machine is made of, if it is not here.
+pub fn fetch() -> Result<()> {
+    debian(&folder()?).map(drop)
+}
+
+fn folder() -> Result<PathBuf> {
     let folder = root().join("target/vm-pmu");
     fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// Boots the machine at each speed and checks what retop says there.
+pub fn run() -> Result<()> {
+    let folder = folder()?;
     let (kernel, busybox) = debian(&folder)?;
     let retop = build()?;
     let image = folder.join("initramfs");

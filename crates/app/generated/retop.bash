@@ -137,7 +137,7 @@ _retop() {
                     return 0
                     ;;
                 --names)
-                    COMPREPLY=($(compgen -W "retop dcgm" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "retop dcgm actop macmon" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

@@ -34,8 +34,10 @@ complete -c retop -n "__fish_retop_needs_command" -l samples -d 'Stop after N sa
 complete -c retop -n "__fish_retop_needs_command" -l processes -d 'Processes in the output, by CPU; with --filter all that match [20]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l process-groups -d 'Groups of processes as series: by program, or as FILE names them' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l series -d 'Further series: cores, cgroups, idle-states, interrupts, sources' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l names -d 'Further names of GPU series: those of dcgm-exporter, for its dashboards: retop, dcgm [retop]' -r -f -a "retop\t''
-dcgm\t''"
+complete -c retop -n "__fish_retop_needs_command" -l names -d 'Names in exports: also those of dcgm-exporter, or another tool\'s: retop, dcgm, actop, macmon [retop]' -r -f -a "retop\t''
+dcgm\t''
+actop\t''
+macmon\t''"
 complete -c retop -n "__fish_retop_needs_command" -l args -d 'Process arguments: none, redacted, full [none; redacted in recordings]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -s f -l filter -d 'Only these processes: words, a regex, or cpu>10 && user=bob' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l color -d 'auto, always, never; 0 to 8: the terminal\'s own colours [auto]' -r -f

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use retop_model::alert::{
-    Rule, UserRule, bandwidth, builtin, package_power, swap_rise, throttling,
+    Rule, UserRule, bandwidth, builtin, chip_power, package_power, swap_rise, throttling,
 };
 use toml_edit::{Item, Key, Table, Value};
 
@@ -46,6 +46,7 @@ pub fn rules(settings: &Alerts) -> Option<Vec<Rule>> {
     rules.push(throttling(settings.throttle_frequency_percent as f64 / 100.0));
     if let Some(percent) = settings.package_power_percent {
         rules.push(package_power(percent as f64 / 100.0));
+        rules.push(chip_power(percent as f64 / 100.0));
     }
     if let Some(samples) = settings.sustain_samples {
         let samples = u32::try_from(samples).unwrap_or(u32::MAX);

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use retop_engine::export::names::Names;
 use retop_engine::export::tidy::events::TABLE as EVENTS;
 use retop_engine::export::{Arguments, Limit, prometheus};
 use retop_engine::query::{By, Top};
@@ -287,7 +288,8 @@ const TO: &[&str] = &["parquet", "csv", "ndjson", "openmetrics", "retop"];
 const TOPS: &[&str] = &["cpu", "mem", "io", "energy", "gpu"];
 const BYS: &[&str] = &["name", "user", "container", "cgroup", "pid"];
 const SERIES: &[&str] = &["cores", "cgroups", "idle-states", "interrupts", "sources"];
-const NAMES: &[&str] = &["retop", "dcgm"];
+const NAMES: &[&str] = &["retop", "dcgm", "actop", "macmon"];
+const NAMES_VALUES: &[Names] = &[Names::Retop, Names::Dcgm, Names::Actop, Names::Macmon];
 const COLORS: &[&str] = &["auto", "always", "never"];
 const ARGUMENTS: &[&str] = &["none", "redacted", "full"];
 const CORE_VIEWS: &[&str] = &["auto", "gauge", "history", "both", "heat"];
@@ -438,8 +440,8 @@ pub static OPTIONS: &[Opt] = &[
         Group::Export,
         "names",
         "NAMES",
-        "Further names of GPU series: those of dcgm-exporter, for its dashboards",
-        |s, v| put(&mut s.dcgm_names, pick(v, NAMES, &[false, true])),
+        "Names in exports: also those of dcgm-exporter, or another tool's",
+        |s, v| put(&mut s.names, pick(v, NAMES, NAMES_VALUES)),
     )
     .choices(NAMES)
     .default("retop"),

@@ -52,8 +52,8 @@ pub struct Settings {
     pub process_groups: Option<String>,
     /// What the scrape holds beyond the default.
     pub series: retop_engine::export::prometheus::Options,
-    /// Series of NVIDIA devices have the names of `dcgm-exporter` too.
-    pub dcgm_names: bool,
+    /// Whose names the numbers have in exports.
+    pub names: retop_engine::export::names::Names,
     /// What becomes of process arguments in exports: they carry passwords and keys.
     /// `None` leaves it to the command.
     pub arguments: Option<Arguments>,

@@ -60,11 +60,15 @@ fn watched(machine: &str) -> App {
 fn devices_of_each_driver_look_as_they_did() {
     for machine in ["amd-desktop", "amd-laptop", "intel-laptop", "arc"] {
         let mut app = watched(machine);
-        check(&format!("devices-{machine}-box-120x40"), &head(&shown(&mut app, 120, 40)));
+        if machine == "amd-laptop" {
+            check("devices-box-120x40", &head(&shown(&mut app, 120, 40)));
+        }
         app.event(Event::Key(Key::char('4')), &Deaf);
-        for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        let others: &[(u16, u16)] =
+            if machine == "amd-desktop" { &[(80, 24), (200, 60)] } else { &[] };
+        for &(width, height) in [(120, 40)].iter().chain(others) {
             let text = head(&shown(&mut app, width, height));
-            check(&format!("devices-{machine}-page-{width}x{height}"), &text);
+            check(&format!("devices-{machine}-{width}x{height}"), &text);
         }
     }
 }

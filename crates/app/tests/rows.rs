@@ -280,7 +280,7 @@ proptest! {
                     prop_assert!(members.contains(&line.row) && line.depth == 1);
                     prop_assert_eq!(Some(&key), unfolded.first());
                 }
-                What::Thread => prop_assert!(false, "nobody asked for threads"),
+                What::Thread | What::Gone => prop_assert!(false, "nobody asked for threads"),
             }
         }
         prop_assert_eq!(seen.len(), order.shown_count);

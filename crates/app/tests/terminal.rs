@@ -7,6 +7,7 @@ mod scene;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -45,13 +46,15 @@ struct Player {
     newest: Arc<Mutex<Option<Arc<Snapshot>>>>,
     past: Arc<Mutex<History>>,
     demand: Arc<Mutex<Option<Demand>>>,
+    /// What is asked for next ends in a panic.
+    broken: Arc<AtomicBool>,
 }
 
 impl Player {
     fn new() -> Player {
         let past = History::new(16 << 20).expect("an encoder");
         let past = Arc::new(Mutex::new(past));
-        Player { newest: Arc::default(), past, demand: Arc::default() }
+        Player { newest: Arc::default(), past, demand: Arc::default(), broken: Arc::default() }
     }
 
     fn keep(&self, moments: &[Arc<Snapshot>]) {
@@ -68,6 +71,7 @@ impl Player {
 
 impl Feed for Player {
     fn latest(&self) -> Option<Arc<Snapshot>> {
+        assert!(!self.broken.load(Ordering::Relaxed), "a test broke it");
         self.newest.lock().expect("whole").clone()
     }
     fn history(&self) -> Option<Arc<Mutex<dyn retop_engine::history::Past>>> {
@@ -262,6 +266,23 @@ fn a_signal_ends_it_and_another_size_redraws_it() {
     running.ends_and_restores();
 }
 
+/// The screen is left before the message is printed, so that somebody can read it.
+#[test]
+fn a_panic_gives_the_terminal_back() {
+    let _one = ONE.lock();
+    let mut running = Running::start();
+    running.frame();
+    running.player.broken.store(true, Ordering::Relaxed);
+    running.waker.wake();
+    let left = running.read_until(b"\x1b[?1049l");
+    let text = String::from_utf8_lossy(&left).into_owned();
+    assert!(text.ends_with(&format!("\x1b[?2026l{NO_MOUSE}{LEAVE}")), "{text:?}");
+    // What it said goes out after that; only then are the modes looked at.
+    assert!(running.ended.recv_timeout(LONG).is_err(), "its thread is gone");
+    let modes = tcgetattr(&running.near).expect("still a terminal").local_modes;
+    assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG));
+}
+
 #[test]
 fn a_terminal_that_is_gone_ends_it() {
     let _one = ONE.lock();
@@ -298,14 +319,18 @@ struct Program {
 
 impl Program {
     fn start(args: &[&str]) -> Program {
+        Program::start_with(args, &[("TERM", "xterm-256color")])
+    }
+
+    fn start_with(args: &[&str], environment: &[(&str, &str)]) -> Program {
         let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_retop"));
         command.args(["--source", "sim:web-incident"]);
         command.args(args);
         command.env_clear();
-        command.env("TERM", "xterm-256color");
         command.env("HOME", "/nonexistent");
+        environment.iter().for_each(|(name, value)| command.env(name, value));
         command.cwd(env!("CARGO_MANIFEST_DIR"));
         let child = pair.slave.spawn_command(command).expect("started");
         drop(pair.slave);
@@ -411,6 +436,38 @@ fn without_the_mouse_it_is_left_to_the_terminal() {
     let text = program.read_until(LEAVE);
     assert!(!text.contains("?1000") && !text.contains("?1006"), "{text:?}");
     program.ends();
+}
+
+/// A terminal that obeys nothing gets lines of text, and takes commands.
+#[test]
+fn a_dumb_terminal_gets_plain_lines() {
+    let _one = ONE.lock();
+    let mut program = Program::start_with(&[], &[("TERM", "dumb")]);
+    program.writer.write_all(b"top 3\n").expect("typed");
+    let text = program.read_until("3. ");
+    program.writer.write_all(b"quit\n").expect("typed");
+    assert!(!text.contains('\x1b'), "{text:?}");
+    program.ends();
+}
+
+/// Where the locale is none of UTF-8, no byte is sent that would be something else there.
+#[test]
+fn another_locale_gets_letters_that_it_has() {
+    let _one = ONE.lock();
+    for locale in ["de_DE.ISO-8859-1", "POSIX"] {
+        let environment = [("TERM", "xterm-256color"), ("LC_ALL", locale)];
+        let mut program = Program::start_with(&[], &environment);
+        let mut text = program.read_until("LIVE");
+        program.writer.write_all(b"r").expect("typed");
+        text += &program.read_until("REWIND");
+        program.writer.write_all(b"?").expect("typed");
+        text += &program.read_until("Esc closes");
+        let odd: String = text.chars().filter(|c| !c.is_ascii()).collect();
+        assert_eq!(odd, "", "in {locale}");
+        program.writer.write_all(b"\x03\x03").expect("typed");
+        program.read_until(LEAVE);
+        program.ends();
+    }
 }
 
 #[test]

@@ -24,8 +24,26 @@ impl Clock for RealClock {
     }
 
     fn monotonic_ns(&self) -> u64 {
-        nanoseconds(ClockId::Monotonic)
+        monotonic_ns()
     }
+}
+
+#[cfg(not(target_os = "macos"))]
+fn monotonic_ns() -> u64 {
+    nanoseconds(ClockId::Monotonic)
+}
+
+/// On macOS CLOCK_MONOTONIC runs on during sleep; the clock behind `Instant` does not, so that the
+/// lead of the one over the other tells of a sleep.
+#[cfg(target_os = "macos")]
+#[allow(clippy::disallowed_methods, reason = "this is where real clocks are read")]
+fn monotonic_ns() -> u64 {
+    use std::sync::LazyLock;
+    use std::time::Instant;
+    const BEGIN_NS: u64 = 1_000_000_000;
+    static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let passed = BEGIN.elapsed().as_nanos();
+    BEGIN_NS.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -60,14 +60,12 @@ fn append(table: &mut RawTable, part: &RawTable, silent: bool) {
     let columns = part.family().get().raw;
     for (row, &key) in part.keys().iter().enumerate() {
         let mut copy = table.push_with(key, part.shared_texts(row).cloned());
-        let readings = copy.readings();
-        readings.copy_from_slice(part.readings(row));
-        if silent {
-            let counters = readings.iter_mut().zip(columns);
-            counters
-                .filter(|(_, column)| column.kind == Kind::Counter)
-                .for_each(|(reading, _)| *reading = Reading::NONE);
-        }
+        let tells = |kind| !silent || kind != Kind::Counter;
+        let readings = part.readings(row).zip(columns);
+        copy.fill(readings.map(|(reading, column)| match tells(column.kind) {
+            true => reading,
+            false => Reading::NONE,
+        }));
     }
 }
 
@@ -94,7 +92,7 @@ mod tests {
         let place =
             FamilyId::Gpu.get().raw.iter().position(|column| column.name == "energy_joules");
         let place = place.expect("declared");
-        (0..table.len()).map(|row| table.readings(row)[place].get()).collect()
+        (0..table.len()).map(|row| table.reading(row, place).get()).collect()
     }
 
     #[test]

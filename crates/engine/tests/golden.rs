@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use retop_engine::export::json::{JsonView, Options};
+use retop_engine::export::names::Names;
 use retop_engine::export::prometheus::{self, Format};
 use retop_engine::export::{Arguments, Limit};
 use retop_engine::{Demand, Roots, Ticker, open};
@@ -118,5 +119,100 @@ fn machines_as_json_and_as_a_scrape() {
             .filter(|line| !line.contains("retop_filesystem_") && !line.contains("process_"));
         let page: String = lines.flat_map(|line| [line, "\n"]).collect();
         compare(&format!("{name}.openmetrics"), &steady(&page, &scratch));
+    }
+}
+
+/// The fourth of four samples of a made-up Mac: energy has been published by then.
+fn mac(scenario: &str, scratch: &Scratch) -> Arc<Snapshot> {
+    let installed = retop_fake_apple::install(scratch.path(), scenario, &[]).expect("installed");
+    installed.set_clock(0.0).expect("set");
+    let clock = Arc::new(HandClock(AtomicU64::new(0)));
+    let source = format!("apple:{}", installed.library().display());
+    let machine = open(Some(&source), Roots::real()).expect("a library");
+    let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
+    ticker.set_demand(Demand::everything());
+    ticker.set_rules(retop_model::alert::builtin());
+    ticker.tick();
+    let mut last = None;
+    for step in [STEP, STEP * 2, STEP * 3] {
+        clock.0.store(step, Ordering::Relaxed);
+        installed.set_clock(step as f64).expect("set");
+        last = Some(ticker.tick());
+    }
+    last.expect("a sample")
+}
+
+/// The names of a line's members, in order.
+fn keys(line: &str) -> Vec<String> {
+    let value: Value = serde_json::from_str(line).expect("JSON");
+    value.as_object().expect("an object").keys().cloned().collect()
+}
+
+#[test]
+fn macs_as_json_as_a_scrape_and_under_other_tools_names() {
+    for (name, scenario) in retop_fake_apple::chips() {
+        let scratch = Scratch::new();
+        let snapshot = mac(scenario, &scratch);
+        let families: Vec<FamilyId> =
+            FamilyId::all().filter(|&family| family != FamilyId::Own).collect();
+        let options = Options {
+            families: Some(&families),
+            processes: Limit::Count(12),
+            keep: None,
+            arguments: Arguments::Full,
+        };
+        let mut line = Vec::new();
+        let view = JsonView { snapshot: &snapshot, options };
+        view.write_ndjson(&mut Vec::new(), &mut line).expect("a vector takes all");
+        let mut value: Value = serde_json::from_slice(&line).expect("JSON");
+        // Cores and states look alike: the first ones will do.
+        for many in ["cores", "performance_states"] {
+            if let Some(rows) = value[many].as_array_mut() {
+                rows.truncate(6);
+            }
+        }
+        let text = serde_json::to_string_pretty(&value).expect("JSON") + "\n";
+        compare(&format!("mac-{name}.json"), &steady(&text, &scratch));
+
+        for (tool, names) in [("actop", Names::Actop), ("macmon", Names::Macmon)] {
+            let line = names.json(&snapshot).expect("another tool's");
+            let value: Value = serde_json::from_str(&line).expect("JSON");
+            let text = serde_json::to_string_pretty(&value).expect("JSON") + "\n";
+            compare(&format!("mac-{name}.{tool}.json"), &text);
+            let options = prometheus::Options { names, ..prometheus::Options::default() };
+            let mut page = String::new();
+            prometheus::write(&mut page, Format::Text, &snapshot, None, options);
+            compare(&format!("mac-{name}.{tool}.series"), &page);
+        }
+    }
+}
+
+/// Every key that those tools write, whether the machine can tell it or not.
+#[test]
+fn other_tools_keys_are_all_there_on_a_machine_that_tells_nothing() {
+    let scratch = Scratch::new();
+    let snapshot = mac("wrong = [\"no channels\"]\nvirtual = true", &scratch);
+    let actop = "timestamp cpu_watts gpu_watts ane_watts package_watts ecpu_util_pct pcpu_util_pct \
+        gpu_util_pct cpu_temp_c gpu_temp_c ecpu_freq_mhz pcpu_freq_mhz gpu_freq_mhz thermal_state \
+        bandwidth_gbps bandwidth_available ecpu_max_freq_mhz pcpu_max_freq_mhz gpu_max_freq_mhz \
+        ram_used_percent ram_used_bytes ram_total_bytes swap_used_bytes swap_total_bytes \
+        ane_util_pct gpu_device_pct gpu_renderer_pct gpu_tiler_pct gpu_perf_stats_available \
+        gpu_util_source fans fan_rpms fan_available net_rx_bps net_tx_bps net_available \
+        disk_read_bps disk_write_bps disk_available e_cores p_cores processes ecpu_residency_pct \
+        pcpu_residency_pct gpu_residency_pct alert_thermal alert_cpu_throttle alert_gpu_throttle \
+        alert_mem_bound alert_package_power alert_swap_rise alert_swap_rise_gib session_energy_j \
+        effective_max_bw_gbps effective_max_package_w";
+    let macmon = "timestamp temp memory fans cpu_scaled_ratio cpu_active_ratio ecpu_freq_mhz \
+        ecpu_scaled_ratio ecpu_active_ratio pcpu_freq_mhz pcpu_scaled_ratio pcpu_active_ratio \
+        gpu_freq_mhz gpu_scaled_ratio gpu_active_ratio ecpu_cores pcpu_cores cpu_power gpu_power \
+        ane_power all_power sys_power ram_power gpu_ram_power ecpu_usage pcpu_usage gpu_usage";
+    for (names, wanted) in [(Names::Actop, actop), (Names::Macmon, macmon)] {
+        let line = names.json(&snapshot).expect("another tool's");
+        let mut wanted: Vec<&str> = wanted.split_whitespace().collect();
+        wanted.sort_unstable();
+        let mut found = keys(&line);
+        found.sort_unstable();
+        assert_eq!(found, wanted);
+        assert!(!line.contains("NaN") && !line.contains("inf"), "{line}");
     }
 }

@@ -303,7 +303,7 @@ fn whole(micro: f64) -> i64 {
 
 fn reading(table: &RawTable, row: usize, field: Field) -> Option<i64> {
     let Slot::Raw(place) = field.slot else { return None };
-    table.readings(row).get(usize::from(place))?.get()
+    table.reading(row, usize::from(place)).get()
 }
 
 /// Which rows of the power table tell what the processors draw, from the best down.

@@ -271,7 +271,7 @@ impl<'a> Row<'a> {
     #[must_use]
     pub fn raw(self, field: Field) -> Option<i64> {
         let Slot::Raw(i) = field.slot else { return None };
-        self.table()?.readings(self.index).get(usize::from(i))?.get()
+        self.table()?.reading(self.index, usize::from(i)).get()
     }
 
     /// The name of the state that a state field is in.
@@ -397,7 +397,7 @@ impl<'a> Delta<'a> {
         }
         let Slot::Raw(i) = field.slot else { return None };
         let earlier = self.row.snapshot.before.table(self.row.family)?;
-        let before = earlier.readings(self.row.row_before()?).get(usize::from(i))?.get()?;
+        let before = earlier.reading(self.row.row_before()?, usize::from(i)).get()?;
         Some((before, self.row.raw(field)?))
     }
 

@@ -1,5 +1,7 @@
 //! A raw table: one read of one family.
 
+use std::num::NonZeroU32;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::family::FamilyId;
@@ -34,10 +36,18 @@ pub struct RawTable {
     family: FamilyId,
     window: Window,
     keys: Vec<Key>,
-    readings: Vec<Reading>,
+    /// The columns that every row has.
+    common: Vec<Reading>,
+    /// The others, a block for each row that has any of them.
+    seldom: Vec<Reading>,
+    blocks: Vec<Block>,
+    free: Vec<Block>,
     texts: Vec<Option<RowTexts>>,
     sorted: bool,
 }
+
+/// Where the columns are that not every row has: the number of a block, from 1.
+type Block = Option<NonZeroU32>;
 
 /// The texts of one row, in the order of declaration. One shared piece for all of a row's texts:
 /// from sample to sample they hardly change, and a table of 3,000 processes then costs 3,000
@@ -52,8 +62,10 @@ impl PartialEq for RawTable {
     fn eq(&self, other: &RawTable) -> bool {
         let same = self.family == other.family && self.window == other.window;
         same && self.keys == other.keys
-            && self.readings == other.readings
-            && (0..self.len()).all(|row| self.texts(row) == other.texts(row))
+            && self.common == other.common
+            && (0..self.len()).all(|row| {
+                self.readings(row).eq(other.readings(row)) && self.texts(row) == other.texts(row)
+            })
     }
 }
 
@@ -65,7 +77,10 @@ impl RawTable {
             family,
             window: Window::default(),
             keys: Vec::new(),
-            readings: Vec::new(),
+            common: Vec::new(),
+            seldom: Vec::new(),
+            blocks: Vec::new(),
+            free: Vec::new(),
             texts: Vec::new(),
             sorted: true,
         }
@@ -74,9 +89,25 @@ impl RawTable {
     /// Forgets the rows and keeps the memory.
     pub fn clear(&mut self) {
         self.keys.clear();
-        self.readings.clear();
+        self.common.clear();
+        self.seldom.clear();
+        self.blocks.clear();
+        self.free.clear();
         self.texts.clear();
         self.sorted = true;
+    }
+
+    /// Makes room for that many rows in all and one in sixteen more, for births. Vectors that grow by
+    /// themselves double: with 3,000 processes that is memory for 1,000 that nobody has.
+    pub fn reserve(&mut self, rows: usize) {
+        if self.keys.capacity() >= rows {
+            return;
+        }
+        let more = (rows + rows / 16).saturating_sub(self.keys.len());
+        self.keys.reserve_exact(more);
+        self.common.reserve_exact(more * self.family.get().common);
+        self.blocks.reserve_exact(more);
+        self.texts.reserve_exact(more);
     }
 
     /// The family whose columns the rows have.
@@ -114,12 +145,54 @@ impl RawTable {
         &self.keys
     }
 
-    /// The readings of a row, in the order of declaration.
+    /// A reading by its place in the order of declaration.
     #[inline]
     #[must_use]
-    pub fn readings(&self, row: usize) -> &[Reading] {
-        let stride = self.family.get().raw.len();
-        self.readings.get(row * stride..(row + 1) * stride).unwrap_or(&[])
+    pub fn reading(&self, row: usize, place: usize) -> Reading {
+        let [common, seldom] = self.halves(row);
+        let reading = match place.checked_sub(common.len()) {
+            None => common.get(place),
+            Some(place) => seldom.get(place),
+        };
+        reading.copied().unwrap_or_default()
+    }
+
+    /// The readings of a row, in the order of declaration.
+    pub fn readings(&self, row: usize) -> impl Iterator<Item = Reading> + '_ {
+        let [common, seldom] = self.halves(row);
+        let width = if row < self.len() { self.family.get().raw.len() } else { 0 };
+        let missing = std::iter::repeat(Reading::NONE);
+        common.iter().chain(seldom).copied().chain(missing).take(width)
+    }
+
+    /// The readings of a row that every row has, and those of the other columns; these are empty
+    /// where all are missing.
+    #[inline]
+    #[must_use]
+    pub fn halves(&self, row: usize) -> [&[Reading]; 2] {
+        let width = self.family.get().common;
+        let common = self.common.get(row * width..(row + 1) * width).unwrap_or(&[]);
+        let seldom = match self.blocks.get(row) {
+            Some(&Some(block)) => self.seldom.get(self.place(block)).unwrap_or(&[]),
+            _ => &[],
+        };
+        [common, seldom]
+    }
+
+    #[inline]
+    fn place(&self, block: NonZeroU32) -> Range<usize> {
+        let family = self.family.get();
+        let width = family.raw.len() - family.common;
+        let at = (block.get() as usize - 1) * width;
+        at..at + width
+    }
+
+    /// Sets a reading by its place in the order of declaration; what is not there is left out.
+    #[inline]
+    pub fn put(&mut self, row: usize, place: usize, reading: Reading) {
+        if let Some(mut row) = self.row_mut(row) {
+            row.put(place, reading);
+        }
     }
 
     /// The texts of a row, in the order of declaration.
@@ -147,35 +220,35 @@ impl RawTable {
 
     /// Adds a row whose texts are there already, such as those of the row before.
     pub fn push_with(&mut self, key: Key, texts: Option<RowTexts>) -> RowMut<'_> {
-        let width = self.family.get().raw.len();
         self.sorted &= self.keys.last().is_none_or(|&last| last < key);
+        let row = self.keys.len();
         self.keys.push(key);
-        let readings = self.readings.len();
-        self.readings.resize(readings + width, Reading::NONE);
-        let row = self.texts.len();
+        let width = self.family.get().common;
+        self.common.resize((row + 1) * width, Reading::NONE);
+        self.blocks.push(None);
         self.texts.push(texts);
         RowMut {
             family: self.family,
-            readings: &mut self.readings[readings..],
+            common: &mut self.common[row * width..],
+            seldom: &mut self.seldom,
+            block: &mut self.blocks[row],
+            free: &mut self.free,
             texts: &mut self.texts[row],
         }
     }
 
     /// Opens a row again.
+    #[inline]
     pub fn row_mut(&mut self, row: usize) -> Option<RowMut<'_>> {
-        let width = self.family.get().raw.len();
+        let width = self.family.get().common;
         Some(RowMut {
             family: self.family,
-            readings: self.readings.get_mut(row * width..(row + 1) * width)?,
+            common: self.common.get_mut(row * width..(row + 1) * width)?,
+            seldom: &mut self.seldom,
+            block: self.blocks.get_mut(row)?,
+            free: &mut self.free,
             texts: self.texts.get_mut(row)?,
         })
-    }
-
-    /// The readings of a row, to be changed.
-    #[inline]
-    pub fn readings_mut(&mut self, row: usize) -> &mut [Reading] {
-        let stride = self.family.get().raw.len();
-        self.readings.get_mut(row * stride..(row + 1) * stride).unwrap_or_default()
     }
 
     /// The row of that key; the table must be finished.
@@ -194,13 +267,15 @@ impl RawTable {
         order.sort_by_key(|&row| self.keys[row]);
         order.dedup_by_key(|row| self.keys[*row]);
         let keys = order.iter().map(|&row| self.keys[row]).collect();
-        let mut readings = Vec::with_capacity(self.readings.len());
+        let width = self.family.get().common;
+        let mut common = Vec::with_capacity(self.common.len());
         let mut texts = Vec::with_capacity(self.texts.len());
         for &row in &order {
-            readings.extend_from_slice(self.readings(row));
+            common.extend_from_slice(&self.common[row * width..(row + 1) * width]);
             texts.push(self.texts[row].take());
         }
-        (self.keys, self.readings, self.texts, self.sorted) = (keys, readings, texts, true);
+        self.blocks = order.iter().map(|&row| self.blocks[row]).collect();
+        (self.keys, self.common, self.texts, self.sorted) = (keys, common, texts, true);
     }
 
     /// Takes rows out and puts empty ones in, in place: how a recording follows births and deaths
@@ -211,46 +286,52 @@ impl RawTable {
         self.insert(added);
     }
 
-    /// The rows between two that go move as one block.
+    /// The rows between two that go move as one.
     fn remove(&mut self, removed: &[usize]) {
         let Some(&first) = removed.first() else { return };
-        let r = self.family.get().raw.len();
+        let width = self.family.get().common;
         let mut to = first;
         for (place, &gone) in removed.iter().enumerate() {
+            self.free.extend(self.blocks.get_mut(gone).map(Option::take).filter(Option::is_some));
             let from = gone + 1;
             let end = removed.get(place + 1).copied().unwrap_or(self.keys.len());
             self.keys.copy_within(from..end, to);
-            self.readings.copy_within(from * r..end * r, to * r);
+            self.common.copy_within(from * width..end * width, to * width);
+            self.blocks.copy_within(from..end, to);
             for text in from..end {
                 self.texts.swap(text, text - (from - to));
             }
             to += end - from;
         }
         self.keys.truncate(to);
-        self.readings.truncate(to * r);
+        self.common.truncate(to * width);
+        self.blocks.truncate(to);
         self.texts.truncate(to);
     }
 
     /// From the last key to the first, so that every row moves once at most.
     fn insert(&mut self, added: &[Key]) {
-        let r = self.family.get().raw.len();
+        let width = self.family.get().common;
         let mut from = self.keys.len();
         let mut to = from + added.len();
         self.keys.resize(to, Key::ONE);
-        self.readings.resize(to * r, Reading::NONE);
+        self.common.resize(to * width, Reading::NONE);
+        self.blocks.resize(to, None);
         self.texts.resize(to, None);
         for &key in added.iter().rev() {
             let at = self.keys[..from].partition_point(|&other| other < key);
             to -= from - at;
             self.keys.copy_within(at..from, to);
-            self.readings.copy_within(at * r..from * r, to * r);
+            self.common.copy_within(at * width..from * width, to * width);
+            self.blocks.copy_within(at..from, to);
             let moved = if to == at { 0..0 } else { at..from };
             for row in moved.rev() {
                 self.texts[row + (to - at)] = self.texts[row].take();
             }
             (from, to) = (at, to - 1);
             self.keys[to] = key;
-            self.readings[to * r..(to + 1) * r].fill(Reading::NONE);
+            self.common[to * width..(to + 1) * width].fill(Reading::NONE);
+            self.blocks[to] = None;
             self.texts[to] = None;
         }
     }
@@ -264,7 +345,10 @@ impl RawTable {
 /// A row being filled.
 pub struct RowMut<'a> {
     family: FamilyId,
-    readings: &'a mut [Reading],
+    common: &'a mut [Reading],
+    seldom: &'a mut Vec<Reading>,
+    block: &'a mut Block,
+    free: &'a mut Vec<Block>,
     texts: &'a mut Option<RowTexts>,
 }
 
@@ -275,11 +359,7 @@ impl RowMut<'_> {
     pub fn set(&mut self, field: Field, reading: impl Into<Reading>) -> &mut Self {
         debug_assert_eq!(self.family, field.family, "{} is of another family", field.name());
         match field.slot {
-            Slot::Raw(i) => {
-                if let Some(cell) = self.readings.get_mut(usize::from(i)) {
-                    *cell = reading.into();
-                }
-            }
+            Slot::Raw(i) => self.put(usize::from(i), reading.into()),
             Slot::Derived(_) => debug_assert!(false, "{} is derived", field.name()),
         }
         self
@@ -309,10 +389,51 @@ impl RowMut<'_> {
         *self.texts = texts;
     }
 
-    /// The row's readings, to be filled as a block.
+    /// Sets a reading by its place in the order of declaration; one beyond it is left out.
     #[inline]
-    pub fn readings(&mut self) -> &mut [Reading] {
-        self.readings
+    pub fn put(&mut self, place: usize, reading: Reading) {
+        match place.checked_sub(self.common.len()) {
+            None => self.common[place] = reading,
+            Some(place) => self.put_seldom(place, reading),
+        }
+    }
+
+    fn put_seldom(&mut self, place: usize, reading: Reading) {
+        if self.block.is_none() && !reading.is_some() {
+            return;
+        }
+        if let Some(cell) = self.seldom(place) {
+            *cell = reading;
+        }
+    }
+
+    /// A cell of the columns that few rows have. Makes room for them in this row.
+    fn seldom(&mut self, place: usize) -> Option<&mut Reading> {
+        let family = self.family.get();
+        let width = family.raw.len() - family.common;
+        if place >= width {
+            return None;
+        }
+        if self.block.is_none() {
+            *self.block = self.free.pop().flatten();
+            if let Some(block) = *self.block {
+                let at = (block.get() as usize - 1) * width;
+                self.seldom.get_mut(at..at + width)?.fill(Reading::NONE);
+            }
+        }
+        let block = *self.block.get_or_insert_with(|| {
+            self.seldom.resize(self.seldom.len() + width, Reading::NONE);
+            let blocks = u32::try_from(self.seldom.len() / width).unwrap_or(u32::MAX);
+            NonZeroU32::new(blocks).unwrap_or(NonZeroU32::MAX)
+        });
+        self.seldom.get_mut((block.get() as usize - 1) * width + place)
+    }
+
+    /// Sets the readings from the first on, in the order of declaration.
+    pub fn fill(&mut self, readings: impl IntoIterator<Item = Reading>) {
+        for (place, reading) in readings.into_iter().enumerate() {
+            self.put(place, reading);
+        }
     }
 
     /// The row's texts, to be filled as a block.
@@ -331,19 +452,56 @@ impl RowMut<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::family::disk;
+    use crate::family::process;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
+    /// A column that every row has, one that few have, and a text.
+    fn write(mut row: RowMut<'_>, bytes: i64) {
+        row.set(process::threads, bytes);
+        if bytes >= 0 {
+            row.set(process::read_bytes, bytes).text(process::name, bytes.to_string());
+        }
+    }
+
     fn table(rows: &BTreeMap<Key, i64>) -> RawTable {
-        let mut table = RawTable::new(FamilyId::Disk);
+        let mut table = RawTable::new(FamilyId::Process);
         for (&key, &bytes) in rows {
-            let mut row = table.push(key);
-            if bytes >= 0 {
-                row.set(disk::read_bytes, bytes).text(disk::device, bytes.to_string());
-            }
+            write(table.push(key), bytes);
         }
         table
+    }
+
+    #[test]
+    fn few_rows_have_the_columns_that_are_seldom_read() {
+        let [threads, read] =
+            [process::threads, process::read_bytes].map(|field| match field.slot {
+                Slot::Raw(place) => usize::from(place),
+                Slot::Derived(_) => usize::MAX,
+            });
+        let mut table = RawTable::new(FamilyId::Process);
+        for pid in 0..4 {
+            table.push(Key(pid, 0)).set(process::threads, 1);
+        }
+        table.put(2, read, Reading::NONE);
+        assert!((0..4).all(|row| table.halves(row)[1].is_empty()), "what is missing takes no room");
+        table.put(2, read, Reading::new(7));
+        table.put(2, 9_999, Reading::new(7));
+        table.put(9, read, Reading::new(7));
+        let width = FamilyId::Process.get().raw.len();
+        for row in 0..4 {
+            assert_eq!(table.reading(row, threads).get(), Some(1));
+            assert_eq!(table.reading(row, read).get(), (row == 2).then_some(7));
+            assert_eq!(table.readings(row).count(), width);
+        }
+        assert_eq!((table.reading(4, 0), table.readings(4).count()), (Reading::NONE, 0));
+        assert_eq!(table.reading(0, 9_999), Reading::NONE);
+        // A row without and one whose columns are missing again are the same row.
+        let untouched = table.clone();
+        table.put(1, read, Reading::new(3));
+        assert_ne!(table, untouched);
+        table.put(1, read, Reading::NONE);
+        assert_eq!(table, untouched);
     }
 
     proptest! {
@@ -364,8 +522,13 @@ mod tests {
                 now.iter().copied().filter(|key| !before.contains_key(key)).collect();
             let mut spliced = table(&before);
             spliced.splice(&removed, &added);
+            // Rows that came may be given what rows that went have left.
+            for (row, key) in now.iter().enumerate().filter(|(_, key)| added.contains(key)) {
+                prop_assert!(spliced.readings(row).all(|reading| !reading.is_some()), "{:?}", key);
+                write(spliced.row_mut(row).expect("there"), 5);
+            }
             let expected =
-                now.iter().map(|key| (*key, before.get(key).copied().unwrap_or(-1))).collect();
+                now.iter().map(|key| (*key, before.get(key).copied().unwrap_or(5))).collect();
             prop_assert_eq!(spliced, table(&expected));
         }
     }

@@ -36,7 +36,7 @@ pub fn run(path: &str) -> Result<()> {
         }
         for (place, column) in declared.raw.iter().enumerate() {
             let without = Size::of(&samples, |sample| {
-                change(sample, family, |row| row.readings()[place] = Reading::NONE);
+                change(sample, family, |row| row.put(place, Reading::NONE));
             })?;
             found.push((without, declared.name.to_owned(), column.name));
         }
@@ -115,7 +115,7 @@ fn changes(samples: &[Arc<RawSample>]) {
                 births += 1;
                 continue;
             };
-            let both = new.readings(row).iter().zip(old.readings(place));
+            let both = new.readings(row).zip(old.readings(place));
             let differ = both.filter(|(new, old)| new != old).count();
             changed += usize::from(differ > 0);
             numbers += differ;

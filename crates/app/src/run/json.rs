@@ -34,7 +34,10 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut buffer = Vec::new();
     let mut written = 0;
     each(settings, wanted, |snapshot| {
-        JsonView { snapshot, options }.write_ndjson(&mut buffer, &mut out)?;
+        match settings.names.json(snapshot) {
+            Some(line) => writeln!(out, "{line}")?,
+            None => JsonView { snapshot, options }.write_ndjson(&mut buffer, &mut out)?,
+        }
         out.flush()?;
         written += 1;
         Ok(written < limit)

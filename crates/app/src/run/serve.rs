@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use retop_engine::export::groups::{GroupRules, Groups, Rule};
+use retop_engine::export::names::Names;
 use retop_engine::export::{Limit, prometheus};
 use retop_engine::serve::{self, Server};
 use retop_engine::{Demand, Monitor, RealClock, Rows};
@@ -29,7 +30,7 @@ pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
     let mut pacer = Pacer::start(&*clock, settings.interval)?;
     let groups = groups(settings.process_groups.as_deref())?;
     let allowed_hosts = Vec::new();
-    let scrape = prometheus::Options { dcgm: settings.dcgm_names, ..settings.series };
+    let scrape = prometheus::Options { names: settings.names, ..settings.series };
     let server = Server::start(serve::Settings { listen, allowed_hosts, scrape })?;
     if let Some(warning) = server.warning() {
         note_on_stderr(&warning);
@@ -70,7 +71,7 @@ fn recorded(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
     let at_ms = replay::at(&recording, settings.replay.at)?;
     let mut groups = groups(settings.process_groups.as_deref())?;
     let allowed_hosts = Vec::new();
-    let scrape = prometheus::Options { dcgm: settings.dcgm_names, ..settings.series };
+    let scrape = prometheus::Options { names: settings.names, ..settings.series };
     let server = Server::start(serve::Settings { listen, allowed_hosts, scrape })?;
     if let Some(warning) = server.warning() {
         note_on_stderr(&warning);
@@ -104,8 +105,9 @@ fn recorded(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
 fn wanted(settings: &Settings, groups: bool) -> Demand {
     let mut demand = demand(settings, settings.processes.unwrap_or(Limit::Count(0)));
     let series = settings.series;
+    let is_of_cores = matches!(settings.names, Names::Actop | Names::Macmon);
     demand
-        .want(FamilyId::Core, series.cores)
+        .want(FamilyId::Core, series.cores || is_of_cores)
         .want(FamilyId::Cgroup, series.cgroups)
         .want(FamilyId::IdleState, series.idle_states)
         .want(FamilyId::Interrupt, series.interrupts);

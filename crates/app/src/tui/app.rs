@@ -308,6 +308,9 @@ impl App {
         if self.rewind.is_some() {
             self.pass();
         } else if !self.paused {
+            if let Some(before) = &self.now {
+                self.table.part(before, snapshot);
+            }
             self.now = Some(Arc::clone(snapshot));
             self.sort();
         }
@@ -347,6 +350,9 @@ impl App {
     /// Puts the table in order again.
     pub(super) fn sort(&mut self) {
         self.compare();
+        if self.rewind.is_some() || self.paused {
+            self.table.order.forget_gone();
+        }
         if let Some(now) = &self.now {
             // The pane and the cursor are of one process.
             let follow = self.table.follow;

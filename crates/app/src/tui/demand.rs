@@ -50,21 +50,6 @@ const SCHEDULED: [Field; 6] = [
     process::migrations_per_second,
 ];
 
-/// What hardware counters give.
-const COUNTED: [Field; 11] = [
-    process::ipc,
-    process::instructions_per_second,
-    process::cache_miss_ratio,
-    process::branch_miss_ratio,
-    process::counted_ratio,
-    process::cycles,
-    process::instructions,
-    process::cache_references,
-    process::cache_misses,
-    process::branches,
-    process::branch_misses,
-];
-
 impl App {
     /// Notes which rows are on the screen. Those that leave it are asked for a while longer: a row
     /// that comes and goes would otherwise never have the two samples that a rate takes.
@@ -161,8 +146,8 @@ impl App {
             // What those who are on devices wait for.
             demand.processes.schedule = Rows::Keys(self.on_devices());
         }
-        if decides(&COUNTED) || shows(&COUNTED) || shows_numbers {
-            demand.processes.counters = rows(&COUNTED);
+        if decides(&process::COUNTED) || shows(&process::COUNTED) || shows_numbers {
+            demand.processes.counters = rows(&process::COUNTED);
         }
         let mut threaded: Vec<Key> = Vec::new();
         match self.details.map(|key| (key, self.pane.tab)) {

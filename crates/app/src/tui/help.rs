@@ -18,7 +18,7 @@ const SIGNS: [(&str, &str); 7] = [
     ("~", "an estimate"),
     ("!", "over a limit"),
     ("+", "a process that was not there before"),
-    ("†", "a process that has just ended"),
+    ("†", "a process that has just ended (x with ASCII)"),
     ("*", "a tagged process"),
 ];
 

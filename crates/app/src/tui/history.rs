@@ -9,6 +9,7 @@ use retop_model::snapshot::sum;
 use retop_model::{FamilyId, Field, Key, Row, Snapshot};
 
 use super::session::Session;
+use super::steady::Steady;
 
 /// Samples that a chart shows at most: one of 250 cells shows 500.
 pub const LENGTH: usize = 512;
@@ -167,6 +168,8 @@ pub struct History {
     pub vram: Ring,
     /// What each power domain drew since the start.
     pub session: Session,
+    /// Shares of CPU time as they are shown.
+    pub steady: Steady,
     /// What retop costs, lately.
     pub cost: Cost,
     costs: Costs,
@@ -205,6 +208,7 @@ impl History {
             gpu: ring(),
             vram: ring(),
             session: Session::default(),
+            steady: Steady::default(),
             cost: Cost::default(),
             costs: Costs::default(),
             cores: Vec::new(),
@@ -230,6 +234,7 @@ impl History {
         self.sent.push(sum(links.map(|row| row.get(network::transmit_bytes_per_second))));
         self.watts.push(watts(now));
         self.session.push(now);
+        self.steady.push(now);
         self.cost = self.costs.push(now).unwrap_or(self.cost);
         self.io_pressure.push(waiting(now, "io"));
         self.gpu.push(busiest_gpu(now).and_then(|row| row.get(gpu::utilization_ratio)));

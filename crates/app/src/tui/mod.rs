@@ -34,6 +34,7 @@ pub mod render;
 pub mod rewind;
 pub mod session;
 pub mod setup;
+pub mod steady;
 mod still;
 pub mod table;
 pub mod terminal;

@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod groups;
 pub mod json;
 pub mod metrics;
+pub mod names;
 pub mod prometheus;
 pub mod redact;
 pub mod report;

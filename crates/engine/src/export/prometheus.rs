@@ -21,6 +21,7 @@ use retop_model::metric::{Kind, Role, Series, Slot};
 use retop_model::{FamilyId, Field, Row, Snapshot, Unit};
 
 use super::groups::Grouped;
+use super::names::Names;
 
 /// What comes before every name that is not shared with other programs.
 const PREFIX: &str = "retop_";
@@ -86,8 +87,8 @@ pub struct Options {
     /// All that is known of each source's reads; whether it works and how long its last read took
     /// are always told.
     pub sources: bool,
-    /// Series of NVIDIA devices under the names of `dcgm-exporter` as well.
-    pub dcgm: bool,
+    /// Whose names the series have.
+    pub names: Names,
 }
 
 impl Options {
@@ -198,7 +199,7 @@ pub fn scraped_as(field: Field) -> Option<(String, Option<(&'static str, &'stati
         interrupts: true,
         cgroups: true,
         sources: true,
-        dcgm: false,
+        names: Names::Retop,
     };
     if !scraped || !everything.allow(field) {
         return None;
@@ -217,6 +218,13 @@ pub fn write(
     groups: Option<&Grouped>,
     options: Options,
 ) {
+    if let Some(series) = options.names.series(snapshot) {
+        out.push_str(&series);
+        if format == Format::OpenMetrics {
+            out.push_str("# EOF\n");
+        }
+        return;
+    }
     let mut page = Page { out, format };
     page.info("host", snapshot, FamilyId::Host);
     page.info("build", snapshot, FamilyId::Own);
@@ -247,7 +255,7 @@ pub fn write(
             }
         }
     }
-    if options.dcgm {
+    if options.names == Names::Dcgm {
         dcgm::write(&mut page, snapshot);
     }
     if format == Format::OpenMetrics {

@@ -395,13 +395,13 @@ impl BodyEncoder {
                 old += 1;
             }
             if last.keys().get(old) == Some(&key) {
-                self.compare(row, last.readings(old), now.readings(row));
+                self.compare(row, last.halves(old), now.halves(row));
                 self.compare_texts(row, last.texts(old), now.texts(row), private);
                 old += 1;
             } else {
                 self.born.push(key);
                 let born = self.columns.iter_mut().zip(now.readings(row));
-                born.for_each(|(column, &reading)| column.born.push(reading));
+                born.for_each(|(column, reading)| column.born.push(reading));
                 self.born_texts(now.texts(row), private);
             }
         }
@@ -418,14 +418,25 @@ impl BodyEncoder {
 
     /// Nine rows of ten stand still: they are passed over as a block.
     #[inline]
-    fn compare(&mut self, row: usize, last: &[Reading], now: &[Reading]) {
-        if last == now {
+    fn compare(&mut self, row: usize, last: [&[Reading]; 2], now: [&[Reading]; 2]) {
+        let ([last, last_seldom], [now, now_seldom]) = (last, now);
+        let same_seldom = same(last_seldom, now_seldom);
+        if last == now && same_seldom {
             return;
         }
         let place = usize::try_from(self.changed.count).unwrap_or(usize::MAX);
         self.changed.row(row);
         for (column, (&last, &now)) in self.columns.iter_mut().zip(last.iter().zip(now)) {
             column.compare(place, last, now);
+        }
+        if same_seldom {
+            return;
+        }
+        let at = |half: &[Reading], place| half.get(place).copied().unwrap_or_default();
+        let width = last_seldom.len().max(now_seldom.len());
+        let columns = self.columns.iter_mut().skip(now.len()).take(width);
+        for (column, seldom) in columns.zip(0..) {
+            column.compare(place, at(last_seldom, seldom), at(now_seldom, seldom));
         }
     }
 
@@ -501,6 +512,14 @@ impl BodyEncoder {
         let id = self.strings.len() as u64 + 1;
         self.strings.insert(Raw(text.clone()), id);
         id
+    }
+}
+
+/// Of the columns that few rows have, all may be missing on one side.
+fn same(last: &[Reading], now: &[Reading]) -> bool {
+    match (last, now) {
+        ([], half) | (half, []) => !half.iter().any(|reading| reading.is_some()),
+        (last, now) => last == now,
     }
 }
 

@@ -471,7 +471,7 @@ fn microseconds(ns: u64) -> i64 {
 
 fn number(table: &RawTable, row: usize, field: Field) -> Option<i64> {
     let Slot::Raw(index) = field.slot else { return None };
-    table.readings(row).get(usize::from(index))?.get()
+    table.reading(row, usize::from(index)).get()
 }
 
 fn counters(table: &RawTable, row: usize) -> Counters {

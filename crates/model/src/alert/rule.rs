@@ -1,7 +1,7 @@
 //! What an alert is about, and the rules that come with retop.
 
 use crate::family::{
-    FamilyId, cgroup, cpu, disk, filesystem, gpu, gpu_forecast, host, limit, memory, power,
+    FamilyId, cgroup, chip, cpu, disk, filesystem, gpu, gpu_forecast, host, limit, memory, power,
     pressure, process, sensor, source, task,
 };
 use crate::metric::Field;
@@ -285,6 +285,10 @@ pub fn builtin() -> Vec<Rule> {
             .critical()
             .measured("below the critical temperature")
             .culprit(by_cpu),
+        Rule::new("HEAT", chip::thermal, Above, 1.0, 0.5)
+            .sustain(1)
+            .plain("says that it is hot, and may hold clocks down")
+            .culprit(by_cpu),
         Rule::new("VRAM", gpu_forecast::full_seconds, Below, 300.0, 360.0)
             .only(|row| is_device_at(row, gpu_forecast::WARNING))
             .sustain(1)
@@ -341,7 +345,12 @@ fn fills(row: Row<'_>) -> bool {
 
 /// True where a sensor is where its driver calls the part hot, or five degrees from danger.
 fn is_hot(row: Row<'_>) -> bool {
-    row.snapshot().rows(FamilyId::Sensor).any(|sensor| {
+    // A chip that says so itself, or whose cores are as hot as they get.
+    let says = row.snapshot().rows(FamilyId::Chip).any(|chip| {
+        chip.get(chip::thermal).is_some_and(|state| state >= 1.0)
+            || chip.get(chip::cpu_highest_celsius).is_some_and(|celsius| celsius >= 90.0)
+    });
+    says || row.snapshot().rows(FamilyId::Sensor).any(|sensor| {
         let now = sensor.get(sensor::temperature_celsius);
         let high = sensor.get(sensor::high_celsius).filter(|&high| high > 0.0);
         now.is_some_and(|now| high.is_some_and(|high| now >= high))
@@ -388,6 +397,14 @@ pub fn swap_rise(bytes: f64) -> Rule {
         .measured("more swap used within 5m")
         .culprit(Culprit::Most(process::resident_bytes));
     Rule { rise_seconds: Some(RISE_SECONDS), ..rule }
+}
+
+/// A chip whose parts draw such a share of their scale.
+#[must_use]
+pub fn chip_power(share: f64) -> Rule {
+    Rule::new("PKG", chip::package_ratio, Bound::Above, share, share - 0.05)
+        .measured("of the scale of the chip's power")
+        .culprit(Culprit::Most(process::cpu_ratio))
 }
 
 /// A package that draws such a share of the power that it is held to.

@@ -8,6 +8,33 @@ use crate::table::Key;
 /// State letters as the kernel writes them, in the order of the states below.
 pub const STATE_LETTERS: &[u8; 9] = b"RSDTtZXI?";
 
+/// What a group of hardware counters counts, in its order.
+pub const COUNTERS: [Field; 6] =
+    [cycles, instructions, cache_references, cache_misses, branches, branch_misses];
+
+/// Those of efficiency cores, where cores are of several kinds.
+pub const EFFICIENCY_COUNTERS: [Field; 2] = [efficiency_cycles, efficiency_instructions];
+
+/// All that hardware counters tell of a process.
+pub const COUNTED: [Field; 16] = [
+    cycles,
+    instructions,
+    cache_references,
+    cache_misses,
+    branches,
+    branch_misses,
+    efficiency_cycles,
+    efficiency_instructions,
+    counted_ratio,
+    ipc,
+    performance_ipc,
+    efficiency_ipc,
+    efficiency_cycle_ratio,
+    instructions_per_second,
+    cache_miss_ratio,
+    branch_miss_ratio,
+];
+
 family! {
     /// Processes, each known by its pid and start time.
     Process "process" "processes" many
@@ -64,6 +91,8 @@ family! {
         virtual_bytes: Gauge Bytes { label: "VIRT" },
         /// Memory in use: exact for rows on show, within the kernel's batching for the others.
         resident_bytes: Gauge Bytes { label: "RES" },
+    }
+    seldom {
         /// The part of it that files and shared memory stand behind.
         shared_bytes: Gauge Bytes { label: "SHR" },
         /// Memory in use with shared pages divided among those who share them.
@@ -110,6 +139,10 @@ family! {
         branches: Counter Count { label: "BRANCH" },
         /// Branches that the processor predicted wrong, while counters are attached.
         branch_misses: Counter Count { label: "BRMISS" },
+        /// Those of the cycles that efficiency cores did, where cores are of several kinds.
+        efficiency_cycles: Counter Count { label: "ECYCLES" },
+        /// Those of the instructions that efficiency cores did, where cores are of several kinds.
+        efficiency_instructions: Counter Count { label: "EINSTR" },
         /// Share of the process's CPU time in which the counters really counted; below a half their numbers are a guess.
         counted_ratio: Gauge Ratio / 10000 { label: "CNT%" },
         /// How likely the kernel is to kill the process when memory runs out: 0 to 1000 and beyond.
@@ -169,6 +202,17 @@ family! {
         io_delay_ratio: Ratio { label: "IOW%", adds: Some(true) } = |d| d.rate(io_delay_seconds);
         /// Instructions for each cycle: below 1 it mostly waits for memory, above 2 it computes.
         ipc: Count { label: "IPC" } = |d| d.increase_per(instructions, cycles);
+        /// Instructions for each cycle on performance cores, where cores are of several kinds.
+        performance_ipc: Count { label: "IPC-P" } = |d| {
+            let took = d.increase(cycles)? - d.increase(efficiency_cycles)?;
+            let did = d.increase(instructions)? - d.increase(efficiency_instructions)?;
+            (took > 0.0 && did >= 0.0).then(|| did / took)
+        };
+        /// Instructions for each cycle on efficiency cores, where cores are of several kinds.
+        efficiency_ipc: Count { label: "IPC-E" } =
+            |d| d.increase_per(efficiency_instructions, efficiency_cycles);
+        /// Share of the cycles that efficiency cores did, where cores are of several kinds.
+        efficiency_cycle_ratio: Ratio { label: "E%" } = |d| Some(d.increase_per(efficiency_cycles, cycles)?.min(1.0));
         /// Instructions done per second.
         instructions_per_second: PerSecond { label: "INS/s" } = |d| d.rate(instructions);
         /// Share of references to the last-level cache that went on to memory.

@@ -220,10 +220,8 @@ fn arbitrary(keys: &[u64], numbers: &[i64], window: Window) -> Vec<RawTable> {
             let mut table = RawTable::new(id);
             for &key in keys {
                 let mut row = table.push(Key(key, 0));
-                for reading in row.readings() {
-                    let number = numbers.next().copied().unwrap_or(0);
-                    *reading = crate::reading::Reading::new(number);
-                }
+                let readings = numbers.by_ref().map(|&number| crate::reading::Reading::new(number));
+                row.fill(readings.take(id.get().raw.len()));
                 if !id.get().many {
                     break;
                 }

@@ -11,7 +11,7 @@ use retop_model::Text;
 use super::file;
 
 /// The states of `core::kind`, in the order of its declaration.
-const PERFORMANCE: u32 = 0;
+pub(crate) const PERFORMANCE: u32 = 0;
 const EFFICIENCY: u32 = 1;
 const LOW_POWER: u32 = 2;
 
@@ -113,13 +113,13 @@ fn nodes(sys: &Path) -> Vec<(u32, Vec<u32>)> {
 
 /// The kinds of cores of a hybrid processor. Where all are alike, none has a kind.
 #[derive(Debug, Default)]
-struct Kinds {
+pub(crate) struct Kinds {
     /// CPU and kind, sorted.
     known: Vec<(u32, u32)>,
 }
 
 impl Kinds {
-    fn read(sys: &Path, present: &BTreeSet<u32>) -> Kinds {
+    pub(crate) fn read(sys: &Path, present: &BTreeSet<u32>) -> Kinds {
         // Intel: one PMU for each kind of core.
         let pmus = [
             ("devices/cpu_core/cpus", PERFORMANCE),
@@ -137,7 +137,7 @@ impl Kinds {
         Kinds { known }
     }
 
-    fn of(&self, cpu: u32) -> Option<u32> {
+    pub(crate) fn of(&self, cpu: u32) -> Option<u32> {
         let place = self.known.binary_search_by_key(&cpu, |&(cpu, _)| cpu).ok()?;
         self.known.get(place).map(|&(_, kind)| kind)
     }

@@ -29,10 +29,13 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn new(now: &'a Snapshot, order: &'a Order, line: &'a Line) -> Option<Subject<'a>> {
         let family = match line.what {
-            What::Process | What::Group(_) => FamilyId::Process,
+            What::Process | What::Group(_) | What::Gone => FamilyId::Process,
             What::Thread => FamilyId::Thread,
         };
-        let row = now.row(family, line.row as usize)?;
+        let row = match line.what {
+            What::Gone => order.gone(line)?,
+            _ => now.row(family, line.row as usize)?,
+        };
         Some(Subject { now, row, line, members: order.members(line) })
     }
 
@@ -50,7 +53,7 @@ impl<'a> Subject<'a> {
             _ if tagged.is_empty() => false,
             What::Process => is_in(self.row),
             What::Group(_) => self.each().all(is_in),
-            What::Thread => false,
+            What::Thread | What::Gone => false,
         }
     }
 
@@ -64,6 +67,8 @@ impl<'a> Subject<'a> {
     fn get(&self, field: Field) -> Sum {
         let single = |value: Option<f64>| Sum { value, partial: false };
         match self.line.what {
+            // What it did last it does no longer.
+            What::Gone => single(None),
             What::Thread => single(thread_field(field).and_then(|field| self.row.get(field))),
             _ if !self.is_several() => single(self.row.get(field)),
             _ => {
@@ -81,6 +86,7 @@ impl<'a> Subject<'a> {
     fn raw(&self, field: Field) -> Option<i64> {
         match self.line.what {
             What::Thread => self.row.raw(thread_field(field)?),
+            What::Gone => self.row.raw(field).filter(|_| field == process::pid),
             What::Process => self.row.raw(field),
             What::Group(_) => {
                 let first = self.row.raw(field)?;
@@ -94,7 +100,7 @@ impl<'a> Subject<'a> {
     pub fn text(&self, field: TextField) -> &'a str {
         match self.line.what {
             What::Thread => "",
-            What::Process => self.row.shown(field),
+            What::Process | What::Gone => self.row.shown(field),
             What::Group(_) => {
                 let first = self.row.shown(field);
                 if self.each().all(|row| row.shown(field) == first) { first } else { "" }
@@ -108,7 +114,7 @@ impl<'a> Subject<'a> {
             (What::Thread, Form::Percent(field)) => {
                 thread_field(field).is_some_and(|field| matches!(field.slot, Slot::Derived(_)))
             }
-            (What::Thread, _) => false,
+            (What::Thread | What::Gone, _) => false,
             _ => app.is_pending(self.row, form),
         }
     }
@@ -147,7 +153,8 @@ fn whole(app: &App, subject: &Subject<'_>, form: Form, room: u16) -> (Text, Pen,
     match form {
         Form::State => {
             let Some(state) = subject.raw(process::state) else {
-                let unknown = if subject.is_several() { MISSING } else { "?" };
+                let known = subject.is_several() || subject.line.what == What::Gone;
+                let unknown = if known { MISSING } else { "?" };
                 return (short!("{unknown}"), theme.dim, false);
             };
             let letter = process::state_letter(state);
@@ -217,7 +224,7 @@ pub fn command(app: &App, subject: &Subject<'_>, back: Option<Pen>, canvas: &mut
             canvas.field(x, 0, room, row.shown(thread::name), theme.dim.over(back));
             return;
         }
-        What::Process => {}
+        What::Process | What::Gone => {}
     }
     let name = row.shown(process::name);
     let full = row.shown(process::command);

@@ -61,7 +61,7 @@ fn one(app: &App, row: Row<'_>, canvas: &mut Canvas<'_>, bars: bool) {
         canvas.right(8, 0, "x", theme.dim);
         return;
     }
-    let share = row.get(core::utilization_ratio);
+    let share = app.share_of_core(row);
     let percent = match share {
         Some(share) => whole_percent(share),
         None => short!("{}", app.missing()),

@@ -65,7 +65,7 @@ pub(super) fn chosen(app: &App, count: usize) -> CoreView {
 }
 
 pub(super) fn title(app: &App, now: &Snapshot) -> Text {
-    let mut title = match now.one(cpu::utilization_ratio) {
+    let mut title = match app.share(now, cpu::utilization_ratio) {
         Some(share) => short!("{:>3}", &*whole_percent(share)),
         None => short!("{:>3}", app.missing()),
     };
@@ -96,6 +96,9 @@ pub(super) fn cores_and_past(app: &App, now: &Snapshot, view: CoreView, canvas: 
             let top = if height - lines >= 3 { height - lines } else { 0 };
             past(&mut canvas.region(Rect::new(0, 0, width, top)));
             cores::heat(app, now, &mut canvas.region(Rect::new(0, top, width, height - top)));
+        }
+        CoreView::Gauge if cores::block_width(count, width, height).is_none() => {
+            cores_and_past(app, now, CoreView::Heat, canvas);
         }
         CoreView::Gauge => {
             let fit = (width / 12).max(1);
@@ -130,7 +133,7 @@ pub(super) fn split(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         ("steal", cpu::steal_ratio),
         ("guest", cpu::guest_ratio),
     ] {
-        let Some(share) = now.one(field) else { continue };
+        let Some(share) = app.share(now, field) else { continue };
         // Steal and guest concern few machines: shown where they exist.
         if share == 0.0 && matches!(name, "guest" | "nice") {
             continue;

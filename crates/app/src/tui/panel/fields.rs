@@ -106,9 +106,13 @@ fn is_there(now: &Snapshot, field: Field) -> bool {
     }
 }
 
-/// The heading of a column: the one that was declared, else what the name says.
+/// The heading of a column: the one that was declared, else what the name says. Estimates are marked.
 fn head(field: Field) -> Text {
-    if field.label() == field.name() { caption(field) } else { short!("{}", field.label()) }
+    let mark = if field.is_estimated() { "~" } else { "" };
+    let mut head =
+        if field.label() == field.name() { caption(field) } else { short!("{}", field.label()) };
+    head.push(mark);
+    head
 }
 
 /// What a metric is called in a list: its name without the unit, which its value carries.

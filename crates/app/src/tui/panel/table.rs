@@ -208,6 +208,9 @@ fn one(
     let tagged = subject.is_tagged(&app.table.tagged);
     if tagged {
         canvas.put(0, 0, '*', theme.tag.over(back));
+    } else if line.what == What::Gone {
+        let sign = if canvas.glyphs() == Glyphs::Ascii { 'x' } else { '†' };
+        canvas.put(0, 0, sign, theme.dim.over(back));
     } else if line.what == What::Process && subject.row.is_new() && !under {
         canvas.put(0, 0, '+', theme.new);
     }

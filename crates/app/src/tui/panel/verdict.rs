@@ -36,6 +36,17 @@ pub fn of(row: Row<'_>) -> Option<Text> {
             text.push(&short!(", {} {name}", Percent(share)));
         }
     }
+    // Where cores are of several kinds, one number is a mean of two machines.
+    let kinds = [process::performance_ipc, process::efficiency_ipc].map(|field| row.get(field));
+    if let Some(share) = row.get(process::efficiency_cycle_ratio) {
+        if let Some(ipc) = kinds[0] {
+            text.push(&short!(", P {ipc:.2}"));
+        }
+        if let Some(ipc) = kinds[1] {
+            text.push(&short!(", E {ipc:.2}"));
+        }
+        text.push(&short!(", {} of the cycles on E cores", Percent(share)));
+    }
     if let Some(counted) = row.get(process::counted_ratio).filter(|&counted| counted < 0.5) {
         text.push(&short!(" (~ counted {} of its time)", Percent(counted)));
     }
@@ -51,22 +62,18 @@ mod tests {
     use super::*;
 
     /// Counts in one second: cycles, instructions, references, misses, branches, wrong ones.
-    fn after(counts: [Option<i64>; 6], counted: i64) -> Snapshot {
-        let sample = |second: u64, counts: [Option<i64>; 6]| {
+    /// The last two are the cycles and instructions of efficiency cores.
+    fn after(counts: [Option<i64>; 6], counted: i64, efficient: [Option<i64>; 2]) -> Snapshot {
+        let sample = |second: u64, counts: [Option<i64>; 6], efficient: [Option<i64>; 2]| {
             let ns = second * 1_000_000_000;
             let stamp = Stamp { wall_ms: 0, monotonic_ns: ns, boottime_ns: ns };
             let mut table = RawTable::new(FamilyId::Process);
-            let fields = [
-                process::cycles,
-                process::instructions,
-                process::cache_references,
-                process::cache_misses,
-                process::branches,
-                process::branch_misses,
-            ];
             let mut row = table.push(Key(1, 0));
             row.set(process::counted_ratio, counted);
-            for (field, count) in fields.into_iter().zip(counts) {
+            for (field, count) in process::COUNTERS.into_iter().zip(counts) {
+                row.set(field, count);
+            }
+            for (field, count) in process::EFFICIENCY_COUNTERS.into_iter().zip(efficient) {
                 row.set(field, count);
             }
             table.finish(Window { begin_ns: ns, end_ns: ns });
@@ -74,8 +81,9 @@ mod tests {
             sample.put(Arc::new(table));
             Arc::new(sample)
         };
-        let first = derive(None, sample(1, counts.map(|count| count.map(|_| 0))));
-        derive(Some(&first), sample(2, counts))
+        let none = |count: Option<i64>| count.map(|_| 0);
+        let first = derive(None, sample(1, counts.map(none), efficient.map(none)));
+        derive(Some(&first), sample(2, counts, efficient))
     }
 
     #[test]
@@ -108,9 +116,28 @@ mod tests {
             (all([0; 6]), 10_000, None),
             ([None; 6], 10_000, None),
         ] {
-            let now = after(counts, counted);
+            let now = after(counts, counted, [None; 2]);
             let row = now.row(FamilyId::Process, 0).expect("there");
             assert_eq!(of(row).as_ref().map(|text| text.as_str()), expected);
+        }
+    }
+
+    #[test]
+    fn kinds_of_cores_are_told_apart() {
+        let counts = [Some(1000), Some(2000), None, None, None, None];
+        for (efficient, expected) in [
+            (
+                [Some(250), Some(200)],
+                "computes: IPC 2.00, P 2.40, E 0.80, 25% of the cycles on E cores",
+            ),
+            ([Some(1000), Some(2000)], "computes: IPC 2.00, E 2.00, 100% of the cycles on E cores"),
+            ([Some(0), Some(0)], "computes: IPC 2.00, P 2.00, 0.0% of the cycles on E cores"),
+            // More than there is in all: nothing is said of the other kind.
+            ([Some(1100), Some(200)], "computes: IPC 2.00, E 0.18, 100% of the cycles on E cores"),
+        ] {
+            let now = after(counts, 10_000, efficient);
+            let row = now.row(FamilyId::Process, 0).expect("there");
+            assert_eq!(of(row).as_ref().map(|text| text.as_str()), Some(expected));
         }
     }
 }

@@ -4,6 +4,8 @@ pub mod column;
 pub mod order;
 pub mod set;
 
+use std::sync::Arc;
+
 use retop_model::family::{process, thread};
 use retop_model::{FamilyId, Key, Snapshot, TextField};
 
@@ -179,6 +181,11 @@ impl Table {
         self.clamp(now);
     }
 
+    /// Notes who of those on the screen has ended between two moments.
+    pub fn part(&mut self, before: &Arc<Snapshot>, now: &Snapshot) {
+        self.order.part(before, now, self.top, self.page);
+    }
+
     /// Keeps cursor and screen inside the list.
     pub fn clamp(&mut self, now: &Snapshot) {
         let last = self.order.lines.len().saturating_sub(1);
@@ -261,6 +268,7 @@ impl Table {
                 owner: self.owner(now, line)?,
                 thread: now.row(FamilyId::Thread, line.row as usize)?.key(),
             },
+            What::Gone => return None,
         })
     }
 
@@ -269,7 +277,7 @@ impl Table {
     pub fn owner(&self, now: &Snapshot, line: &Line) -> Option<Key> {
         match line.what {
             What::Process => Some(now.row(FamilyId::Process, line.row as usize)?.key()),
-            What::Group(_) => None,
+            What::Group(_) | What::Gone => None,
             What::Thread => {
                 let row = now.row(FamilyId::Thread, line.row as usize)?;
                 let pid = u64::try_from(row.raw(thread::pid)?).ok()?;
@@ -426,6 +434,7 @@ impl Table {
                     What::Thread => now
                         .row(FamilyId::Thread, line.row as usize)
                         .is_some_and(|row| Some(row.key().0) == pid),
+                    What::Gone => false,
                 }
             })
     }

@@ -2,6 +2,7 @@
 //!
 //! Every vector here keeps its memory: a steady frame allocates nothing.
 
+mod gone;
 mod group;
 mod thread;
 mod tree;
@@ -14,6 +15,7 @@ use retop_model::family::thread::state as thread_state;
 use retop_model::filter::{Matches, Standing, Verdict};
 use retop_model::{FamilyId, Field, Key, Row, Snapshot, TextField};
 
+use self::gone::Gone;
 pub use self::group::key as group_key;
 pub use self::thread::field_of as thread_field;
 use super::column::{Col, Form};
@@ -29,6 +31,8 @@ pub enum What {
     Group(Key),
     /// A thread of the process above it.
     Thread,
+    /// A process that has just ended.
+    Gone,
 }
 
 /// One line of the table.
@@ -120,6 +124,8 @@ pub struct Order {
     ranks: Vec<(Key, u32)>,
     /// The rank of each row in the order so far.
     last: Vec<u32>,
+    /// Who has just ended.
+    gone: Vec<Gone>,
 }
 
 /// No parent among the rows.
@@ -175,8 +181,11 @@ impl Order {
                     let row = now.row(FamilyId::Process, line.row as usize);
                     self.ranks.extend(row.map(|row| (row.key(), rank)));
                 }
-                What::Thread => {}
+                What::Thread | What::Gone => {}
             }
+        }
+        if wish.group.is_none() && !wish.tree {
+            self.insert_gone();
         }
         self.ranks.sort_unstable_by_key(|&(key, _)| key);
     }

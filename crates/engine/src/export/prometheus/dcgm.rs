@@ -79,6 +79,7 @@ mod tests {
     use super::super::{Options, write};
     use super::*;
     use crate::export::made;
+    use crate::export::names::Names;
 
     fn page(format: Format, dcgm: bool) -> String {
         let mut sample = RawSample::new(made::stamp(0));
@@ -110,7 +111,8 @@ mod tests {
                 .set(gpu::utilization_ratio, 5);
         }));
         let mut out = String::new();
-        let options = Options { dcgm, ..Options::default() };
+        let names = if dcgm { Names::Dcgm } else { Names::Retop };
+        let options = Options { names, ..Options::default() };
         write(&mut out, format, &made::play([sample]), None, options);
         out
     }

@@ -17,7 +17,7 @@ const EVERYTHING: Options = Options {
     interrupts: true,
     cgroups: true,
     sources: true,
-    dcgm: true,
+    names: Names::Dcgm,
 };
 
 fn page(format: Format, snapshot: &Snapshot, options: Options) -> String {

@@ -281,7 +281,7 @@ impl Table {
 
 fn reading(table: &RawTable, row: usize, field: Field) -> Option<i64> {
     let Slot::Raw(index) = field.slot else { return None };
-    table.readings(row).get(usize::from(index))?.get()
+    table.reading(row, usize::from(index)).get()
 }
 
 /// Rows in the order in which they are written.

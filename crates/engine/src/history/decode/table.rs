@@ -78,7 +78,7 @@ impl TableReader<'_> {
             BORN_ALL => {
                 for &row in rows {
                     let value = next(section)?;
-                    self.set(row, column, value);
+                    self.set(row, column, Reading::new(value));
                 }
             }
             BORN_SOME => {
@@ -86,19 +86,19 @@ impl TableReader<'_> {
                 for (place, &row) in rows.iter().enumerate() {
                     if present.get(place / 8).is_some_and(|bits| bits >> (place % 8) & 1 != 0) {
                         let value = next(section)?;
-                        self.set(row, column, value);
+                        self.set(row, column, Reading::new(value));
                     }
                 }
             }
             BORN_FIRST => {
                 for (key, &row) in keys.iter().zip(rows) {
-                    self.set(row, column, key.0 as i64);
+                    self.set(row, column, Reading::new(key.0 as i64));
                 }
             }
             BORN_SECOND => {
                 let times = section.signed()?;
                 for (key, &row) in keys.iter().zip(rows) {
-                    self.set(row, column, (key.1 as i64).wrapping_mul(times));
+                    self.set(row, column, Reading::new((key.1 as i64).wrapping_mul(times)));
                 }
             }
             _ => return section.error("unknown way of new numbers"),
@@ -143,14 +143,14 @@ impl TableReader<'_> {
                 let place = place(section, &mut next, rows.len())?;
                 let value = section.signed()?;
                 if let Some(&row) = rows.get(place) {
-                    self.set(row, column, value);
+                    self.set(row, column, Reading::new(value));
                 }
             }
         }
         if header & 2 != 0 {
             for place in places(section, rows.len())? {
-                if let Some(cell) = rows.get(place).and_then(|&row| self.cell(row, column)) {
-                    *cell = Reading::NONE;
+                if let Some(&row) = rows.get(place) {
+                    self.set(row, column, Reading::NONE);
                 }
             }
         }
@@ -173,15 +173,8 @@ impl TableReader<'_> {
         for _ in 0..count {
             let place = self::place(&mut places, &mut next, rows.len())?;
             let by = section.signed()?.wrapping_mul(scale);
-            let Some(cell) = rows.get(place).and_then(|&row| self.cell(row, column)) else {
-                continue;
-            };
-            let now =
-                cell.get().map(|last| last.wrapping_add(by)).map_or(Reading::NONE, Reading::new);
-            if !now.is_some() {
-                return section.error("a change of a number that is not there");
-            }
-            *cell = now;
+            let (Some(&row), Some(column)) = (rows.get(place), column) else { continue };
+            self.add(section, row, column, by)?;
         }
         Ok(())
     }
@@ -225,15 +218,28 @@ impl TableReader<'_> {
         place(section, next, self.table.len())
     }
 
+    /// Adds to a number that is there.
     #[inline]
-    pub fn cell(&mut self, row: usize, column: Option<usize>) -> Option<&mut Reading> {
-        self.table.readings_mut(row).get_mut(column?)
+    pub fn add(
+        &mut self,
+        section: &Reader<'_>,
+        row: usize,
+        column: usize,
+        by: i64,
+    ) -> Result<(), CodecError> {
+        let last = self.table.reading(row, column).get();
+        let now = last.map(|last| last.wrapping_add(by)).map_or(Reading::NONE, Reading::new);
+        if !now.is_some() {
+            return section.error("a change of a number that is not there");
+        }
+        self.table.put(row, column, now);
+        Ok(())
     }
 
     #[inline]
-    fn set(&mut self, row: usize, column: Option<usize>, value: i64) {
-        if let Some(cell) = self.cell(row, column) {
-            *cell = Reading::new(value);
+    pub fn set(&mut self, row: usize, column: Option<usize>, value: Reading) {
+        if let Some(column) = column {
+            self.table.put(row, column, value);
         }
     }
 }

@@ -38,13 +38,8 @@ impl TableReader<'_> {
         for _ in 0..count {
             let row = self.row(section, &mut next)?;
             let by = section.signed()?;
-            let Some(cell) = self.cell(row, column) else { continue };
-            let now =
-                cell.get().map(|last| last.wrapping_add(by)).map_or(Reading::NONE, Reading::new);
-            if !now.is_some() {
-                return section.error("a change of a number that is not there");
-            }
-            *cell = now;
+            let Some(column) = column else { continue };
+            self.add(section, row, column, by)?;
         }
         Ok(())
     }
@@ -58,9 +53,7 @@ impl TableReader<'_> {
         for _ in 0..section.count(2)? {
             let row = self.row(section, &mut next)?;
             let value = section.signed()?;
-            if let Some(cell) = self.cell(row, column) {
-                *cell = Reading::new(value);
-            }
+            self.set(row, column, Reading::new(value));
         }
         Ok(())
     }
@@ -73,9 +66,7 @@ impl TableReader<'_> {
         let mut next = 0;
         for _ in 0..section.count(1)? {
             let row = self.row(section, &mut next)?;
-            if let Some(cell) = self.cell(row, column) {
-                *cell = Reading::NONE;
-            }
+            self.set(row, column, Reading::NONE);
         }
         Ok(())
     }

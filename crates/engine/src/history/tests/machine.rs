@@ -149,7 +149,7 @@ fn table(family: FamilyId, rows: &BTreeMap<Key, Row>, window: Window) -> RawTabl
     let mut table = RawTable::new(family);
     for (&key, (readings, texts)) in rows {
         let mut row = table.push(key);
-        row.readings().copy_from_slice(readings);
+        row.fill(readings.iter().copied());
         row.texts().clone_from_slice(texts);
     }
     table.finish(window);

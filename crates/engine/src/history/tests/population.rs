@@ -115,11 +115,11 @@ impl Population {
         row.text(process::user, ["root", "www-data", "postgres"][pid as usize % 3]);
         self.processes.push(Process {
             key: Key(pid, start),
-            readings: table.readings(0).to_vec(),
+            readings: table.readings(0).collect(),
             texts: table.texts(0).to_vec(),
             busy: 1 + self.random.below(5) as usize,
         });
-        assert_eq!(family.raw.len(), table.readings(0).len());
+        assert_eq!(family.raw.len(), table.readings(0).count());
     }
 
     /// One second later.
@@ -162,7 +162,7 @@ impl Population {
         let mut table = RawTable::new(FamilyId::Process);
         for process in &self.processes {
             let mut row = table.push(process.key);
-            row.readings().copy_from_slice(&process.readings);
+            row.fill(process.readings.iter().copied());
             row.texts().clone_from_slice(&process.texts);
         }
         table.finish(self.window(30_000_000));
@@ -172,10 +172,10 @@ impl Population {
     fn system_table(&mut self, family: FamilyId) -> RawTable {
         let mut table = RawTable::new(family);
         let mut row = table.push(Key::ONE);
-        for (cell, value) in row.readings().iter_mut().zip(&mut self.system) {
+        for value in self.system.iter_mut() {
             *value += self.random.below(900_000) as i64;
-            *cell = Reading::new(*value);
         }
+        row.fill(self.system.iter().map(|&value| Reading::new(value)));
         let declared = [(cpu::logical, 16i64), (memory::total_bytes, 1 << 36)];
         for (field, value) in declared.into_iter().filter(|(field, _)| field.family == family) {
             row.set(field, value);

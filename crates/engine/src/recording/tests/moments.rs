@@ -298,7 +298,7 @@ fn pages(moment: &Snapshot) -> (String, String) {
         idle_states: true,
         interrupts: true,
         sources: true,
-        dcgm: false,
+        names: crate::export::names::Names::Retop,
     };
     let format = crate::export::prometheus::Format::OpenMetrics;
     crate::export::prometheus::write(&mut scrape, format, moment, None, series);

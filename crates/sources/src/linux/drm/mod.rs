@@ -368,9 +368,10 @@ impl Drm {
             }
         }
         if hidden > 0 {
-            let problem = Problem::denied(format!(
-                "what {hidden} processes of others do on a device may not be read"
-            ))
+            let problem = Problem::denied(match hidden {
+                1 => "what another user's process does on a device may not be read".to_owned(),
+                _ => format!("what {hidden} processes of others do on a device may not be read"),
+            })
             .hint("sudo setcap cap_sys_ptrace+ep $(command -v retop), or run as root");
             read.report("drm/processes", "gpu_processes utilization_ratio", Some(problem));
         }

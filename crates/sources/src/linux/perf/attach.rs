@@ -29,14 +29,7 @@ const THREADS: usize = 128;
 const DESCRIPTORS: u64 = 4_000;
 
 /// Where the counts of each place in a group go.
-const FIELDS: [Field; EVENTS] = [
-    process::cycles,
-    process::instructions,
-    process::cache_references,
-    process::cache_misses,
-    process::branches,
-    process::branch_misses,
-];
+const FIELDS: [Field; EVENTS] = process::COUNTERS;
 
 /// A process that may get counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,12 +52,21 @@ pub struct Attached<K: Kernel> {
 
 /// A process with counters, or one that may have none.
 struct Watched<C> {
-    groups: Vec<(u32, Group<C>)>,
+    groups: Vec<Attachment<C>>,
     /// Threads that it had when they were listed.
     threads: usize,
     totals: [Option<u64>; EVENTS],
+    /// What of the cycles and instructions efficiency cores did; nothing where all cores are alike.
+    efficient: [Option<u64>; 2],
     refused: bool,
     wanted_ns: u64,
+}
+
+/// A group of a thread, on one kind of cores.
+struct Attachment<C> {
+    tid: u32,
+    is_efficient: bool,
+    group: Group<C>,
 }
 
 impl<K: Kernel> Attached<K> {
@@ -161,17 +163,18 @@ impl<K: Kernel> Attached<K> {
             groups: Vec::new(),
             threads: 0,
             totals: [None; EVENTS],
+            efficient: [None; 2],
             refused: false,
             wanted_ns: now_ns,
         });
         watched.threads = candidate.threads;
         let before = watched.descriptors();
         if access.follow == Follow::Nobody {
-            watched.groups.retain(|(tid, _)| tids.contains(tid));
+            watched.groups.retain(|attachment| tids.contains(&attachment.tid));
         }
         self.descriptors = (self.descriptors + watched.descriptors()).saturating_sub(before);
         'threads: for &tid in tids.iter().take(THREADS) {
-            if watched.groups.iter().any(|(known, _)| *known == tid) {
+            if watched.groups.iter().any(|attachment| attachment.tid == tid) {
                 continue;
             }
             let whose = Whose::Thread(i32::try_from(tid).unwrap_or(i32::MAX));
@@ -186,7 +189,8 @@ impl<K: Kernel> Attached<K> {
                     Ok(group) => {
                         group.places().iter().for_each(|&place| self.found[place] = true);
                         self.descriptors += group.len();
-                        watched.groups.push((tid, group));
+                        let is_efficient = pmu.is_efficient;
+                        watched.groups.push(Attachment { tid, is_efficient, group });
                     }
                     Err(error) if is_refusal(&error) => {
                         watched.refused = true;
@@ -210,8 +214,11 @@ impl<K: Kernel> Attached<K> {
         let refused = self.processes.values().filter(|watched| watched.refused).count();
         if refused > 0 {
             return Some(
-                Problem::denied(format!("{refused} processes of others may not be counted"))
-                    .hint("sudo setcap cap_perfmon+ep $(command -v retop), or run as root"),
+                Problem::denied(match refused {
+                    1 => "a process of another user may not be counted".to_owned(),
+                    _ => format!("{refused} processes of others may not be counted"),
+                })
+                .hint("sudo setcap cap_perfmon+ep $(command -v retop), or run as root"),
             );
         }
         if self.exhausted {
@@ -255,7 +262,7 @@ struct Sum {
 
 impl<C> Watched<C> {
     fn descriptors(&self) -> usize {
-        self.groups.iter().map(|(_, group)| group.len()).sum()
+        self.groups.iter().map(|attachment| attachment.group.len()).sum()
     }
 
     /// Reads all groups and adds what they counted. Those of several kinds of cores count in turn,
@@ -263,7 +270,7 @@ impl<C> Watched<C> {
     fn step<K: Kernel<Counter = C>>(&mut self, kernel: &mut K, several: bool) -> Sum {
         let mut sum = Sum::default();
         let mut last_tid = None;
-        for (tid, group) in &mut self.groups {
+        for Attachment { tid, is_efficient, group } in &mut self.groups {
             let Ok(step) = group.step(kernel) else { continue };
             // The same thread's time, as each unit tells it.
             if last_tid.replace(*tid) != Some(*tid) {
@@ -275,10 +282,11 @@ impl<C> Watched<C> {
                 sum.blind = true;
                 continue;
             };
-            for (total, count) in self.totals.iter_mut().zip(counts) {
-                if let Some(count) = count {
-                    *total = Some(total.unwrap_or(0).saturating_add(count));
-                }
+            add(&mut self.totals, counts);
+            if several {
+                // On the other kind nothing of it was done, which is a number as well.
+                let efficient = counts.map(|count| if *is_efficient { count } else { Some(0) });
+                add(&mut self.efficient, efficient);
             }
         }
         sum.blind |= several && sum.running_ns == 0 && sum.enabled_ns > 0;
@@ -292,12 +300,24 @@ impl<C> Watched<C> {
         for (field, total) in FIELDS.into_iter().zip(self.totals) {
             row.set(field, total);
         }
+        for (field, total) in process::EFFICIENCY_COUNTERS.into_iter().zip(self.efficient) {
+            row.set(field, total);
+        }
         if sum.enabled_ns > 0 {
             let followed =
                 self.groups.len().min(self.threads).max(1) as f64 / self.threads.max(1) as f64;
             let ran = (sum.running_ns as f64 / sum.enabled_ns as f64).min(1.0);
             let share = if self.threads > THREADS { ran * followed } else { ran };
             row.set(process::counted_ratio, (share * 10_000.0) as i64);
+        }
+    }
+}
+
+/// Adds what was counted to each sum.
+fn add(totals: &mut [Option<u64>], counts: [Option<u64>; EVENTS]) {
+    for (total, count) in totals.iter_mut().zip(counts) {
+        if let Some(count) = count {
+            *total = Some(total.unwrap_or(0).saturating_add(count));
         }
     }
 }

@@ -68,7 +68,9 @@ fn open<K: Kernel>(
             let [cycles, instructions, ..] = pmu.events;
             let mut events = [None; EVENTS];
             (events[0], events[1]) = (cycles, instructions);
-            Group::open(kernel, &Pmu { events }, target).map_err(|error| last = Some(error)).ok()
+            Group::open(kernel, &Pmu { is_efficient: false, events }, target)
+                .map_err(|error| last = Some(error))
+                .ok()
         });
         groups.extend(group);
     }

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::linux::sysfs;
+use crate::linux::topology::{Kinds, PERFORMANCE};
+use crate::linux::{file, sysfs};
 
 /// Events of a group: cycles, instructions, references to and misses of the last-level cache,
 /// branches and those predicted wrong.
@@ -38,6 +39,8 @@ impl Spec {
 /// A unit of one kind of cores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pmu {
+    /// Its cores are not the fast ones of the machine.
+    pub is_efficient: bool,
     /// `None` for an event that it does not have.
     pub events: [Option<Spec>; EVENTS],
 }
@@ -45,14 +48,14 @@ pub struct Pmu {
 impl Pmu {
     /// The only unit of the cores.
     pub fn single() -> Pmu {
-        Pmu::numbered(0)
+        Pmu::numbered(0, false)
     }
 
     /// The unit of that number. Since 5.13 a hardware event is bound to a unit by the upper half of
     /// its config; without it, it binds to whichever comes first and counts on its cores alone.
-    fn numbered(unit: u64) -> Pmu {
+    fn numbered(unit: u64, is_efficient: bool) -> Pmu {
         let spec = |event| Spec { kind: PERF_TYPE_HARDWARE, config: unit << 32 | event };
-        Pmu { events: HARDWARE.map(|event| Some(spec(event))) }
+        Pmu { is_efficient, events: HARDWARE.map(|event| Some(spec(event))) }
     }
 }
 
@@ -61,14 +64,23 @@ impl Pmu {
 pub fn cores(sys: &Path) -> Vec<Pmu> {
     let class = sys.join("bus/event_source/devices");
     let names = sysfs::names(&class).unwrap_or_default();
-    let numbers: Vec<u64> = names
+    let units: Vec<(u64, Vec<u32>)> = names
         .iter()
         .map(|name| class.join(name))
         .filter(|dir| dir.join("cpus").exists())
-        .filter_map(|dir| u64::try_from(sysfs::attribute_i64(&dir, "type")?).ok())
+        .filter_map(|dir| {
+            let number = u64::try_from(sysfs::attribute_i64(&dir, "type")?).ok()?;
+            Some((number, file::list(&dir.join("cpus"))))
+        })
         .collect();
-    match numbers.as_slice() {
-        [] | [_] => vec![Pmu::single()],
-        several => several.iter().map(|&number| Pmu::numbered(number)).collect(),
+    if units.len() < 2 {
+        return vec![Pmu::single()];
     }
+    let cpus = units.iter().flat_map(|(_, cpus)| cpus.iter().copied()).collect();
+    let kinds = Kinds::read(sys, &cpus);
+    let unit = |(number, cpus): &(u64, Vec<u32>)| {
+        let kind = cpus.first().and_then(|&cpu| kinds.of(cpu));
+        Pmu::numbered(*number, kind.is_some_and(|kind| kind != PERFORMANCE))
+    };
+    units.iter().map(unit).collect()
 }

@@ -49,7 +49,7 @@ impl Bench {
 
 fn reading(table: &RawTable, pid: u64, field: Field) -> Option<i64> {
     let retop_model::metric::Slot::Raw(place) = field.slot else { return None };
-    table.readings(table.find(Key(pid, 0))?)[usize::from(place)].get()
+    table.reading(table.find(Key(pid, 0))?, usize::from(place)).get()
 }
 
 #[test]
@@ -94,15 +94,7 @@ fn an_event_that_the_unit_lacks_hides_no_other() {
     bench.at(1, &[7], &[7]);
     bench.script.work(7, 0, (SECOND, SECOND), [8, 4, 99, 99, 2, 99]);
     let table = bench.at(2, &[7], &[7]);
-    let found = [
-        process::cycles,
-        process::instructions,
-        process::cache_references,
-        process::cache_misses,
-        process::branches,
-        process::branch_misses,
-    ]
-    .map(|field| reading(&table, 7, field));
+    let found = process::COUNTERS.map(|field| reading(&table, 7, field));
     assert_eq!(found, [Some(8), Some(4), None, None, Some(2), None]);
     let problem = bench.attached.problem().expect("said");
     let reason = "this PMU does not count cache references, cache misses, branch misses";
@@ -116,6 +108,8 @@ fn kinds_of_cores_are_counted_apart_and_added_as_they_are() {
         ("sys/bus/event_source/devices/cpu_core/cpus", "0-7"),
         ("sys/bus/event_source/devices/cpu_atom/type", "10"),
         ("sys/bus/event_source/devices/cpu_atom/cpus", "8-15"),
+        ("sys/devices/cpu_core/cpus", "0-7"),
+        ("sys/devices/cpu_atom/cpus", "8-15"),
         ("sys/bus/event_source/devices/uncore_imc_0/type", "20"),
         ("sys/bus/event_source/devices/uncore_imc_0/cpumask", "0"),
     ]);
@@ -127,6 +121,15 @@ fn kinds_of_cores_are_counted_apart_and_added_as_they_are() {
     assert_eq!(reading(&table, 7, process::cycles), Some(3_500));
     assert_eq!(reading(&table, 7, process::instructions), Some(6_400));
     assert_eq!(reading(&table, 7, process::counted_ratio), Some(10_000));
+    assert_eq!(reading(&table, 7, process::efficiency_cycles), Some(500));
+    assert_eq!(reading(&table, 7, process::efficiency_instructions), Some(400));
+    // Where all cores are alike there is no such split.
+    let mut alike = Bench::new(&[]);
+    alike.at(1, &[7], &[7]);
+    alike.script.work(7, 0, (SECOND, SECOND), [3_000, 6_000, 0, 0, 0, 0]);
+    let table = alike.at(2, &[7], &[7]);
+    assert_eq!(reading(&table, 7, process::instructions), Some(6_000));
+    assert_eq!(reading(&table, 7, process::efficiency_cycles), None);
 }
 
 #[test]
@@ -330,7 +333,8 @@ pub fn software() -> Pmu {
     const PERF_TYPE_SOFTWARE: u32 = 1;
     // Task clock, page faults, context switches, migrations, minor faults; and one that is not.
     let events = [Some(1), Some(2), Some(3), Some(4), Some(5), Some(999)];
-    Pmu { events: events.map(|event| Some(Spec { kind: PERF_TYPE_SOFTWARE, config: event? })) }
+    let events = events.map(|event| Some(Spec { kind: PERF_TYPE_SOFTWARE, config: event? }));
+    Pmu { is_efficient: false, events }
 }
 
 #[test]

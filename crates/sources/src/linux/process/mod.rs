@@ -161,6 +161,10 @@ impl Processes {
             entry.seen
         });
         if !fresh.is_empty() {
+            if self.known.capacity() - self.known.len() < fresh.len() {
+                // Not twice as much: one birth after the first look would cost half a mebibyte.
+                self.known.reserve_exact(fresh.len() + self.pids.len() / 16);
+            }
             self.known.append(&mut fresh);
             self.known.sort_unstable_by_key(|entry| entry.pid);
         }
@@ -208,6 +212,7 @@ impl Processes {
         let Processes {
             known, descriptors, texts, users, buffer, page_bytes, exited, started, ..
         } = self;
+        table.reserve(known.len());
         known.retain_mut(|entry| {
             entry.seen = false;
             let line = match entry.read_stat(listing, descriptors, buffer) {
@@ -378,9 +383,10 @@ impl Processes {
     fn report(&self, tally: &Tally, read: &mut Read<'_>) {
         let denied = self.known.iter().filter(|entry| entry.io_denied).count();
         if denied > 0 {
-            let problem = Problem::denied(format!(
-                "the I/O counters of {denied} processes of others may not be read"
-            ))
+            let problem = Problem::denied(match denied {
+                1 => "the I/O counters of another user's process may not be read".to_owned(),
+                _ => format!("the I/O counters of {denied} processes of others may not be read"),
+            })
             .hint("sudo setcap cap_sys_ptrace+ep $(command -v retop), or run as root");
             read.report("processes/io", "read_bytes written_bytes", Some(problem));
         }

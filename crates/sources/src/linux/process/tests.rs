@@ -76,7 +76,7 @@ fn sweep(source: &mut Processes, demand: ProcessDemand) -> (RawTable, RawTable, 
 
 fn value(table: &RawTable, row: usize, field: retop_model::Field) -> Option<i64> {
     let retop_model::metric::Slot::Raw(place) = field.slot else { return None };
-    table.readings(row).get(usize::from(place))?.get()
+    table.reading(row, usize::from(place)).get()
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub fn read(
     let mut tids = Vec::new();
     let mut names = vec![0; 64 * 1024];
     for &row in wanted {
-        let pid = processes.readings(row).first().copied().unwrap_or_default();
+        let pid = processes.reading(row, 0);
         debug_assert_eq!(process::pid.slot, retop_model::metric::Slot::Raw(0));
         let Some(pid) = pid.get().and_then(|pid| u32::try_from(pid).ok()) else { continue };
         let Ok(tasks) = listing.threads(pid) else { continue };
