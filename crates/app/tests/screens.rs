@@ -57,16 +57,21 @@ fn type_in(app: &mut App, text: &str) {
 fn screens_look_as_they_did() {
     let sizes = [(40, 8), (80, 24), (120, 40), (200, 60)];
     for (width, height) in sizes {
-        for (name, scene) in [("laptop", scene::LAPTOP), ("server", scene::SERVER)] {
+        for (name, scene) in [
+            ("laptop", scene::LAPTOP),
+            ("small", scene::SMALL),
+            ("desk", scene::DESK),
+            ("server", scene::SERVER),
+            ("huge", scene::HUGE),
+            ("hostile", scene::HOSTILE),
+        ] {
             let text = shown(&mut watched(&scene, &options()), width, height);
             check(&format!("{name}-{width}x{height}"), &text);
         }
     }
-    for (name, scene) in
-        [("small", scene::SMALL), ("hostile", scene::HOSTILE), ("bare", scene::BARE)]
-    {
-        check(&format!("{name}-80x24"), &shown(&mut watched(&scene, &options()), 80, 24));
-        check(&format!("{name}-120x40"), &shown(&mut watched(&scene, &options()), 120, 40));
+    for (width, height) in [(80, 24), (120, 40)] {
+        let text = shown(&mut watched(&scene::BARE, &options()), width, height);
+        check(&format!("bare-{width}x{height}"), &text);
     }
     let mut first = App::new(&options());
     check("waiting-80x24", &shown(&mut first, 80, 24));
@@ -96,7 +101,7 @@ fn pages_look_as_they_did() {
     for (digit, name) in PAGES {
         let mut app = watched(&scene::LAPTOP, &options());
         type_in(&mut app, &digit.to_string());
-        for (width, height) in [(80, 24), (120, 40)] {
+        for (width, height) in [(40, 8), (80, 24), (120, 40), (200, 60)] {
             let text = shown(&mut app, width, height);
             check(&format!("page-{name}-{width}x{height}"), &text);
         }
@@ -132,12 +137,35 @@ fn pages_look_as_they_did() {
     check("page-cpu-server-200x60", &shown(&mut app, 200, 60));
 }
 
+/// Whatever view was chosen: where it has no room for so many cores, another one is drawn.
+#[test]
+fn no_view_of_the_cores_is_empty_at_any_size() {
+    let scenes = [scene::SMALL, scene::DESK, scene::SERVER, scene::HUGE];
+    for (scene, view) in scenes.into_iter().flat_map(|s| CoreView::ALL.map(|view| (s, view))) {
+        let mut app = App::new(&Options { core_view: view, ..options() });
+        for moment in scene.run(8) {
+            app.update(&moment);
+        }
+        type_in(&mut app, "1");
+        for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+            let screen = shown(&mut app, width, height);
+            let above = screen.lines().skip(1).take_while(|line| !line.contains("user "));
+            let cells = above.flat_map(str::chars).filter(|c| !" │╭─╮·".contains(*c)).count();
+            let least = match view {
+                CoreView::History => 2,
+                _ => scene.cores.min(40),
+            };
+            assert!(cells >= least, "{view:?} of {} at {width}x{height}:\n{screen}", scene.cores);
+        }
+    }
+}
+
 /// Two disks full, memory short, a process killed: what fires, what has ended, and what there was.
 #[test]
 fn alerts_look_as_they_did() {
     for (from, name) in [(110, "firing"), (85, "ending")] {
         let scene = Scene { trouble: Some(from), ..scene::LAPTOP };
-        for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        for (width, height) in [(40, 8), (80, 24), (120, 40), (200, 60)] {
             let mut app = watched(&scene, &options());
             check(&format!("alerts-{name}-{width}x{height}"), &shown(&mut app, width, height));
             type_in(&mut app, "A");

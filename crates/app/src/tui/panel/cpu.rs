@@ -97,6 +97,9 @@ pub(super) fn cores_and_past(app: &App, now: &Snapshot, view: CoreView, canvas: 
             past(&mut canvas.region(Rect::new(0, 0, width, top)));
             cores::heat(app, now, &mut canvas.region(Rect::new(0, top, width, height - top)));
         }
+        CoreView::Gauge if cores::block_width(count, width, height).is_none() => {
+            cores_and_past(app, now, CoreView::Heat, canvas);
+        }
         CoreView::Gauge => {
             let fit = (width / 12).max(1);
             let lines = (count as u16).div_ceil(fit).min(height);

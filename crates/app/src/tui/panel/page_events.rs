@@ -14,6 +14,9 @@ use crate::tui::render::{Canvas, Rect, Short, width};
 use crate::tui::units::{Text, ago, date, time_of_day};
 use crate::tui::widget::sheet::Sheet;
 
+/// Cells from which on there is room for how long it lasted.
+const LASTED: u16 = 56;
+
 /// Where the columns stand.
 struct Columns {
     /// The day is shown before the time.
@@ -21,15 +24,16 @@ struct Columns {
     mark: u16,
     name: u16,
     text: u16,
-    /// How long it lasted, at the right.
-    lasted: u16,
+    /// How long it lasted, at the right; nothing where what happened needs the room.
+    lasted: Option<u16>,
 }
 
 fn columns(width: u16) -> Columns {
     let dated = width >= 100;
     let mark = if dated { 17 } else { 11 };
     let name_room = if dated { 14 } else { 11 };
-    Columns { dated, mark, name: mark + 2, text: mark + 2 + name_room, lasted: 8 }
+    let lasted = (width >= LASTED).then_some(8);
+    Columns { dated, mark, name: mark + 2, text: mark + 2 + name_room, lasted }
 }
 
 /// What the frame says beside the name.
@@ -52,7 +56,9 @@ pub fn head(app: &App, canvas: &mut Canvas<'_>) {
     canvas.text(1, 0, if columns.dated { "DAY   TIME" } else { "TIME" }, theme.head);
     canvas.text(columns.name, 0, "EVENT", theme.head);
     canvas.text(columns.text, 0, "WHAT HAPPENED", theme.head);
-    canvas.right(w, 0, "LASTED", theme.head);
+    if columns.lasted.is_some() {
+        canvas.right(w, 0, "LASTED", theme.head);
+    }
 }
 
 /// Its lines.
@@ -65,7 +71,7 @@ pub fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
                 true => "nothing has happened since the oldest sample that is kept",
                 false => "nothing has happened since retop was started",
             };
-            canvas.text(1, 0, text, app.theme.dim);
+            canvas.field(1, 0, canvas.width().saturating_sub(1), text, app.theme.dim);
         });
     }
     let columns = columns(sheet.width());
@@ -109,7 +115,8 @@ fn one(
     canvas.put(columns.mark, 0, c, pen.over(back));
     let room = columns.text.saturating_sub(columns.name + 1);
     canvas.field(columns.name, 0, room, event.name(), pen.over(back));
-    let lasted = event.fired().map(|(_, ended)| match ended {
+    let fired = event.fired().filter(|_| columns.lasted.is_some());
+    let lasted = fired.map(|(_, ended)| match ended {
         Some(ended) => (ago(ended.wall_ms.saturating_sub(stamp.wall_ms)), theme.dim),
         None => (short!("firing"), pen),
     });
@@ -120,7 +127,7 @@ fn one(
     // Writing into a `Short` cannot fail.
     let _ = write!(text, "{event}");
     let end = match &lasted {
-        Some((text, _)) => w.saturating_sub(width(text).max(columns.lasted) + 1),
+        Some((text, _)) => w.saturating_sub(width(text).max(columns.lasted.unwrap_or(0)) + 1),
         None => w,
     };
     canvas.field(columns.text, 0, end.saturating_sub(columns.text), &text, plain.over(back));

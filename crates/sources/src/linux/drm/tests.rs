@@ -547,14 +547,34 @@ fn devices_come_and_go() {
     assert_eq!(trial.at(2).rows(FamilyId::Gpu), 1);
 }
 
-/// Prints what the source says of this machine: `cargo test -p retop-sources --lib print_devices --
-/// --ignored --nocapture`.
+/// Prints what reading costs: `cargo test --release -p retop-sources --lib print_costs -- --ignored
+/// --nocapture`.
 #[test]
 #[ignore = "prints for people"]
 #[allow(clippy::disallowed_methods, reason = "how long it takes is what is asked")]
-fn print_devices() {
-    let mut trial = Trial::new(Drm::new(&Roots::below(Path::new("/"))));
-    let begun = std::time::Instant::now();
-    let outcome = trial.at(0);
-    println!("{:?} in {:?}", outcome.result, begun.elapsed());
+fn print_costs() {
+    let timed = |name: &str, times: u32, mut what: Box<dyn FnMut()>| {
+        what();
+        let begun = std::time::Instant::now();
+        (0..times).for_each(|_| what());
+        println!("{name}: {:?}", begun.elapsed() / times);
+    };
+    let empty = Tree::new(&[]);
+    let mut nothing = Trial::new(Drm::new(&empty.roots()));
+    timed("no device", 1_000, Box::new(move || drop(nothing.at(0))));
+    for machine in ["amd-desktop", "amd-laptop", "intel-laptop", "arc"] {
+        let scratch = Scratch::new();
+        build(machine, scratch.path(), 0).expect("built");
+        let mut trial = Trial::new(Drm::new(&Roots::below(scratch.path())));
+        // The clock stands still: processes are looked through once.
+        timed(machine, 500, Box::new(move || drop(trial.at(0))));
+    }
+    let real = Path::new("/proc");
+    let processes = std::fs::read_dir(real)
+        .expect("listed")
+        .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.parse::<u32>().is_ok()));
+    println!("{} processes here", processes.count());
+    let look = || Holders::default().look(real, || 0);
+    timed("looking through them", 20, Box::new(look));
 }
