@@ -64,7 +64,9 @@ pub fn run(release: bool) -> Result<()> {
     if release {
         command.arg("--release");
     }
-    command.args(["--", "-C", &format!("link-arg=-F{}", stubs.display())]);
+    // Libraries that nothing needs are left out: libiconv, which a crate names for all programs.
+    let stubs = format!("link-arg=-F{}", stubs.display());
+    command.args(["--", "-C", &stubs, "-C", "link-arg=-Wl,-dead_strip_dylibs"]);
     must(&mut command)?;
     let profile = if release { "release" } else { "debug" };
     let program = root.join("target").join(TARGET).join(profile).join("retop");

@@ -29,7 +29,7 @@ set edit:completion:arg-completer[retop] = {|@words|
             cand --processes 'Processes in the output, by CPU; with --filter all that match [20]'
             cand --process-groups 'Groups of processes as series: by program, or as FILE names them'
             cand --series 'Further series: cores, cgroups, idle-states, interrupts, sources'
-            cand --names 'Names in exports: those of dcgm-exporter too, or those of actop or macmon alone: retop, dcgm, actop, macmon [retop]'
+            cand --names 'Names in exports: also those of dcgm-exporter, or another tool''s: retop, dcgm, actop, macmon [retop]'
             cand --args 'Process arguments: none, redacted, full [none; redacted in recordings]'
             cand -f 'Only these processes: words, a regex, or cpu>10 && user=bob'
             cand --filter 'Only these processes: words, a regex, or cpu>10 && user=bob'

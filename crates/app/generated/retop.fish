@@ -34,7 +34,7 @@ complete -c retop -n "__fish_retop_needs_command" -l samples -d 'Stop after N sa
 complete -c retop -n "__fish_retop_needs_command" -l processes -d 'Processes in the output, by CPU; with --filter all that match [20]' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l process-groups -d 'Groups of processes as series: by program, or as FILE names them' -r -f
 complete -c retop -n "__fish_retop_needs_command" -l series -d 'Further series: cores, cgroups, idle-states, interrupts, sources' -r -f
-complete -c retop -n "__fish_retop_needs_command" -l names -d 'Names in exports: those of dcgm-exporter too, or those of actop or macmon alone: retop, dcgm, actop, macmon [retop]' -r -f -a "retop\t''
+complete -c retop -n "__fish_retop_needs_command" -l names -d 'Names in exports: also those of dcgm-exporter, or another tool\'s: retop, dcgm, actop, macmon [retop]' -r -f -a "retop\t''
 dcgm\t''
 actop\t''
 macmon\t''"

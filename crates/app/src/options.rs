@@ -440,7 +440,7 @@ pub static OPTIONS: &[Opt] = &[
         Group::Export,
         "names",
         "NAMES",
-        "Names in exports: those of dcgm-exporter too, or those of actop or macmon alone",
+        "Names in exports: also those of dcgm-exporter, or another tool's",
         |s, v| put(&mut s.names, pick(v, NAMES, NAMES_VALUES)),
     )
     .choices(NAMES)

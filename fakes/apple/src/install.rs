@@ -23,6 +23,12 @@ pub fn chips() -> &'static [(&'static str, &'static str)] {
         ("m1-ultra", include_str!("../scenarios/m1-ultra.toml")),
         ("m4-max", include_str!("../scenarios/m4-max.toml")),
         ("m5-max", include_str!("../scenarios/m5-max.toml")),
+        ("m2-max", include_str!("../scenarios/m2-max.toml")),
+        ("m3-pro", include_str!("../scenarios/m3-pro.toml")),
+        ("m4", include_str!("../scenarios/m4.toml")),
+        ("m4-pro", include_str!("../scenarios/m4-pro.toml")),
+        ("m5", include_str!("../scenarios/m5.toml")),
+        ("a18-pro", include_str!("../scenarios/a18-pro.toml")),
         ("virtual", include_str!("../scenarios/virtual.toml")),
     ]
 }

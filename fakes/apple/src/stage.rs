@@ -15,8 +15,9 @@ pub struct Stage {
     began: Instant,
     clock: Option<PathBuf>,
     counts: Mutex<Counts>,
-    /// The time of day when the scenario began.
+    /// The time of day and the time since boot when the scenario began.
     wall: f64,
+    up: f64,
 }
 
 /// What callers did.
@@ -51,9 +52,17 @@ fn open() -> Stage {
         scenario,
         began: Instant::now(),
         wall: if clock.is_some() { WALL } else { today },
+        // A monitor's own clock goes on: processes must not be born before the machine.
+        up: if clock.is_some() { UPTIME } else { uptime() },
         clock,
         counts: Mutex::default(),
     }
+}
+
+/// How long this machine has been up.
+fn uptime() -> f64 {
+    let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
+    text.split(' ').next().and_then(|seconds| seconds.parse().ok()).unwrap_or(UPTIME)
 }
 
 /// The folder that this copy of the library lies in.
@@ -75,7 +84,7 @@ fn own_folder() -> Option<PathBuf> {
     Path::new(OsStr::from_bytes(name.to_bytes())).parent().map(Path::to_owned)
 }
 
-/// How long the machine had been up when the scenario begins.
+/// How long the machine had been up when the scenario begins, where time is stepped.
 const UPTIME: f64 = 100_000.0;
 /// The time of day when it begins, where time is stepped.
 const WALL: f64 = 1_750_000_000.0;
@@ -94,7 +103,7 @@ impl Stage {
 
     /// Seconds since the machine was booted.
     pub fn uptime(&self) -> f64 {
-        UPTIME + self.now()
+        self.up + self.now()
     }
 
     /// Seconds since 1970.

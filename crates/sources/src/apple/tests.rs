@@ -304,6 +304,60 @@ fn cores_are_numbered_as_the_kernel_does_on_every_chip() {
 }
 
 #[test]
+fn further_chips_tell_their_clusters_their_heat_and_their_power() {
+    // Clusters with what was asked and what ran in MHz; watts of cores and graphics; hottest core.
+    type Wanted = (&'static str, &'static [(&'static str, f64, f64)], [Option<f64>; 2], f64);
+    let chips: [Wanted; 6] = [
+        (
+            "m2-max",
+            &[("E0", 1752.0, 1752.0), ("P0", 3696.0, 3504.0)],
+            [Some(12.0), Some(6.0)],
+            38.25,
+        ),
+        ("m3-pro", &[("E0", 744.0, 744.0), ("P0", 4056.0, 3576.0)], [Some(20.0), Some(1.0)], 69.75),
+        ("m4", &[("E0", 1404.0, 1404.0), ("P0", 4464.0, 3936.0)], [Some(16.0), Some(2.0)], 77.5),
+        // A beta that counts no millijoules.
+        ("m4-pro", &[("P0", 2616.0, 2616.0), ("P1", 2616.0, 2352.0)], [None, Some(4.0)], 45.5),
+        ("m5", &[("E0", 1800.0, 1800.0), ("P0", 4608.0, 4512.0)], [Some(11.0), Some(7.0)], 57.0),
+        // This chip's cores have counted nothing since boot.
+        ("a18-pro", &[("E0", 2424.0, 2424.0), ("P0", 4044.0, 3924.0)], [None, Some(0.5)], 61.5),
+    ];
+    for (name, clusters, watts, hottest) in chips {
+        let mut mac = Mac::of(name);
+        let now = mac.ticks(4);
+        for &(cluster, asked, ran) in clusters {
+            let row = cluster_of(&now, cluster);
+            near(
+                row.get(cluster::requested_hertz),
+                asked * 1e6,
+                &format!("{name} {cluster} asked"),
+            );
+            near(row.get(cluster::realised_hertz), ran * 1e6, &format!("{name} {cluster} ran"));
+        }
+        let found = [chip::cpu_watts, chip::gpu_watts].map(|field| now.one(field));
+        for (found, wanted) in found.into_iter().zip(watts) {
+            match wanted {
+                Some(wanted) => near(found, wanted, name),
+                None => assert_eq!(found, None, "{name}: nothing is known, and that is not 0"),
+            }
+        }
+        assert_eq!(mac.problem("power/cpu").is_some(), watts[0].is_none(), "{name}");
+        near(now.one(chip::cpu_highest_celsius), hottest, name);
+        mac.end(name);
+    }
+    let kinds = |name: &str| {
+        let mut mac = Mac::of(name);
+        let now = mac.ticks(2);
+        let kinds: BTreeSet<_> =
+            now.rows(FamilyId::Core).filter_map(|row| row.state(core::kind)).collect();
+        mac.end(name);
+        kinds
+    };
+    assert_eq!(kinds("m5"), BTreeSet::from(["efficiency", "super"]));
+    assert_eq!(kinds("m4"), BTreeSet::from(["efficiency", "performance"]));
+}
+
+#[test]
 fn graphics_and_who_uses_them() {
     for (name, busy, hertz, watts) in
         [("m1", 0.4, 720e6, 3.0), ("m4-max", 0.75, 1578e6, 30.0), ("m1-ultra", 0.5, 1296e6, 20.0)]

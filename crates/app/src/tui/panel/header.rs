@@ -171,7 +171,10 @@ fn machine(app: &App, now: &retop_model::Snapshot, x: u16, end: u16, canvas: &mu
         facts[1] = short!("{cores}t");
     }
     if let Some(kernel) = now.one_text(host::kernel) {
-        facts[2] = short!("Linux {}", kernel.shown().split('-').next().unwrap_or(""));
+        let release = kernel.shown().split('-').next().unwrap_or("");
+        // Other kernels than Linux name themselves.
+        let system = if release.contains(' ') { "" } else { "Linux " };
+        facts[2] = short!("{system}{release}");
     }
     if let (None, Some(cpus)) = (now.one(limit::memory_limit_bytes), now.one(limit::cpus)) {
         facts[3] = short!("limit {} cpus", Count(cpus));

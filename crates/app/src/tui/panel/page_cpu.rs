@@ -1,7 +1,7 @@
 //! The page of the processor: all cores, where each one's time goes, how deeply they sleep, and who
 //! interrupts them.
 
-use retop_model::family::{core, idle_state, interrupt};
+use retop_model::family::{cluster, core, idle_state, interrupt};
 use retop_model::metric::Slot;
 use retop_model::{FamilyId, Field, Snapshot, Unit};
 
@@ -64,9 +64,33 @@ pub fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     } else {
         cores(app, now, sheet);
     }
+    clusters(app, now, sheet);
     idle(app, now, sheet);
     interrupts(app, now, sheet);
     sheet.end_columns();
+}
+
+/// Clusters of cores that share a clock, where the chip tells of them: how busy, at which clock, and
+/// how their time was spread over slow, middle and fast states.
+fn clusters(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
+    if now.rows(FamilyId::Cluster).len() == 0 {
+        return;
+    }
+    let fields = [
+        cluster::utilization_ratio,
+        cluster::frequency_hertz,
+        cluster::low_ratio,
+        cluster::middle_ratio,
+        cluster::high_ratio,
+        cluster::held_down_ratio,
+        cluster::scaled_ratio,
+    ];
+    let columns = fields::Columns::fit(now, fields, sheet.width(), (7, 8));
+    sheet.line(|canvas| columns.head(app, canvas, "Cluster", ""));
+    for row in now.rows(FamilyId::Cluster) {
+        sheet.line(|canvas| columns.named(app, row, canvas, (row.shown(cluster::cluster), "")));
+    }
+    sheet.part();
 }
 
 /// The shares of its time, its clock, and its place in the machine.

@@ -1,0 +1,85 @@
+//! Screens of made-up Macs: the very sources of a Mac, against the library that plays one.
+#![cfg(target_os = "linux")]
+
+mod look;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use look::{check, shown};
+use retop::tui::app::App;
+use retop::tui::input::{Event, Key};
+use retop::tui::render::Depth;
+use retop::tui::{Control, Options};
+use retop_engine::{Demand, Roots, Ticker, open};
+use retop_model::{Clock, Stamp};
+
+/// What the library says the time since boot is when the scenario begins.
+const UPTIME: u64 = 100_000;
+
+struct HandClock(AtomicU64);
+
+impl Clock for HandClock {
+    fn now(&self) -> Stamp {
+        let second = self.0.load(Ordering::Relaxed);
+        let ns = (UPTIME + second) * 1_000_000_000;
+        let wall_ms = 1_750_000_000_000 + i64::try_from(second * 1000).unwrap_or(0);
+        Stamp { wall_ms, monotonic_ns: ns, boottime_ns: ns }
+    }
+}
+
+struct Deaf;
+
+impl Control for Deaf {
+    fn send(&self, _: retop_model::Key, _: i32) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// A folder that goes away with the test.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A screen after ten seconds of watching.
+fn watched(name: &str, scenario: &str) -> App {
+    let path = std::env::temp_dir().join(format!("retop-macs-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&path).expect("a folder for temporary files");
+    let folder = Folder(path);
+    let installed = retop_fake_apple::install(&folder.0, scenario, &[]).expect("installed");
+    installed.set_clock(0.0).expect("set");
+    let clock = Arc::new(HandClock(AtomicU64::new(0)));
+    let source = format!("apple:{}", installed.library().display());
+    let machine = open(Some(&source), Roots::real()).expect("a library");
+    let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
+    ticker.set_demand(Demand::everything());
+    let mut app = App::new(&Options { depth: Depth::True, ..Options::default() });
+    for second in 1..=10_u32 {
+        clock.0.store(u64::from(second), Ordering::Relaxed);
+        installed.set_clock(f64::from(second)).expect("set");
+        app.update(&ticker.tick());
+    }
+    app
+}
+
+#[test]
+fn macs_look_as_they_did() {
+    for (name, scenario) in retop_fake_apple::chips() {
+        for (page, key) in [("overview", None), ("cpu", Some('1')), ("power", Some('5'))] {
+            for (width, height) in [(80, 24), (120, 40)] {
+                let mut app = watched(name, scenario);
+                if let Some(key) = key {
+                    app.event(Event::Key(Key::char(key)), &Deaf);
+                }
+                // What retop itself takes is another thing at each run.
+                let text = shown(&mut app, width, height);
+                check(&format!("mac-{name}-{page}-{width}x{height}"), &text);
+            }
+        }
+    }
+}
