@@ -48,6 +48,7 @@ fn meminfo(memory: &Memory) -> String {
         ("SReclaimable", Some(memory.reclaimable)),
         ("SUnreclaim", Some(memory.unreclaimable)),
         ("KernelStack", Some(9_216)),
+        ("Percpu", Some(3_072)),
         ("PageTables", Some(memory.anonymous / 200)),
         ("CommitLimit", Some(memory.total / 2 + memory.swap_total)),
         ("Committed_AS", Some(memory.anonymous * 2)),

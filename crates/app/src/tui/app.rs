@@ -384,6 +384,9 @@ impl App {
             rewind: self.rewind.is_some(),
         });
         self.areas = layout::arrange(width, height, &shape);
+        if self.rewind.is_some() {
+            self.scrub();
+        }
         if let Some(area) = self.areas.page {
             let Some(now) = &self.now else { return };
             if page == Page::Groups {
@@ -402,9 +405,7 @@ impl App {
             self.table.clamp(now);
         }
         self.attend();
-        if self.rewind.is_some() {
-            self.scrub();
-        } else {
+        if self.rewind.is_none() {
             self.note_seen();
         }
     }

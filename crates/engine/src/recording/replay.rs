@@ -2,6 +2,7 @@
 //! in memory.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use retop_model::{Field, Key, Snapshot};
@@ -19,8 +20,8 @@ const APART_MS: i64 = 10_000;
 const WIDE_MS: f64 = 4_000.0;
 /// Values of single samples that are remembered: those of the widest scrubber, twice.
 const POINTS: usize = 8_192;
-/// Segments whose previews are remembered: 70 KB for an hour.
-const PREVIEWS: usize = 64;
+/// Segments of which the bands of one field are remembered, 9 KB for an hour: three weeks of hours.
+const PREVIEWS: usize = 512;
 
 /// A recording with all that stands beside a history's samples.
 pub struct Replay {
@@ -40,8 +41,19 @@ struct Kept {
     /// Of single samples: their wall clock and value, and which numbers that covers.
     field: Option<Field>,
     points: BTreeMap<u64, (i64, f32)>,
-    /// Of segments that are closed, by their place.
-    previews: BTreeMap<std::path::PathBuf, Arc<Vec<Preview>>>,
+    /// Of segments that are closed, by their place: middles of slots and bands.
+    wide: Option<Field>,
+    previews: BTreeMap<PathBuf, Arc<Vec<(i64, Band)>>>,
+}
+
+/// The bands of a field, each with the middle of its slot.
+fn bands_of(previews: &[Preview], field: Field) -> Arc<Vec<(i64, Band)>> {
+    let each = previews.iter().filter_map(|preview| Some((preview, preview.line(field)?)));
+    let bands = each.flat_map(|(preview, line)| {
+        let middles = preview.starts_ms.iter().map(|start| start + preview.period_ms / 2);
+        middles.zip(line).filter_map(|(middle, band)| Some((middle, (*band)?)))
+    });
+    Arc::new(bands.collect())
 }
 
 impl Replay {
@@ -155,25 +167,19 @@ impl Replay {
     /// Bands of 10 s from what was written when segments were closed.
     fn wide(&self, field: Field, range_ms: (i64, i64), into: &mut Filling<'_>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.wide != Some(field) {
+            kept.previews.clear();
+            kept.wide = Some(field);
+        }
         for (path, previews) in self.recording.previews_by_segment(range_ms.0, range_ms.1) {
-            let previews = match path {
-                Some(path) => {
-                    if kept.previews.len() >= PREVIEWS && !kept.previews.contains_key(&path) {
-                        kept.previews.pop_first();
-                    }
-                    let previews = || Arc::new(previews());
-                    Arc::clone(kept.previews.entry(path).or_insert_with(previews))
-                }
-                None => Arc::new(previews()),
-            };
-            for preview in previews.iter() {
-                let Some(line) = preview.line(field) else { continue };
-                for (&start, band) in preview.starts_ms.iter().zip(line) {
-                    if let Some(band) = band {
-                        into.add(start + preview.period_ms / 2, *band);
-                    }
-                }
+            let known = path.as_ref().and_then(|path| kept.previews.get(path)).cloned();
+            let bands = known.unwrap_or_else(|| bands_of(&previews(), field));
+            if let Some(path) = path
+                && (kept.previews.len() < PREVIEWS || kept.previews.contains_key(&path))
+            {
+                kept.previews.insert(path, Arc::clone(&bands));
             }
+            bands.iter().for_each(|&(middle, band)| into.add(middle, band));
         }
     }
 
@@ -189,6 +195,7 @@ impl Replay {
         if kept.field != Some(field) || kept.points.len() > POINTS {
             *kept = Kept {
                 field: Some(field),
+                wide: kept.wide,
                 previews: std::mem::take(&mut kept.previews),
                 ..Kept::default()
             };

@@ -36,6 +36,8 @@ family! {
         page_tables_bytes: Gauge Bytes { scraped: false },
         /// Kernel stacks.
         kernel_stack_bytes: Gauge Bytes { scraped: false },
+        /// Memory of allocations that each CPU has a copy of (Linux 4.20): gigabytes on large machines.
+        per_cpu_bytes: Gauge Bytes { scraped: false },
         /// Memory that may not be swapped.
         locked_bytes: Gauge Bytes { scraped: false },
         /// Memory that cannot be reclaimed: locked, or of a file system that holds it.
@@ -118,6 +120,11 @@ family! {
         };
         /// What programs could still get, as a share of all.
         available_ratio: Ratio = |d| d.share(available_bytes, total_bytes);
+        /// Memory promised to programs as a share of memory and swap: `%commit` of sar.
+        committed_ratio: Ratio = |d| {
+            let room = d.now(total_bytes)? + d.now(swap_total_bytes).unwrap_or(0.0);
+            Some(d.now(committed_bytes)? / room).filter(|_| room > 0.0)
+        };
         /// Swap in use; pages that are also in memory do not count.
         swap_used_bytes: Bytes { scraped: true, series: named("swap_used_bytes"), label: "SWP" } = |d| {
             let used = d.now(swap_total_bytes)? - d.now(swap_free_bytes)?

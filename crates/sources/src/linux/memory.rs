@@ -138,6 +138,7 @@ fn field_of_meminfo(key: &[u8]) -> Option<Field> {
         b"Writeback" => memory::writeback_bytes,
         b"PageTables" => memory::page_tables_bytes,
         b"KernelStack" => memory::kernel_stack_bytes,
+        b"Percpu" => memory::per_cpu_bytes,
         b"Mlocked" => memory::locked_bytes,
         b"Unevictable" => memory::unevictable_bytes,
         b"Committed_AS" => memory::committed_bytes,

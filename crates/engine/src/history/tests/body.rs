@@ -7,11 +7,11 @@ use retop_model::family::process;
 use retop_model::{FamilyId, Key, RawSample, RawTable, Stamp, Window};
 
 use super::machine::{assert_same, moments, step};
-use crate::history::ROW_LIMIT;
 use crate::history::decode::{Skimmed, State, skim};
 use crate::history::encode::BodyEncoder;
 use crate::history::schema::{ColumnSchema, FamilySchema, Kind, Mapping, Schema};
 use crate::history::varint::{CodecError, put, put_bytes};
+use crate::history::{FORMAT, ROW_LIMIT};
 
 fn apply(state: &mut State, body: &[u8], schema: &Schema) -> Result<(), CodecError> {
     state.apply(body, &Mapping::new(schema), &mut Vec::new(), |_| true)
@@ -53,7 +53,10 @@ proptest! {
     #[test]
     fn any_body_gives_an_error_or_a_sample(mut body: Vec<u8>, flags in 0u8..4) {
         body.insert(0, flags);
-        let _ = apply(&mut State::new(), &body, &Schema::own());
+        for format in 1..=FORMAT {
+            let mapping = Mapping::of_format(format, &Schema::own());
+            let _ = State::new().apply(&body, &mapping, &mut Vec::new(), |_| true);
+        }
     }
 }
 
