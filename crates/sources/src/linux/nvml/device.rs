@@ -42,8 +42,9 @@ pub struct Device {
     pub trouble: Option<(&'static str, Code)>,
     /// Share of time in which it did anything, at the last read.
     pub busy: Option<u32>,
-    /// Memory in use at the last read.
+    /// Memory in use at the last read, and all that there is.
     pub used: Option<u64>,
+    pub total: Option<u64>,
     /// It is divided (MIG), and into what.
     pub divided: bool,
     pub parts: Vec<Device>,
@@ -136,6 +137,7 @@ impl Device {
             trouble: None,
             busy: None,
             used: None,
+            total: None,
             divided: false,
             parts: Vec::new(),
             place: None,
@@ -299,7 +301,7 @@ impl Device {
         if let Some(memory) = self.ask(&symbols.memory_v2, |s| s.get(clock, handle, empty)) {
             let sane = memory.total > 0 && memory.used <= memory.total;
             if sane {
-                self.used = Some(memory.used);
+                (self.used, self.total) = (Some(memory.used), Some(memory.total));
                 row.set(gpu::memory_total_bytes, memory.total)
                     .set(gpu::memory_reserved_bytes, memory.reserved)
                     .set(gpu::memory_used_bytes, memory.used)
@@ -313,7 +315,7 @@ impl Device {
         };
         // A board that shares the machine's memory says 0.
         if memory.total > 0 && memory.used <= memory.total {
-            self.used = Some(memory.used);
+            (self.used, self.total) = (Some(memory.used), Some(memory.total));
             row.set(gpu::memory_total_bytes, memory.total)
                 .set(gpu::memory_used_bytes, memory.used)
                 .set(gpu::memory_free_bytes, memory.free);

@@ -189,9 +189,9 @@ fn list(
     (v3, v2, v1): Versions<'_>,
 ) -> Option<Vec<Listed>> {
     let handle = device.handle;
-    let total = device.used;
+    let total = device.total;
     let bytes = |bytes: u64| {
-        // One process cannot hold more than all of them together.
+        // Memory in use was read a moment ago and may have grown: what there is at all has not.
         let possible = bytes != UNKNOWN_BYTES && total.is_none_or(|total| bytes <= total);
         possible.then_some(bytes)
     };

@@ -228,3 +228,20 @@ fn a_call_that_never_comes_back_holds_the_thread_that_made_it_and_no_other() {
     });
     assert!(came.recv_timeout(Duration::from_millis(100)).is_err(), "it hangs");
 }
+
+#[test]
+fn memory_that_grew_between_two_calls_is_believed() {
+    // The device was asked a moment before: it knew of one MiB less.
+    let mut gpus =
+        Gpus::new("[[device]]\nother_mib = -1\n[[device.process]]\npid = 7\nmemory_mib = 512\n");
+    let taken = gpus.tick();
+    let process = of_pid(&taken, 7).expect("listed");
+    assert_eq!(process.get(gpu_process::memory_bytes), Some(512.0 * MIB));
+    assert!(of_pid(&taken, 0).is_none(), "nothing is left over");
+    // More than there is at all is not.
+    let mut gpus = Gpus::new(
+        "[[device]]\nother_mib = -200000\n[[device.process]]\npid = 7\nmemory_mib = 200000\n",
+    );
+    let taken = gpus.tick();
+    assert_eq!(of_pid(&taken, 7).expect("listed").get(gpu_process::memory_bytes), None);
+}
