@@ -33,7 +33,8 @@ cargo xtask check-layers             which crate may use which, and what only so
 cargo xtask size                     size of the release binary
 cargo xtask macos [--release]        the program for Macs: built, looked at, and layouts compared with
                                      the headers of macOS
-cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--size COLUMNSxROWS] [--binary FILE] [--write]
+cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--size COLUMNSxROWS] [--warm-up SECONDS]
+                  [--binary FILE] [--write]
                                      retop and its peers side by side; --write puts the tables
                                      into docs/performance.md
 cargo xtask bench-record [--processes N] [--samples N] [--write]

@@ -4,7 +4,7 @@
 mod outside;
 mod recorded;
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -290,7 +290,7 @@ fn what_cannot_be_done_is_said_in_one_line_and_leaves_nothing() {
 #[test]
 fn a_full_disk_is_called_one() {
     let (rec, _) = recorded::of_sim("sim:small", "full", 3);
-    let full = File::options().write(true).open("/dev/full").expect("Linux has it");
+    let full = fs::File::options().write(true).open("/dev/full").expect("Linux has it");
     let mut command = retop(&["export", text(&rec), "-", "--to", "ndjson"]);
     let output = command.stdout(full).stderr(Stdio::piped()).output().expect("starts");
     let err = String::from_utf8(output.stderr).expect("UTF-8");

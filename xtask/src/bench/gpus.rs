@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use retop_fake_nvml::{Installed, install};
 
 use super::peer::version;
-use super::{Reading, environment, median, watch};
+use super::{Reading, WARM_UP, environment, median, watch};
 
 const SIZE: (u16, u16) = (120, 40);
 const DEVICES: usize = 8;
@@ -154,7 +154,7 @@ fn one(rival: &Rival, window: Duration, counted: bool) -> Result<Reading> {
         // A file that cannot be made: writing calls down would cost more than making them.
         environment.push(("FAKE_NVML_LOG".to_owned(), String::new()));
     }
-    watch(&rival.command, &environment, window, (SIZE, Vec::new()))
+    watch(&rival.command, &environment, (WARM_UP, window), (SIZE, Vec::new()))
 }
 
 /// Calls by symbol in a second, once it runs steadily.

@@ -19,7 +19,9 @@ use self::pty::Terminal;
 use crate::bless::between;
 use crate::load;
 
-/// From the start to the window in which is measured: first frames are dear everywhere.
+/// From the start to the window in which is measured, unless `--warm-up` says otherwise: first frames
+/// are dear everywhere. Charts show the start itself for minutes: what a screen costs that has been
+/// open for a while takes 150.
 const WARM_UP: Duration = Duration::from_millis(2500);
 
 /// What one run of one program gave.
@@ -45,6 +47,10 @@ pub fn run(options: &[&str]) -> Result<()> {
     if rounds == 0 || seconds == 0 {
         bail!("--rounds and --seconds take numbers from 1");
     }
+    let warm_up = match crate::option(options, "--warm-up")? {
+        Some(seconds) => Duration::try_from_secs_f64(seconds.parse()?).context("--warm-up")?,
+        None => WARM_UP,
+    };
     let size = crate::option(options, "--size")?.unwrap_or("200x50");
     let size = size.split_once('x').context("--size takes COLUMNSxROWS")?;
     let size: (u16, u16) = (size.0.parse()?, size.1.parse()?);
@@ -58,7 +64,8 @@ pub fn run(options: &[&str]) -> Result<()> {
     for population in populations {
         // Without a load: what it costs to watch a machine that rests.
         let mut load = (population > 0).then(|| start_load(population, false)).transpose()?;
-        let result = measure(&peers, &folder, rounds, Duration::from_secs(seconds), size);
+        let windows = (warm_up, Duration::from_secs(seconds));
+        let result = measure(&peers, &folder, rounds, windows, size);
         if let Some(load) = &mut load {
             load.kill()?;
             load.wait()?;
@@ -92,14 +99,14 @@ fn measure(
     peers: &[Peer],
     folder: &Path,
     rounds: usize,
-    window: Duration,
+    windows: (Duration, Duration),
     size: (u16, u16),
 ) -> Result<Vec<Vec<Reading>>> {
     let mut readings = vec![Vec::new(); peers.len()];
     for round in 1..=rounds {
         for (peer, readings) in peers.iter().zip(&mut readings) {
             eprintln!("round {round}: {}", peer.name);
-            match one(peer, folder, window, size) {
+            match one(peer, folder, windows, size) {
                 Ok(reading) => readings.push(reading),
                 Err(error) => eprintln!("{}: {error:#}", peer.name),
             }
@@ -108,8 +115,13 @@ fn measure(
     Ok(readings)
 }
 
-fn one(peer: &Peer, folder: &Path, window: Duration, size: (u16, u16)) -> Result<Reading> {
-    let mut reading = watch(&peer.command, &environment(folder), window, (size, marks()))?;
+fn one(
+    peer: &Peer,
+    folder: &Path,
+    windows: (Duration, Duration),
+    size: (u16, u16),
+) -> Result<Reading> {
+    let mut reading = watch(&peer.command, &environment(folder), windows, (size, marks()))?;
     reading.first_byte_ms = reading.first_byte_ms.filter(|_| peer.draws);
     reading.first_row_ms = reading.first_row_ms.filter(|_| peer.rows);
     Ok(reading)
@@ -134,12 +146,12 @@ fn environment(folder: &Path) -> Vec<(String, String)> {
 fn watch(
     command: &[String],
     environment: &[(String, String)],
-    window: Duration,
+    (warm_up, window): (Duration, Duration),
     (size, marks): ((u16, u16), Vec<Vec<u8>>),
 ) -> Result<Reading> {
     let mut terminal = Terminal::start(command, environment, size, marks)?;
     let pid = terminal.pid();
-    if !terminal.run(WARM_UP)? {
+    if !terminal.run(warm_up)? {
         bail!("ended by itself");
     }
     let (before, drawn) = (Cpu::of(pid)?, terminal.bytes);

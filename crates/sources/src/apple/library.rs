@@ -5,7 +5,7 @@
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use libloading::os::unix::Library as Linked;
 
@@ -164,6 +164,8 @@ symbols! {
 /// The libraries, in use.
 pub struct Library {
     pub symbols: Symbols,
+    /// Asked for once: each answer is one more right to the port.
+    host: OnceLock<Port>,
     // Last, so that they are closed after what points into them.
     _linked: Vec<Linked>,
 }
@@ -192,7 +194,20 @@ impl Library {
         if linked.is_empty() {
             return Err("none of the libraries of macOS is here".to_owned());
         }
-        Ok(Arc::new(Library { symbols: Symbols::find(&linked), _linked: linked }))
+        Ok(Arc::new(Library {
+            symbols: Symbols::find(&linked),
+            host: OnceLock::new(),
+            _linked: linked,
+        }))
+    }
+}
+
+impl Library {
+    /// The port of this machine.
+    pub fn host(&self) -> Option<Port> {
+        let ask = self.symbols.mach_host?;
+        // SAFETY: it has no preconditions.
+        Some(*self.host.get_or_init(|| unsafe { ask() }))
     }
 }
 

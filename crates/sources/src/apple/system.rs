@@ -86,10 +86,10 @@ pub fn processor_ticks(library: &Library) -> Option<Vec<[u32; 4]>> {
     const CPU_LOAD: c_int = 2;
     let symbols = &library.symbols;
     let (call, free) = (symbols.mach_cpus?, symbols.mach_free?);
+    let host = library.host()?;
     let (mut cpus, mut words, mut count) = (0, std::ptr::null_mut(), 0);
     // SAFETY: the kernel lends `count` words, which are read and given back.
     unsafe {
-        let host = symbols.mach_host?();
         let task = *symbols.mach_task?;
         if call(host, CPU_LOAD, &raw mut cpus, &raw mut words, &raw mut count) != 0
             || words.is_null()
@@ -118,13 +118,12 @@ impl Memory {
     /// Reads them.
     pub fn read(&mut self, library: &Library) -> Option<VmStatistics> {
         const VM_INFO: c_int = 4;
-        let symbols = &library.symbols;
-        let (call, host) = (symbols.mach_memory?, symbols.mach_host?);
+        let (call, host) = (library.symbols.mach_memory?, library.host()?);
         let mut buffer = [0_u32; VM_ROOM as usize];
         for _ in 0..2 {
             let mut count = self.words;
             // SAFETY: the buffer has more room than any count that is given.
-            let code = unsafe { call(host(), VM_INFO, buffer.as_mut_ptr(), &raw mut count) };
+            let code = unsafe { call(host, VM_INFO, buffer.as_mut_ptr(), &raw mut count) };
             if code == 0 && count >= VM_WORDS {
                 let bytes: Vec<u8> = buffer.iter().flat_map(|word| word.to_le_bytes()).collect();
                 return VmStatistics::parse(&bytes);
