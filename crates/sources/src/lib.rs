@@ -4,6 +4,7 @@
 //! crate is the only home of operating-system calls, of paths and library names, of `unsafe` and
 //! of `cfg(target_os)`.
 
+#[cfg(any(target_os = "macos", test, feature = "apple"))]
 mod apple;
 mod child;
 mod demand;

@@ -61,6 +61,7 @@ pub fn open(source: Option<&str>, roots: Roots) -> Result<Machine, MachineError>
     if let Some(text) = source {
         return match text.split_once(':') {
             Some(("sim", name)) => sim::open(name),
+            #[cfg(any(target_os = "macos", test, feature = "apple"))]
             Some(("apple", path)) => {
                 let sources = crate::apple::sources(Some(std::path::Path::new(path)));
                 let sources = sources.map_err(MachineError::NoLibrary)?;
