@@ -52,13 +52,17 @@ pub struct Rule {
 }
 
 /// The counters of a process that are added up, and where the sums go.
-const COUNTERS: [(Field, Field); 7] = [
+const COUNTERS: [(Field, Field); 11] = [
     (process::user_seconds, group::user_seconds),
     (process::system_seconds, group::system_seconds),
     (process::read_bytes, group::read_bytes),
     (process::written_bytes, group::written_bytes),
     (process::cycles, group::cycles),
     (process::instructions, group::instructions),
+    (process::cache_references, group::cache_references),
+    (process::cache_misses, group::cache_misses),
+    (process::branches, group::branches),
+    (process::branch_misses, group::branch_misses),
     (process::energy_joules, group::energy_joules),
 ];
 type Counters = [Reading; COUNTERS.len()];

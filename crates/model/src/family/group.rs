@@ -28,6 +28,14 @@ family! {
         cycles: Counter Count,
         /// Instructions of those that have hardware counters attached.
         instructions: Counter Count,
+        /// References to the last-level cache by those that have hardware counters attached.
+        cache_references: Counter Count,
+        /// Those of them that went on to memory.
+        cache_misses: Counter Count,
+        /// Branches of those that have hardware counters attached.
+        branches: Counter Count,
+        /// Those of them that the processor predicted wrong.
+        branch_misses: Counter Count,
         /// Energy of the processors laid to them by their share of the CPU time.
         energy_joules: Counter Joules / 1000000 { estimated: true, series: named("group_energy_joules") },
     }
