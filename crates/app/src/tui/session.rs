@@ -60,7 +60,7 @@ impl Session {
         Some(self.tallies[place].1)
     }
 
-    /// Energy of the machine, from the instruments that [`watts`] asks.
+    /// Energy of the machine, from the instruments that tell its power.
     #[must_use]
     pub fn joules(&self, now: &Snapshot) -> Option<f64> {
         whole(now, |row| self.of(row.key())?.joules())
