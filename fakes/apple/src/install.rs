@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, c_void};
-use std::fs;
 use std::io::{Error, ErrorKind, Result};
+use std::ops::Deref;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use retop_fake_library::{Copied, copy};
 
 use crate::scenario::Scenario;
 
 /// A library in a folder.
 #[derive(Debug)]
-pub struct Installed {
-    folder: PathBuf,
-}
+pub struct Installed(Copied);
 
 /// The machines that come with it: name and scenario.
 #[must_use]
@@ -41,63 +41,19 @@ pub fn chips() -> &'static [(&'static str, &'static str)] {
 /// Those of files, a scenario that means nothing, and a library that was not built beside the test.
 pub fn install(folder: &Path, scenario: &str, absent: &[&str]) -> Result<Installed> {
     Scenario::parse(scenario).map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
-    let mut bytes = fs::read(built()?)?;
-    for name in absent {
-        hide(&mut bytes, name);
-    }
-    let installed = Installed { folder: folder.to_owned() };
-    fs::write(folder.join("scenario.toml"), scenario)?;
-    fs::write(installed.library(), bytes)?;
-    Ok(installed)
+    let absent = absent.iter().copied();
+    copy(folder, "libretop_fake_apple.so", "libapple.so", scenario, absent).map(Installed)
 }
 
-/// Where cargo put the library: beside the program that runs now.
-fn built() -> Result<PathBuf> {
-    let program = std::env::current_exe()?;
-    let name = "libretop_fake_apple.so";
-    let folders = program.ancestors().skip(1).take(3);
-    let candidates = folders.flat_map(|folder| [folder.join(name), folder.join("deps").join(name)]);
-    candidates.into_iter().find(|path| path.exists()).ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, format!("{name} is not beside {}", program.display()))
-    })
-}
+impl Deref for Installed {
+    type Target = Copied;
 
-/// Spoils a name in the table of exported symbols. The linker finds a symbol by a hash of its name
-/// and then compares: what it looks for is not there any more.
-fn hide(bytes: &mut [u8], name: &str) {
-    let wanted = [b"\0", name.as_bytes(), b"\0"].concat();
-    let places: Vec<usize> = bytes
-        .windows(wanted.len())
-        .enumerate()
-        .filter(|(_, window)| *window == wanted)
-        .map(|(place, _)| place + 1)
-        .collect();
-    for place in places {
-        if let Some(first) = bytes.get_mut(place) {
-            *first = b'!';
-        }
+    fn deref(&self) -> &Copied {
+        &self.0
     }
 }
 
 impl Installed {
-    /// The library to open.
-    #[must_use]
-    pub fn library(&self) -> PathBuf {
-        self.folder.join("libapple.so")
-    }
-
-    /// Lets time stand at so many seconds since the start. The first call must come before the
-    /// library is opened.
-    ///
-    /// # Errors
-    ///
-    /// Those of files.
-    pub fn set_clock(&self, seconds: f64) -> Result<()> {
-        let (path, next) = (self.folder.join("clock"), self.folder.join("clock.next"));
-        fs::write(&next, format!("{seconds}"))?;
-        fs::rename(next, path)
-    }
-
     /// The library as somebody else in this program has opened it, for questions about that.
     ///
     /// # Errors

@@ -25,7 +25,8 @@
 //! watts = 10.0
 //! ```
 
-use toml_edit::{DocumentMut, Item, Table, Value};
+use retop_fake_library::Keys;
+use toml_edit::DocumentMut;
 
 /// The whole of it.
 #[derive(Clone, Debug, Default)]
@@ -419,71 +420,4 @@ fn memory(mut of: Keys<'_>) -> Result<Memory, String> {
     };
     of.end()?;
     Ok(memory)
-}
-
-/// A table of which every key must have been asked for.
-struct Keys<'a> {
-    table: &'a Table,
-    what: &'static str,
-    asked: Vec<&'static str>,
-}
-
-impl<'a> Keys<'a> {
-    fn new(table: &'a Table, what: &'static str) -> Keys<'a> {
-        Keys { table, what, asked: Vec::new() }
-    }
-
-    fn item(&mut self, key: &'static str) -> Option<&'a Item> {
-        self.asked.push(key);
-        self.table.get(key)
-    }
-
-    fn text(&mut self, key: &'static str, default: &str) -> String {
-        self.item(key).and_then(Item::as_str).unwrap_or(default).to_owned()
-    }
-
-    fn number_if(&mut self, key: &'static str) -> Option<f64> {
-        number(self.item(key)?.as_value()?)
-    }
-
-    fn number(&mut self, key: &'static str, default: f64) -> f64 {
-        self.number_if(key).unwrap_or(default)
-    }
-
-    fn flag(&mut self, key: &'static str) -> bool {
-        self.item(key).and_then(Item::as_bool).unwrap_or(false)
-    }
-
-    fn array(&mut self, key: &'static str) -> Vec<&'a Value> {
-        let array = self.item(key).and_then(Item::as_array);
-        array.map_or_else(Vec::new, |array| array.iter().collect())
-    }
-
-    fn numbers(&mut self, key: &'static str) -> Vec<f64> {
-        self.array(key).into_iter().filter_map(number).collect()
-    }
-
-    fn texts(&mut self, key: &'static str) -> Vec<String> {
-        self.array(key).into_iter().filter_map(|value| Some(value.as_str()?.to_owned())).collect()
-    }
-
-    /// The tables of an array, or the one table of that name.
-    fn tables(&mut self, key: &'static str) -> impl Iterator<Item = Keys<'a>> + use<'a> {
-        let item = self.item(key);
-        let many = item.and_then(Item::as_array_of_tables).into_iter().flatten();
-        let one = item.and_then(Item::as_table);
-        many.chain(one).map(move |table| Keys::new(table, key))
-    }
-
-    fn end(self) -> Result<(), String> {
-        let unknown = self.table.iter().map(|(key, _)| key).find(|key| !self.asked.contains(key));
-        match unknown {
-            Some(key) => Err(format!("{}: nothing is called '{key}'", self.what)),
-            None => Ok(()),
-        }
-    }
-}
-
-fn number(value: &Value) -> Option<f64> {
-    value.as_float().or_else(|| value.as_integer().map(|number| number as f64))
 }

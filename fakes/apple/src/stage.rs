@@ -1,19 +1,18 @@
 //! The machine as it is being played: time, and what was called.
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, OsStr};
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
+
+use retop_fake_library::{Time, own_folder};
 
 use crate::scenario::Scenario;
 
 /// What is being played.
 pub struct Stage {
     pub scenario: Scenario,
-    began: Instant,
-    clock: Option<PathBuf>,
+    time: Time,
     counts: Mutex<Counts>,
     /// The time of day and the time since boot when the scenario began.
     wall: f64,
@@ -45,16 +44,15 @@ fn open() -> Stage {
         eprintln!("made-up Apple libraries: {}: {error}", path.display());
         Scenario::default()
     });
-    let clock = Some(folder.join("clock")).filter(|path| path.exists());
+    let time = Time::begin(Some(folder.join("clock")));
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let today = since.map_or(WALL, |since| since.as_secs_f64());
     Stage {
         scenario,
-        began: Instant::now(),
-        wall: if clock.is_some() { WALL } else { today },
+        wall: if time.is_stepped() { WALL } else { today },
         // A monitor's own clock goes on: processes must not be born before the machine.
-        up: if clock.is_some() { UPTIME } else { uptime() },
-        clock,
+        up: if time.is_stepped() { UPTIME } else { uptime() },
+        time,
         counts: Mutex::default(),
     }
 }
@@ -65,25 +63,6 @@ fn uptime() -> f64 {
     text.split(' ').next().and_then(|seconds| seconds.parse().ok()).unwrap_or(UPTIME)
 }
 
-/// The folder that this copy of the library lies in.
-fn own_folder() -> Option<PathBuf> {
-    let mut found = libc::Dl_info {
-        dli_fname: std::ptr::null(),
-        dli_fbase: std::ptr::null_mut(),
-        dli_sname: std::ptr::null(),
-        dli_saddr: std::ptr::null_mut(),
-    };
-    let own: fn() -> Option<PathBuf> = own_folder;
-    // SAFETY: `own` is an address within this library, and `found` outlives the call.
-    let known = unsafe { libc::dladdr(own as *const libc::c_void, &raw mut found) };
-    if known == 0 || found.dli_fname.is_null() {
-        return None;
-    }
-    // SAFETY: the linker's name of the file is a C string that lives as long as the library.
-    let name = unsafe { CStr::from_ptr(found.dli_fname) };
-    Path::new(OsStr::from_bytes(name.to_bytes())).parent().map(Path::to_owned)
-}
-
 /// How long the machine had been up when the scenario begins, where time is stepped.
 const UPTIME: f64 = 100_000.0;
 /// The time of day when it begins, where time is stepped.
@@ -92,13 +71,7 @@ const WALL: f64 = 1_750_000_000.0;
 impl Stage {
     /// Seconds since the scenario began.
     pub fn now(&self) -> f64 {
-        match &self.clock {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).unwrap_or_default();
-                text.trim().parse().unwrap_or(0.0)
-            }
-            None => self.began.elapsed().as_secs_f64(),
-        }
+        self.time.now()
     }
 
     /// Seconds since the machine was booted.

@@ -40,7 +40,8 @@
 //! overfull = true                # lists claim to be longer than they are
 //! ```
 
-use toml_edit::{DocumentMut, Item, Table};
+use retop_fake_library::{Keys, number};
+use toml_edit::DocumentMut;
 
 /// The whole of it.
 #[derive(Clone, Debug)]
@@ -377,72 +378,31 @@ fn fault(mut keys: Keys<'_>) -> Result<Fault, String> {
     Ok(fault)
 }
 
-/// A table of which every key must have been asked for.
-struct Keys<'a> {
-    table: &'a Table,
-    what: &'static str,
-    asked: Vec<&'static str>,
+/// What changes with time.
+trait Curves {
+    fn curve(&mut self, key: &'static str, otherwise: f64) -> Curve;
+
+    /// A number, or an array of times and numbers.
+    fn curve_if(&mut self, key: &'static str) -> Option<Curve>;
 }
 
-impl<'a> Keys<'a> {
-    fn new(table: &'a Table, what: &'static str) -> Keys<'a> {
-        Keys { table, what, asked: Vec::new() }
-    }
-
-    fn get(&mut self, key: &'static str) -> Option<&'a Item> {
-        self.asked.push(key);
-        self.table.get(key)
-    }
-
-    fn text(&mut self, key: &'static str, otherwise: &str) -> String {
-        self.get(key).and_then(Item::as_str).unwrap_or(otherwise).to_owned()
-    }
-
-    fn texts(&mut self, key: &'static str) -> Vec<String> {
-        let array = self.get(key).and_then(Item::as_array);
-        let texts = array.into_iter().flatten();
-        texts.filter_map(|value| value.as_str().map(str::to_owned)).collect()
-    }
-
-    fn number(&mut self, key: &'static str, otherwise: f64) -> f64 {
-        self.get(key).and_then(number).unwrap_or(otherwise)
-    }
-
+impl Curves for Keys<'_> {
     fn curve(&mut self, key: &'static str, otherwise: f64) -> Curve {
         self.curve_if(key).unwrap_or_else(|| Curve::constant(otherwise))
     }
 
     fn curve_if(&mut self, key: &'static str) -> Option<Curve> {
-        let item = self.get(key)?;
-        if let Some(value) = number(item) {
+        let value = self.item(key)?.as_value()?;
+        if let Some(value) = number(value) {
             return Some(Curve::constant(value));
         }
-        let points = item.as_array()?.iter().filter_map(|point| {
+        let points = value.as_array()?.iter().filter_map(|point| {
             let point = point.as_array()?;
-            let at = |place: usize| {
-                let value = point.get(place)?;
-                value.as_float().or_else(|| value.as_integer().map(|n| n as f64))
-            };
+            let at = |place: usize| point.get(place).and_then(number);
             Some((at(0)?, at(1)?))
         });
         Some(Curve(points.collect()))
     }
-
-    fn tables(&mut self, key: &'static str) -> impl Iterator<Item = Keys<'a>> + use<'a> {
-        let tables = self.get(key).and_then(Item::as_array_of_tables);
-        tables.into_iter().flatten().map(move |table| Keys::new(table, key))
-    }
-
-    fn end(self) -> Result<(), String> {
-        let unknown = self.table.iter().map(|(key, _)| key).find(|key| !self.asked.contains(key));
-        unknown.map_or(Ok(()), |key| Err(format!("{}: there is no '{key}'", self.what)))
-    }
-}
-
-fn number(item: &Item) -> Option<f64> {
-    item.as_float()
-        .or_else(|| item.as_integer().map(|n| n as f64))
-        .or_else(|| item.as_bool().map(f64::from))
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! The scenario as it is being played: time, faults, the list of calls.
 
 use std::collections::HashMap;
-use std::ffi::{CStr, OsStr};
 use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use retop_fake_library::{Time, own_folder};
 
 use crate::scenario::{Device, Fault, Scenario};
 
@@ -28,8 +28,7 @@ pub mod code {
 /// What is being played.
 pub struct Stage {
     pub scenario: Scenario,
-    began: Instant,
-    clock: Option<PathBuf>,
+    time: Time,
     calls: Option<Mutex<File>>,
     /// How often the library was opened for use and not closed again.
     users: AtomicI64,
@@ -70,8 +69,7 @@ fn open() -> Option<Stage> {
     let calls = calls.and_then(|path| File::options().create(true).append(true).open(path).ok());
     Some(Stage {
         scenario,
-        began: Instant::now(),
-        clock: named("FAKE_NVML_CLOCK", "clock").filter(|path| path.exists()),
+        time: Time::begin(named("FAKE_NVML_CLOCK", "clock")),
         calls: calls.map(Mutex::new),
         users: AtomicI64::new(0),
         asked: Mutex::new(HashMap::new()),
@@ -79,35 +77,10 @@ fn open() -> Option<Stage> {
     })
 }
 
-/// The folder that this copy of the library lies in.
-fn own_folder() -> Option<PathBuf> {
-    let mut found = libc::Dl_info {
-        dli_fname: std::ptr::null(),
-        dli_fbase: std::ptr::null_mut(),
-        dli_sname: std::ptr::null(),
-        dli_saddr: std::ptr::null_mut(),
-    };
-    let own: fn() -> Option<PathBuf> = own_folder;
-    // SAFETY: `own` is an address within this library, and `found` outlives the call.
-    let known = unsafe { libc::dladdr(own as *const libc::c_void, &raw mut found) };
-    if known == 0 || found.dli_fname.is_null() {
-        return None;
-    }
-    // SAFETY: the linker's name of the file is a C string that lives as long as the library.
-    let name = unsafe { CStr::from_ptr(found.dli_fname) };
-    Path::new(OsStr::from_bytes(name.to_bytes())).parent().map(Path::to_owned)
-}
-
 impl Stage {
     /// Seconds since the start.
     pub fn now(&self) -> f64 {
-        match &self.clock {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).unwrap_or_default();
-                text.trim().parse().unwrap_or(0.0)
-            }
-            None => self.began.elapsed().as_secs_f64(),
-        }
+        self.time.now()
     }
 
     /// Somebody begins to use the library.

@@ -1,0 +1,59 @@
+//! Where a copy of a library lies, and what time it is there.
+
+use std::ffi::{CStr, OsStr};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Time since a scenario began: real, or stepped by a file.
+#[derive(Debug)]
+pub struct Time {
+    began: Instant,
+    clock: Option<PathBuf>,
+}
+
+impl Time {
+    /// Begins now. Where there is such a file it tells the time, else time is real.
+    #[must_use]
+    pub fn begin(clock: Option<PathBuf>) -> Time {
+        Time { began: Instant::now(), clock: clock.filter(|path| path.exists()) }
+    }
+
+    /// True if a file tells the time.
+    #[must_use]
+    pub fn is_stepped(&self) -> bool {
+        self.clock.is_some()
+    }
+
+    /// Seconds since the start.
+    #[must_use]
+    pub fn now(&self) -> f64 {
+        match &self.clock {
+            Some(path) => {
+                let text = std::fs::read_to_string(path).unwrap_or_default();
+                text.trim().parse().unwrap_or(0.0)
+            }
+            None => self.began.elapsed().as_secs_f64(),
+        }
+    }
+}
+
+/// The folder that the library lies in which this is part of.
+#[must_use]
+pub fn own_folder() -> Option<PathBuf> {
+    let mut found = libc::Dl_info {
+        dli_fname: std::ptr::null(),
+        dli_fbase: std::ptr::null_mut(),
+        dli_sname: std::ptr::null(),
+        dli_saddr: std::ptr::null_mut(),
+    };
+    let own: fn() -> Option<PathBuf> = own_folder;
+    // SAFETY: `own` is an address within this library, and `found` outlives the call.
+    let known = unsafe { libc::dladdr(own as *const libc::c_void, &raw mut found) };
+    if known == 0 || found.dli_fname.is_null() {
+        return None;
+    }
+    // SAFETY: the linker's name of the file is a C string that lives as long as the library.
+    let name = unsafe { CStr::from_ptr(found.dli_fname) };
+    Path::new(OsStr::from_bytes(name.to_bytes())).parent().map(Path::to_owned)
+}
