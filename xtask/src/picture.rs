@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 use retop::tui::app::App;
@@ -12,7 +11,8 @@ use retop::tui::render::colour::shown;
 use retop::tui::render::{Cell, Depth, Glyphs, Modifier, Screen};
 use retop::tui::{Options, panel};
 use retop_engine::{Roots, Ticker, open};
-use retop_model::{Clock, FamilyId, RawSample, Stamp, derive};
+use retop_fake_machine::HandClock;
+use retop_model::{FamilyId, RawSample, derive};
 
 /// The machine of the picture.
 const MACHINE: &str = "sim:web-incident";
@@ -26,29 +26,16 @@ const TEXT: &str = "#d0d0d0";
 const FONTS: &str = "ui-monospace,'SF Mono','Cascadia Mono','JetBrains Mono',Menlo,Consolas,\
                      'DejaVu Sans Mono',monospace";
 
-/// A clock that somebody moves.
-struct Hand(AtomicU64);
-
-impl Clock for Hand {
-    fn now(&self) -> Stamp {
-        let seconds = self.0.load(Ordering::Relaxed);
-        let ns = seconds * 1_000_000_000;
-        // 2026-11-20 14:00:00.
-        let wall_ms = 1_795_183_200_000 + seconds as i64 * 1000;
-        Stamp { wall_ms, monotonic_ns: ns, boottime_ns: ns }
-    }
-}
-
 /// Draws it.
 pub fn draw() -> Result<String> {
-    let clock = Arc::new(Hand(AtomicU64::new(1)));
+    let clock = Arc::new(HandClock::new(0, 1_795_183_200_000));
     let mut ticker =
         Ticker::lockstep(open(Some(MACHINE), Roots::below(&crate::root()))?, clock.clone());
     ticker.set_rules(retop_model::alert::builtin());
     let mut app = App::new(&Options { depth: Depth::True, ..Options::default() });
     let mut last = None;
     for second in 1..=SECONDS {
-        clock.0.store(second, Ordering::Relaxed);
+        clock.set(second);
         let taken = ticker.tick();
         // What retop costs is another number each time.
         let mut sample = RawSample::clone(taken.raw());

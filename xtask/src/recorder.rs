@@ -8,14 +8,14 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use retop_engine::export::Arguments;
 use retop_engine::recording::{Directory, Recorder, Recording, Settings, Sync};
 use retop_engine::{Demand, RealClock, Roots, Rows, Ticker, open};
-use retop_model::{Clock, FamilyId, Key, RawTable, Snapshot, Stamp};
+use retop_fake_machine::HandClock;
+use retop_model::{Clock, FamilyId, Key, RawTable, Snapshot};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::bench::{machine, start_load};
@@ -236,34 +236,22 @@ fn reading(recorded: &Path, folder: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// A second passes whenever it is told to.
-#[derive(Default)]
-struct Script(AtomicU64);
-
-impl Clock for Script {
-    fn now(&self) -> Stamp {
-        let ns = self.0.load(Ordering::Relaxed);
-        let wall_ms = 1_800_000_000_000 + i64::try_from(ns / 1_000_000).unwrap_or(0);
-        Stamp { wall_ms, monotonic_ns: ns, boottime_ns: ns }
-    }
-}
-
 /// A made-up machine, sample by sample.
 struct Made {
-    clock: Arc<Script>,
+    clock: Arc<HandClock>,
     ticker: Ticker,
 }
 
 impl Made {
     fn new() -> Result<Made> {
-        let clock = Arc::new(Script::default());
+        let clock = Arc::new(HandClock::new(0, 1_800_000_000_000));
         let machine = open(Some("sim:small"), Roots::below(Path::new("/")))?;
-        let ticker = Ticker::lockstep(machine, Arc::<Script>::clone(&clock));
+        let ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
         Ok(Made { clock, ticker })
     }
 
     fn tick(&mut self) -> Arc<Snapshot> {
-        self.clock.0.fetch_add(1_000_000_000, Ordering::Relaxed);
+        self.clock.pass(1);
         self.ticker.tick()
     }
 }

@@ -18,10 +18,10 @@ use retop::tui::input::{Code, Event, Key};
 use retop::tui::{Control, Options};
 use retop_engine::history::{History, What};
 use retop_engine::{Demand, Roots, Ticker, open};
-use retop_fake_machine::{Scratch, build};
+use retop_fake_machine::{HandClock, Scratch, build};
 use retop_model::alert::builtin;
 use retop_model::family::{alert, cgroup, process};
-use retop_model::{Clock, FamilyId, Stamp};
+use retop_model::{Clock, FamilyId};
 use serde_json::Value;
 
 /// A group with a limit of our own, and the largest process in it.
@@ -107,22 +107,6 @@ fn a_full_group_is_in_the_scrape() {
     assert!(scraped.contains("severity=\"warning\"") && scraped.ends_with(" 1"), "{scraped}");
 }
 
-/// A clock that the test moves: the sources are read at once, and nothing waits.
-#[derive(Default)]
-struct Steps(std::sync::atomic::AtomicU64);
-
-impl Clock for Steps {
-    fn now(&self) -> Stamp {
-        let ns = self.monotonic_ns();
-        let wall_ms = 1_795_183_401_000 + i64::try_from(ns / 1_000_000).expect("small");
-        Stamp { wall_ms, monotonic_ns: ns, boottime_ns: ns }
-    }
-
-    fn monotonic_ns(&self) -> u64 {
-        1_000_000_000 * (1 + self.0.load(std::sync::atomic::Ordering::Relaxed))
-    }
-}
-
 struct Deaf;
 
 impl Control for Deaf {
@@ -135,7 +119,7 @@ impl Control for Deaf {
 fn a_full_group_is_in_the_log_and_in_the_past() {
     let scratch = laptop();
     limit(scratch.path(), 50);
-    let clock = Arc::new(Steps::default());
+    let clock = Arc::new(HandClock::new(1, 1_795_183_402_000));
     let machine = open(None, Roots::below(scratch.path())).expect("a machine");
     let mut ticker = Ticker::lockstep(machine, Arc::clone(&clock) as Arc<dyn Clock>);
     ticker.set_rules(builtin());
@@ -153,7 +137,7 @@ fn a_full_group_is_in_the_log_and_in_the_past() {
             40 => limit(scratch.path(), 50),
             _ => {}
         }
-        clock.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        clock.pass(1);
         let moment = ticker.tick();
         app.update(&moment);
         history.lock().expect("no reader failed").push(&moment).expect("encoded");

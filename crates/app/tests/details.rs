@@ -4,7 +4,6 @@
 mod look;
 
 use std::cell::{Cell, RefCell};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use look::{check, shown};
@@ -16,20 +15,9 @@ use retop::tui::render::Depth;
 use retop::tui::{Control, Options};
 use retop_engine::history::History;
 use retop_engine::{Demand, Inspection, Part, Problem, Roots, Ticker, inspect, open};
-use retop_fake_machine::{Scratch, build};
+use retop_fake_machine::{HandClock, Scratch, build};
 use retop_model::family::process;
-use retop_model::{Clock, FamilyId, Key, Row, Stamp};
-
-struct HandClock(AtomicU64);
-
-impl Clock for HandClock {
-    fn now(&self) -> Stamp {
-        let second = self.0.load(Ordering::Relaxed);
-        let ns = (second + 86_400) * 1_000_000_000;
-        let wall_ms = 1_790_000_000_000 + i64::try_from(second * 1000).unwrap_or(0);
-        Stamp { wall_ms, monotonic_ns: ns, boottime_ns: ns }
-    }
-}
+use retop_model::{Clock, FamilyId, Key, Row};
 
 /// Reads at once, or as the test has it.
 struct Reader {
@@ -89,7 +77,7 @@ struct Bench {
 impl Bench {
     fn new(machine: &'static str, size: (u16, u16)) -> Bench {
         let scratch = Scratch::new();
-        let clock = Arc::new(HandClock(AtomicU64::new(0)));
+        let clock = Arc::new(HandClock::default());
         build(machine, scratch.path(), 0).expect("a tree");
         let roots = Roots::below(scratch.path());
         let opened = open(None, roots.clone()).expect("a folder");
@@ -151,7 +139,7 @@ impl Bench {
 
     /// A second passes.
     fn tick(&mut self) {
-        let second = self.clock.0.fetch_add(1, Ordering::Relaxed) + 1;
+        let second = self.clock.pass(1);
         build(self.machine, self.scratch.path(), second).expect("a tree");
         if let Some(key) = self.ended {
             self.scratch.tree().remove(&format!("proc/{}", key.0)).expect("removed");

@@ -5,7 +5,6 @@
 mod look;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use look::{check, shown};
 use retop::tui::app::App;
@@ -13,19 +12,7 @@ use retop::tui::input::{Event, Key};
 use retop::tui::render::Depth;
 use retop::tui::{Control, Options};
 use retop_engine::{Roots, Ticker, open};
-use retop_fake_machine::{Scratch, build};
-use retop_model::{Clock, Stamp};
-
-struct HandClock(AtomicU64);
-
-impl Clock for HandClock {
-    fn now(&self) -> Stamp {
-        let second = self.0.load(Ordering::Relaxed);
-        let ns = (second + 86_400) * 1_000_000_000;
-        let wall_ms = 1_790_000_000_000 + i64::try_from(second * 1000).unwrap_or(0);
-        Stamp { wall_ms, monotonic_ns: ns, boottime_ns: ns }
-    }
-}
+use retop_fake_machine::{HandClock, Scratch, build};
 
 struct Deaf;
 
@@ -38,7 +25,7 @@ impl Control for Deaf {
 /// A screen after some seconds of watching.
 fn watched(machine: &str) -> App {
     let scratch = Scratch::new();
-    let clock = Arc::new(HandClock(AtomicU64::new(0)));
+    let clock = Arc::new(HandClock::default());
     build(machine, scratch.path(), 0).expect("a tree");
     let opened = open(None, Roots::below(scratch.path())).expect("a folder");
     let mut ticker = Ticker::lockstep(opened, Arc::<HandClock>::clone(&clock));
@@ -50,7 +37,7 @@ fn watched(machine: &str) -> App {
         let moment = ticker.tick();
         app.update(&moment);
         app.arrange(120, 40);
-        clock.0.store(second, Ordering::Relaxed);
+        clock.set(second);
         build(machine, scratch.path(), second).expect("a tree");
     }
     app

@@ -4,7 +4,6 @@
 mod look;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use retop::tui::app::App;
@@ -13,25 +12,10 @@ use retop::tui::{Control, Options};
 use retop_engine::export::json::{JsonView, Options as Json};
 use retop_engine::history::History;
 use retop_engine::{Demand, Roots, Ticker, open};
+use retop_fake_machine::HandClock;
 use retop_model::alert::builtin;
-use retop_model::{Clock, Snapshot, Stamp};
+use retop_model::{Clock, Snapshot};
 use serde_json::Value;
-
-/// Each sample is a second after the one before; nothing waits.
-#[derive(Default)]
-struct Steps(AtomicU64);
-
-impl Clock for Steps {
-    fn now(&self) -> Stamp {
-        let ns = self.monotonic_ns();
-        let wall_ms = 1_795_183_401_000 + i64::try_from(ns / 1_000_000).expect("small");
-        Stamp { wall_ms, monotonic_ns: ns, boottime_ns: ns }
-    }
-
-    fn monotonic_ns(&self) -> u64 {
-        1_000_000_000 * (1 + self.0.load(Ordering::Relaxed))
-    }
-}
 
 struct Deaf;
 
@@ -54,7 +38,7 @@ fn alert_of(now: &Snapshot) -> Option<Value> {
 
 #[test]
 fn a_disk_that_fills_is_told_of_everywhere_until_it_has_room_again() {
-    let clock = Arc::new(Steps::default());
+    let clock = Arc::new(HandClock::new(1, 1_795_183_402_000));
     let roots = Roots::below(Path::new("/nowhere"));
     let machine = open(Some("sim:web-incident"), roots).expect("known");
     let mut ticker = Ticker::lockstep(machine, Arc::clone(&clock) as Arc<dyn Clock>);
@@ -69,7 +53,7 @@ fn a_disk_that_fills_is_told_of_everywhere_until_it_has_room_again() {
     let (mut fired, mut cleared) = (None, None);
     // `/var` fills from second 460 on; at 590 somebody makes room.
     for second in 0..600 {
-        clock.0.fetch_add(1, Ordering::Relaxed);
+        clock.pass(1);
         let moment = ticker.tick();
         app.update(&moment);
         history.lock().expect("no reader failed").push(&moment).expect("encoded");

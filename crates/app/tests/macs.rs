@@ -5,7 +5,6 @@ mod look;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use look::{check, shown};
 use retop::tui::app::App;
@@ -13,21 +12,10 @@ use retop::tui::input::{Event, Key};
 use retop::tui::render::Depth;
 use retop::tui::{Control, Options};
 use retop_engine::{Demand, Roots, Ticker, open};
-use retop_model::{Clock, Stamp};
+use retop_fake_machine::HandClock;
 
 /// What the library says the time since boot is when the scenario begins.
 const UPTIME: u64 = 100_000;
-
-struct HandClock(AtomicU64);
-
-impl Clock for HandClock {
-    fn now(&self) -> Stamp {
-        let second = self.0.load(Ordering::Relaxed);
-        let ns = (UPTIME + second) * 1_000_000_000;
-        let wall_ms = 1_750_000_000_000 + i64::try_from(second * 1000).unwrap_or(0);
-        Stamp { wall_ms, monotonic_ns: ns, boottime_ns: ns }
-    }
-}
 
 struct Deaf;
 
@@ -53,14 +41,14 @@ fn watched(name: &str, scenario: &str) -> App {
     let folder = Folder(path);
     let installed = retop_fake_apple::install(&folder.0, scenario, &[]).expect("installed");
     installed.set_clock(0.0).expect("set");
-    let clock = Arc::new(HandClock(AtomicU64::new(0)));
+    let clock = Arc::new(HandClock::new(UPTIME, 1_750_000_000_000));
     let source = format!("apple:{}", installed.library().display());
     let machine = open(Some(&source), Roots::real()).expect("a library");
     let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
     ticker.set_demand(Demand::everything());
     let mut app = App::new(&Options { depth: Depth::True, ..Options::default() });
     for second in 1..=10_u32 {
-        clock.0.store(u64::from(second), Ordering::Relaxed);
+        clock.set(u64::from(second));
         installed.set_clock(f64::from(second)).expect("set");
         app.update(&ticker.tick());
     }

@@ -3,12 +3,11 @@
 #![cfg(target_os = "linux")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use retop_engine::{Demand, Roots, Ticker, open};
-use retop_fake_machine::{Scratch, build};
+use retop_fake_machine::{HandClock, Scratch, build};
 use retop_model::family::{energy, power, process};
-use retop_model::{Clock, FamilyId, Field, Snapshot, Stamp};
+use retop_model::{FamilyId, Field, Snapshot};
 
 /// Seconds from one sample to the next.
 const STEP: u64 = 2;
@@ -17,15 +16,6 @@ const END: u64 = 200;
 /// Of the package, in microjoules.
 const RANGE: u64 = 2_100_000_000;
 const WATTS: u64 = 28;
-
-struct HandClock(AtomicU64);
-
-impl Clock for HandClock {
-    fn now(&self) -> Stamp {
-        let ns = (self.0.load(Ordering::Relaxed) + 86_400) * 1_000_000_000;
-        Stamp { wall_ms: 0, monotonic_ns: ns, boottime_ns: ns }
-    }
-}
 
 /// The laptop at that second, with a package that draws more and counts less far.
 fn write(scratch: &Scratch, second: u64) {
@@ -50,14 +40,14 @@ fn domain(snapshot: &Snapshot, name: &str, field: Field) -> Option<f64> {
 fn watts_joules_and_shares_are_those_of_a_pencil() {
     let scratch = Scratch::new();
     write(&scratch, 0);
-    let clock = Arc::new(HandClock(AtomicU64::new(0)));
+    let clock = Arc::new(HandClock::default());
     let machine = open(None, Roots::below(scratch.path())).expect("a folder");
     let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
     ticker.set_demand(Demand::everything());
     ticker.tick();
     let (mut by_rates, mut last) = (0.0, None);
     for second in (STEP..=END).step_by(STEP as usize) {
-        clock.0.store(second, Ordering::Relaxed);
+        clock.set(second);
         write(&scratch, second);
         let now = ticker.tick();
         let watts = domain(&now, "package-0", power::watts);

@@ -6,34 +6,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use retop_engine::export::json::{JsonView, Options};
 use retop_engine::export::names::Names;
 use retop_engine::export::prometheus::{self, Format};
 use retop_engine::export::{Arguments, Limit};
 use retop_engine::{Demand, Roots, Ticker, open};
-use retop_fake_machine::{NAMES, Scratch, build};
-use retop_model::{Clock, FamilyId, Snapshot, Stamp};
+use retop_fake_machine::{HandClock, NAMES, Scratch, build};
+use retop_model::{FamilyId, Snapshot};
 use serde_json::Value;
 
 /// Two seconds lie between the two samples of a picture.
 const STEP: u64 = 2;
 
-struct HandClock(AtomicU64);
-
-impl Clock for HandClock {
-    fn now(&self) -> Stamp {
-        let second = self.0.load(Ordering::Relaxed);
-        let ns = (second + 86_400) * 1_000_000_000;
-        let wall_ms = 1_790_000_000_000 + i64::try_from(second * 1000).unwrap_or(0);
-        Stamp { wall_ms, monotonic_ns: ns, boottime_ns: ns }
-    }
-}
-
 /// The second of two samples of a machine, everything read within the tick.
 fn picture(name: &str, scratch: &Scratch) -> Arc<Snapshot> {
-    let clock = Arc::new(HandClock(AtomicU64::new(0)));
+    let clock = Arc::new(HandClock::default());
     build(name, scratch.path(), 0).expect("a tree");
     let machine = open(None, Roots::below(scratch.path())).expect("a folder");
     let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
@@ -42,7 +30,7 @@ fn picture(name: &str, scratch: &Scratch) -> Arc<Snapshot> {
     ticker.set_demand(demand);
     ticker.set_rules(retop_model::alert::builtin());
     ticker.tick();
-    clock.0.store(STEP, Ordering::Relaxed);
+    clock.set(STEP);
     build(name, scratch.path(), STEP).expect("a tree");
     ticker.tick()
 }
@@ -126,7 +114,7 @@ fn machines_as_json_and_as_a_scrape() {
 fn mac(scenario: &str, scratch: &Scratch) -> Arc<Snapshot> {
     let installed = retop_fake_apple::install(scratch.path(), scenario, &[]).expect("installed");
     installed.set_clock(0.0).expect("set");
-    let clock = Arc::new(HandClock(AtomicU64::new(0)));
+    let clock = Arc::new(HandClock::default());
     let source = format!("apple:{}", installed.library().display());
     let machine = open(Some(&source), Roots::real()).expect("a library");
     let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
@@ -135,7 +123,7 @@ fn mac(scenario: &str, scratch: &Scratch) -> Arc<Snapshot> {
     ticker.tick();
     let mut last = None;
     for step in [STEP, STEP * 2, STEP * 3] {
-        clock.0.store(step, Ordering::Relaxed);
+        clock.set(step);
         installed.set_clock(step as f64).expect("set");
         last = Some(ticker.tick());
     }

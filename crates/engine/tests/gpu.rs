@@ -3,30 +3,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use retop_engine::history::History;
 use retop_engine::{Roots, Ticker, open};
-use retop_fake_machine::Scratch;
+use retop_fake_machine::{HandClock, Scratch};
 use retop_fake_nvml::install;
 use retop_model::alert::builtin;
 use retop_model::family::{alert, gpu, gpu_forecast, process};
-use retop_model::{Clock, FamilyId, Snapshot, Stamp};
-
-/// Stands still until it is told to move.
-#[derive(Default)]
-struct Script(AtomicU64);
-
-impl Clock for Script {
-    fn now(&self) -> Stamp {
-        let ns = self.0.load(Ordering::Relaxed);
-        Stamp {
-            wall_ms: i64::try_from(ns / 1_000_000).unwrap_or(0),
-            monotonic_ns: ns,
-            boottime_ns: ns,
-        }
-    }
-}
+use retop_model::{FamilyId, Snapshot};
 
 /// 80 GiB of which a training takes a quarter, going up and down, while another process leaks.
 const SCENARIO: &str = r#"
@@ -83,15 +67,15 @@ fn a_leak_is_told_a_minute_before_and_by_name() {
     let driver = install(&base.join("usr/lib"), SCENARIO, &[]).expect("installed");
     driver.set_clock(0.0).expect("set");
 
-    let clock = Arc::new(Script::default());
+    let clock = Arc::new(HandClock::new(0, 0));
     let machine = open(None, Roots::below(base)).expect("a tree");
-    let mut ticker = Ticker::lockstep(machine, Arc::<Script>::clone(&clock));
+    let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
     ticker.set_rules(builtin());
     let mut history = History::new(16 << 20).expect("memory");
     let (mut warned, mut critical, mut cleared, mut ended) = (None, None, None, None);
     for second in 1..460_u32 {
         driver.set_clock(f64::from(second)).expect("set");
-        clock.0.fetch_add(1_000_000_000, Ordering::Relaxed);
+        clock.pass(1);
         let now = ticker.tick();
         history.push(&now).expect("encoded");
         let alerts = firing(&now);
@@ -157,14 +141,14 @@ fn devices_of_several_drivers_stand_in_one_table() {
     std::fs::write(base.join("dev/nvidiactl"), "").expect("a file");
     let driver = install(&base.join("usr/lib"), SCENARIO, &[]).expect("installed");
     driver.set_clock(0.0).expect("set");
-    let clock = Arc::new(Script::default());
+    let clock = Arc::new(HandClock::new(0, 0));
     let machine = open(None, Roots::below(base)).expect("a tree");
-    let mut ticker = Ticker::lockstep(machine, Arc::<Script>::clone(&clock));
+    let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
     let mut last = None;
     for second in 1..4 {
         driver.set_clock(second as f64).expect("set");
         retop_fake_machine::build("arc", base, second).expect("a tree");
-        clock.0.fetch_add(1_000_000_000, Ordering::Relaxed);
+        clock.pass(1);
         last = Some(ticker.tick());
     }
     let now = last.expect("a moment");

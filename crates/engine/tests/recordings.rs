@@ -3,26 +3,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use retop_engine::recording::{
     Directory, EventKind, FORMAT, Recorder, Recording, Settings, fuzz_segment,
 };
 use retop_engine::{Roots, Ticker, open};
+use retop_fake_machine::HandClock;
+use retop_model::FamilyId;
 use retop_model::family::{cpu, memory, process};
-use retop_model::{Clock, FamilyId, Stamp};
-
-/// Stands still until it is told to move.
-#[derive(Default)]
-struct Script(AtomicU64);
-
-impl Clock for Script {
-    fn now(&self) -> Stamp {
-        let ns = self.0.load(Ordering::Relaxed);
-        let wall_ms = 1_800_000_000_000 + i64::try_from(ns / 1_000_000).unwrap_or(0);
-        Stamp { wall_ms, monotonic_ns: ns, boottime_ns: ns }
-    }
-}
 
 fn kept(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings").join(name)
@@ -34,16 +22,16 @@ fn kept(name: &str) -> PathBuf {
 #[ignore = "writes the file that later versions must read"]
 fn write_a_recording_of_the_present_format() {
     let folder = std::env::temp_dir().join(format!("retop-format-{}", std::process::id()));
-    let clock = Arc::new(Script::default());
+    let clock = Arc::new(HandClock::new(0, 1_800_000_000_000));
     let machine = open(Some("sim:small"), Roots::below(Path::new("/"))).expect("known");
-    let mut ticker = Ticker::lockstep(machine, Arc::<Script>::clone(&clock));
+    let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
     ticker.set_rules(retop_model::alert::builtin());
     let directory = Directory::open(&folder).expect("a folder");
     let mut recorder = Recorder::new(Box::new(directory), Settings::default()).expect("a recorder");
     for second in 0..60 {
         // Nobody looked for a while.
         let passed = if second == 30 { 31 } else { 1 };
-        clock.0.fetch_add(passed * 1_000_000_000, Ordering::Relaxed);
+        clock.pass(passed);
         recorder.push(&ticker.tick());
     }
     recorder.close();

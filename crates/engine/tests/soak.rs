@@ -5,25 +5,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use retop_engine::history::History;
 use retop_engine::{Roots, Ticker, open};
+use retop_fake_machine::HandClock;
 use retop_model::alert::builtin;
 use retop_model::family::{memory, own};
-use retop_model::{Clock, Stamp};
-
-/// Moves on by a second whenever it is asked to.
-#[derive(Default)]
-struct Script(AtomicU64);
-
-impl Clock for Script {
-    fn now(&self) -> Stamp {
-        let ns = self.0.load(Ordering::Relaxed);
-        let wall_ms = 1_800_000_000_000 + i64::try_from(ns / 1_000_000).unwrap_or(0);
-        Stamp { wall_ms, monotonic_ns: ns, boottime_ns: ns }
-    }
-}
 
 #[test]
 #[allow(clippy::disallowed_methods, reason = "the length of the run is an argument of the test")]
@@ -31,14 +18,14 @@ fn memory_stays_flat() {
     let asked = std::env::var("RETOP_SOAK").ok().and_then(|text| text.parse().ok());
     let samples: u64 = asked.unwrap_or(4_000);
     const CAP: usize = 4 * 1024 * 1024;
-    let clock = Arc::new(Script::default());
+    let clock = Arc::new(HandClock::new(0, 1_800_000_000_000));
     let machine = open(Some("sim:web-incident"), Roots::below(Path::new("/"))).expect("known");
-    let mut ticker = Ticker::lockstep(machine, Arc::<Script>::clone(&clock));
+    let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
     let mut history = History::new(CAP).expect("memory");
     ticker.set_rules(builtin());
     let (mut settled, mut highest, mut kills) = (None, 0.0_f64, 0.0);
     for sample in 0..samples {
-        clock.0.fetch_add(1_000_000_000, Ordering::Relaxed);
+        clock.pass(1);
         let snapshot = ticker.tick();
         history.push(&snapshot).expect("encoded");
         assert!(history.bytes() <= CAP, "{} bytes after {sample} samples", history.bytes());

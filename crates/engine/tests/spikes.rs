@@ -2,33 +2,21 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use retop_engine::history::{Channel, History, blame};
 use retop_engine::{Roots, Ticker, open};
+use retop_fake_machine::HandClock;
+use retop_model::FamilyId;
 use retop_model::family::process;
-use retop_model::{Clock, FamilyId, Stamp};
-
-/// Stands still until it is told to move.
-#[derive(Default)]
-struct Script(AtomicU64);
-
-impl Clock for Script {
-    fn now(&self) -> Stamp {
-        let ns = self.0.load(Ordering::Relaxed);
-        let wall_ms = 1_800_000_000_000 + i64::try_from(ns / 1_000_000).unwrap_or(0);
-        Stamp { wall_ms, monotonic_ns: ns, boottime_ns: ns }
-    }
-}
 
 #[test]
 fn the_three_seconds_of_a_report_are_found() {
-    let clock = Arc::new(Script::default());
+    let clock = Arc::new(HandClock::new(0, 1_800_000_000_000));
     let machine = open(Some("sim:web-incident"), Roots::below(Path::new("/"))).expect("known");
-    let mut ticker = Ticker::lockstep(machine, Arc::<Script>::clone(&clock));
+    let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
     let mut history = History::new(16 << 20).expect("memory");
     for _ in 0..600 {
-        clock.0.fetch_add(1_000_000_000, Ordering::Relaxed);
+        clock.pass(1);
         history.push(&ticker.tick()).expect("encoded");
     }
     let view = history.view();

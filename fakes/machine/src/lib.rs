@@ -8,6 +8,7 @@
 #![deny(missing_docs)]
 
 mod cgroup;
+mod clock;
 mod cpu;
 mod disk;
 mod gpu;
@@ -24,6 +25,7 @@ mod tree;
 use std::io;
 use std::path::Path;
 
+pub use clock::HandClock;
 pub use machines::many::many;
 pub use tree::{Scratch, Tree};
 

@@ -3,27 +3,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use retop_engine::recording::{Directory, Recorder, Settings};
 use retop_engine::{Demand, ProcessDemand, RealClock, Roots, Rows, Ticker, open};
-use retop_model::{Clock, Snapshot, Stamp};
+use retop_fake_machine::HandClock;
+use retop_model::Snapshot;
 
 /// 2026-11-03T14:05:09Z
 pub const BEGIN_MS: i64 = 1_793_714_709_000;
-
-/// Stands still until it is told to move.
-#[derive(Default)]
-pub struct Script(AtomicU64);
-
-impl Clock for Script {
-    fn now(&self) -> Stamp {
-        let ns = self.0.load(Ordering::Relaxed);
-        let passed = i64::try_from(ns / 1_000_000).unwrap_or(0);
-        let uptime_ns = ns + 1_000_000_000_000;
-        Stamp { wall_ms: BEGIN_MS + passed, monotonic_ns: uptime_ns, boottime_ns: uptime_ns }
-    }
-}
 
 /// A folder that is empty.
 pub fn folder(name: &str) -> PathBuf {
@@ -56,9 +43,9 @@ pub fn recorder(folder: &Path) -> Recorder {
 /// So many seconds of a made-up machine from [`BEGIN_MS`] on, recorded; and its moments.
 pub fn of_sim(source: &str, name: &str, seconds: u64) -> (PathBuf, Vec<Arc<Snapshot>>) {
     let folder = folder(name).join("rec");
-    let clock = Arc::new(Script::default());
+    let clock = Arc::new(HandClock::new(1_000, BEGIN_MS));
     let machine = open(Some(source), Roots::below(Path::new("/"))).expect("known");
-    let mut ticker = Ticker::lockstep(machine, Arc::<Script>::clone(&clock));
+    let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
     ticker.set_demand(demand());
     let mut recorder = recorder(&folder);
     let mut moments = Vec::new();
@@ -66,7 +53,7 @@ pub fn of_sim(source: &str, name: &str, seconds: u64) -> (PathBuf, Vec<Arc<Snaps
         let moment = ticker.tick();
         recorder.push(&moment);
         moments.push(moment);
-        clock.0.fetch_add(1_000_000_000, Ordering::Relaxed);
+        clock.pass(1);
     }
     recorder.close();
     (folder, moments)

@@ -14,8 +14,8 @@ use retop_model::{Clock as _, FamilyId, Field, Key, RawSample, Row, Snapshot, de
 
 use super::library::NAMES;
 use crate::demand::Demand;
-use crate::linux::tree::HandClock;
 use crate::source::{Problem, Read, Report, Source};
+use retop_fake_machine::HandClock;
 
 /// A folder that goes away with the test.
 struct Folder(PathBuf);
@@ -62,7 +62,7 @@ impl Mac {
         installed.set_clock(0.0).expect("set");
         let opened = installed.opened().expect("a library");
         let sources = super::sources(Some(&installed.library())).expect("sources");
-        let clock = HandClock::default();
+        let clock = HandClock::new(0, 0);
         clock.pass(1_000);
         Mac {
             sources,

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use retop_model::{Clock, RawSample, Snapshot, Stamp, derive};
+use retop_fake_machine::HandClock;
+use retop_model::{Clock, RawSample, Snapshot, derive};
 
 use crate::demand::Demand;
 use crate::roots::Roots;
@@ -64,25 +65,6 @@ impl Drop for Tree {
     }
 }
 
-/// A clock that stands still until it is moved.
-#[derive(Debug, Default)]
-pub(crate) struct HandClock(AtomicU64);
-
-impl HandClock {
-    /// Moves on by so many seconds.
-    pub(crate) fn pass(&self, seconds: u64) {
-        self.0.fetch_add(seconds * 1_000_000_000, Ordering::Relaxed);
-    }
-}
-
-impl Clock for HandClock {
-    fn now(&self) -> Stamp {
-        let now = self.0.load(Ordering::Relaxed);
-        let wall_ms = i64::try_from(now / 1_000_000).expect("small");
-        Stamp { wall_ms, monotonic_ns: now, boottime_ns: now }
-    }
-}
-
 /// Reads sources as the engine does, a second apart.
 pub(crate) struct Bench {
     pub(crate) clock: HandClock,
@@ -100,7 +82,7 @@ pub(crate) struct Taken {
 impl Bench {
     /// Everything is wanted.
     pub(crate) fn new() -> Bench {
-        let clock = HandClock::default();
+        let clock = HandClock::new(0, 0);
         clock.pass(1_000);
         Bench { clock, demand: Demand::everything(), last: None }
     }
