@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, reason = "starts the program and takes its time")]
 
+mod deaf;
 mod outside;
 
 use std::fs;
@@ -12,10 +13,11 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 
+use deaf::Deaf;
 use outside::{Guest, Stream, retop, until};
+use retop::tui::Options;
 use retop::tui::app::App;
 use retop::tui::input::{Code, Event, Key};
-use retop::tui::{Control, Options};
 use retop_engine::history::{History, What};
 use retop_engine::{Demand, Roots, Ticker, open};
 use retop_fake_machine::{HandClock, Scratch, build};
@@ -105,14 +107,6 @@ fn a_full_group_is_in_the_scrape() {
     });
     assert!(scraped.contains("alert=\"CGROUP-MEM\"") && scraped.contains(GROUP), "{scraped}");
     assert!(scraped.contains("severity=\"warning\"") && scraped.ends_with(" 1"), "{scraped}");
-}
-
-struct Deaf;
-
-impl Control for Deaf {
-    fn send(&self, _: retop_model::Key, _: i32) -> Result<(), String> {
-        Ok(())
-    }
 }
 
 #[test]

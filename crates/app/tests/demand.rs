@@ -1,21 +1,15 @@
 //! What the screen asks the engine for: what it shows, and no more.
 
+mod deaf;
 mod scene;
 
+use deaf::Deaf;
+use retop::tui::Options;
 use retop::tui::app::App;
 use retop::tui::input::{Code, Event, Key as Press};
 use retop::tui::table::column::Col;
-use retop::tui::{Control, Options};
 use retop_engine::Rows;
-use retop_model::{FamilyId, Key};
-
-struct Deaf;
-
-impl Control for Deaf {
-    fn send(&self, _: Key, _: i32) -> Result<(), String> {
-        Ok(())
-    }
-}
+use retop_model::FamilyId;
 
 fn app() -> App {
     let mut app = App::new(&Options::default());

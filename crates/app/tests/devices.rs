@@ -2,25 +2,19 @@
 //! drivers to the screen.
 #![cfg(target_os = "linux")]
 
+mod deaf;
 mod look;
 
 use std::sync::Arc;
 
+use deaf::Deaf;
 use look::{check, shown};
+use retop::tui::Options;
 use retop::tui::app::App;
 use retop::tui::input::{Event, Key};
 use retop::tui::render::Depth;
-use retop::tui::{Control, Options};
 use retop_engine::{Roots, Ticker, open};
 use retop_fake_machine::{HandClock, Scratch, build};
-
-struct Deaf;
-
-impl Control for Deaf {
-    fn send(&self, _: retop_model::Key, _: i32) -> Result<(), String> {
-        Ok(())
-    }
-}
 
 /// A screen after some seconds of watching.
 fn watched(machine: &str) -> App {

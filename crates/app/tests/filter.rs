@@ -2,26 +2,20 @@
 //! keeps in the JSON.
 #![allow(clippy::disallowed_methods, reason = "starts the program")]
 
+mod deaf;
 mod outside;
 mod recorded;
 
 use std::path::Path;
 
+use deaf::Deaf;
 use outside::retop;
+use retop::tui::Options;
 use retop::tui::app::App;
 use retop::tui::input::{Code, Event, Key as Press};
 use retop::tui::table::order::What;
-use retop::tui::{Control, Options};
 use retop_model::{FamilyId, Key};
 use serde_json::Value;
-
-struct Deaf;
-
-impl Control for Deaf {
-    fn send(&self, _: Key, _: i32) -> Result<(), String> {
-        Ok(())
-    }
-}
 
 fn on_the_screen(app: &App) -> Vec<u64> {
     let now = app.now.as_ref().expect("a moment");

@@ -1,14 +1,16 @@
 //! A file system that fills on a made-up machine: the alert in the JSON, in the log of events and at
 //! that moment of a rewind, who is behind it, and that it ends.
 
+mod deaf;
 mod look;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use deaf::Deaf;
+use retop::tui::Options;
 use retop::tui::app::App;
 use retop::tui::input::{Event, Key};
-use retop::tui::{Control, Options};
 use retop_engine::export::json::{JsonView, Options as Json};
 use retop_engine::history::History;
 use retop_engine::{Demand, Roots, Ticker, open};
@@ -16,14 +18,6 @@ use retop_fake_machine::HandClock;
 use retop_model::alert::builtin;
 use retop_model::{Clock, Snapshot};
 use serde_json::Value;
-
-struct Deaf;
-
-impl Control for Deaf {
-    fn send(&self, _: retop_model::Key, _: i32) -> Result<(), String> {
-        Ok(())
-    }
-}
 
 /// The alert of `/var` in a line of JSON.
 fn alert_of(now: &Snapshot) -> Option<Value> {

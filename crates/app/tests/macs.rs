@@ -1,29 +1,23 @@
 //! Screens of made-up Macs: the very sources of a Mac, against the library that plays one.
 #![cfg(target_os = "linux")]
 
+mod deaf;
 mod look;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use deaf::Deaf;
 use look::{check, shown};
+use retop::tui::Options;
 use retop::tui::app::App;
 use retop::tui::input::{Event, Key};
 use retop::tui::render::Depth;
-use retop::tui::{Control, Options};
 use retop_engine::{Demand, Roots, Ticker, open};
 use retop_fake_machine::HandClock;
 
 /// What the library says the time since boot is when the scenario begins.
 const UPTIME: u64 = 100_000;
-
-struct Deaf;
-
-impl Control for Deaf {
-    fn send(&self, _: retop_model::Key, _: i32) -> Result<(), String> {
-        Ok(())
-    }
-}
 
 /// A folder that goes away with the test.
 struct Folder(PathBuf);

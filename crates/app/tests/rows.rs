@@ -1,10 +1,12 @@
 //! The order of rows, and that no cell moves its neighbour.
 
+mod deaf;
 mod scene;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use deaf::Deaf;
 use proptest::prelude::*;
 use ratatui_core::buffer::CellWidth;
 use retop::tui::app::App;
@@ -14,7 +16,7 @@ use retop::tui::render::{Depth, Screen};
 use retop::tui::table::column::{Col, place};
 use retop::tui::table::order::{Line, Order, What, Wish, group_key};
 use retop::tui::table::set;
-use retop::tui::{Control, Options, panel};
+use retop::tui::{Options, panel};
 use retop_model::family::{process, thread};
 use retop_model::{FamilyId, Key, RawSample, RawTable, Snapshot, Stamp, Window, derive};
 
@@ -437,14 +439,6 @@ fn numbers_of_threads_are_not_cut() {
     let mut alone = App::new(&Options::default());
     alone.update(&now(&[812, 3_712_345]));
     assert_eq!((app.table.pid_digits, alone.table.pid_digits), (7, 5));
-}
-
-struct Deaf;
-
-impl Control for Deaf {
-    fn send(&self, _: Key, _: i32) -> Result<(), String> {
-        Ok(())
-    }
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! The setup: values are tried at once, kept when asked, and nothing else in the file changes.
 
+mod deaf;
 mod scene;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use deaf::Deaf;
 use retop::config::Resolved;
 use retop::environment::{Environment, Terminal};
 use retop::run::looks;
-use retop::tui::Control;
 use retop::tui::app::{App, Effect};
 use retop::tui::core_view::CoreView;
 use retop::tui::dialog::Overlay;
@@ -16,14 +17,6 @@ use retop::tui::input::{Code, Event, Key};
 use retop::tui::keys::{Action, Mode};
 use retop::tui::layout::Choice;
 use retop::tui::setup::Setup;
-
-struct Deaf;
-
-impl Control for Deaf {
-    fn send(&self, _: retop_model::Key, _: i32) -> Result<(), String> {
-        Ok(())
-    }
-}
 
 /// A folder that is gone with the test.
 struct Folder(PathBuf);

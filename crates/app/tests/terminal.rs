@@ -1,6 +1,7 @@
 //! The loop on a real pseudo-terminal: it draws, obeys, and gives the terminal back, however it
 //! ends. Frames are waited for by their end mark, never by the clock.
 
+mod deaf;
 mod outside;
 mod scene;
 
@@ -12,13 +13,14 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use deaf::Deaf;
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use retop::tui::render::encoder::SYNC_END;
 use retop::tui::terminal::{Terminal, Waker};
-use retop::tui::{Control, Feed, Options, run};
+use retop::tui::{Feed, Options, run};
 use retop_engine::history::History;
 use retop_engine::{Demand, RealClock};
-use retop_model::{Key, Snapshot};
+use retop_model::Snapshot;
 use rustix::termios::{LocalModes, tcgetattr};
 use signal_hook::consts::{SIGTERM, SIGWINCH};
 
@@ -32,14 +34,6 @@ const LEAVE: &str = "\x1b[m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 /// Far longer than anything takes: reached only by what hangs.
 const LONG: Duration = Duration::from_secs(20);
-
-struct Deaf;
-
-impl Control for Deaf {
-    fn send(&self, _: Key, _: i32) -> Result<(), String> {
-        Ok(())
-    }
-}
 
 #[derive(Clone)]
 struct Player {

@@ -60,23 +60,37 @@ fn compare(name: &str, text: &str) {
     );
 }
 
+/// The line of JSON, without what retop itself takes and with the first processes.
+fn members(snapshot: &Snapshot) -> Value {
+    let families: Vec<FamilyId> =
+        FamilyId::all().filter(|&family| family != FamilyId::Own).collect();
+    let options = Options {
+        families: Some(&families),
+        processes: Limit::Count(12),
+        keep: None,
+        arguments: Arguments::Full,
+    };
+    let mut line = Vec::new();
+    let view = JsonView { snapshot, options };
+    view.write_ndjson(&mut Vec::new(), &mut line).expect("a vector takes all");
+    serde_json::from_slice(&line).expect("JSON")
+}
+
+/// Of rows that look alike the first ones will do.
+fn shorten(value: &mut Value, families: &[&str], most: usize) {
+    for &many in families {
+        if let Some(rows) = value[many].as_array_mut() {
+            rows.truncate(most);
+        }
+    }
+}
+
 #[test]
 fn machines_as_json_and_as_a_scrape() {
     for name in NAMES {
         let scratch = Scratch::new();
         let snapshot = picture(name, &scratch);
-        let families: Vec<FamilyId> =
-            FamilyId::all().filter(|&family| family != FamilyId::Own).collect();
-        let options = Options {
-            families: Some(&families),
-            processes: Limit::Count(12),
-            keep: None,
-            arguments: Arguments::Full,
-        };
-        let mut line = Vec::new();
-        let view = JsonView { snapshot: &snapshot, options };
-        view.write_ndjson(&mut Vec::new(), &mut line).expect("a vector takes all");
-        let mut value: Value = serde_json::from_slice(&line).expect("JSON");
+        let mut value = members(&snapshot);
         // The space of a mount point in a tree of files is the space of the disk below it.
         for row in value["filesystems"].as_array_mut().into_iter().flatten() {
             for (name, cell) in row.as_object_mut().into_iter().flatten() {
@@ -85,12 +99,7 @@ fn machines_as_json_and_as_a_scrape() {
                 }
             }
         }
-        // 256 threads look alike: the first ones will do.
-        for many in ["cores", "interrupts"] {
-            if let Some(rows) = value[many].as_array_mut() {
-                rows.truncate(4);
-            }
-        }
+        shorten(&mut value, &["cores", "interrupts"], 4);
         let text = serde_json::to_string_pretty(&value).expect("JSON") + "\n";
         compare(&format!("{name}.json"), &steady(&text, &scratch));
 
@@ -141,24 +150,8 @@ fn macs_as_json_as_a_scrape_and_under_other_tools_names() {
     for (name, scenario) in retop_fake_apple::chips() {
         let scratch = Scratch::new();
         let snapshot = mac(scenario, &scratch);
-        let families: Vec<FamilyId> =
-            FamilyId::all().filter(|&family| family != FamilyId::Own).collect();
-        let options = Options {
-            families: Some(&families),
-            processes: Limit::Count(12),
-            keep: None,
-            arguments: Arguments::Full,
-        };
-        let mut line = Vec::new();
-        let view = JsonView { snapshot: &snapshot, options };
-        view.write_ndjson(&mut Vec::new(), &mut line).expect("a vector takes all");
-        let mut value: Value = serde_json::from_slice(&line).expect("JSON");
-        // Cores and states look alike: the first ones will do.
-        for many in ["cores", "performance_states"] {
-            if let Some(rows) = value[many].as_array_mut() {
-                rows.truncate(6);
-            }
-        }
+        let mut value = members(&snapshot);
+        shorten(&mut value, &["cores", "performance_states"], 6);
         let text = serde_json::to_string_pretty(&value).expect("JSON") + "\n";
         compare(&format!("mac-{name}.json"), &steady(&text, &scratch));
 
