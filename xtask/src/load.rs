@@ -125,11 +125,9 @@ fn work(work: Duration, pause: Duration) -> Result<()> {
 /// Does something once a second, a little more or less each time.
 fn each_second(mut act: impl FnMut(usize) -> Result<()>) -> Result<()> {
     threads()?;
-    let mut random = u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut numbers = crate::recorder::Random::new();
     loop {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
+        let random = numbers.next();
         let until = Instant::now() + Duration::from_micros(random % 100);
         while Instant::now() < until {
             std::hint::spin_loop();

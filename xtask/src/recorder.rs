@@ -19,7 +19,6 @@ use retop_model::{Clock, FamilyId, Key, RawTable, Snapshot};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::bench::{machine, start_load};
-use crate::bless::between;
 
 /// First argument of the recorder that is killed.
 pub const CHILD: &str = "crash-child";
@@ -59,10 +58,7 @@ pub fn bench(options: &[&str]) -> Result<()> {
     std::fs::remove_dir_all(&folder)?;
     println!("{text}");
     if options.contains(&"--write") {
-        let path = crate::root().join("docs/performance.md");
-        let page = std::fs::read_to_string(&path)?;
-        let page = between(&page, "recording", &text).context("no markers for recordings")?;
-        std::fs::write(&path, page)?;
+        crate::bench::write(&crate::root().join("docs/performance.md"), "recording", &text)?;
     }
     Ok(())
 }
@@ -256,15 +252,15 @@ impl Made {
     }
 }
 
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// Another one in each run.
-    fn new() -> Random {
+    pub(crate) fn new() -> Random {
         Random(u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

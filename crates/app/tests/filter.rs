@@ -14,7 +14,7 @@ use retop::tui::Options;
 use retop::tui::app::App;
 use retop::tui::input::{Code, Event, Key as Press};
 use retop::tui::table::order::What;
-use retop_model::{FamilyId, Key};
+use retop_model::FamilyId;
 use serde_json::Value;
 
 fn on_the_screen(app: &App) -> Vec<u64> {

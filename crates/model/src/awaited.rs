@@ -134,8 +134,6 @@ fn term(word: &str) -> Result<Term, String> {
 #[derive(Clone, Debug, Default)]
 pub struct Waiting {
     since_ns: HashMap<Key, u64>,
-    /// The moment that was judged last.
-    judged_ns: Option<u64>,
 }
 
 impl Waiting {
@@ -147,7 +145,6 @@ impl Waiting {
         if now.is_gap() {
             self.since_ns.clear();
         }
-        self.judged_ns = Some(read_ns);
         let mut met: Option<Row<'a>> = None;
         for row in now.rows(FamilyId::Gpu).filter(|&row| condition.is_about(row)) {
             if condition.lacks(row).is_some() {
@@ -172,6 +169,7 @@ impl Waiting {
         let mut rows: Vec<_> =
             now.rows(FamilyId::Gpu).filter(|&row| condition.is_about(row)).collect();
         rows.sort_by_key(|row| row.raw(gpu::index).unwrap_or(i64::MAX));
+        let read_ns = now.window(FamilyId::Gpu).map_or(0, |window| window.end_ns);
         let tell = |row: Row<'_>| {
             let name = match row.raw(gpu::index) {
                 Some(index) => format!("GPU {index}"),
@@ -188,8 +186,7 @@ impl Waiting {
                     None => format!("{name}: {} is not known", term.name),
                 },
                 (None, None) => {
-                    let since_ns = self.since_ns.get(&row.key()).copied().unwrap_or(0);
-                    let read_ns = self.judged_ns.unwrap_or(since_ns);
+                    let since_ns = self.since_ns.get(&row.key()).copied().unwrap_or(read_ns);
                     let held = read_ns.saturating_sub(since_ns) as f64 / 1e9;
                     format!("{name}: so for {}", Duration(held.round()))
                 }

@@ -41,7 +41,7 @@ pub struct RawTable {
     /// The others, a block for each row that has any of them.
     seldom: Vec<Reading>,
     blocks: Vec<Block>,
-    free: Vec<Block>,
+    free: Vec<NonZeroU32>,
     texts: Vec<Option<RowTexts>>,
     sorted: bool,
 }
@@ -173,18 +173,10 @@ impl RawTable {
         let width = self.family.get().common;
         let common = self.common.get(row * width..(row + 1) * width).unwrap_or(&[]);
         let seldom = match self.blocks.get(row) {
-            Some(&Some(block)) => self.seldom.get(self.place(block)).unwrap_or(&[]),
+            Some(&Some(block)) => self.seldom.get(range(self.family, block)).unwrap_or(&[]),
             _ => &[],
         };
         [common, seldom]
-    }
-
-    #[inline]
-    fn place(&self, block: NonZeroU32) -> Range<usize> {
-        let family = self.family.get();
-        let width = family.raw.len() - family.common;
-        let at = (block.get() as usize - 1) * width;
-        at..at + width
     }
 
     /// Sets a reading by its place in the order of declaration; what is not there is left out.
@@ -292,7 +284,7 @@ impl RawTable {
         let width = self.family.get().common;
         let mut to = first;
         for (place, &gone) in removed.iter().enumerate() {
-            self.free.extend(self.blocks.get_mut(gone).map(Option::take).filter(Option::is_some));
+            self.free.extend(self.blocks.get_mut(gone).and_then(Option::take));
             let from = gone + 1;
             let end = removed.get(place + 1).copied().unwrap_or(self.keys.len());
             self.keys.copy_within(from..end, to);
@@ -342,13 +334,21 @@ impl RawTable {
     }
 }
 
+/// Where a block lies.
+#[inline]
+fn range(family: FamilyId, block: NonZeroU32) -> Range<usize> {
+    let width = family.get().raw.len() - family.get().common;
+    let end = block.get() as usize * width;
+    end - width..end
+}
+
 /// A row being filled.
 pub struct RowMut<'a> {
     family: FamilyId,
     common: &'a mut [Reading],
     seldom: &'a mut Vec<Reading>,
     block: &'a mut Block,
-    free: &'a mut Vec<Block>,
+    free: &'a mut Vec<NonZeroU32>,
     texts: &'a mut Option<RowTexts>,
 }
 
@@ -415,10 +415,9 @@ impl RowMut<'_> {
             return None;
         }
         if self.block.is_none() {
-            *self.block = self.free.pop().flatten();
+            *self.block = self.free.pop();
             if let Some(block) = *self.block {
-                let at = (block.get() as usize - 1) * width;
-                self.seldom.get_mut(at..at + width)?.fill(Reading::NONE);
+                self.seldom.get_mut(range(self.family, block))?.fill(Reading::NONE);
             }
         }
         let block = *self.block.get_or_insert_with(|| {
@@ -426,7 +425,7 @@ impl RowMut<'_> {
             let blocks = u32::try_from(self.seldom.len() / width).unwrap_or(u32::MAX);
             NonZeroU32::new(blocks).unwrap_or(NonZeroU32::MAX)
         });
-        self.seldom.get_mut((block.get() as usize - 1) * width + place)
+        self.seldom.get_mut(range(self.family, block))?.get_mut(place)
     }
 
     /// Sets the readings from the first on, in the order of declaration.

@@ -216,7 +216,12 @@ fn table(
         let mut calls: Vec<_> = calls.iter().collect();
         calls.sort_by(|a, b| b.1.total_cmp(a.1));
         for (symbol, count) in calls {
-            let _ = write!(text, " {} {:.2},", symbol.trim_start_matches("nvml"), count / 8.0);
+            let _ = write!(
+                text,
+                " {} {:.2},",
+                symbol.trim_start_matches("nvml"),
+                count / DEVICES as f64
+            );
         }
         text = text.trim_end_matches(',').to_owned() + ".\n";
     }

@@ -257,7 +257,7 @@ pub fn machine() -> String {
     )
 }
 
-fn write(path: &Path, marker: &str, text: &str) -> Result<()> {
+pub fn write(path: &Path, marker: &str, text: &str) -> Result<()> {
     let page = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let page =
         between(&page, marker, text).with_context(|| format!("{}: no markers", path.display()))?;

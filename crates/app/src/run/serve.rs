@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use retop_engine::export::groups::{GroupRules, Groups, Rule};
-use retop_engine::export::names::Names;
 use retop_engine::export::{Limit, prometheus};
 use retop_engine::serve::{self, Server};
 use retop_engine::{Demand, Monitor, RealClock, Rows};
@@ -29,12 +28,7 @@ pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
     let clock = Arc::new(RealClock);
     let mut pacer = Pacer::start(&*clock, settings.interval)?;
     let groups = groups(settings.process_groups.as_deref())?;
-    let allowed_hosts = Vec::new();
-    let scrape = prometheus::Options { names: settings.names, ..settings.series };
-    let server = Server::start(serve::Settings { listen, allowed_hosts, scrape })?;
-    if let Some(warning) = server.warning() {
-        note_on_stderr(&warning);
-    }
+    let server = server(settings, listen)?;
     let past = server.past();
     note_on_stderr(&format!("metrics on http://{}/metrics", server.address()));
     let watch = retop_engine::Settings {
@@ -70,12 +64,7 @@ fn recorded(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
     let mut recording = replay::open(replay::source(settings).unwrap_or_default())?;
     let at_ms = replay::at(&recording, settings.replay.at)?;
     let mut groups = groups(settings.process_groups.as_deref())?;
-    let allowed_hosts = Vec::new();
-    let scrape = prometheus::Options { names: settings.names, ..settings.series };
-    let server = Server::start(serve::Settings { listen, allowed_hosts, scrape })?;
-    if let Some(warning) = server.warning() {
-        note_on_stderr(&warning);
-    }
+    let server = server(settings, listen)?;
     note_on_stderr(&format!("metrics on http://{}/metrics", server.address()));
     let view = recording.view();
     let mut number = at_ms.and_then(|at_ms| view.number_at(at_ms)).unwrap_or(view.numbers().start);
@@ -101,13 +90,22 @@ fn recorded(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
     }
 }
 
+fn server(settings: &Settings, listen: SocketAddr) -> anyhow::Result<Server> {
+    let allowed_hosts = Vec::new();
+    let scrape = prometheus::Options { names: settings.names, ..settings.series };
+    let server = Server::start(serve::Settings { listen, allowed_hosts, scrape })?;
+    if let Some(warning) = server.warning() {
+        note_on_stderr(&warning);
+    }
+    Ok(server)
+}
+
 /// What has to be read: no processes, unless they were asked for by number or in groups.
 fn wanted(settings: &Settings, groups: bool) -> Demand {
     let mut demand = demand(settings, settings.processes.unwrap_or(Limit::Count(0)));
     let series = settings.series;
-    let is_of_cores = matches!(settings.names, Names::Actop | Names::Macmon);
     demand
-        .want(FamilyId::Core, series.cores || is_of_cores)
+        .want(FamilyId::Core, series.cores || settings.names.are_of_cores())
         .want(FamilyId::Cgroup, series.cgroups)
         .want(FamilyId::IdleState, series.idle_states)
         .want(FamilyId::Interrupt, series.interrupts);

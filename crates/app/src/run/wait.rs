@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use retop_engine::{Demand, Launch, ProcessDemand, RealClock, Ticker};
+use retop_engine::{Demand, Launch, RealClock, Ticker};
 use retop_model::awaited::{Condition, Waiting};
 use retop_model::family::{gpu, source};
 use retop_model::human::Duration;
@@ -98,9 +98,7 @@ fn called(now: &Snapshot, identity: &str) -> String {
 
 /// Why there is none, as their sources say.
 fn reason(now: &Snapshot) -> String {
-    let feeds = |row: &retop_model::Row<'_>| {
-        row.shown(source::feeds).split(' ').any(|key| key == FamilyId::Gpu.get().key)
-    };
+    let feeds = |row: &retop_model::Row<'_>| source::feeds_family(*row, FamilyId::Gpu);
     let reasons = now.rows(FamilyId::Source).filter(feeds).map(|row| row.shown(source::reason));
     let reasons: Vec<_> = reasons.filter(|reason| !reason.is_empty()).collect();
     if reasons.is_empty() { "'retop doctor' says more".to_owned() } else { reasons.join("; ") }
@@ -112,7 +110,6 @@ fn ticker(settings: &Settings, clock: Arc<RealClock>) -> anyhow::Result<Ticker> 
     machine.sources.retain(|source| source.feeds().contains(&FamilyId::Gpu));
     let mut demand = Demand::default();
     demand.want(FamilyId::Gpu, true).want(FamilyId::GpuProcess, true);
-    demand.processes = ProcessDemand::default();
     let mut ticker = Ticker::live(machine, clock);
     ticker.set_demand(demand);
     Ok(ticker)

@@ -24,6 +24,7 @@ use super::people::Chosen;
 use super::render::{Depth, Glyphs, Rect};
 use super::rewind::Rewind;
 use super::setup::Given;
+use super::steady::Steady;
 use super::table::Table;
 use super::table::set;
 use super::theme::{Catalogue, Theme};
@@ -95,6 +96,8 @@ pub struct App {
     pub paused: bool,
     /// The past of a few numbers.
     pub history: History,
+    /// Shares of CPU time as they are shown.
+    pub(super) steady: Steady,
     /// The samples of the past, whole, if any are kept.
     pub record: Option<Arc<Mutex<dyn retop_engine::history::Past>>>,
     /// How it stands with the recording that is being written.
@@ -185,6 +188,7 @@ impl App {
             newest: None,
             paused: false,
             history: History::default(),
+            steady: Steady::default(),
             record: None,
             replay: options.replay.clone(),
             recording: None,
@@ -290,6 +294,7 @@ impl App {
             return true;
         }
         self.history.push(snapshot);
+        self.steady.push(snapshot);
         if self.table.sets.len() > 1 && panel::gpu::is_there(snapshot) {
             self.table.offer_gpu();
         }

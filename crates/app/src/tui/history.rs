@@ -9,7 +9,6 @@ use retop_model::snapshot::sum;
 use retop_model::{FamilyId, Field, Key, Row, Snapshot};
 
 use super::session::Session;
-use super::steady::Steady;
 
 /// Samples that a chart shows at most: one of 250 cells shows 500.
 pub const LENGTH: usize = 512;
@@ -168,8 +167,6 @@ pub struct History {
     pub vram: Ring,
     /// What each power domain drew since the start.
     pub session: Session,
-    /// Shares of CPU time as they are shown.
-    pub steady: Steady,
     /// What retop costs, lately.
     pub cost: Cost,
     costs: Costs,
@@ -182,6 +179,18 @@ pub struct History {
     kept: usize,
     /// Samples that half a cell of a chart stands for.
     per: usize,
+}
+
+/// What a list in order has for a key; new if it has nothing yet.
+pub(super) fn entry<T>(list: &mut Vec<(Key, T)>, key: Key, new: impl FnOnce() -> T) -> &mut T {
+    let place = match list.binary_search_by_key(&key, |(key, _)| *key) {
+        Ok(place) => place,
+        Err(place) => {
+            list.insert(place, (key, new()));
+            place
+        }
+    };
+    &mut list[place].1
 }
 
 impl Default for History {
@@ -208,7 +217,6 @@ impl History {
             gpu: ring(),
             vram: ring(),
             session: Session::default(),
-            steady: Steady::default(),
             cost: Cost::default(),
             costs: Costs::default(),
             cores: Vec::new(),
@@ -234,7 +242,6 @@ impl History {
         self.sent.push(sum(links.map(|row| row.get(network::transmit_bytes_per_second))));
         self.watts.push(watts(now));
         self.session.push(now);
-        self.steady.push(now);
         self.cost = self.costs.push(now).unwrap_or(self.cost);
         self.io_pressure.push(waiting(now, "io"));
         self.gpu.push(busiest_gpu(now).and_then(|row| row.get(gpu::utilization_ratio)));
@@ -243,25 +250,12 @@ impl History {
         let kept = (CORES_KEPT / cores.len().max(1)).max(CORE_LEAST).min(self.kept);
         self.cores.retain(|(key, _)| now.find(FamilyId::Core, *key).is_some());
         for row in cores {
-            let place = match self.cores.binary_search_by_key(&row.key(), |(key, _)| *key) {
-                Ok(place) => place,
-                Err(place) => {
-                    self.cores.insert(place, (row.key(), Ring::seen_by(self.per, kept)));
-                    place
-                }
-            };
-            self.cores[place].1.push(row.get(core::utilization_ratio));
+            let ring = || Ring::seen_by(self.per, kept);
+            entry(&mut self.cores, row.key(), ring).push(row.get(core::utilization_ratio));
         }
         for row in now.rows(FamilyId::Power) {
-            let place = match self.rails.binary_search_by_key(&row.key(), |(key, _)| *key) {
-                Ok(place) => place,
-                Err(place) => {
-                    let ring = Ring::seen_by(self.per, RAIL_KEPT.min(self.kept));
-                    self.rails.insert(place, (row.key(), ring));
-                    place
-                }
-            };
-            self.rails[place].1.push(row.get(power::watts));
+            let ring = || Ring::seen_by(self.per, RAIL_KEPT.min(self.kept));
+            entry(&mut self.rails, row.key(), ring).push(row.get(power::watts));
         }
         if self.moments.len() == self.kept {
             self.moments.pop_front();

@@ -196,7 +196,7 @@ actions! {
         MarkNamed "view.mark_named" [c('B')] "Set a bookmark with a text",
         Pause "view.pause" [c('p'), c('Z')] "Stand still; sampling goes on" => "Pause",
         CoreView "view.cores" [c('v')] "Cores: by size, gauges, history, both, heat",
-        Zoom "view.zoom" [c('z')] "More time on the charts: 4, 10, 30, 120, 2 samples a cell in turn",
+        Zoom "view.zoom" [c('z')] "More time on the charts: 4, 10, 30, 120, 2 samples a braille cell in turn",
         Layout "view.layout" [c('L')] "Layout: by size, stacked, table only",
         Glyphs "view.glyphs" [c('g')] "Drawing characters: braille, block, ascii",
         Header "view.header" [c('#')] "Hide or show the header",

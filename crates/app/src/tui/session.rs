@@ -3,7 +3,7 @@
 use retop_model::family::power;
 use retop_model::{FamilyId, Key, Snapshot};
 
-use super::history::whole;
+use super::history::{entry, whole};
 
 /// What power domains drew since the start, or since somebody reset it.
 #[derive(Clone, Debug, Default)]
@@ -28,14 +28,8 @@ impl Session {
         let seconds = now.interval_seconds().filter(|_| !now.is_gap());
         self.seconds += seconds.unwrap_or(0.0);
         for row in now.rows(FamilyId::Power) {
-            let place = match self.tallies.binary_search_by_key(&row.key(), |(key, _)| *key) {
-                Ok(place) => place,
-                Err(place) => {
-                    self.tallies.insert(place, (row.key(), Tally::default()));
-                    place
-                }
-            };
-            self.tallies[place].1.push(row.get(power::used_joules), row.get(power::watts), seconds);
+            let tally = entry(&mut self.tallies, row.key(), Tally::default);
+            tally.push(row.get(power::used_joules), row.get(power::watts), seconds);
         }
     }
 

@@ -9,6 +9,7 @@ use retop_model::family::{core, cpu};
 use retop_model::{FamilyId, Field, Key, Row, Snapshot};
 
 use super::app::App;
+use super::history::entry;
 
 /// What the kernel counts CPU time in, on every machine.
 const TICK_SECONDS: f64 = 0.01;
@@ -66,14 +67,8 @@ impl Steady {
         }
         self.cores.retain(|(key, _)| now.find(FamilyId::Core, *key).is_some());
         for row in cores {
-            let place = match self.cores.binary_search_by_key(&row.key(), |(key, _)| *key) {
-                Ok(place) => place,
-                Err(place) => {
-                    self.cores.insert(place, (row.key(), Rest::default()));
-                    place
-                }
-            };
-            self.cores[place].1.push(row.get(core::utilization_ratio), step);
+            let rest = entry(&mut self.cores, row.key(), Rest::default);
+            rest.push(row.get(core::utilization_ratio), step);
         }
     }
 }
@@ -88,7 +83,7 @@ impl App {
     #[must_use]
     pub fn share(&self, now: &Snapshot, field: Field) -> Option<f64> {
         let place = SHARES.iter().position(|&share| share == field).filter(|_| self.rests());
-        match place.and_then(|place| self.history.steady.machine.get(place)) {
+        match place.and_then(|place| self.steady.machine.get(place)) {
             Some(rest) => rest.shown,
             None => now.one(field),
         }
@@ -97,7 +92,7 @@ impl App {
     /// How busy a core is, to be shown.
     #[must_use]
     pub fn share_of_core(&self, row: Row<'_>) -> Option<f64> {
-        let cores = &self.history.steady.cores;
+        let cores = &self.steady.cores;
         let place = cores.binary_search_by_key(&row.key(), |(key, _)| *key).ok();
         match place.filter(|_| self.rests()).and_then(|place| cores.get(place)) {
             Some((_, rest)) => rest.shown,

@@ -2,8 +2,9 @@
 
 use super::app::App;
 use super::history::USUAL_PER;
+use super::render::Glyphs;
 
-/// Samples that half a cell of a chart stands for, in the order of the key.
+/// Samples that a column of a chart stands for, in the order of the key.
 const ZOOMS: [usize; 5] = [USUAL_PER, 5, 15, 60, 1];
 
 impl App {
@@ -15,6 +16,11 @@ impl App {
         if let Some(far) = self.rewind.as_mut().and_then(|rewind| rewind.far_mut()) {
             far.set_per(per);
         }
-        self.say(format!("charts: {} samples a cell", 2 * per));
+        self.say(format!("charts: {} samples a cell", self.samples_a_cell(per)));
+    }
+
+    /// Samples that a whole cell stands for: braille has two columns of dots in it.
+    pub(super) fn samples_a_cell(&self, per: usize) -> usize {
+        if self.glyphs == Glyphs::Braille { 2 * per } else { per }
     }
 }

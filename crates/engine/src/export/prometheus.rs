@@ -309,7 +309,7 @@ fn write_labels(out: &mut String, row: Row<'_>, role: Role) {
 }
 
 /// A text with backslashes and line ends escaped, and quotes where the place asks for it.
-struct Escaped<'a>(&'a str, bool);
+pub(super) struct Escaped<'a>(pub(super) &'a str, pub(super) bool);
 
 impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {

@@ -41,12 +41,11 @@ pub(super) fn of(rule: &Rule, row: Row<'_>, writers: &Writers) -> Option<Suspect
         }
         Culprit::ParentOf(state) => parent_of_most(now, state),
         Culprit::Killed => victim(now, None),
-        Culprit::Victim => Some(Suspect {
-            key: Key(u64::try_from(row.raw(gpu_forecast::victim_pid)?).ok()?, 0),
-            pid: u64::try_from(row.raw(gpu_forecast::victim_pid)?).ok()?,
-            name: row.shown(gpu_forecast::victim).to_owned(),
-            guessed: true,
-        }),
+        Culprit::Victim => {
+            let pid = u64::try_from(row.raw(gpu_forecast::victim_pid)?).ok()?;
+            let name = row.shown(gpu_forecast::victim).to_owned();
+            Some(Suspect { key: Key(pid, 0), pid, name, guessed: true })
+        }
         Culprit::KilledWithin => victim(now, Some(row.shown(cgroup::cgroup))),
     }
 }

@@ -1,6 +1,7 @@
 //! Graphics processors and other accelerators.
 
 use crate::metric::{dcgm, dcgm_counter, named, series};
+use crate::snapshot::Row;
 
 /// Units of `dcgm-exporter`.
 const PERCENT: f64 = 100.0;
@@ -22,6 +23,13 @@ pub const LOST: i64 = 2;
 
 /// Position in the states of `recovery` of a device that needs nothing.
 pub const SOUND: i64 = 0;
+
+/// What of the name of a part of a device says which part it is: `3g.71gb`.
+#[must_use]
+pub fn profile(part: Row<'_>) -> &str {
+    let whole = part.shown(name);
+    whole.rsplit_once("MIG ").map_or(whole, |(_, profile)| profile)
+}
 
 family! {
     /// Graphics and neural processors, each known by the identity that its maker gave it.

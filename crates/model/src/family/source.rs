@@ -1,5 +1,8 @@
 //! The sources themselves: what could be read, what could not, why, and what asking costs.
 
+use super::FamilyId;
+use crate::snapshot::Row;
+
 /// A source gave what it has.
 pub const WORKS: i64 = 0;
 /// The machine has no such thing.
@@ -14,6 +17,12 @@ pub const FAILING: i64 = 4;
 pub const SLOW: i64 = 5;
 /// Nobody asked for what it gives, so it was not read.
 pub const UNASKED: i64 = 6;
+
+/// True if a source feeds a family.
+#[must_use]
+pub fn feeds_family(row: Row<'_>, family: FamilyId) -> bool {
+    row.shown(feeds).split([' ', ',']).any(|key| key == family.get().key)
+}
 
 family! {
     /// Sources: what could be read, what could not, why, and what asking costs.

@@ -38,12 +38,7 @@ impl Source for Disk {
         let mut table = read.table(FamilyId::Disk);
         for driver in drivers {
             let Some(id) = driver.id() else { continue };
-            let counted = driver.property("Statistics").and_then(|statistics| {
-                let of =
-                    super::value::Value::Dictionary(vec![("Statistics".to_owned(), statistics)]);
-                storage::counted(&of)
-            });
-            let Some(counted) = counted else { continue };
+            let Some(counted) = storage::counted(&driver.some(&["Statistics"])) else { continue };
             let medium = driver
                 .children("IOService")
                 .into_iter()

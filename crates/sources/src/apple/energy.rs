@@ -98,11 +98,6 @@ impl Meter {
         self.hold(now_ns)
     }
 
-    /// What it says at a moment.
-    pub fn now(&self, now_ns: u64) -> Power {
-        self.hold(now_ns)
-    }
-
     /// What it counted since it was first read, in nanojoules.
     pub fn used_nanojoules(&self) -> i64 {
         self.used
@@ -123,7 +118,8 @@ impl Meter {
         self.base = Some(now);
     }
 
-    fn hold(&self, now_ns: u64) -> Power {
+    /// What it says at a moment.
+    pub fn hold(&self, now_ns: u64) -> Power {
         if self.last.is_some() && now_ns.saturating_sub(self.seen_ns) > STALE_NS {
             return Power::Stale;
         }

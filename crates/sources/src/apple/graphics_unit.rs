@@ -51,13 +51,9 @@ impl Graphics {
         let library = Arc::clone(&self.library);
         let accelerators = registry::services(&library, "AGXAccelerator");
         // Several nodes may stand for one processor: the busiest tells.
-        let nodes = accelerators.iter().map(|entry| {
-            let of = |name: &str| Some((name.to_owned(), entry.property(name)?));
-            let wanted =
-                ["model", "gpu-core-count", "GPUConfigurationVariable", "PerformanceStatistics"];
-            let members = wanted.iter().filter_map(|name| of(name)).collect();
-            Accelerator::of(&super::value::Value::Dictionary(members))
-        });
+        let nodes = accelerators
+            .iter()
+            .map(|entry| Accelerator::of(&entry.some(&["model", "PerformanceStatistics"])));
         let Some(accelerator) = nodes.max_by_key(|of| of.device_percent) else {
             let (devices, processes) =
                 (read.table(FamilyId::Gpu), read.table(FamilyId::GpuProcess));
@@ -105,12 +101,8 @@ impl Graphics {
         let Some(unit) = &mut self.unit else { return };
         let mut clients: Vec<graphics::Client> = Vec::new();
         for entry in accelerators.iter().flat_map(|entry| entry.children("IOService")) {
-            let of = |name: &str| Some((name.to_owned(), entry.property(name)?));
-            let Some(creator) = of("IOUserClientCreator") else { continue };
-            let members = std::iter::once(creator).chain(of("AppUsage")).collect();
-            let Some(client) = graphics::client(&super::value::Value::Dictionary(members)) else {
-                continue;
-            };
+            let told = entry.some(&["IOUserClientCreator", "AppUsage"]);
+            let Some(client) = graphics::client(&told) else { continue };
             match clients.iter_mut().find(|known| known.pid == client.pid) {
                 Some(known) => {
                     known.nanoseconds = known.nanoseconds.saturating_add(client.nanoseconds)

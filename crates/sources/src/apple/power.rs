@@ -17,7 +17,7 @@ use super::system;
 use crate::source::{Problem, Read, Source};
 
 /// Power keys of the controller that mean the same on every chip: the whole machine, what comes in
-/// from the adapter, and what the battery gives or takes.
+/// from the adapter.
 const KEYS: [(&str, &str); 2] = [("PSTR", "system"), ("PDTR", "adapter")];
 
 pub struct Power {

@@ -80,7 +80,7 @@ impl Energy {
         let (mut used, mut watts) = (0_i64, Some(0.0));
         let mut is_stale = self.is_empty && rail == Rail::Cpu;
         for meter in meters {
-            let drawn = meter.now(now_ns);
+            let drawn = meter.hold(now_ns);
             used = used.saturating_add(meter.used_nanojoules() / 1_000);
             watts = watts.zip(drawn.watts()).map(|(sum, one)| sum + one);
             is_stale |= drawn == Power::Stale;

@@ -80,6 +80,12 @@ impl Entry {
         property.borrow().value()
     }
 
+    /// Those of its properties that have these names.
+    pub fn some(&self, names: &[&str]) -> Value {
+        let of = |&name: &&str| Some((name.to_owned(), self.property(name)?));
+        Value::Dictionary(names.iter().filter_map(of).collect())
+    }
+
     /// The entries below it in a plane.
     pub fn children(&self, plane: &str) -> Vec<Entry> {
         let (Some(children), Ok(plane)) = (self.library.symbols.io_children, CString::new(plane))

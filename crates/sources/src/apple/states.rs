@@ -44,7 +44,7 @@ pub fn levels(states: &[State]) -> usize {
     states.iter().filter(|state| matches!(state, State::Level(_))).count()
 }
 
-/// Counters of time in states, in ticks of 24 MHz, as an amount that only grows.
+/// Counters of time in states, in the ticks that their unit names, as an amount that only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Spent {
     /// Ticks of all states.

@@ -103,6 +103,18 @@ fn is_address(part: &str) -> bool {
     marked && part.ends_with(|c: char| c.is_ascii_hexdigit()) && !part.starts_with("pci0")
 }
 
+/// True if a read of the device would wake it, or disturb it on its way. One without runtime power
+/// management does not sleep, nor does one whose status cannot be read.
+pub fn sleeps(device: &Path) -> bool {
+    let status = attribute_text(&device.join("power"), "runtime_status");
+    matches!(status.as_deref(), Some("suspended" | "suspending" | "resuming"))
+}
+
+/// True if the kernel may send the device to sleep when nobody uses it.
+pub fn may_sleep(device: &Path) -> bool {
+    attribute_text(&device.join("power"), "control").as_deref() == Some("auto")
+}
+
 /// True if a device, or one that it hangs on, is suspended at run time: reading it would wake it.
 /// The state is the kernel's own note and asking for it wakes nobody.
 pub fn is_suspended(device: &Path) -> bool {

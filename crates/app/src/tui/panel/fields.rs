@@ -279,9 +279,7 @@ pub fn heading(app: &App, sheet: &mut Sheet<'_>, name: &str, more: &str) {
 /// One line that says why a family is missing, as its source has it.
 pub fn missing(app: &App, now: &Snapshot, family: FamilyId, sheet: &mut Sheet<'_>) {
     use retop_model::family::source;
-    let feeds = |row: &Row<'_>| {
-        row.shown(source::feeds).split([' ', ',']).any(|key| key == family.get().key)
-    };
+    let feeds = |row: &Row<'_>| source::feeds_family(*row, family);
     let mut rows = now.rows(FamilyId::Source).filter(feeds);
     let row = rows.clone().find(|row| !row.shown(source::reason).is_empty()).or(rows.next());
     let key = family.get().key;

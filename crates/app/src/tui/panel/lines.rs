@@ -135,7 +135,7 @@ fn standing(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         x += 2;
     }
     if app.past().per() != USUAL_PER {
-        let text = short!("charts: {} samples a cell", 2 * app.past().per());
+        let text = short!("charts: {} samples a cell", app.samples_a_cell(app.past().per()));
         x = canvas.text(x, 0, &text, theme.past);
         if let Some(key) = app.keys.keys(Action::Zoom).first() {
             x = canvas.text(x, 0, &short!(" ({key})"), theme.past);

@@ -135,7 +135,7 @@ pub fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
         for place in 0..parts.count() {
             let Some(part) = parts.row(now, FamilyId::Gpu, place) else { continue };
             let last = place + 1 == parts.count();
-            let (name, more) = (short!("    {}", part_name(part)), numbers(part));
+            let (name, more) = (short!("    {}", gpu::profile(part)), numbers(part));
             sheet.line(|canvas| {
                 columns.named(app, part, canvas, (&name, &more));
                 let (inner, end) = match canvas.glyphs() {
@@ -164,12 +164,6 @@ pub fn in_order(now: &Snapshot) -> Places {
 
 fn is_part_of(part: Row<'_>, whole: Row<'_>) -> bool {
     part.text(gpu::parent).is_some_and(|parent| parent.shown() == whole.shown(gpu::uuid))
-}
-
-/// What of its name says which part it is: `3g.71gb`.
-fn part_name(part: Row<'_>) -> &str {
-    let name = part.shown(gpu::name);
-    name.rsplit_once("MIG ").map_or(name, |(_, profile)| profile)
 }
 
 /// Its numbers, as `nvidia-smi` and container runtimes give them.
@@ -222,7 +216,7 @@ pub fn asleep_since(app: &App, row: Row<'_>) -> Option<Text> {
 /// Its number and its name.
 pub fn called(row: Row<'_>) -> Text {
     if row.text(gpu::parent).is_some() {
-        return short!("{}", part_name(row));
+        return short!("{}", gpu::profile(row));
     }
     match row.get(gpu::index) {
         Some(index) => short!("{index:.0} {}", name(row)),

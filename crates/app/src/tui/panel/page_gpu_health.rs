@@ -70,9 +70,6 @@ pub fn starved(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
 
 /// Links between devices, where there are any.
 pub fn links(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
-    if now.rows(FamilyId::Gpu).all(|row| row.raw(gpu::nvlink_links).is_none()) {
-        return;
-    }
     table(
         app,
         now,

@@ -1,12 +1,14 @@
 //! The keys and series of actop 1.9.
 
 use retop_model::family::{alert, chip, cluster, core, disk, gpu, memory, network, process};
+use retop_model::snapshot::sum;
 use retop_model::{FamilyId, Row, Snapshot};
 
 use super::{
-    Object, Series, Side, clusters, cores, escaped, fans, highest, list, mean, number, of_networks,
-    percent, percents, sum,
+    Object, Series, Side, clusters, cores, fans, highest, list, mean, number, of_networks, percent,
+    percents,
 };
+use crate::export::prometheus::Escaped;
 
 const GIGA: f64 = 1e9;
 const MEGA: f64 = 1e6;
@@ -254,8 +256,10 @@ pub fn series(snapshot: &Snapshot) -> String {
     ] {
         for (side, letter) in [(Side::Slow, "E"), (Side::Fast, "P")] {
             for row in cores(snapshot, side) {
-                let labels =
-                    format!("cluster=\"{letter}\",core=\"{}\"", escaped(row.shown(core::core)));
+                let labels = format!(
+                    "cluster=\"{letter}\",core=\"{}\"",
+                    Escaped(row.shown(core::core), true)
+                );
                 out.put(name, &labels, row.get(field).map(|value| (value * scale).round()));
             }
         }

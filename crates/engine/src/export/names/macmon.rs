@@ -3,7 +3,8 @@
 use retop_model::family::{chip, core, gpu, memory};
 use retop_model::{FamilyId, Row, Snapshot};
 
-use super::{Object, Series, Side, cores, escaped, fans, list, mean, number};
+use super::{Object, Series, Side, cores, fans, list, mean, number};
+use crate::export::prometheus::Escaped;
 
 const MEGA: f64 = 1e6;
 
@@ -159,7 +160,7 @@ pub fn series(snapshot: &Snapshot) -> String {
     let chip_row = snapshot.row(FamilyId::Chip, 0);
     let chip = |field| chip_row?.get(field);
     let name = chip_row.map_or("", |row| row.shown(chip::chip));
-    let mut out = Series::new("macmon_", format!("chip=\"{}\"", escaped(name)));
+    let mut out = Series::new("macmon_", format!("chip=\"{}\"", Escaped(name, true)));
     let watts = Watts::of(snapshot);
     out.put("cpu_temp_celsius", "", chip(chip::cpu_mean_celsius))
         .put("gpu_temp_celsius", "", chip(chip::gpu_mean_celsius))

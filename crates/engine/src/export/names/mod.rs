@@ -9,6 +9,7 @@ pub mod macmon;
 use std::fmt::Write as _;
 
 use retop_model::family::{cluster, core, network, sensor};
+use retop_model::snapshot::sum;
 use retop_model::{FamilyId, Field, Row, Snapshot};
 
 /// Whose names an export has.
@@ -26,6 +27,12 @@ pub enum Names {
 }
 
 impl Names {
+    /// True if they tell of each core, so that cores have to be read.
+    #[must_use]
+    pub fn are_of_cores(self) -> bool {
+        matches!(self, Names::Actop | Names::Macmon)
+    }
+
     /// The line of JSON of a snapshot, if the names are another tool's.
     #[must_use]
     pub fn json(self, snapshot: &Snapshot) -> Option<String> {
@@ -57,31 +64,25 @@ enum Side {
 /// Kinds of cores from the slowest on, as positions of the core family's states.
 const KINDS: [i64; 4] = [2, 1, 0, 3];
 
-/// The kinds of cores that a machine has, from the slowest on.
-fn kinds(snapshot: &Snapshot) -> Vec<i64> {
+/// The rows of a family that are of a side by their kind of cores. Where cores have no kind there are
+/// no sides.
+fn of_side(snapshot: &Snapshot, family: FamilyId, kind: Field, side: Side) -> Vec<Row<'_>> {
     let has =
         |kind: &i64| snapshot.rows(FamilyId::Core).any(|row| row.raw(core::kind) == Some(*kind));
-    KINDS.into_iter().filter(has).collect()
-}
-
-fn side_of(kinds: &[i64], kind: Option<i64>) -> Option<Side> {
-    let kind = kind?;
-    let fastest = *kinds.last()?;
-    Some(if kind == fastest { Side::Fast } else { Side::Slow })
+    let Some(fastest) = KINDS.into_iter().rev().find(has) else { return Vec::new() };
+    let is_of =
+        |row: &Row<'_>| row.raw(kind).is_some_and(|kind| (kind == fastest) == (side == Side::Fast));
+    snapshot.rows(family).filter(is_of).collect()
 }
 
 /// The cores of a side, by number.
 fn cores(snapshot: &Snapshot, side: Side) -> Vec<Row<'_>> {
-    let kinds = kinds(snapshot);
-    let is_of = |row: &Row<'_>| side_of(&kinds, row.raw(core::kind)) == Some(side);
-    snapshot.rows(FamilyId::Core).filter(is_of).collect()
+    of_side(snapshot, FamilyId::Core, core::kind, side)
 }
 
 /// The clusters of a side.
 fn clusters(snapshot: &Snapshot, side: Side) -> Vec<Row<'_>> {
-    let kinds = kinds(snapshot);
-    let is_of = |row: &Row<'_>| side_of(&kinds, row.raw(cluster::kind)) == Some(side);
-    snapshot.rows(FamilyId::Cluster).filter(is_of).collect()
+    of_side(snapshot, FamilyId::Cluster, cluster::kind, side)
 }
 
 fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
@@ -91,11 +92,6 @@ fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
         count += 1;
     }
     (count > 0).then(|| sum / f64::from(count))
-}
-
-/// The sum of all that are known; `None` if none is.
-fn sum(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
-    values.flatten().fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))
 }
 
 fn highest(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
@@ -220,14 +216,10 @@ impl Series {
     }
 }
 
-/// A value of a label: what would end it is escaped.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::prometheus::Escaped;
 
     #[test]
     fn shares_add_up_to_a_hundred() {
@@ -254,6 +246,6 @@ mod tests {
             Some(0.123_456),
         );
         assert_eq!(series.page, "# TYPE x_b gauge\nx_b{l=\"1\"} 2\nx_b{l=\"2\"} 0.1235\n");
-        assert_eq!(escaped("a\"b\\\n"), "a\\\"b\\\\\\n");
+        assert_eq!(Escaped("a\"b\\\n", true).to_string(), "a\\\"b\\\\\\n");
     }
 }

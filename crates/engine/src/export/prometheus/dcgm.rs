@@ -64,8 +64,7 @@ fn labels(row: Row<'_>, hostname: &str) -> String {
         Escaped(hostname, true),
     );
     if parent.is_some() {
-        let name = row.shown(gpu::name);
-        let profile = name.rsplit_once("MIG ").map_or(name, |(_, profile)| profile);
+        let profile = gpu::profile(row);
         let number = row.raw(gpu::instance).unwrap_or(0);
         let _ = write!(text, ",GPU_I_ID=\"{number}\",GPU_I_PROFILE=\"{}\"", Escaped(profile, true));
     }

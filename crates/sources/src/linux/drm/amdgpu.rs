@@ -11,6 +11,7 @@ use super::device::Device;
 use super::dpm::{self, Levels};
 use super::gpu_metrics::{Fault, HEAT_BITS, Held, Metrics, POWER_BITS};
 use super::told::{Told, milli};
+use crate::linux::due::is_due;
 use crate::linux::{file, parse, sysfs};
 use crate::source::Problem;
 
@@ -114,9 +115,7 @@ impl Amdgpu {
     }
 
     fn slow(&mut self, device: &Device, now_ns: u64) {
-        // A tick may come a little early.
-        let early_ns = now_ns.saturating_add(SLOW_NS / 16);
-        if self.slow_ns.is_some_and(|last_ns| early_ns.saturating_sub(last_ns) < SLOW_NS) {
+        if !is_due(self.slow_ns, now_ns, SLOW_NS) {
             return;
         }
         self.slow_ns = Some(now_ns);

@@ -137,21 +137,18 @@ impl Device {
             || self.folder.join("devfreq").exists()
     }
 
-    /// True if a read of the device would wake it. One without runtime power management does not
-    /// sleep, nor does one whose status cannot be read.
+    /// True if a read of the device would wake it.
     pub fn sleeps(&self) -> bool {
-        let status = sysfs::attribute_text(&self.folder.join("power"), "runtime_status");
-        matches!(status.as_deref(), Some("suspended" | "suspending" | "resuming"))
+        sysfs::sleeps(&self.folder)
     }
 
     /// True if the kernel may send the device to sleep when nobody uses it: it may, and lights no
     /// screen.
     pub fn may_sleep(&self) -> bool {
-        let control = sysfs::attribute_text(&self.folder.join("power"), "control");
         let is_lit = |connector: &PathBuf| {
             sysfs::attribute_text(connector, "enabled").as_deref() == Some("enabled")
         };
-        control.as_deref() == Some("auto") && !self.connectors.iter().any(is_lit)
+        sysfs::may_sleep(&self.folder) && !self.connectors.iter().any(is_lit)
     }
 
     /// Milliseconds that it slept since its driver was loaded: the kernel's own count.

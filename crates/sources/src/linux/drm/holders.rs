@@ -14,8 +14,6 @@ const WALK_NS: u64 = 5_000_000_000;
 const WALK_SHARE: u64 = 100;
 /// A process with more descriptors than these is no client of a device in all of them.
 const MOST_DESCRIPTORS: usize = 65_536;
-/// Flag of kernel threads.
-const KERNEL: u64 = 0x0020_0000;
 
 /// A process with what it has open.
 #[derive(Debug, PartialEq, Eq)]
@@ -103,7 +101,7 @@ fn open(folder: &Path) -> std::io::Result<Vec<(u32, String)>> {
 
 fn is_kernel(folder: &Path) -> bool {
     let line = std::fs::read(folder.join("stat")).unwrap_or_default();
-    Stat::parse(&line).is_some_and(|stat| stat.flags & KERNEL != 0)
+    Stat::parse(&line).is_some_and(|stat| stat.is_kernel())
 }
 
 #[cfg(test)]

@@ -4,10 +4,7 @@
 //! idle device awake for ever. One that does nothing is not read for a while; if it stays awake all the
 //! same, others hold it, and it is let go less often.
 
-/// How long a device must be idle before it is let go; longer each time that it stayed awake.
-const PATIENCE_NS: [u64; 4] = [10_000_000_000, 60_000_000_000, 120_000_000_000, 300_000_000_000];
-/// How long it may take a device to fall asleep: 6 to 15 s were seen.
-const FALLING_ASLEEP_NS: u64 = 20_000_000_000;
+use crate::linux::patience::{FALLING_ASLEEP_NS, Patience};
 
 /// What may be done with a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +23,7 @@ pub struct Rest {
     asleep_ns: Option<u64>,
     idle_ns: Option<u64>,
     let_go_ns: Option<u64>,
-    patience: usize,
+    patience: Patience,
 }
 
 impl Rest {
@@ -43,7 +40,7 @@ impl Rest {
                 return May::LetGo;
             }
             self.let_go_ns = None;
-            self.patience = (self.patience + 1).min(PATIENCE_NS.len() - 1);
+            self.patience.lengthen();
         }
         May::Read
     }
@@ -55,8 +52,7 @@ impl Rest {
             return;
         }
         let since_ns = *self.idle_ns.get_or_insert(now_ns);
-        let patience_ns = PATIENCE_NS.get(self.patience).copied().unwrap_or(PATIENCE_NS[0]);
-        if now_ns.saturating_sub(since_ns) >= patience_ns {
+        if now_ns.saturating_sub(since_ns) >= self.patience.idle_ns() {
             (self.idle_ns, self.let_go_ns) = (None, Some(now_ns));
         }
     }

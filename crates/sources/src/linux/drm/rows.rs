@@ -79,7 +79,7 @@ pub fn write_processes(
     containers: &mut Containers,
     table: &mut RawTable,
 ) {
-    containers.keep(|pid| uses.keys().any(|&(known, _)| known == pid));
+    containers.keep(|pid| uses.range((pid, 0)..=(pid, usize::MAX)).next().is_some());
     let unseen = Hidden::of(proc);
     let mut held = vec![0_u64; seen.len()];
     for (&(pid, place), by) in uses {

@@ -33,7 +33,7 @@ pub enum Driver {
     I915,
     Xe,
     Vpu(Vpu),
-    /// Its clients tell everything.
+    /// Its clients tell most: of the device itself a clock and a temperature, if anything.
     Other,
 }
 

@@ -11,6 +11,7 @@ use super::library::{Library, Symbol, text};
 use super::links::Links;
 use super::parts::Place;
 use super::processes::{Listed, Shares};
+use crate::linux::due::is_due;
 use crate::linux::occupant::Containers;
 
 /// How often what moves slowly is read: fan, link, temperature of the memory.
@@ -424,10 +425,4 @@ impl Device {
 /// A share in whole percent. Drivers have written 4294967295 here.
 pub fn percent(value: u32) -> Option<u32> {
     (value <= 100).then_some(value)
-}
-
-/// True if that long has passed since it was read.
-pub fn is_due(last_ns: Option<u64>, now_ns: u64, every_ns: u64) -> bool {
-    // A tick may come a little early.
-    last_ns.is_none_or(|last| now_ns.saturating_sub(last) + every_ns / 16 >= every_ns)
 }

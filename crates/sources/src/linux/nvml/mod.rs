@@ -31,6 +31,7 @@ use self::device::Device;
 use self::health::Listener;
 use self::library::{Library, Unusable};
 use self::pci::Pci;
+use crate::linux::patience::{FALLING_ASLEEP_NS, Patience};
 use crate::roots::Roots;
 use crate::source::{Pace, Problem, Read, Source};
 
@@ -45,11 +46,6 @@ const LOOK_NS: u64 = 60_000_000_000;
 /// How soon a library that refused is asked again, and one that is not there.
 const RETRY_NS: u64 = 5_000_000_000;
 const ABSENT_NS: u64 = 60_000_000_000;
-/// How long devices must be idle before they are let go; longer each time that somebody else turns
-/// out to hold them.
-const PATIENCE_NS: [u64; 4] = [10_000_000_000, 60_000_000_000, 120_000_000_000, 300_000_000_000];
-/// How long it may take a device to fall asleep after it was let go: 6 to 15 s were seen.
-const FALLING_ASLEEP_NS: u64 = 20_000_000_000;
 /// Nobody asks again sooner than this.
 const SHORTEST_NS: u64 = 50_000_000;
 /// The share of the time that the driver may spend on our questions about each device: one part in
@@ -69,8 +65,8 @@ pub struct Nvml {
     asleep_ns: Option<u64>,
     /// Names by PCI address, from when a device was awake.
     seen: Vec<Seen>,
-    /// Which of the patiences holds.
-    patience: usize,
+    /// How long devices must be idle before they are let go.
+    patience: Patience,
     /// The driver is left alone until then, because it took too long.
     rest_until_ns: u64,
     kept: Vec<RawTable>,
@@ -121,7 +117,7 @@ impl Nvml {
             phase: Phase::Closed { retry_ns: 0, why: None },
             asleep_ns: None,
             seen: Vec::new(),
-            patience: 0,
+            patience: Patience::default(),
             rest_until_ns: 0,
             kept: Vec::new(),
         }
@@ -212,8 +208,7 @@ impl Nvml {
             return;
         }
         let since_ns = *session.idle_since_ns.get_or_insert(now_ns);
-        let patience_ns = PATIENCE_NS.get(self.patience).copied().unwrap_or(PATIENCE_NS[0]);
-        if now_ns.saturating_sub(since_ns) >= patience_ns {
+        if now_ns.saturating_sub(since_ns) >= self.patience.idle_ns() {
             self.leave(Phase::LetGo { since_ns: now_ns }, clock);
         }
     }
@@ -399,7 +394,7 @@ impl Source for Nvml {
         }
         if !self.devices.is_empty() && self.devices.iter().all(Pci::sleeps) {
             self.leave(Phase::Closed { retry_ns: 0, why: None }, clock);
-            self.patience = 0;
+            self.patience = Patience::default();
             self.write_asleep(read);
             return Err(Problem::asleep("every NVIDIA device sleeps, and is left asleep"));
         }
@@ -409,7 +404,7 @@ impl Source for Nvml {
                 return Err(Problem::asleep("let go, so that the devices may fall asleep"));
             }
             // Somebody else holds them.
-            self.patience = (self.patience + 1).min(PATIENCE_NS.len() - 1);
+            self.patience.lengthen();
             self.phase = Phase::Closed { retry_ns: 0, why: None };
         }
         if now_ns < self.rest_until_ns && matches!(self.phase, Phase::Open(_)) {

@@ -33,17 +33,14 @@ pub fn devices(sys: &Path) -> Vec<Pci> {
 }
 
 impl Pci {
-    /// True if a read of the device would wake it. A device without runtime power management, and
-    /// one whose status cannot be read, does not sleep.
+    /// True if a read of the device would wake it.
     pub fn sleeps(&self) -> bool {
-        let status = sysfs::attribute_text(&self.folder.join("power"), "runtime_status");
-        matches!(status.as_deref(), Some("suspended" | "suspending" | "resuming"))
+        sysfs::sleeps(&self.folder)
     }
 
     /// True if the kernel may send the device to sleep when nobody uses it.
     pub fn may_sleep(&self) -> bool {
-        let control = sysfs::attribute_text(&self.folder.join("power"), "control");
-        control.as_deref() == Some("auto")
+        sysfs::may_sleep(&self.folder)
     }
 
     /// The same address as the library writes it: with eight digits of the domain, and in capitals.

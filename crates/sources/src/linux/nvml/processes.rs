@@ -7,9 +7,10 @@ use retop_model::family::gpu_process;
 use retop_model::{Clock, RawTable};
 
 use super::abi::*;
-use super::device::{Device, SLOW_NS, is_due};
+use super::device::{Device, SLOW_NS};
 use super::library::{Library, Lister, Symbol};
 use super::parts::Place;
+use crate::linux::due::is_due;
 use crate::linux::occupant::{Hidden, look_up};
 
 /// The driver does not know.
@@ -55,7 +56,7 @@ pub fn read(
     let mut known = vec![0; device.parts.len() + 1];
     let hidden = Hidden::of(proc);
     let mut containers = std::mem::take(&mut device.containers);
-    containers.keep(|pid| found.keys().any(|&(known, _)| known == pid));
+    containers.keep(|pid| found.range((pid, None)..=(pid, Some(usize::MAX))).next().is_some());
     for (&(pid, part), entry) in &found {
         let of = part.and_then(|part| device.parts.get(part)).unwrap_or(device);
         let process = look_up(proc, pid);
