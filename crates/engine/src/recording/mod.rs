@@ -48,6 +48,7 @@ mod remote;
 mod replay;
 mod segment;
 mod shelf;
+mod slot;
 mod whole;
 mod writer;
 

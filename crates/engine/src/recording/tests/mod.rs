@@ -1,5 +1,6 @@
 mod damage;
 mod disk;
+mod many;
 mod moments;
 
 use std::collections::BTreeMap;
