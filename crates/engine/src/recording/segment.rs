@@ -143,6 +143,11 @@ impl Segment {
         self.own.is_some()
     }
 
+    /// Bytes of memory that its body takes.
+    pub fn memory(&self) -> u64 {
+        self.own.as_ref().map_or(0, Body::memory)
+    }
+
     fn body(&self) -> Result<Body, RecordingError> {
         match &self.own {
             Some(body) => Ok(body.clone()),

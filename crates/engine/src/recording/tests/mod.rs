@@ -2,6 +2,7 @@ mod damage;
 mod disk;
 mod many;
 mod moments;
+mod remote;
 
 use std::collections::BTreeMap;
 use std::io;
