@@ -53,7 +53,7 @@ _retop() {
 
     case "${cmd}" in
         retop)
-            opts="-i -f -h -V --json --once --plain --serve --print-config --interval --root --source --history --subsamples --samples --processes --threads --process-groups --series --names --args --filter --color --color-depth --theme --accessible --ambiguous --low-bandwidth --no-mouse --keys --show-cores --no-show-cores --core-view --layout --show-processes --chart-glyph --power-scale --avg --no-alerts --alert-bw-sat-percent --alert-package-power-percent --alert-throttle-freq-percent --alert-swap-rise-gb --alert-sustain-samples --at --config --help --version doctor run wait record replay export query metrics completions man"
+            opts="-i -f -h -V --json --once --plain --serve --print-config --interval --root --source --history --subsamples --samples --processes --threads --process-groups --series --names --args --filter --color --color-depth --theme --accessible --ambiguous --low-bandwidth --no-mouse --keys --show-cores --no-show-cores --core-view --layout --show-processes --no-show-processes --chart-glyph --power-scale --avg --no-alerts --alert-bw-sat-percent --alert-package-power-percent --alert-throttle-freq-percent --alert-swap-rise-gb --alert-sustain-samples --at --config --help --version doctor run wait record replay export query metrics completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

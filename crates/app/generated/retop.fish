@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_retop_global_optspecs
-    string join \n json once plain serve= print-config i/interval= root= source= history= subsamples= samples= processes= threads process-groups= series= names= args= f/filter= color= color-depth= theme= accessible ambiguous= low-bandwidth= no-mouse keys= show-cores no-show-cores core-view= layout= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= at= config= h/help V/version
+    string join \n json once plain serve= print-config i/interval= root= source= history= subsamples= samples= processes= threads process-groups= series= names= args= f/filter= color= color-depth= theme= accessible ambiguous= low-bandwidth= no-mouse keys= show-cores no-show-cores core-view= layout= show-processes no-show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= at= config= h/help V/version
 end
 
 function __fish_retop_needs_command
@@ -87,7 +87,8 @@ complete -c retop -n "__fish_retop_needs_command" -l accessible -d 'Keep the ter
 complete -c retop -n "__fish_retop_needs_command" -l no-mouse -d 'Leave the mouse to the terminal'
 complete -c retop -n "__fish_retop_needs_command" -l show-cores -d 'Start with one row per core'
 complete -c retop -n "__fish_retop_needs_command" -l no-show-cores -d 'Start without rows for cores'
-complete -c retop -n "__fish_retop_needs_command" -l show-processes -d 'The table of processes, which is always there'
+complete -c retop -n "__fish_retop_needs_command" -l show-processes -d 'Start with the table of processes'
+complete -c retop -n "__fish_retop_needs_command" -l no-show-processes -d 'Start without it: boxes take its room'
 complete -c retop -n "__fish_retop_needs_command" -l no-alerts -d 'Watch for nothing'
 complete -c retop -n "__fish_retop_needs_command" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_needs_command" -s V -l version -d 'Print version'

@@ -550,13 +550,23 @@ pub static OPTIONS: &[Opt] = &[
     )
     .choices(LAYOUTS)
     .default("auto"),
+    Opt::new(Group::Screen, "show-processes", "", "Start with the table of processes", |s, v| {
+        put(&mut s.screen.show_processes, value::switch(v).map(|on| on.then_some(true)))
+    })
+    .aliases(&["show_processes"]),
     Opt::new(
         Group::Screen,
-        "show-processes",
+        "no-show-processes",
         "",
-        "The table of processes, which is always there",
-        |s, v| put(&mut s.screen.show_processes, value::switch(v)),
-    ),
+        "Start without it: boxes take its room",
+        |s, v| {
+            if value::switch(v)? {
+                s.screen.show_processes = Some(false);
+            }
+            Ok(())
+        },
+    )
+    .aliases(&["no-show_processes"]),
     Opt::new(Group::Screen, "chart-glyph", "GLYPH", "What charts are drawn with", |s, v| {
         let values = [ChartGlyph::Dots, ChartGlyph::Block, ChartGlyph::Ascii];
         put(&mut s.screen.chart_glyph, pick(v, GLYPHS, &values))

@@ -198,7 +198,7 @@ pub struct Screen {
     /// What the overview is made of.
     pub layout: Choice,
     /// The process table is open at the start.
-    pub show_processes: bool,
+    pub show_processes: Option<bool>,
     /// What charts are drawn with.
     pub chart_glyph: ChartGlyph,
     /// What power bars are relative to.

@@ -46,6 +46,7 @@ pub fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result
             (view, _) => view,
         },
         layout: screen.layout,
+        processes: screen.show_processes != Some(false),
         rules: alerts::rules(&settings.alerts).unwrap_or_default(),
         columns: screen.columns.clone(),
         given: Some(Box::new(Given {

@@ -142,6 +142,8 @@ pub struct App {
     passed: u32,
     /// The layout that was chosen.
     pub choice: Choice,
+    /// The overview has no table.
+    pub hidden: bool,
     /// What is watched for.
     pub rules: Vec<Rule>,
     /// The header is shown.
@@ -211,6 +213,7 @@ impl App {
             subsamples: options.subsamples.max(1),
             passed: 0,
             choice: options.layout,
+            hidden: !options.processes,
             rules: options.rules.clone(),
             header: true,
             keys: options.keys.clone(),
@@ -296,7 +299,7 @@ impl App {
         self.history.push(snapshot);
         self.steady.push(snapshot);
         if self.table.sets.len() > 1 && panel::gpu::is_there(snapshot) {
-            self.table.offer_gpu();
+            self.table.offer_gpu(snapshot.rows(FamilyId::Chip).len() > 0);
         }
         let whole = match self.subsamples {
             1 => None,
@@ -368,6 +371,13 @@ impl App {
         self.find_others();
     }
 
+    /// True if the overview is shown without the table. Looking back is looking at it.
+    #[must_use]
+    pub(super) fn hides_table(&self) -> bool {
+        let whole = self.rewind.is_none() && self.details.is_none();
+        self.hidden && whole && self.pages.page == Page::Overview
+    }
+
     /// Measures the screen. Must be called before each frame.
     pub fn arrange(&mut self, width: u16, height: u16) {
         self.gather();
@@ -382,6 +392,7 @@ impl App {
             heat: panel::heat::is_there(now),
             gpu: panel::gpu::is_there(now),
             choice,
+            hidden: self.hides_table(),
             page: page.is_sheet(),
             details: self.details.is_some(),
             // Without its header the past could be taken for now.

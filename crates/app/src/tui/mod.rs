@@ -171,6 +171,8 @@ pub struct Options {
     pub subsamples: u32,
     /// The layout.
     pub layout: Choice,
+    /// The overview has a table of processes.
+    pub processes: bool,
     /// What is watched for, to be explained in the help.
     pub rules: Vec<Rule>,
     /// The keys.
@@ -226,6 +228,7 @@ impl Default for Options {
             power_limit: true,
             subsamples: 1,
             layout: Choice::Auto,
+            processes: true,
             rules: retop_model::alert::builtin(),
             keys: Keymap::default(),
             offset_seconds: |_| 0,

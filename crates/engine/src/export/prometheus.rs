@@ -16,7 +16,7 @@ use std::fmt::{Display, Formatter, Write};
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use retop_model::family::{FAMILIES, source};
+use retop_model::family::{FAMILIES, gpu_forecast, source};
 use retop_model::metric::{Kind, Role, Series, Slot};
 use retop_model::{FamilyId, Field, Row, Snapshot, Unit};
 
@@ -95,7 +95,7 @@ impl Options {
     /// Whether a field is exported.
     fn allow(self, field: Field) -> bool {
         match field.family {
-            FamilyId::Process | FamilyId::Thread => false,
+            FamilyId::Process | FamilyId::Thread | FamilyId::GpuProcess => false,
             FamilyId::Core => self.cores,
             FamilyId::IdleState => self.idle_states,
             FamilyId::Interrupt => self.interrupts,
@@ -263,10 +263,16 @@ pub fn write(
     }
 }
 
+/// True of a row about a single process in a family that has rows of devices too.
+fn is_of_process(row: Row<'_>) -> bool {
+    row.family() == FamilyId::GpuForecast && row.raw(gpu_forecast::pid).is_some()
+}
+
 /// The labels of a family's rows, rendered once for all its series.
 struct Labels {
     text: String,
-    /// `None` for a row whose labels an earlier row has.
+    /// `None` for a row that has no series: one of a single process, and one whose labels an
+    /// earlier row has.
     ranges: Vec<Option<Range<usize>>>,
 }
 
@@ -277,11 +283,11 @@ impl Labels {
         for row in snapshot.rows(family) {
             let start = text.len();
             write_labels(&mut text, row, Role::Label);
-            ranges.push(start..text.len());
+            ranges.push((!is_of_process(row)).then_some(start..text.len()));
         }
         let mut seen = HashSet::new();
-        let unique = |range: Range<usize>| seen.insert(&text[range.clone()]).then_some(range);
-        let ranges = ranges.into_iter().map(unique).collect();
+        let mut unique = |range: &Range<usize>| seen.insert(&text[range.clone()]);
+        let ranges = ranges.into_iter().map(|range| range.filter(&mut unique)).collect();
         Labels { text, ranges }
     }
 

@@ -124,6 +124,7 @@ fn standing(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let mut x = 1;
     let modes = [
         (app.paused, "standing still", Action::Pause),
+        (app.hides_table(), "no table", Action::Processes),
         (app.table.hold, "order held", Action::Hold),
         (app.table.follow, "following", Action::Follow),
     ];
@@ -221,7 +222,7 @@ pub fn keys(app: &App, wrong: Option<u16>, canvas: &mut Canvas<'_>) {
         // What the mode has keys of its own for is not done there.
         let does = |key: &&Key| app.keys.action(mode, **key) == Some(action);
         let (key, name) = (keys.iter().find(does)?, binding.short?);
-        if mode == Mode::Live && !app.pages.page.takes(action) {
+        if mode == Mode::Live && !app.takes(action) {
             return None;
         }
         // Of what works on the table too, that which is done to the process.

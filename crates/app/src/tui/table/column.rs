@@ -105,6 +105,18 @@ impl Col {
     pub const WRITTEN: Col = Col::Number(process::written_bytes_per_second);
     /// CPU time since the start.
     pub const TIME: Col = Col::Number(process::cpu_seconds);
+    /// What a table is sorted by in turn, of those that it shows.
+    pub const IN_TURN: [Col; 9] = [
+        Col::CPU,
+        Col::Number(process::gpu_ratio),
+        Col::Number(process::gpu_memory_bytes),
+        Col::Number(process::watts),
+        Col::RESIDENT,
+        Col::READ,
+        Col::WRITTEN,
+        Col::Number(process::ipc),
+        Col::PID,
+    ];
     /// The command, which is the last column of every set.
     pub const COMMAND: Col = Col::Text(process::command);
 

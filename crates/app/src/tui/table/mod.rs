@@ -143,9 +143,9 @@ impl Table {
     }
 
     /// Offers the set for graphics processors, now that there are some. The set on the screen stays.
-    pub fn offer_gpu(&mut self) {
+    pub fn offer_gpu(&mut self, chip: bool) {
         let before = self.sets.len();
-        set::offer_gpu(&mut self.sets);
+        set::offer_gpu(&mut self.sets, chip);
         if self.set > 0 {
             self.set += self.sets.len() - before;
         }

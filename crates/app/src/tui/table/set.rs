@@ -77,11 +77,19 @@ pub fn builtin() -> Vec<Set> {
 const GPU: (&str, &str) =
     ("GPU", "pid user state cpu rss@100 gpu vram dvram oom thr@120 time@110 cmd");
 
-/// Adds the set for graphics processors, unless there is one.
-pub fn offer_gpu(sets: &mut Vec<Set>) {
-    if sets.iter().all(|set| set.name != GPU.0) {
-        let seats = GPU.1.split_whitespace().filter_map(|name| seat(name).ok()).collect();
-        sets.insert(1, Set { name: GPU.0.to_owned(), seats });
+/// The same for systems on a chip, whose graphics have no memory of their own.
+const CHIP: (&str, &str) = (
+    "Chip",
+    "pid user@90 state@100 cpu performance_ratio@110 gpu watts counted_watts@150 rss \
+     footprint_bytes@130 wakeups_per_second@120 rd@170 wr@170 thr time@140 cmd",
+);
+
+/// Adds the set for graphics processors, unless there is one; `chip` if they are a part of one.
+pub fn offer_gpu(sets: &mut Vec<Set>, chip: bool) {
+    let (name, columns) = if chip { CHIP } else { GPU };
+    if sets.iter().all(|set| set.name != name) {
+        let seats = columns.split_whitespace().filter_map(|name| seat(name).ok()).collect();
+        sets.insert(1, Set { name: name.to_owned(), seats });
     }
 }
 
