@@ -281,9 +281,8 @@ pub fn heading(app: &App, sheet: &mut Sheet<'_>, name: &str, more: &str) {
 /// The same of a family that many machines have nothing of: a line only where there is a reason.
 pub fn missing_for_a_reason(app: &App, now: &Snapshot, family: FamilyId, sheet: &mut Sheet<'_>) {
     use retop_model::family::source;
-    let gives_one = |row: Row<'_>| {
-        source::feeds_family(row, family) && !row.shown(source::reason).is_empty()
-    };
+    let gives_one =
+        |row: Row<'_>| source::feeds_family(row, family) && !row.shown(source::reason).is_empty();
     if now.rows(FamilyId::Source).any(gives_one) {
         sheet.part();
         missing(app, now, family, sheet);
