@@ -491,9 +491,22 @@ impl App {
                 {
                     Some(Effect::Draw)
                 }
+                // Fingers of another program, on the table: told, instead of nothing at all.
+                Press { code: Code::Char(_) | Code::F(_), .. }
+                    if matches!(self.overlay, Overlay::None) && action.is_none() =>
+                {
+                    self.say(self.way_out(&format!("{press} does nothing here")));
+                    Some(Effect::Draw)
+                }
                 _ => None,
             },
         }
+    }
+
+    /// What is so, and how to leave and to learn more.
+    pub(super) fn way_out(&self, what: &str) -> String {
+        let key = |action| self.keys.letter(action).map_or(String::new(), |key| key.to_string());
+        format!("{what}; {} quits, {} shows every key", key(Action::Quit), key(Action::Help))
     }
 
     pub(super) fn say(&mut self, text: String) {
