@@ -789,7 +789,7 @@ _retop() {
             return 0
             ;;
         retop__subcmd__replay)
-            opts="-h --at --speed --root --source --config --help"
+            opts="-h --json --at --speed --score --root --source --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

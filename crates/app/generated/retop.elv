@@ -124,6 +124,8 @@ set edit:completion:arg-completer[retop] = {|@words|
             cand --root 'Read the machine under DIR: a tree with proc/ and sys/ [/]'
             cand --source 'Watch a made-up machine, or a recording: replay:FILE'
             cand --config 'Read FILE and not config.toml in the XDG config folder'
+            cand --json 'Stream samples as JSON, one line each; answers as JSON'
+            cand --score 'Print how right the forecasts of GPU memory were; with --json one object'
             cand -h 'Print help'
             cand --help 'Print help'
         }

@@ -135,6 +135,8 @@ complete -c retop -n "__fish_retop_using_subcommand replay" -l speed -d 'How muc
 complete -c retop -n "__fish_retop_using_subcommand replay" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
 complete -c retop -n "__fish_retop_using_subcommand replay" -l source -d 'Watch a made-up machine, or a recording: replay:FILE' -r -f
 complete -c retop -n "__fish_retop_using_subcommand replay" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
+complete -c retop -n "__fish_retop_using_subcommand replay" -l json -d 'Stream samples as JSON, one line each; answers as JSON'
+complete -c retop -n "__fish_retop_using_subcommand replay" -l score -d 'Print how right the forecasts of GPU memory were; with --json one object'
 complete -c retop -n "__fish_retop_using_subcommand replay" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_using_subcommand export" -l processes -d 'Processes in the output, by CPU; with --filter all that match [20]' -r -f
 complete -c retop -n "__fish_retop_using_subcommand export" -l process-groups -d 'Groups of processes as series: by program, or as FILE names them' -r -f
