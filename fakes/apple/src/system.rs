@@ -206,8 +206,8 @@ pub unsafe extern "C" fn sysctl(
             Some(of) if of.user == OWN_USER && !of.arguments.is_empty() => {
                 let mut all = arguments(of);
                 // What there is no room for is cut off, and nobody is told.
-                // SAFETY: the caller gives a place for a length.
                 if !out.is_null() && !length.is_null() {
+                    // SAFETY: the caller gives a place for a length.
                     all.truncate(unsafe { length.read() });
                 }
                 // SAFETY: as the caller's.

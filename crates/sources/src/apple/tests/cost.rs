@@ -48,6 +48,7 @@ fn asked(name: &str) -> Option<u64> {
 /// `cargo xtask mac-samples` runs it.
 #[test]
 #[ignore = "takes an hour for ten million samples"]
+#[allow(clippy::disallowed_methods, reason = "how long it took is told, and nothing depends on it")]
 fn millions_of_samples_hold_no_more_than_one() {
     let wanted = asked("RETOP_MAC_SAMPLES").unwrap_or(10_000_000);
     let limit = std::time::Duration::from_secs(asked("RETOP_MAC_SECONDS").unwrap_or(u64::MAX / 2));
