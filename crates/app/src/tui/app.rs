@@ -411,8 +411,10 @@ impl App {
             if page == Page::Groups {
                 self.pages.sort_groups(now);
             }
+            self.pages.spare = 0;
             let (lines, room) = panel::page::measure(self, now, area);
-            self.pages.fit(lines, room);
+            self.pages.spare = panel::page::spare(self, now, area, (lines, room));
+            self.pages.fit(lines, room - usize::from(self.pages.spare));
             return;
         }
         let chrome = if self.areas.framed { 3 } else { 2 };

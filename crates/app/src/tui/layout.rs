@@ -173,12 +173,13 @@ pub fn arrange(width: u16, height: u16, shape: &Shape) -> Areas {
             60..150 => 2,
             _ => 3,
         };
-        // Two fifths of the height; on a small screen the table needs its share.
+        // Two fifths of the height; on a small screen the table needs its share, which is fourteen
+        // processes, heads and a status line.
         let most = match height {
             0..12 => 1,
             12..18 => 2,
             18..24 => 4,
-            _ => (height * 2 / 5).min(8),
+            _ => (height * 2 / 5).min(8).min((bottom - top).saturating_sub(16).max(5)),
         };
         let rows = shape.meters.div_ceil(columns).min(most);
         if rows > 0 {
@@ -381,9 +382,11 @@ mod tests {
 
     #[test]
     fn a_small_screen_gives_the_table_fourteen_processes() {
-        let shape = Shape { meters: 10, header: true, ..Shape::default() };
-        let areas = arrange(80, 24, &shape);
-        // Heads and status line belong to the table.
-        assert_eq!(areas.table.height - 2, 14);
+        for meters in [10, 13] {
+            let shape = Shape { meters, header: true, ..Shape::default() };
+            let areas = arrange(80, 24, &shape);
+            // Heads and status line belong to the table.
+            assert_eq!(areas.table.height - 2, 14, "{meters} meters");
+        }
     }
 }

@@ -277,12 +277,19 @@ const FIRST: [Action; 10] = [
 fn tabs(app: &App, canvas: &mut Canvas<'_>, x: u16) -> u16 {
     let theme = &app.theme;
     let mut x = x;
-    for page in Page::ALL {
-        let name = page.name();
+    let here = app.pages.page;
+    let devices = app.now.as_deref().is_some_and(super::gpu::is_there);
+    // A page on which nothing can be needs no tab.
+    let shown = move |page: &Page| *page != Page::Gpu || devices || here == Page::Gpu;
+    let pages = || Page::ALL.into_iter().filter(shown);
+    let all: u16 = pages().map(|page| width(page.name()) + 3).sum();
+    let brief = x + all > canvas.width() + 1;
+    for page in pages() {
+        let name = if brief { page.brief() } else { page.name() };
         if x + 2 + width(name) > canvas.width() {
             break;
         }
-        let here = page == app.pages.page;
+        let here = page == here;
         canvas.spot(Rect::new(x, 0, 2 + width(name), 1), Spot::Page(page));
         x = canvas.put(x, 0, page.key(), theme.key);
         x = canvas.put(x, 0, ' ', theme.key_text);
