@@ -458,8 +458,26 @@ mod tests {
             (Key::of(Code::Pair('z', 'g')), "table.group"),
             (char('?'), "help"),
         ];
-        let actop =
-            [(char(' '), "view.pause"), (char('l'), "view.layout"), (char('c'), "view.cores")];
+        let actop = [
+            (char('q'), "quit"),
+            (char('Q'), "quit"),
+            (char(' '), "view.pause"),
+            (char('p'), "view.processes"),
+            (char('P'), "view.processes"),
+            (char('s'), "sort.next"),
+            (char('S'), "sort.next"),
+            (char('g'), "view.glyphs"),
+            (char('G'), "view.glyphs"),
+            (char('l'), "view.layout"),
+            (char('L'), "view.layout"),
+            (char('c'), "view.cores"),
+            (char('C'), "view.cores"),
+            (char('t'), "view.theme"),
+            (char('T'), "view.theme"),
+            (char('/'), "filter"),
+            (char('?'), "help"),
+            (Key::of(Code::Esc), "close"),
+        ];
         for (preset, cases) in
             [(Preset::Htop, &htop[..]), (Preset::Vim, &vim), (Preset::Actop, &actop)]
         {

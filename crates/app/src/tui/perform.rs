@@ -16,7 +16,16 @@ use super::table::column::Col;
 impl App {
     /// What would change the table does not where nobody sees it.
     pub(super) fn takes(&self, action: Action) -> bool {
-        self.mode() != Mode::Live || self.pages.page.takes(action)
+        self.mode() != Mode::Live || self.takes_live(action)
+    }
+
+    /// The same, whatever lies on top.
+    pub(super) fn takes_live(&self, action: Action) -> bool {
+        if self.hides_table() {
+            // Cores and layout are those of the boxes.
+            return action == Action::Layout || Page::Cpu.takes(action);
+        }
+        self.pages.page.takes(action)
     }
 
     /// Does what a key, a button or a line of the palette asks for.
@@ -151,9 +160,13 @@ impl App {
             SortTime => self.sort_by(Col::TIME),
             SortPid => self.sort_by(Col::PID),
             SortNext => {
-                let turn = [Col::CPU, Col::RESIDENT, Col::READ, Col::WRITTEN, Col::PID];
-                let at = turn.iter().position(|&col| col == self.table.sort);
-                self.sort_by(turn[at.map_or(0, |at| (at + 1) % turn.len())]);
+                let at = Col::IN_TURN.iter().position(|&col| col == self.table.sort);
+                let from = at.map_or(0, |at| at + 1);
+                let turn = (0..Col::IN_TURN.len()).map(|by| (from + by) % Col::IN_TURN.len());
+                let shown = |col: &Col| self.table.shown_set().position(*col).is_some();
+                if let Some(next) = turn.map(|at| Col::IN_TURN[at]).find(shown) {
+                    self.sort_by(next);
+                }
             }
             SortInvert => self.table.descending = !self.table.descending,
             Tree => {
@@ -252,6 +265,20 @@ impl App {
                 self.glyphs = self.glyphs.next();
                 self.say(format!("drawing characters: {}", self.glyphs.name()));
             }
+            Theme => {
+                let names: Vec<&str> = self.themes.names().collect();
+                let at = names.iter().position(|&name| name == self.theme.name);
+                let next = names[at.map_or(0, |at| (at + 1) % names.len())].to_owned();
+                match self.set_theme(&next) {
+                    Ok(()) => self.say(format!("theme: {next}")),
+                    // A file of the user's may be wrong; the next press goes on behind it.
+                    Err(text) => {
+                        self.theme.name = next;
+                        self.message = Some(Message { text, wrong: true });
+                    }
+                }
+            }
+            Processes => self.hidden = !self.hidden,
             Header => self.header = !self.header,
             _ => {}
         }

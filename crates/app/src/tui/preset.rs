@@ -80,13 +80,22 @@ const HTOP: &[(Action, &[Key])] = &[
     (PageOwn, &[alt('9')]),
 ];
 
+/// actop's keys are the same as capitals. What they take from other actions is with Alt.
 const ACTOP: &[(Action, &[Key])] = &[
-    (Pause, &[c(' '), c('p')]),
+    (Quit, &[f(10), c('q'), c('Q'), Key::ctrl('c')]),
+    (Pause, &[c(' '), c('Z')]),
+    (Processes, &[c('p'), c('P')]),
+    (SortNext, &[c('s'), c('S')]),
+    (Glyphs, &[c('g'), c('G')]),
+    (Layout, &[c('l'), c('L')]),
+    (CoreView, &[c('c'), c('C')]),
+    (Theme, &[c('t'), c('T')]),
     (Tag, &[k(Code::Insert)]),
-    (Layout, &[c('l')]),
-    (CoreView, &[c('c')]),
     (Files, &[alt('l')]),
     (TagBranch, &[alt('c')]),
+    (Group, &[alt('g')]),
+    (SortCpu, &[alt('p')]),
+    (SortTime, &[alt('t')]),
 ];
 
 const VIM: &[(Action, &[Key])] = &[
