@@ -142,6 +142,8 @@ pub struct App {
     passed: u32,
     /// The layout that was chosen.
     pub choice: Choice,
+    /// How long clocks were held is shown.
+    pub residency: bool,
     /// The overview has no table.
     pub hidden: bool,
     /// What is watched for.
@@ -213,6 +215,7 @@ impl App {
             subsamples: options.subsamples.max(1),
             passed: 0,
             choice: options.layout,
+            residency: options.residency,
             hidden: !options.processes,
             rules: options.rules.clone(),
             header: true,

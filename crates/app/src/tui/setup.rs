@@ -228,6 +228,8 @@ impl App {
         self.core_view = options.core_view;
         self.choice = options.layout;
         self.hidden = !options.processes;
+        self.residency = options.residency;
+        self.themes.clone_from(&options.themes);
         self.rules.clone_from(&options.rules);
         self.average = options.average;
         self.power_limit = options.power_limit;

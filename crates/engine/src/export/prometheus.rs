@@ -21,7 +21,7 @@ use retop_model::metric::{Kind, Role, Series, Slot};
 use retop_model::{FamilyId, Field, Row, Snapshot, Unit};
 
 use super::groups::Grouped;
-use super::names::Names;
+use super::names::{Beside, Names};
 
 /// What comes before every name that is not shared with other programs.
 const PREFIX: &str = "retop_";
@@ -218,11 +218,7 @@ pub fn write(
     groups: Option<&Grouped>,
     options: Options,
 ) {
-    if let Some(series) = options.names.series(snapshot) {
-        out.push_str(&series);
-        if format == Format::OpenMetrics {
-            out.push_str("# EOF\n");
-        }
+    if write_theirs(out, format, snapshot, &Beside::default(), options.names) {
         return;
     }
     let mut page = Page { out, format };
@@ -261,6 +257,22 @@ pub fn write(
     if format == Format::OpenMetrics {
         page.out.push_str("# EOF\n");
     }
+}
+
+/// The scrape under the names of another tool alone; false if retop's own are wanted.
+pub fn write_theirs(
+    out: &mut String,
+    format: Format,
+    snapshot: &Snapshot,
+    beside: &Beside,
+    names: Names,
+) -> bool {
+    let Some(series) = names.series(snapshot, beside) else { return false };
+    out.push_str(&series);
+    if format == Format::OpenMetrics {
+        out.push_str("# EOF\n");
+    }
+    true
 }
 
 /// True of a row about a single process in a family that has rows of devices too.

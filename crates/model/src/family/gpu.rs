@@ -236,6 +236,11 @@ family! {
             let shares = parts.iter().filter_map(|&part| d.rate(part));
             shares.reduce(f64::max).map(|share| share.min(1.0))
         };
+        /// Clock as a share of the highest, of a device that is at least four fifths busy.
+        busy_clock_ratio: Ratio = |d| {
+            d.now(utilization_ratio).filter(|&share| share >= 0.8)?;
+            Some(d.share(shader_hertz, shader_limit_hertz)?.clamp(0.0, 1.0))
+        };
         /// Share of the interval in which the device's core had power: no less than it worked.
         awake_ratio: Ratio { label: "AWAKE%" } =
             |d| d.rate(idle_seconds).map(|idle| (1.0 - idle).clamp(0.0, 1.0));
