@@ -213,15 +213,19 @@ impl Spikes {
                 is_full = usual.len >= FEWEST && usual.limit >= 1.0;
             }
             let Some(median) = median else { continue };
-            let spike =
-                Spike { channel, number, stamp, before: usual.calm, value, usual: median, pid: None };
+            let spike = Spike {
+                channel,
+                number,
+                stamp,
+                before: usual.calm,
+                value,
+                usual: median,
+                pid: None,
+            };
             let spike = match taken {
-                Some(taken) => Spike {
-                    value: taken.share,
-                    usual: taken.usual,
-                    pid: Some(taken.pid),
-                    ..spike
-                },
+                Some(taken) => {
+                    Spike { value: taken.share, usual: taken.usual, pid: Some(taken.pid), ..spike }
+                }
                 None => spike,
             };
             let last = self.found.iter_mut().rfind(|spike| spike.channel == channel);

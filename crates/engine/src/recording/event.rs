@@ -180,7 +180,9 @@ impl Event {
     /// A spike, at its highest value.
     pub(super) fn of_spike(spike: &Spike) -> Event {
         let message = match spike.channel {
-            Channel::Taken => "a process took far more of busy processors than was usual".to_owned(),
+            Channel::Taken => {
+                "a process took far more of busy processors than was usual".to_owned()
+            }
             channel => format!("{} rose far above what was usual", channel.name()),
         };
         let unit = if spike.channel.is_share() { Unit::Ratio } else { Unit::BytesPerSecond };
