@@ -21,8 +21,13 @@ const REMEMBERED_NS: u64 = 70_000_000_000;
 const LOOKS: usize = 16;
 /// A file system that grew by less than this share of what is in use rests.
 const RESTS: f64 = 0.001;
-/// Who wrote less than this share of the growth does not explain it.
+/// The bytes of a whole life are near to the growth, or were written elsewhere ...
+const NEAR: f64 = 0.75;
+/// ... those of many together nearer, for many meet by chance ...
+const NEARER: f64 = 0.9;
+/// ... and who writes while it grows has written half of it at least, and four times as much at most.
 const FAIR: f64 = 0.5;
+const FAR: f64 = 0.25;
 /// What grew since bytes are counted says something about what grew before if it is such a share.
 const TELLING: f64 = 0.25;
 /// A shell that waited has the bytes of its child as its own: the child is meant.
@@ -197,16 +202,20 @@ impl Writers {
         let level = self.levels.iter().find(|level| level.key == row.key());
         let Some(run) = level.and_then(Level::run) else { return Verdict::default() };
         let at = target as usize;
+        let others = self.levels.iter().filter(|level| level.key != row.key());
+        let others: Vec<f64> = others.filter_map(|level| Some(level.run()?.bytes)).collect();
+        let nearness = |bytes: f64, growth: f64| bytes.min(growth) / bytes.max(growth);
         let mut best: Option<(f64, Suspect)> = None;
-        let mut weigh = |suspect: &Suspect, bytes: f64, growth: f64, favour: f64| {
-            if growth <= 0.0 || bytes < growth * FAIR {
+        let mut weigh = |suspect: &Suspect, bytes: f64, growth: f64, least: f64, favour: f64| {
+            let near = nearness(bytes, growth);
+            let is_fair = growth > 0.0 && bytes >= growth * FAIR && near >= least;
+            // What it wrote may be what another file system grew by.
+            if !is_fair || others.iter().any(|&other| nearness(bytes, other) > near) {
                 return;
             }
-            // Others write more, and elsewhere.
-            let near = bytes.min(growth) / bytes.max(growth);
             let rank = near * favour;
             if best.as_ref().is_none_or(|(most, _)| rank > *most) {
-                let guessed = suspect.guessed || near < FAIR || at > 0;
+                let guessed = suspect.guessed || near < NEAR || at > 0;
                 best = Some((rank, Suspect { guessed, ..suspect.clone() }));
             }
         };
@@ -220,19 +229,21 @@ impl Writers {
                     if bytes > *most {
                         (*known, *most) = (ended.suspect.clone(), bytes);
                     }
-                    known.guessed = *most < *all * FAIR;
+                    known.guessed = *most < *all * NEAR;
                 }
                 None => names.push((ended.suspect.clone(), bytes, bytes)),
             }
         }
-        for (suspect, all, _) in &names {
-            weigh(suspect, *all, run.bytes, CHILD_FIRST);
+        for (suspect, all, most) in &names {
+            let least = if most < all { NEARER } else { NEAR };
+            weigh(suspect, *all, run.bytes, least, CHILD_FIRST);
+            weigh(suspect, *most, run.bytes, NEAR, CHILD_FIRST);
         }
         let began = self.used.iter().find(|(key, _)| *key == row.key());
         let counted = began.and_then(|(_, began)| Some(row.get(filesystem::used_bytes)? - began));
         if let Some(counted) = counted.filter(|&counted| counted >= run.bytes * TELLING) {
             for (suspect, bytes) in &self.sums {
-                weigh(suspect, bytes[at], counted, 1.0);
+                weigh(suspect, bytes[at], counted, FAR, 1.0);
             }
         }
         // Who is younger than the growth has written for nothing else.
@@ -243,7 +254,7 @@ impl Writers {
             if young.get(process::start_seconds).is_some_and(|start| start >= since) {
                 let [written, handed] = [process::written_bytes, process::write_call_bytes]
                     .map(|field| young.get(field).unwrap_or(0.0));
-                weigh(&Suspect::named(young), split(written, handed)[at], run.bytes, 1.0);
+                weigh(&Suspect::named(young), split(written, handed)[at], run.bytes, NEAR, 1.0);
             }
         }
         Verdict { suspect: best.map(|(_, suspect)| suspect), has_grown: true }

@@ -37,7 +37,7 @@ fn who_filled_a_disk_is_known_though_it_has_ended() {
         };
         assert!(!run(50, &[(5, 0, 0), (6, 0, 0), (7, 900, 900)]).0);
         assert!(run(51, &[(5, 1, 1), (6, 0, 0), (7, 900, 900)]).0, "full in a minute");
-        assert!(run(70, &[(5, 29, 29), (6, 1, 60), (7, 901, 901)]).0);
+        assert!(run(70, &[(5, 40, 40), (6, 1, 60), (7, 901, 901)]).0);
         assert!(run(90, &[(7, 902, 902)]).0);
         let (wanted, culprit) = run(96, &[(7, 903, 903)]);
         let culprit = culprit.flatten().expect("named");
@@ -145,12 +145,8 @@ fn who_filled_a_disk_explains_by_how_much_it_grew_or_is_not_named() {
             &[(10, &[], &[]), (99, &[], &[(5, "dd", 89)])],
             ", probably dd (5), which has ended",
         ),
-        // Ten times as much: it wrote elsewhere too.
-        (
-            "/dev/a",
-            &[(10, &[], &[]), (99, &[], &[(5, "rsync", 900)])],
-            ", probably rsync (5), which has ended",
-        ),
+        // Ten times as much: it wrote elsewhere.
+        ("/dev/a", &[(10, &[], &[]), (99, &[], &[(5, "rsync", 900)])], UNSEEN),
         // Nobody wrote at all: space that was set aside.
         ("/dev/a", &[(10, &[], &[]), (99, &[], &[])], UNSEEN),
         // Full before anybody looked: nothing is known, so nothing is said.
@@ -175,7 +171,7 @@ fn who_filled_a_disk_explains_by_how_much_it_grew_or_is_not_named() {
 
 proptest! {
     #[test]
-    fn whatever_is_said_of_bytes_nobody_is_blamed_for_less_than_half(
+    fn whatever_is_said_of_bytes_nobody_is_blamed_for_much_more_or_less(
         grown in 6_u64..90,
         ended in prop::collection::vec((0_u64..9, 0_u64..200), 0..5),
     ) {
@@ -184,8 +180,9 @@ proptest! {
                 (pid, ["a", "b", "c", "d", "e"][place], bytes)
             }).collect();
         let said = blamed("/dev/a", &[(99 - grown, &[], &[]), (99, &[], &ended)]);
-        let half = ended.iter().any(|(.., bytes)| bytes * 2 >= grown);
-        prop_assert_eq!(said.contains("which has ended"), half, "{} {:?}", said, ended);
+        let near = |bytes: u64| bytes.min(grown) as f64 / bytes.max(grown) as f64 >= 0.75;
+        let near = ended.iter().any(|(.., bytes)| near(*bytes));
+        prop_assert_eq!(said.contains("which has ended"), near, "{} {:?}", said, ended);
     }
 }
 
