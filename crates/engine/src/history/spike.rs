@@ -379,11 +379,10 @@ pub struct Blame {
     pub rise: f64,
 }
 
-/// By how much that process rose from one moment to another.
-fn rise_of(pid: u64, field: Field, before: &Snapshot, at: &Snapshot) -> Option<(Key, f64)> {
+/// By how much that process is above what was usual of it.
+fn rise_of(pid: u64, field: Field, usual: f32, at: &Snapshot) -> Option<(Key, f64)> {
     let row = at.rows_between(FamilyId::Process, Key(pid, 0), Key(pid, u64::MAX)).next()?;
-    let was = before.find(FamilyId::Process, row.key()).and_then(|row| row.get(field));
-    let rise = row.get(field)? - was.unwrap_or(0.0);
+    let rise = row.get(field)? - f64::from(usual);
     (rise > 0.0).then_some((row.key(), rise))
 }
 
@@ -403,7 +402,7 @@ pub fn blame(cursor: &mut Cursor, spike: &Spike) -> Option<Blame> {
         let at = cursor.seek(number).then(|| cursor.snapshot())??;
         // The higher sample is shown unless an earlier one says clearly more.
         let who = match spike.pid {
-            Some(pid) => rise_of(pid, field, &before, &at),
+            Some(pid) => rise_of(pid, field, spike.usual, &at),
             None => culprit(spike.channel, &before, &at),
         };
         if let Some((key, rise)) = who
