@@ -11,26 +11,10 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::{must, root};
 
 const TARGET: &str = "aarch64-apple-darwin";
-/// What the program may link: what is on every Mac. CoreFoundation comes with a dependency that asks
-/// for the time zone; retop itself opens it at run time.
-const ALLOWED: [&str; 2] = [
-    "/usr/lib/libSystem.B.dylib",
-    "/System/Library/Frameworks/CoreFoundation.framework/Versions/A/CoreFoundation",
-];
-
-/// The symbols that the dependency wants of CoreFoundation: there is no framework here to link.
-const STUB: &str = "\
---- !tapi-tbd
-tbd-version:     4
-targets:         [ arm64-macos ]
-install-name:    '/System/Library/Frameworks/CoreFoundation.framework/Versions/A/CoreFoundation'
-exports:
-  - targets:         [ arm64-macos ]
-    symbols:         [ _CFRelease, _CFStringGetBytes, _CFStringGetCStringPtr, _CFStringGetLength,
-                       _CFTimeZoneCopySystem, _CFTimeZoneGetName, _CFTimeZoneResetSystem,
-                       _kCFAllocatorDefault ]
-...
-";
+/// The one library that the program may link: all others are opened at run time.
+const ALLOWED: &str = "/usr/lib/libSystem.B.dylib";
+/// The oldest macOS that the program is promised to start on.
+const OLDEST: (u32, u32) = (12, 0);
 
 /// Builds it and looks at what came out.
 pub fn run(release: bool) -> Result<()> {
@@ -44,14 +28,11 @@ pub fn run(release: bool) -> Result<()> {
     }
     layouts(&programs.join("python3"), &root)?;
     must(Command::new("rustup").args(["target", "add", TARGET]))?;
-    let stubs = root.join("target/macos-stubs");
-    let framework = stubs.join("CoreFoundation.framework");
-    std::fs::create_dir_all(&framework)?;
-    std::fs::write(framework.join("CoreFoundation.tbd"), STUB)?;
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::iter::once(programs).chain(std::env::split_paths(&path));
     let mut command = Command::new(build);
-    command.current_dir(&root).env("PATH", std::env::join_paths(path)?).args([
+    command.current_dir(&root).env("PATH", std::env::join_paths(path)?);
+    command.env("MACOSX_DEPLOYMENT_TARGET", format!("{}.{}", OLDEST.0, OLDEST.1)).args([
         "rustc",
         "--locked",
         "--package",
@@ -65,8 +46,7 @@ pub fn run(release: bool) -> Result<()> {
         command.arg("--release");
     }
     // Libraries that nothing needs are left out: libiconv, which a crate names for all programs.
-    let stubs = format!("link-arg=-F{}", stubs.display());
-    command.args(["--", "-C", &stubs, "-C", "link-arg=-Wl,-dead_strip_dylibs"]);
+    command.args(["--", "-C", "link-arg=-Wl,-dead_strip_dylibs"]);
     must(&mut command)?;
     let profile = if release { "release" } else { "debug" };
     let program = root.join("target").join(TARGET).join(profile).join("retop");
@@ -89,20 +69,13 @@ fn layouts(python: &Path, root: &Path) -> Result<()> {
 fn examine(program: &PathBuf) -> Result<()> {
     let bytes = std::fs::read(program).with_context(|| program.display().to_string())?;
     let found = Found::read(&bytes).context("the program is no Mach-O file of 64 bits")?;
-    for library in &found.libraries {
-        ensure!(ALLOWED.contains(&library.as_str()), "links {library}, which it must not");
-    }
-    ensure!(found.is_arm, "it is not for ARM64");
-    match found.signature {
-        // A Mac runs no program for ARM64 without a signature; the linker makes one of its own.
-        Some(flags) if flags & AD_HOC != 0 => {}
-        _ => bail!("it is not signed"),
-    }
+    let oldest = found.keeps()?;
     println!(
-        "{}: Mach-O ARM64, {} bytes, signed ad hoc, links {}",
+        "{}: Mach-O ARM64, {} bytes, signed ad hoc, from macOS {}.{} on, links {ALLOWED}",
         program.display(),
         bytes.len(),
-        found.libraries.join(" and ")
+        oldest.0,
+        oldest.1,
     );
     Ok(())
 }
@@ -117,14 +90,31 @@ struct Found {
     libraries: Vec<String>,
     /// Flags of the code directory.
     signature: Option<u32>,
+    /// The oldest macOS that it starts on.
+    oldest: Option<(u32, u32)>,
 }
 
 impl Found {
+    /// Whether it is what is promised; then the oldest macOS that it starts on.
+    fn keeps(&self) -> Result<(u32, u32)> {
+        ensure!(self.is_arm, "it is not for ARM64");
+        if let Some(other) = self.libraries.iter().find(|library| *library != ALLOWED) {
+            bail!("links {other}: only {ALLOWED} is promised");
+        }
+        let oldest = self.oldest.context("it does not say which macOS it is for")?;
+        ensure!(oldest <= OLDEST, "starts on macOS {}.{} at the earliest", oldest.0, oldest.1);
+        // A Mac runs no program for ARM64 without a signature; the linker makes one of its own.
+        ensure!(self.signature.is_some_and(|flags| flags & AD_HOC != 0), "it is not signed");
+        Ok(oldest)
+    }
+
     fn read(bytes: &[u8]) -> Option<Found> {
         const MAGIC: u32 = 0xfeed_facf;
         const ARM64: u32 = 0x0100_000c;
         const LIBRARIES: [u32; 3] = [0xc, 0x8000_0018, 0x8000_001f];
         const SIGNATURE: u32 = 0x1d;
+        /// The older command for the same thing, and the place of the version in each.
+        const OLDEST: [(u32, usize); 2] = [(0x24, 8), (0x32, 12)];
         let word = |place: usize| Some(u32::from_le_bytes(*bytes.get(place..)?.first_chunk()?));
         if word(0)? != MAGIC {
             return None;
@@ -140,6 +130,10 @@ impl Found {
             }
             if kind == SIGNATURE {
                 found.signature = code_directory(bytes.get(word(place + 8)? as usize..)?);
+            }
+            if let Some((_, at)) = OLDEST.iter().find(|(command, _)| *command == kind) {
+                let version = word(place + at)?;
+                found.oldest = Some((version >> 16, version >> 8 & 0xff));
             }
             place += length.max(8);
         }
@@ -168,16 +162,43 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_breaks_a_promise_is_refused() {
+        let good = || Found {
+            is_arm: true,
+            libraries: vec![ALLOWED.to_owned()],
+            signature: Some(AD_HOC),
+            oldest: Some((12, 0)),
+        };
+        assert_eq!(good().keeps().ok(), Some((12, 0)));
+        let other = "/System/Library/Frameworks/CoreFoundation.framework/CoreFoundation";
+        for (wrong, said) in [
+            (Found { is_arm: false, ..good() }, "ARM64"),
+            (Found { libraries: vec![ALLOWED.to_owned(), other.to_owned()], ..good() }, other),
+            (Found { oldest: Some((13, 0)), ..good() }, "13.0"),
+            (Found { oldest: Some((12, 1)), ..good() }, "12.1"),
+            (Found { oldest: None, ..good() }, "which macOS"),
+            (Found { signature: None, ..good() }, "signed"),
+            (Found { signature: Some(0), ..good() }, "signed"),
+        ] {
+            let error = wrong.keeps().expect_err(said).to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
     fn a_file_tells_its_libraries_and_its_signature() {
-        let mut file = words(&[0xfeed_facf, 0x0100_000c, 0, 2, 2, 0, 0, 0]);
+        let mut file = words(&[0xfeed_facf, 0x0100_000c, 0, 2, 3, 0, 0, 0]);
         file.extend(words(&[0xc, 40, 24, 0, 0, 0]));
         file.extend(b"/usr/lib/a.dylib");
-        file.extend(words(&[0x1d, 16, 88, 44]));
+        // For macOS 12.3, built with the headers of 26.
+        file.extend(words(&[0x32, 24, 1, 0x000c_0300, 0x001a_0000, 0]));
+        file.extend(words(&[0x1d, 16, 112, 44]));
         let signature = [0xfade_0cc0_u32, 44, 1, 0, 20, 0xfade_0c02, 24, 0, 2, 0, 0];
         file.extend(signature.iter().flat_map(|word| word.to_be_bytes()));
         let found = Found::read(&file).expect("a file");
         assert_eq!(found.libraries, ["/usr/lib/a.dylib"]);
         assert_eq!((found.is_arm, found.signature), (true, Some(2)));
+        assert_eq!(found.oldest, Some((12, 3)));
         for length in 0..file.len() {
             let _ = Found::read(&file[..length]);
         }

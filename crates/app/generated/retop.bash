@@ -53,7 +53,7 @@ _retop() {
 
     case "${cmd}" in
         retop)
-            opts="-i -f -h -V --json --once --plain --serve --print-config --interval --root --source --history --subsamples --samples --processes --threads --process-groups --series --names --args --filter --color --color-depth --theme --accessible --ambiguous --low-bandwidth --no-mouse --keys --show-cores --no-show-cores --core-view --layout --show-processes --chart-glyph --power-scale --avg --no-alerts --alert-bw-sat-percent --alert-package-power-percent --alert-throttle-freq-percent --alert-swap-rise-gb --alert-sustain-samples --at --config --help --version doctor run wait record replay export query metrics completions man"
+            opts="-i -f -h -V --json --once --plain --serve --print-config --interval --root --source --history --subsamples --samples --processes --json-processes --serve-processes --threads --process-groups --series --names --args --filter --color --color-depth --theme --palette --accessible --ambiguous --low-bandwidth --no-mouse --keys --show-cores --no-show-cores --core-view --show-residency --no-show-residency --layout --show-processes --no-show-processes --chart-glyph --power-scale --avg --no-alerts --alert-bw-sat-percent --alert-package-power-percent --alert-throttle-freq-percent --alert-swap-rise-gb --alert-sustain-samples --at --config --help --version doctor run wait record replay export query metrics completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -185,6 +185,13 @@ _retop() {
                     fi
                     return 0
                     ;;
+                --palette)
+                    COMPREPLY=($(compgen -W "theme thermal viridis mono" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --ambiguous)
                     COMPREPLY=($(compgen -W "narrow wide" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -200,7 +207,7 @@ _retop() {
                     return 0
                     ;;
                 --keys)
-                    COMPREPLY=($(compgen -W "default htop actop vim" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "default htop actop vim btop" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -789,7 +796,7 @@ _retop() {
             return 0
             ;;
         retop__subcmd__replay)
-            opts="-h --at --speed --root --source --config --help"
+            opts="-h --json --at --speed --score --root --source --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_retop_global_optspecs
-    string join \n json once plain serve= print-config i/interval= root= source= history= subsamples= samples= processes= threads process-groups= series= names= args= f/filter= color= color-depth= theme= accessible ambiguous= low-bandwidth= no-mouse keys= show-cores no-show-cores core-view= layout= show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= at= config= h/help V/version
+    string join \n json once plain serve= print-config i/interval= root= source= history= subsamples= samples= processes= json-processes serve-processes threads process-groups= series= names= args= f/filter= color= color-depth= theme= palette= accessible ambiguous= low-bandwidth= no-mouse keys= show-cores no-show-cores core-view= show-residency no-show-residency layout= show-processes no-show-processes chart-glyph= power-scale= avg= no-alerts alert-bw-sat-percent= alert-package-power-percent= alert-throttle-freq-percent= alert-swap-rise-gb= alert-sustain-samples= at= config= h/help V/version
 end
 
 function __fish_retop_needs_command
@@ -48,15 +48,20 @@ mono\t''
 256\t''
 truecolor\t''"
 complete -c retop -n "__fish_retop_needs_command" -l theme -d 'Colours of the screen: ink, paper, nord, cb-dark or a file of one\'s own, NAME.toml' -r -f
+complete -c retop -n "__fish_retop_needs_command" -l palette -d 'Colours of charts and bars, in place of the theme\'s: theme, thermal, viridis, mono [theme]' -r -f -a "theme\t''
+thermal\t''
+viridis\t''
+mono\t''"
 complete -c retop -n "__fish_retop_needs_command" -l ambiguous -d 'Characters whose width is left open: narrow, wide [narrow]' -r -f -a "narrow\t''
 wide\t''"
 complete -c retop -n "__fish_retop_needs_command" -l low-bandwidth -d '256 colours at most, each second sample: auto if frames are slow to leave: auto, on, off [auto]' -r -f -a "auto\t''
 on\t''
 off\t''"
-complete -c retop -n "__fish_retop_needs_command" -l keys -d 'Whose keys; [keys] in the file binds more: default, htop, actop, vim [default]' -r -f -a "default\t''
+complete -c retop -n "__fish_retop_needs_command" -l keys -d 'Whose keys; [keys] in the file binds more: default, htop, actop, vim, btop [default]' -r -f -a "default\t''
 htop\t''
 actop\t''
-vim\t''"
+vim\t''
+btop\t''"
 complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are drawn: auto, gauge, history, both, heat [auto]' -r -f -a "auto\t''
 gauge\t''
 history\t''
@@ -82,12 +87,17 @@ complete -c retop -n "__fish_retop_needs_command" -l json -d 'Stream samples as 
 complete -c retop -n "__fish_retop_needs_command" -l once -d 'Print one report and exit; with --json one line'
 complete -c retop -n "__fish_retop_needs_command" -l plain -d 'Answer typed commands in lines of text: for screen readers and pipes'
 complete -c retop -n "__fish_retop_needs_command" -l print-config -d 'Print config.toml with the present settings'
+complete -c retop -n "__fish_retop_needs_command" -l json-processes -d 'Processes in the stream of --names actop too; retop\'s own has them anyway'
+complete -c retop -n "__fish_retop_needs_command" -l serve-processes -d 'Processes in the scrape: by program, or one by one with --names actop'
 complete -c retop -n "__fish_retop_needs_command" -l threads -d 'Threads of the processes in the output, and below those on the screen'
 complete -c retop -n "__fish_retop_needs_command" -l accessible -d 'Keep the terminal\'s cursor on the selected row, for screen readers'
 complete -c retop -n "__fish_retop_needs_command" -l no-mouse -d 'Leave the mouse to the terminal'
 complete -c retop -n "__fish_retop_needs_command" -l show-cores -d 'Start with one row per core'
 complete -c retop -n "__fish_retop_needs_command" -l no-show-cores -d 'Start without rows for cores'
-complete -c retop -n "__fish_retop_needs_command" -l show-processes -d 'The table of processes, which is always there'
+complete -c retop -n "__fish_retop_needs_command" -l show-residency -d 'Show how long each clock was held'
+complete -c retop -n "__fish_retop_needs_command" -l no-show-residency -d 'Leave that out'
+complete -c retop -n "__fish_retop_needs_command" -l show-processes -d 'Start with the table of processes'
+complete -c retop -n "__fish_retop_needs_command" -l no-show-processes -d 'Start without it: boxes take its room'
 complete -c retop -n "__fish_retop_needs_command" -l no-alerts -d 'Watch for nothing'
 complete -c retop -n "__fish_retop_needs_command" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_needs_command" -s V -l version -d 'Print version'
@@ -135,6 +145,8 @@ complete -c retop -n "__fish_retop_using_subcommand replay" -l speed -d 'How muc
 complete -c retop -n "__fish_retop_using_subcommand replay" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
 complete -c retop -n "__fish_retop_using_subcommand replay" -l source -d 'Watch a made-up machine, or a recording: replay:FILE' -r -f
 complete -c retop -n "__fish_retop_using_subcommand replay" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
+complete -c retop -n "__fish_retop_using_subcommand replay" -l json -d 'Stream samples as JSON, one line each; answers as JSON'
+complete -c retop -n "__fish_retop_using_subcommand replay" -l score -d 'Print how right the forecasts of GPU memory were; with --json one object'
 complete -c retop -n "__fish_retop_using_subcommand replay" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_using_subcommand export" -l processes -d 'Processes in the output, by CPU; with --filter all that match [20]' -r -f
 complete -c retop -n "__fish_retop_using_subcommand export" -l process-groups -d 'Groups of processes as series: by program, or as FILE names them' -r -f

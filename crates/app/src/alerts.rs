@@ -4,12 +4,15 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use retop_engine::export::names::Names;
 use retop_model::alert::{
-    Rule, UserRule, bandwidth, builtin, chip_power, package_power, swap_rise, throttling,
+    Rule, UserRule, bandwidth, builtin, chip_power, gpu_throttling, package_power, swap_rise,
+    throttling,
 };
 use toml_edit::{Item, Key, Table, Value};
 
-use crate::settings::Alerts;
+use crate::settings::Settings;
+use crate::tui::preset::Preset;
 use crate::value;
 
 /// The keys of an `[[alert]]` table.
@@ -18,6 +21,9 @@ const SEVERITIES: [&str; 2] = ["warning", "critical"];
 /// A name stands in front of each alert and in a label of its series.
 const NAME_LENGTH: usize = 24;
 const MESSAGE_LENGTH: usize = 200;
+
+/// Where actop takes a package to be at its limit unless told otherwise.
+const ACTOP_PERCENT: u64 = 85;
 
 /// What a config file without rules shows of them.
 pub const EXAMPLE: &str = "
@@ -34,7 +40,8 @@ pub const EXAMPLE: &str = "
 /// The rules in force; `None` if nothing is watched for. A user's rule replaces one of the same
 /// name.
 #[must_use]
-pub fn rules(settings: &Alerts) -> Option<Vec<Rule>> {
+pub fn rules(all: &Settings) -> Option<Vec<Rule>> {
+    let settings = &all.alerts;
     if settings.off {
         return None;
     }
@@ -44,7 +51,10 @@ pub fn rules(settings: &Alerts) -> Option<Vec<Rule>> {
     }
     rules.push(bandwidth(settings.bandwidth_percent as f64 / 100.0));
     rules.push(throttling(settings.throttle_frequency_percent as f64 / 100.0));
-    if let Some(percent) = settings.package_power_percent {
+    rules.push(gpu_throttling(settings.throttle_frequency_percent as f64 / 100.0));
+    // Who reads actop's names, or has its keys, knows its alerts.
+    let theirs = all.names == Names::Actop || all.screen.preset == Preset::Actop;
+    if let Some(percent) = settings.package_power_percent.or(theirs.then_some(ACTOP_PERCENT)) {
         rules.push(package_power(percent as f64 / 100.0));
         rules.push(chip_power(percent as f64 / 100.0));
     }
@@ -180,7 +190,7 @@ mod tests {
         resolved.read_file("config.toml", text).map(|()| resolved)
     }
 
-    fn names(settings: &Alerts) -> Vec<String> {
+    fn names(settings: &Settings) -> Vec<String> {
         rules(settings).unwrap_or_default().into_iter().map(|rule| rule.name).collect()
     }
 
@@ -192,7 +202,7 @@ mod tests {
             "interval = 2\n{SLOW}for = \"1m\"\nclear = \"20ms\"\n\
              [[alert]]\nname = 'DISK'\nexpr = 'filesystem.used_ratio >= 99%'\nseverity = 'critical'\nfor = 2.5\n"
         );
-        let settings = resolved(&text).expect("valid").settings.alerts;
+        let settings = resolved(&text).expect("valid").settings;
         let rules = rules(&settings).expect("on");
         let own: Vec<_> = rules
             .iter()
@@ -209,13 +219,20 @@ mod tests {
     #[test]
     fn options_change_the_rules_that_come_with_retop() {
         let rules_of = |text: &str| {
-            let settings = resolved(text).expect("valid").settings.alerts;
+            let settings = resolved(text).expect("valid").settings;
             rules(&settings).expect("on")
         };
         let find =
             |rules: &[Rule], name: &str| rules.iter().find(|rule| rule.name == name).cloned();
         let usual = rules_of("");
         assert!(find(&usual, "PKG").is_none(), "a busy machine runs at its limit");
+        for (text, limit) in [
+            ("names = 'actop'", 0.85),
+            ("keys = 'actop'", 0.85),
+            ("keys = 'actop'\nalert-package-power-percent = 70", 0.7),
+        ] {
+            assert_eq!(find(&rules_of(text), "PKG").map(|rule| rule.limit), Some(limit), "{text}");
+        }
         let rise = find(&usual, "SWAP-RISE").expect("there by default");
         assert_eq!(rise.limit, 0.3 * 1024.0 * 1024.0 * 1024.0);
         assert!(find(&rules_of("alert-swap-rise-gb = 0"), "SWAP-RISE").is_none());
@@ -231,11 +248,11 @@ mod tests {
     #[test]
     fn alerts_can_be_switched_off() {
         for text in ["no-alerts = true", "alerts = false", "alerts = 'off'"] {
-            let settings = resolved(&format!("{text}\n{SLOW}")).expect(text).settings.alerts;
+            let settings = resolved(&format!("{text}\n{SLOW}")).expect(text).settings;
             assert!(rules(&settings).is_none(), "{text}");
         }
         for text in ["", "alerts = true", "no-alerts = false"] {
-            let settings = resolved(text).expect(text).settings.alerts;
+            let settings = resolved(text).expect(text).settings;
             assert!(names(&settings).contains(&"DISK".to_owned()), "{text}");
         }
     }

@@ -3,12 +3,15 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::error::{ContextKind, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
+use retop_engine::export::names::Names;
 
 use crate::config::{self, Origin, Resolved};
 use crate::environment::Environment;
+use crate::older;
 use crate::options::{OPTIONS, Opt, Scope};
 use crate::run::command::Wanted;
 
@@ -209,7 +212,10 @@ fn argument(option: &'static Opt) -> Arg {
         return arg.action(ArgAction::SetTrue).overrides_with_all(opposite.map(|other| other.long));
     }
     if !option.choices.is_empty() {
-        arg = arg.value_parser(option.choices.to_vec()).hide_possible_values(true);
+        let choices = option.choices.iter().map(|&choice| PossibleValue::new(choice));
+        let theirs = option.also.iter().map(|&word| PossibleValue::new(word).hide(true));
+        arg =
+            arg.value_parser(choices.chain(theirs).collect::<Vec<_>>()).hide_possible_values(true);
     }
     let hint = if option.value == "DIR" { ValueHint::DirPath } else { ValueHint::Other };
     // A negative number is a wrong value, not an unknown flag.
@@ -223,7 +229,11 @@ fn argument(option: &'static Opt) -> Arg {
 /// Parses the command line and adds file and variables.
 #[must_use]
 pub fn parse(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> Parsed {
-    let matches = match command().try_get_matches_from(args) {
+    let words = match older::translate(args) {
+        Ok(words) => words,
+        Err(message) => return Parsed::Wrong(message),
+    };
+    let matches = match command().try_get_matches_from(words) {
         Ok(matches) => matches,
         Err(error) => {
             return match error.kind() {
@@ -298,7 +308,13 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
     }
     match task {
         Task::Watch => consistent(&resolved)?,
-        Task::Replay => resolved.settings.replay.path = own.get_one::<String>("path").cloned(),
+        Task::Replay => {
+            resolved.settings.replay.path = own.get_one::<String>("path").cloned();
+            crate::run::score::consistent(&resolved.settings, |name| {
+                resolved.origin(name) == Origin::Flag
+            })
+            .map_err(|usage| usage.0)?;
+        }
         Task::Record => resolved.settings.record.folder = own.get_one::<PathBuf>("dir").cloned(),
         Task::Export | Task::Query => {
             let recordings = own.get_many::<PathBuf>("recording").into_iter().flatten();
@@ -341,7 +357,9 @@ fn consistent(resolved: &Resolved) -> Result<(), String> {
         // A server has processes for alerts, for groups and in the history that it gives away.
         let served = settings.serve.is_some() && *long != "samples";
         let stream = ["samples", "processes", "args"].contains(long) && !settings.json && !served;
-        let report = settings.once && !settings.json || settings.serve.is_some();
+        // Under the names of actop a server tells of processes.
+        let tells = settings.names == Names::Actop;
+        let report = settings.once && !settings.json || settings.serve.is_some() && !tells;
         if stream || report && *long == "filter" {
             return Err(format!("--{long} is for the stream: retop --json --{long} {value}"));
         }
@@ -364,19 +382,31 @@ fn one_line(error: &clap::Error) -> String {
     let subject = subject.unwrap_or_default();
     // `--interval <TIME>` is how clap names an option with a value.
     let name = subject.split_whitespace().next().unwrap_or_default();
+    // What clap takes for alike is not always.
     let near = get(ContextKind::SuggestedArg);
+    let is_near = |near: &String| {
+        near.starts_with(name) || crate::value::nearest(name, [near.as_str()]).is_some()
+    };
+    let near = near.filter(is_near);
     let help = "retop --help lists the rest";
+    let ours = older::elsewhere(name);
     match error.kind() {
         ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand if !name.starts_with('-') => {
             let known = command();
             let known: Vec<_> = known.get_subcommands().map(|c| c.get_name().to_owned()).collect();
             let near = crate::value::nearest(name, known.iter().map(String::as_str));
             match near {
+                _ if ours.is_some() => {
+                    format!("unknown command '{name}'; here it is: {}", ours.unwrap_or(""))
+                }
                 Some(near) => format!("unknown command '{name}'; there is '{near}'; {help}"),
                 None => format!("unknown command '{name}'; {help}"),
             }
         }
         ErrorKind::UnknownArgument => match near {
+            _ if ours.is_some() => {
+                format!("unknown option '{name}'; here it is: {}", ours.unwrap_or(""))
+            }
             Some(near) => format!("unknown option '{name}'; there is '{near}'; {help}"),
             None => format!("unknown option '{name}'; {help}"),
         },
@@ -434,6 +464,19 @@ mod tests {
                 "unknown option '--intervall'; there is '--interval'; retop --help lists the rest",
             ),
             ("--xyzzy", "unknown option '--xyzzy'; retop --help lists the rest"),
+            (
+                "--alert-sustain 3",
+                "unknown option '--alert-sustain'; there is '--alert-sustain-samples'; \
+                 retop --help lists the rest",
+            ),
+            ("--headless", "unknown option '--headless'; here it is: --json"),
+            ("--prometheus 9", "unknown option '--prometheus'; here it is: --serve [ADDR:]PORT"),
+            (
+                "serve",
+                "unknown command 'serve'; here it is: retop --serve [ADDR:]PORT --names macmon",
+            ),
+            ("--palette rainbow", "--palette: 'rainbow' is none of theme, thermal, viridis, mono"),
+            ("--layout rows", "--layout: 'rows' is none of auto, stack, table"),
             ("doctr", "unknown command 'doctr'; there is 'doctor'; retop --help lists the rest"),
             ("nonsense", "unknown command 'nonsense'; retop --help lists the rest"),
             ("--interval", "--interval needs a value: --interval <TIME>"),
@@ -468,6 +511,17 @@ mod tests {
         assert_eq!(resolved.settings.screen.show_cores, Some(true));
         assert_eq!(resolved.settings.filter.as_deref(), Some("python|ollama"));
         assert_eq!(resolved.settings.alerts.sustain_samples, Some(4));
+        let (_, resolved) = right(
+            "--show-residency --no-show-residency --layout grid --theme textual-dark --palette mono \
+             --no-show-processes --show_cores true --max_count 3 --alert-swap-rise-gib 0.2",
+        );
+        let screen = &resolved.settings.screen;
+        assert_eq!(screen.show_residency, Some(false));
+        assert_eq!((screen.show_processes, screen.show_cores), (Some(false), Some(true)));
+        assert_eq!(screen.layout, crate::tui::layout::Choice::Auto);
+        let (_, resolved) = right("--serve 1 --names actop --serve-processes --proc-filter Py");
+        assert_eq!(resolved.settings.filter.as_deref(), Some("/Py/i"));
+        assert!(resolved.settings.serve_processes);
         let (_, resolved) = right("--no-show_cores --show_cores --interval 1 --interval 3");
         assert_eq!(resolved.settings.screen.show_cores, Some(true));
         assert_eq!(resolved.settings.interval.as_secs(), 3);

@@ -7,6 +7,7 @@ pub mod command;
 pub mod config;
 pub mod config_write;
 pub mod environment;
+pub mod older;
 pub mod options;
 pub mod run;
 pub mod settings;

@@ -16,6 +16,7 @@ use crate::tui::core_view::CoreView;
 use crate::tui::layout::Choice;
 use crate::tui::preset::Preset;
 use crate::tui::render::Depth;
+use crate::tui::theme::Tint;
 use crate::value::{self, Parsed};
 use crate::when;
 
@@ -31,6 +32,8 @@ pub struct Opt {
     pub value: &'static str,
     /// The words that are valid, where they are few.
     pub choices: &'static [&'static str],
+    /// Words of other tools that mean one of them.
+    pub also: &'static [&'static str],
     /// The value without any setting; empty if there is none.
     pub default: &'static str,
     /// One sentence, without a full stop, as it stands in `--help`.
@@ -135,6 +138,7 @@ impl Opt {
             aliases: &[],
             value,
             choices: &[],
+            also: &[],
             default: "",
             help,
             group,
@@ -156,6 +160,11 @@ impl Opt {
 
     const fn choices(mut self, choices: &'static [&'static str]) -> Opt {
         self.choices = choices;
+        self
+    }
+
+    const fn also(mut self, also: &'static [&'static str]) -> Opt {
+        self.also = also;
         self
     }
 
@@ -296,6 +305,7 @@ const CORE_VIEWS: &[&str] = &["auto", "gauge", "history", "both", "heat"];
 const LAYOUTS: &[&str] = &["auto", "stack", "table"];
 const DEPTHS: &[&str] = &["auto", "mono", "8", "16", "256", "truecolor"];
 const WIDTHS: &[&str] = &["narrow", "wide"];
+const PALETTES: &[&str] = &["theme", "thermal", "viridis", "mono"];
 const SWITCHES: &[&str] = &["auto", "on", "off"];
 const GLYPHS: &[&str] = &["dots", "block", "ascii"];
 const POWER_SCALES: &[&str] = &["auto", "profile"];
@@ -313,7 +323,7 @@ pub static OPTIONS: &[Opt] = &[
         |s, v| put(&mut s.json, value::switch(v)),
     )
     .place(Place::Flag)
-    .scope(Scope::With(&["query"])),
+    .scope(Scope::With(&["query", "replay"])),
     Opt::new(Group::Mode, "once", "", "Print one report and exit; with --json one line", |s, v| {
         put(&mut s.once, value::switch(v))
     })
@@ -415,6 +425,22 @@ pub static OPTIONS: &[Opt] = &[
     .scope(Scope::With(&["export"])),
     Opt::new(
         Group::Export,
+        "json-processes",
+        "",
+        "Processes in the stream of --names actop too; retop's own has them anyway",
+        |s, v| put(&mut s.json_processes, value::switch(v)),
+    )
+    .place(Place::Flag),
+    Opt::new(
+        Group::Export,
+        "serve-processes",
+        "",
+        "Processes in the scrape: by program, or one by one with --names actop",
+        |s, v| put(&mut s.serve_processes, value::switch(v)),
+    )
+    .place(Place::Flag),
+    Opt::new(
+        Group::Export,
         "threads",
         "",
         "Threads of the processes in the output, and below those on the screen",
@@ -490,6 +516,18 @@ pub static OPTIONS: &[Opt] = &[
     ),
     Opt::new(
         Group::Screen,
+        "palette",
+        "NAME",
+        "Colours of charts and bars, in place of the theme's",
+        |s, v| {
+            let values = [None, Some(Tint::Thermal), Some(Tint::Viridis), Some(Tint::Grey)];
+            put(&mut s.screen.palette, pick(v, PALETTES, &values))
+        },
+    )
+    .choices(PALETTES)
+    .default("theme"),
+    Opt::new(
+        Group::Screen,
         "accessible",
         "",
         "Keep the terminal's cursor on the selected row, for screen readers",
@@ -541,22 +579,50 @@ pub static OPTIONS: &[Opt] = &[
     })
     .choices(CORE_VIEWS)
     .default("auto"),
+    Opt::new(Group::Screen, "show-residency", "", "Show how long each clock was held", |s, v| {
+        put(&mut s.screen.show_residency, value::switch(v).map(|on| on.then_some(true)))
+    })
+    .aliases(&["show_residency"]),
+    Opt::new(Group::Screen, "no-show-residency", "", "Leave that out", |s, v| {
+        if value::switch(v)? {
+            s.screen.show_residency = Some(false);
+        }
+        Ok(())
+    })
+    .aliases(&["no-show_residency"]),
     Opt::new(
         Group::Screen,
         "layout",
         "LAYOUT",
         "What stands above the processes: by size, lines of meters, or nothing",
-        |s, v| put(&mut s.screen.layout, pick(v, LAYOUTS, &Choice::ALL)),
+        // actop's grid turns into a stack by itself where there is no room for it.
+        |s, v| {
+            put(
+                &mut s.screen.layout,
+                pick(if v == "grid" { "auto" } else { v }, LAYOUTS, &Choice::ALL),
+            )
+        },
     )
     .choices(LAYOUTS)
+    .also(&["grid"])
     .default("auto"),
+    Opt::new(Group::Screen, "show-processes", "", "Start with the table of processes", |s, v| {
+        put(&mut s.screen.show_processes, value::switch(v).map(|on| on.then_some(true)))
+    })
+    .aliases(&["show_processes"]),
     Opt::new(
         Group::Screen,
-        "show-processes",
+        "no-show-processes",
         "",
-        "The table of processes, which is always there",
-        |s, v| put(&mut s.screen.show_processes, value::switch(v)),
-    ),
+        "Start without it: boxes take its room",
+        |s, v| {
+            if value::switch(v)? {
+                s.screen.show_processes = Some(false);
+            }
+            Ok(())
+        },
+    )
+    .aliases(&["no-show_processes"]),
     Opt::new(Group::Screen, "chart-glyph", "GLYPH", "What charts are drawn with", |s, v| {
         let values = [ChartGlyph::Dots, ChartGlyph::Block, ChartGlyph::Ascii];
         put(&mut s.screen.chart_glyph, pick(v, GLYPHS, &values))
@@ -658,6 +724,15 @@ pub static OPTIONS: &[Opt] = &[
         put(&mut s.replay.speed, value::speed(v))
     })
     .default("1")
+    .scope(Scope::Only("replay")),
+    Opt::new(
+        Group::Record,
+        "score",
+        "",
+        "Print how right the forecasts of GPU memory were; with --json one object",
+        |s, v| put(&mut s.replay.score, value::switch(v)),
+    )
+    .place(Place::Flag)
     .scope(Scope::Only("replay")),
     Opt::new(
         Group::Record,
@@ -785,7 +860,9 @@ mod tests {
     fn every_default_and_choice_is_valid() {
         for option in OPTIONS {
             let mut settings = Settings::default();
-            for text in [option.default].iter().chain(option.choices).filter(|t| !t.is_empty()) {
+            let default = [option.default];
+            let words = default.iter().chain(option.choices).chain(option.also);
+            for text in words.filter(|text| !text.is_empty()) {
                 assert_eq!((option.set)(&mut settings, text), Ok(()), "{} {text}", option.long);
             }
         }
@@ -805,9 +882,10 @@ mod tests {
     #[test]
     fn the_flags_of_older_tools_are_known() {
         let old = "interval avg subsamples color show_cores no-show_cores core-view show-processes \
-                   proc-filter power-scale chart-glyph alert-bw-sat-percent \
-                   alert-package-power-percent alert-swap-rise-gb alert-swap-rise-gib \
-                   alert-throttle-freq-percent alert-sustain-samples json serve samples";
+                   show-residency no-show-residency layout palette theme proc-filter power-scale \
+                   chart-glyph alert-bw-sat-percent alert-package-power-percent alert-swap-rise-gb \
+                   alert-swap-rise-gib alert-throttle-freq-percent alert-sustain-samples json \
+                   json-processes serve serve-processes samples";
         for name in old.split_whitespace() {
             assert!(find(name).is_some(), "{name}");
         }

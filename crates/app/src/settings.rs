@@ -17,6 +17,7 @@ use crate::tui::layout::Choice;
 use crate::tui::preset::Preset;
 use crate::tui::render::Depth;
 use crate::tui::table::set::Set;
+use crate::tui::theme::Tint;
 use crate::when::When;
 
 /// Everything that a user can set.
@@ -44,6 +45,10 @@ pub struct Settings {
     pub samples: Option<u64>,
     /// Processes in exports; `None` leaves it to the command.
     pub processes: Option<Limit>,
+    /// Processes in the stream of names that leave them out otherwise.
+    pub json_processes: bool,
+    /// Processes in the scrape.
+    pub serve_processes: bool,
     /// Threads of the processes are shown and exported.
     pub threads: bool,
     /// Which processes are shown and exported.
@@ -166,6 +171,8 @@ pub struct Replay {
     pub at: Option<When>,
     /// How much faster than it was recorded a replay plays.
     pub speed: f64,
+    /// Print how right its forecasts were instead of showing it.
+    pub score: bool,
 }
 
 /// What the screen looks like.
@@ -198,7 +205,11 @@ pub struct Screen {
     /// What the overview is made of.
     pub layout: Choice,
     /// The process table is open at the start.
-    pub show_processes: bool,
+    pub show_processes: Option<bool>,
+    /// How long clocks were held is shown.
+    pub show_residency: Option<bool>,
+    /// Colours of charts and bars; `None` leaves them to the theme.
+    pub palette: Option<Tint>,
     /// What charts are drawn with.
     pub chart_glyph: ChartGlyph,
     /// What power bars are relative to.

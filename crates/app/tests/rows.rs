@@ -13,7 +13,7 @@ use retop::tui::app::App;
 use retop::tui::filter::Filter;
 use retop::tui::input::{Code, Event, Key as Press};
 use retop::tui::render::{Depth, Screen};
-use retop::tui::table::column::{Col, place};
+use retop::tui::table::column::Col;
 use retop::tui::table::order::{Line, Order, What, Wish, group_key};
 use retop::tui::table::set;
 use retop::tui::{Options, panel};
@@ -165,7 +165,7 @@ fn no_cell_moves_its_neighbour() {
             screen.draw(&mut Vec::new(), app.glyphs, paint).expect("drawn");
             let table = app.areas.table;
             let set = app.table.shown_set();
-            let (placed, count) = place(set, width - 1, app.table.pid_digits);
+            let (placed, count) = app.table.columns(width - 1, |_| 0);
             for row in 0..app.table.visible().len() as u16 {
                 let y = table.y + 1 + row;
                 for placed in placed[..count].iter().flatten().filter(|placed| placed.x > 1) {

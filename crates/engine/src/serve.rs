@@ -35,6 +35,7 @@ pub use policy::{Policy, Refusal};
 use crate::export::Arguments;
 use crate::export::groups::Grouped;
 use crate::export::json::{self, JsonView};
+use crate::export::names::{Beside, Names};
 use crate::export::prometheus::{self, Format};
 use crate::history::History;
 use crate::recording::segment_of;
@@ -111,6 +112,7 @@ impl PastSlot {
 struct Moment {
     snapshot: Arc<Snapshot>,
     groups: Option<Grouped>,
+    beside: Beside,
     text: OnceLock<Bytes>,
     open_metrics: OnceLock<Bytes>,
     json: OnceLock<Bytes>,
@@ -170,8 +172,13 @@ impl Server {
 
     /// Makes a snapshot the one that is served, and lets go of the one before.
     pub fn publish(&self, snapshot: Arc<Snapshot>, groups: Option<Grouped>) {
+        self.publish_beside(snapshot, groups, Beside::default());
+    }
+
+    /// The same with what other tools tell beside it, under whose names it is served.
+    pub fn publish_beside(&self, snapshot: Arc<Snapshot>, groups: Option<Grouped>, beside: Beside) {
         let (text, open_metrics, json) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        let moment = Moment { snapshot, groups, text, open_metrics, json };
+        let moment = Moment { snapshot, groups, beside, text, open_metrics, json };
         let before = self.shared.lock().replace(Arc::new(moment));
         // Freed here, outside the lock: a big process table takes its time.
         drop(before);
@@ -205,7 +212,10 @@ impl Moment {
         };
         let render = || {
             let mut out = String::with_capacity(16 * 1024);
-            prometheus::write(&mut out, format, &self.snapshot, self.groups.as_ref(), options);
+            let (snapshot, names) = (&self.snapshot, options.names);
+            if !prometheus::write_theirs(&mut out, format, snapshot, &self.beside, names) {
+                prometheus::write(&mut out, format, snapshot, self.groups.as_ref(), options);
+            }
             out.into()
         };
         page.get_or_init(render).clone()
@@ -254,6 +264,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/", get(index))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
+        .route("/metrics/", get(metrics))
         .route("/api/snapshot", get(snapshot))
         .route("/api/history", get(history))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), guard))
@@ -289,13 +300,19 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     response
 }
 
-async fn index() -> &'static str {
-    "retop\n\n\
+/// What there is; under the names of actop its page, as there.
+async fn index(state: State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    if state.scrape.names == Names::Actop {
+        return metrics(state, headers).await;
+    }
+    INDEX.into_response()
+}
+
+const INDEX: &str = "retop\n\n\
      /metrics       Prometheus text, or OpenMetrics if asked for\n\
      /api/snapshot  the newest sample as JSON\n\
      /api/history   the samples in memory, for retop replay http://HOST:PORT\n\
-     /healthz       200 once there is a sample\n"
-}
+     /healthz       200 once there is a sample\n";
 
 async fn health(State(shared): State<Arc<Shared>>) -> Response {
     if shared.moment().is_some() { "ok\n".into_response() } else { too_early() }

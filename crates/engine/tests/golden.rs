@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use retop_engine::export::json::{JsonView, Options};
-use retop_engine::export::names::Names;
+use retop_engine::export::names::{Beside, Follower, Names};
 use retop_engine::export::prometheus::{self, Format};
 use retop_engine::export::{Arguments, Limit};
 use retop_engine::{Demand, Roots, Ticker, open};
@@ -120,7 +120,7 @@ fn machines_as_json_and_as_a_scrape() {
 }
 
 /// The fourth of four samples of a made-up Mac: energy has been published by then.
-fn mac(scenario: &str, scratch: &Scratch) -> Arc<Snapshot> {
+fn mac(scenario: &str, scratch: &Scratch) -> (Arc<Snapshot>, Beside) {
     let installed = retop_fake_apple::install(scratch.path(), scenario, &[]).expect("installed");
     installed.set_clock(0.0).expect("set");
     let clock = Arc::new(HandClock::default());
@@ -129,14 +129,17 @@ fn mac(scenario: &str, scratch: &Scratch) -> Arc<Snapshot> {
     let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
     ticker.set_demand(Demand::everything());
     ticker.set_rules(retop_model::alert::builtin());
-    ticker.tick();
-    let mut last = None;
+    let beside = Beside { processes: true, ..Beside::default() };
+    let mut follower = Follower::new(3, 0.3 * 1024.0 * 1024.0 * 1024.0, beside);
+    let mut last = ticker.tick();
+    let mut beside = follower.advance(&last).clone();
     for step in [STEP, STEP * 2, STEP * 3] {
         clock.set(step);
         installed.set_clock(step as f64).expect("set");
-        last = Some(ticker.tick());
+        last = ticker.tick();
+        beside = follower.advance(&last).clone();
     }
-    last.expect("a sample")
+    (last, beside)
 }
 
 /// The names of a line's members, in order.
@@ -149,20 +152,19 @@ fn keys(line: &str) -> Vec<String> {
 fn macs_as_json_as_a_scrape_and_under_other_tools_names() {
     for (name, scenario) in retop_fake_apple::chips() {
         let scratch = Scratch::new();
-        let snapshot = mac(scenario, &scratch);
+        let (snapshot, beside) = mac(scenario, &scratch);
         let mut value = members(&snapshot);
         shorten(&mut value, &["cores", "performance_states"], 6);
         let text = serde_json::to_string_pretty(&value).expect("JSON") + "\n";
         compare(&format!("mac-{name}.json"), &steady(&text, &scratch));
 
         for (tool, names) in [("actop", Names::Actop), ("macmon", Names::Macmon)] {
-            let line = names.json(&snapshot).expect("another tool's");
+            let line = names.json(&snapshot, &beside).expect("another tool's");
             let value: Value = serde_json::from_str(&line).expect("JSON");
             let text = serde_json::to_string_pretty(&value).expect("JSON") + "\n";
             compare(&format!("mac-{name}.{tool}.json"), &text);
-            let options = prometheus::Options { names, ..prometheus::Options::default() };
             let mut page = String::new();
-            prometheus::write(&mut page, Format::Text, &snapshot, None, options);
+            prometheus::write_theirs(&mut page, Format::Text, &snapshot, &beside, names);
             compare(&format!("mac-{name}.{tool}.series"), &page);
         }
     }
@@ -172,7 +174,7 @@ fn macs_as_json_as_a_scrape_and_under_other_tools_names() {
 #[test]
 fn other_tools_keys_are_all_there_on_a_machine_that_tells_nothing() {
     let scratch = Scratch::new();
-    let snapshot = mac("wrong = [\"no channels\"]\nvirtual = true", &scratch);
+    let (snapshot, beside) = mac("wrong = [\"no channels\"]\nvirtual = true", &scratch);
     let actop = "timestamp cpu_watts gpu_watts ane_watts package_watts ecpu_util_pct pcpu_util_pct \
         gpu_util_pct cpu_temp_c gpu_temp_c ecpu_freq_mhz pcpu_freq_mhz gpu_freq_mhz thermal_state \
         bandwidth_gbps bandwidth_available ecpu_max_freq_mhz pcpu_max_freq_mhz gpu_max_freq_mhz \
@@ -188,12 +190,57 @@ fn other_tools_keys_are_all_there_on_a_machine_that_tells_nothing() {
         gpu_freq_mhz gpu_scaled_ratio gpu_active_ratio ecpu_cores pcpu_cores cpu_power gpu_power \
         ane_power all_power sys_power ram_power gpu_ram_power ecpu_usage pcpu_usage gpu_usage";
     for (names, wanted) in [(Names::Actop, actop), (Names::Macmon, macmon)] {
-        let line = names.json(&snapshot).expect("another tool's");
+        let line = names.json(&snapshot, &beside).expect("another tool's");
         let mut wanted: Vec<&str> = wanted.split_whitespace().collect();
         wanted.sort_unstable();
         let mut found = keys(&line);
         found.sort_unstable();
         assert_eq!(found, wanted);
         assert!(!line.contains("NaN") && !line.contains("inf"), "{line}");
+    }
+}
+
+/// Every series that those tools have, on a chip that tells everything.
+#[test]
+fn other_tools_series_are_all_there_on_a_machine_that_tells_everything() {
+    let scratch = Scratch::new();
+    let chips = retop_fake_apple::chips();
+    let (_, scenario) = chips.iter().find(|(name, _)| *name == "m4-max").expect("a chip");
+    let (snapshot, beside) = mac(scenario, &scratch);
+    let actop = "cpu_power_watts gpu_power_watts ane_power_watts package_power_watts \
+        ecpu_utilization_percent pcpu_utilization_percent gpu_utilization_percent \
+        cpu_temperature_celsius gpu_temperature_celsius ecpu_frequency_mhz pcpu_frequency_mhz \
+        gpu_frequency_mhz ram_used_bytes ram_total_bytes swap_used_bytes swap_total_bytes \
+        memory_bandwidth_gbps network_receive_bytes_per_second network_transmit_bytes_per_second \
+        disk_read_bytes_per_second disk_write_bytes_per_second fan_speed_rpm \
+        core_utilization_percent core_frequency_mhz process_cpu_percent process_cpu_time_share \
+        process_gpu_time_share process_attributed_watts process_rss_bytes process_num_threads \
+        alert_thermal alert_cpu_throttle alert_gpu_throttle alert_mem_bound alert_package_power \
+        alert_swap_rise alert_swap_rise_gib session_energy_joules effective_max_bw_gbps \
+        effective_max_package_w";
+    let macmon = "cpu_temp_celsius gpu_temp_celsius memory_ram_total_bytes memory_ram_used_bytes \
+        memory_swap_total_bytes memory_swap_used_bytes cpu_scaled_ratio cpu_active_ratio \
+        cpu_usage_ratio ecpu_scaled_ratio ecpu_active_ratio ecpu_usage_ratio ecpu_freq_mhz \
+        pcpu_scaled_ratio pcpu_active_ratio pcpu_usage_ratio pcpu_freq_mhz gpu_scaled_ratio \
+        gpu_active_ratio gpu_usage_ratio gpu_freq_mhz cpu_power_watts gpu_power_watts \
+        ane_power_watts all_power_watts sys_power_watts ram_power_watts gpu_ram_power_watts \
+        fan_speed_rpm";
+    for (prefix, names, wanted) in
+        [("actop_", Names::Actop, actop), ("macmon_", Names::Macmon, macmon)]
+    {
+        let mut page = String::new();
+        assert!(prometheus::write_theirs(&mut page, Format::Text, &snapshot, &beside, names));
+        let found: Vec<&str> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" gauge"))
+            .filter_map(|name| name.strip_prefix(prefix))
+            .collect();
+        let missing: Vec<&str> =
+            wanted.split_whitespace().filter(|name| !found.contains(name)).collect();
+        assert!(missing.is_empty(), "{prefix}: {missing:?}");
+        let mut once = found.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), found.len(), "a head for each series, and one");
     }
 }

@@ -1,9 +1,11 @@
 //! A leak on a made-up GPU: warned of a minute before, by name, in the sample and in the past.
 #![cfg(target_os = "linux")]
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use retop_engine::export::prometheus::{self, Format, Options};
 use retop_engine::history::History;
 use retop_engine::{Roots, Ticker, open};
 use retop_fake_machine::{HandClock, Scratch};
@@ -54,6 +56,24 @@ fn victims(snapshot: &Snapshot) -> Option<(f64, String, Option<f64>)> {
     Some((row.get(gpu_forecast::victims)?, name, row.get(gpu_forecast::victim_pid)))
 }
 
+/// A forecast of the device and one of each process on it, all of the same device: one series.
+fn its_scrape_is_of_the_device(now: &Snapshot) {
+    assert!(now.rows(FamilyId::GpuForecast).count() >= 3);
+    let mut page = String::new();
+    prometheus::write(&mut page, Format::Text, now, None, Options::default());
+    let mut series = HashSet::new();
+    for line in page.lines().filter(|line| !line.starts_with('#')) {
+        let (name, _) = line.rsplit_once(' ').expect("a value");
+        assert!(series.insert(name), "{line} twice");
+    }
+    let device = now.rows(FamilyId::Gpu).next().expect("a device");
+    let forecast = now.find(FamilyId::GpuForecast, device.key()).expect("a forecast");
+    let full = forecast.get(gpu_forecast::full_seconds).expect("a time");
+    let line = format!("retop_gpu_forecast_full_seconds{{uuid=\"GPU-a\",bound=\"middle\"}} {full}");
+    assert!(page.lines().any(|known| known == line), "{line}\n{page}");
+    assert!(!page.contains("retop_gpu_process"), "{page}");
+}
+
 #[test]
 fn a_leak_is_told_a_minute_before_and_by_name() {
     let scratch = Scratch::new();
@@ -86,8 +106,9 @@ fn a_leak_is_told_a_minute_before_and_by_name() {
         if has("VRAM") {
             warned.get_or_insert(second);
         }
-        if has("VRAM-FULL") {
-            critical.get_or_insert(second);
+        if has("VRAM-FULL") && critical.is_none() {
+            critical = Some(second);
+            its_scrape_is_of_the_device(&now);
         }
         if has("VRAM-OOM") {
             ended.get_or_insert((second, victims(&now)));

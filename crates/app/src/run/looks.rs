@@ -28,6 +28,7 @@ pub fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result
         Some(folder) => Catalogue::read(&folder.join("themes")),
         None => Catalogue::default(),
     };
+    let themes = themes.tinted(screen.palette);
     let depth = depth(screen, terminal);
     let theme = theme(screen, terminal);
     // One that is wrong is told now, and not drawn as another.
@@ -45,8 +46,10 @@ pub fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result
             (CoreView::Auto, Some(false)) => CoreView::History,
             (view, _) => view,
         },
+        residency: screen.show_residency != Some(false),
         layout: screen.layout,
-        rules: alerts::rules(&settings.alerts).unwrap_or_default(),
+        processes: screen.show_processes != Some(false),
+        rules: alerts::rules(settings).unwrap_or_default(),
         columns: screen.columns.clone(),
         given: Some(Box::new(Given {
             look: |resolved, environment| {

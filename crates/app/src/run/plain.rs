@@ -52,7 +52,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
         first_interval: super::screen::FIRST_INTERVAL,
         history_bytes: 0,
         demand: demand(settings, Limit::Count(TOP)),
-        rules: alerts::rules(&settings.alerts),
+        rules: alerts::rules(settings),
         arguments: retop_engine::export::Arguments::Full,
     };
     let woken_by_sample = Box::new(move |_: &Arc<Snapshot>| {

@@ -35,7 +35,7 @@ pub fn run(settings: &Settings, environment: &Environment) -> anyhow::Result<()>
     demand.processes.memory = Rows::Active;
     demand.processes.status = Rows::Active;
     ticker.set_demand(demand);
-    if let Some(rules) = alerts::rules(&settings.alerts) {
+    if let Some(rules) = alerts::rules(settings) {
         ticker.set_rules(rules);
     }
     loop {

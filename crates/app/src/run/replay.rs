@@ -11,7 +11,7 @@ use retop_model::{Key, Snapshot};
 
 use crate::config::Resolved;
 use crate::environment::Environment;
-use crate::run::{Usage, looks, note_on_stderr, screen};
+use crate::run::{Usage, looks, note_on_stderr, score, screen};
 use crate::settings::Settings;
 use crate::tui::terminal::{Terminal, Waker};
 use crate::tui::{self, Control, Feed, Options, Replayed};
@@ -29,11 +29,11 @@ const BEAT: Duration = Duration::from_millis(33);
 /// If there is no terminal, or nothing can be read.
 pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()> {
     let settings = &resolved.settings;
+    if settings.replay.score {
+        return score::run(settings, environment);
+    }
     screen::terminal(environment)?;
-    let Some(path) = settings.replay.path.as_deref().or(source(settings)) else {
-        let what = "retop replay needs a recording: retop replay FILE, DIR or http://HOST:PORT";
-        return Err(Usage(what.to_owned()).into());
-    };
+    let path = path(settings)?;
     let recording = open(path)?;
     let at_ms = at(&recording, settings.replay.at)?;
     let header = recording.header()?;
@@ -53,6 +53,16 @@ pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()>
     // The first sample is there already, and nobody else would wake the screen for it.
     terminal.waker()?.wake();
     Ok(tui::run(&mut terminal, &shown, &options, &Recorded, &RealClock)?)
+}
+
+/// What was written for the recording.
+///
+/// # Errors
+///
+/// If nothing was.
+pub fn path(settings: &Settings) -> Result<&str, Usage> {
+    let what = "retop replay needs a recording: retop replay FILE, DIR or http://HOST:PORT";
+    settings.replay.path.as_deref().or(source(settings)).ok_or_else(|| Usage(what.to_owned()))
 }
 
 /// Opens a recording by what was written for it: a file, a folder, or a running retop.

@@ -43,7 +43,7 @@ pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()>
         first_interval: FIRST_INTERVAL,
         history_bytes: settings.history_bytes,
         demand: App::new(&options).demand(),
-        rules: alerts::rules(&settings.alerts),
+        rules: alerts::rules(settings),
         arguments: Arguments::Full,
     };
     let clock = Arc::new(RealClock);

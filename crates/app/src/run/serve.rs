@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use retop_engine::export::groups::{GroupRules, Groups, Rule};
+use retop_engine::export::names::Names;
 use retop_engine::export::{Limit, prometheus};
 use retop_engine::serve::{self, Server};
 use retop_engine::{Demand, Monitor, RealClock, Rows};
@@ -12,7 +13,7 @@ use toml_edit::Document;
 
 use crate::alerts;
 use crate::run::pace::{Pacer, Wake};
-use crate::run::{Usage, demand, machine, note_on_stderr, replay};
+use crate::run::{Usage, demand, json, machine, note_on_stderr, replay};
 use crate::settings::Settings;
 
 /// Serves until a signal comes.
@@ -27,7 +28,8 @@ pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
     let machine = machine(settings)?;
     let clock = Arc::new(RealClock);
     let mut pacer = Pacer::start(&*clock, settings.interval)?;
-    let groups = groups(settings.process_groups.as_deref())?;
+    let follower = Mutex::new(json::follower(settings, settings.serve_processes)?);
+    let groups = groups(wanted_groups(settings))?;
     let server = server(settings, listen)?;
     let past = server.past();
     note_on_stderr(&format!("metrics on http://{}/metrics", server.address()));
@@ -38,7 +40,7 @@ pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
         // Others may read it.
         arguments: settings.arguments.unwrap_or_default(),
         demand: wanted(settings, groups.is_some()),
-        rules: alerts::rules(&settings.alerts),
+        rules: alerts::rules(settings),
     };
     // The monitor calls from one thread only; the lock is for the compiler.
     let groups = groups.map(Mutex::new);
@@ -46,7 +48,9 @@ pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
         let grouped = groups
             .as_ref()
             .map(|groups| groups.lock().unwrap_or_else(PoisonError::into_inner).advance(snapshot));
-        server.publish(Arc::clone(snapshot), grouped);
+        let mut follower = follower.lock().unwrap_or_else(PoisonError::into_inner);
+        let beside = follower.advance(snapshot).clone();
+        server.publish_beside(Arc::clone(snapshot), grouped, beside);
     };
     let monitor = Monitor::start(machine, clock, watch, Box::new(publish))?;
     if let Some(history) = monitor.history() {
@@ -63,7 +67,8 @@ fn recorded(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
     let mut pacer = Pacer::start(&clock, settings.interval)?.unread();
     let mut recording = replay::open(replay::source(settings).unwrap_or_default())?;
     let at_ms = replay::at(&recording, settings.replay.at)?;
-    let mut groups = groups(settings.process_groups.as_deref())?;
+    let mut follower = json::follower(settings, settings.serve_processes)?;
+    let mut groups = groups(wanted_groups(settings))?;
     let server = server(settings, listen)?;
     note_on_stderr(&format!("metrics on http://{}/metrics", server.address()));
     let view = recording.view();
@@ -76,7 +81,8 @@ fn recorded(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
             && let Some(moment) = cursor.snapshot().map(Arc::new)
         {
             let grouped = groups.as_mut().map(|groups| groups.advance(&moment));
-            server.publish(moment, grouped);
+            let beside = follower.advance(&moment).clone();
+            server.publish_beside(moment, grouped, beside);
         }
         if pacer.wait(&clock)? == Wake::End {
             return Ok(());
@@ -100,9 +106,21 @@ fn server(settings: &Settings, listen: SocketAddr) -> anyhow::Result<Server> {
     Ok(server)
 }
 
+/// Processes that actop tells of.
+const ACTOP: usize = 50;
+
+/// The groups that were asked for, by themselves or as processes in the scrape.
+fn wanted_groups(settings: &Settings) -> Option<&str> {
+    let unnamed = settings.serve_processes && settings.names != Names::Actop;
+    settings.process_groups.as_deref().or(unnamed.then_some("auto"))
+}
+
 /// What has to be read: no processes, unless they were asked for by number or in groups.
 fn wanted(settings: &Settings, groups: bool) -> Demand {
-    let mut demand = demand(settings, settings.processes.unwrap_or(Limit::Count(0)));
+    let named =
+        settings.names == Names::Actop && (settings.serve_processes || settings.filter.is_some());
+    let unasked = Limit::Count(if named { ACTOP } else { 0 });
+    let mut demand = demand(settings, settings.processes.unwrap_or(unasked));
     let series = settings.series;
     demand
         .want(FamilyId::Core, series.cores || settings.names.are_of_cores())

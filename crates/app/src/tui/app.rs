@@ -142,6 +142,10 @@ pub struct App {
     passed: u32,
     /// The layout that was chosen.
     pub choice: Choice,
+    /// How long clocks were held is shown.
+    pub residency: bool,
+    /// The overview has no table.
+    pub hidden: bool,
     /// What is watched for.
     pub rules: Vec<Rule>,
     /// The header is shown.
@@ -211,6 +215,8 @@ impl App {
             subsamples: options.subsamples.max(1),
             passed: 0,
             choice: options.layout,
+            residency: options.residency,
+            hidden: !options.processes,
             rules: options.rules.clone(),
             header: true,
             keys: options.keys.clone(),
@@ -296,7 +302,7 @@ impl App {
         self.history.push(snapshot);
         self.steady.push(snapshot);
         if self.table.sets.len() > 1 && panel::gpu::is_there(snapshot) {
-            self.table.offer_gpu();
+            self.table.offer_gpu(snapshot.rows(FamilyId::Chip).len() > 0);
         }
         let whole = match self.subsamples {
             1 => None,
@@ -368,6 +374,13 @@ impl App {
         self.find_others();
     }
 
+    /// True if the overview is shown without the table. Looking back is looking at it.
+    #[must_use]
+    pub(super) fn hides_table(&self) -> bool {
+        let whole = self.rewind.is_none() && self.details.is_none();
+        self.hidden && whole && self.pages.page == Page::Overview
+    }
+
     /// Measures the screen. Must be called before each frame.
     pub fn arrange(&mut self, width: u16, height: u16) {
         self.gather();
@@ -382,6 +395,7 @@ impl App {
             heat: panel::heat::is_there(now),
             gpu: panel::gpu::is_there(now),
             choice,
+            hidden: self.hides_table(),
             page: page.is_sheet(),
             details: self.details.is_some(),
             // Without its header the past could be taken for now.
@@ -397,8 +411,10 @@ impl App {
             if page == Page::Groups {
                 self.pages.sort_groups(now);
             }
+            self.pages.spare = 0;
             let (lines, room) = panel::page::measure(self, now, area);
-            self.pages.fit(lines, room);
+            self.pages.spare = panel::page::spare(self, now, area, (lines, room));
+            self.pages.fit(lines, room - usize::from(self.pages.spare));
             return;
         }
         let chrome = if self.areas.framed { 3 } else { 2 };
@@ -478,9 +494,22 @@ impl App {
                 {
                     Some(Effect::Draw)
                 }
+                // Fingers of another program, on the table: told, instead of nothing at all.
+                Press { code: Code::Char(_) | Code::F(_), .. }
+                    if matches!(self.overlay, Overlay::None) && action.is_none() =>
+                {
+                    self.say(self.way_out(&format!("{press} does nothing here")));
+                    Some(Effect::Draw)
+                }
                 _ => None,
             },
         }
+    }
+
+    /// What is so, and how to leave and to learn more.
+    pub(super) fn way_out(&self, what: &str) -> String {
+        let key = |action| self.keys.letter(action).map_or(String::new(), |key| key.to_string());
+        format!("{what}; {} quits, {} shows every key", key(Action::Quit), key(Action::Help))
     }
 
     pub(super) fn say(&mut self, text: String) {

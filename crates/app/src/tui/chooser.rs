@@ -25,7 +25,7 @@ impl Chooser {
         let shown = set.seats.iter().filter(|seat| seat.col != Col::COMMAND);
         let mut lines: Vec<(Seat, bool)> = shown.map(|&seat| (seat, true)).collect();
         let others = Col::all().filter(|&col| col != Col::COMMAND && set.position(col).is_none());
-        lines.extend(others.map(|col| (Seat { col, from: 0 }, false)));
+        lines.extend(others.map(|col| (Seat::of(col), false)));
         Chooser { at: 0, lines, before: set.clone() }
     }
 
@@ -36,7 +36,7 @@ impl Chooser {
         if let Some((seat, shown)) = self.lines.get_mut(self.at) {
             *shown = !*shown && room;
             if *shown {
-                seat.from = 0;
+                *seat = Seat::of(seat.col);
             }
         }
     }
@@ -105,11 +105,12 @@ impl App {
     }
 
     pub(super) fn sort_beside(&mut self, by: isize) {
-        let set = self.table.shown_set();
-        let at = set.position(self.table.sort);
-        let last = set.seats.len().saturating_sub(1);
-        let next = at.map_or(0, |at| at.saturating_add_signed(by).min(last));
-        let next = set.seats.get(next).map(|seat| seat.col);
+        // Of the columns that are on the screen: what nobody sees sorts nothing.
+        let (placed, count) = self.table.columns(self.room_of_columns(), |_| 0);
+        let shown = || placed[..count].iter().flatten().map(|placed| placed.col);
+        let at = shown().position(|col| col == self.table.sort);
+        let next = at.map_or(0, |at| at.saturating_add_signed(by).min(count.saturating_sub(1)));
+        let next = shown().nth(next);
         if let Some(next) = next.filter(|&next| next != self.table.sort) {
             self.sort_by(next);
         }

@@ -7,7 +7,7 @@ use retop_model::{FamilyId, Field, Key};
 use super::app::App;
 use super::page::Page;
 use super::pane::Tab;
-use super::table::column::{self, Col};
+use super::table::column::Col;
 
 /// So many processes have their threads read at most: a thread costs 10 µs.
 const THREADED: usize = 64;
@@ -78,6 +78,14 @@ impl App {
         keys
     }
 
+    /// Cells for the columns of the table: before the first layout nobody knows how many.
+    pub(super) fn room_of_columns(&self) -> u16 {
+        match self.areas.table.width {
+            0 => 1_000,
+            width => width.saturating_sub(1 + u16::from(self.areas.framed)),
+        }
+    }
+
     /// What the engine shall read for this screen.
     #[must_use]
     pub fn demand(&self) -> Demand {
@@ -115,12 +123,7 @@ impl App {
             is_one(self.table.sort)
                 || self.table.filter.as_ref().is_some_and(|filter| filter.needs(fields))
         };
-        // Before the first layout nobody knows what there is room for.
-        let room = match self.areas.table.width {
-            0 => 1_000,
-            width => width.saturating_sub(1 + u16::from(self.areas.framed)),
-        };
-        let (placed, count) = column::place(self.table.shown_set(), room, self.table.pid_digits);
+        let (placed, count) = self.table.columns(self.room_of_columns(), |_| 0);
         let shows = |fields: &[Field]| {
             let is_one = |col: Col| matches!(col, Col::Number(field) if fields.contains(&field));
             placed[..count].iter().flatten().any(|placed| is_one(placed.col))

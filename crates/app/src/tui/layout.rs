@@ -73,6 +73,8 @@ pub struct Shape {
     pub gpu: bool,
     /// The layout that was chosen.
     pub choice: Choice,
+    /// No table: boxes take its room.
+    pub hidden: bool,
     /// A page stands in the place of the table.
     pub page: bool,
     /// The details of a process are shown.
@@ -159,6 +161,10 @@ pub fn arrange(width: u16, height: u16, shape: &Shape) -> Areas {
         areas.message = Rect::new(0, bottom - 1, width, 1);
     }
     let boxes = shape.choice == Choice::Auto && width >= BOXES.0 && height >= BOXES.1;
+    if shape.hidden && place_all(&mut areas, Rect::new(0, top, width, bottom - top), shape) {
+        areas.table = Rect::new(0, bottom, width, 0);
+        return areas;
+    }
     if boxes {
         top = place_boxes(&mut areas, width, height, top, shape);
     } else if shape.choice != Choice::Table {
@@ -167,12 +173,13 @@ pub fn arrange(width: u16, height: u16, shape: &Shape) -> Areas {
             60..150 => 2,
             _ => 3,
         };
-        // Two fifths of the height; on a small screen the table needs its share.
+        // Two fifths of the height; on a small screen the table needs its share, which is fourteen
+        // processes, heads and a status line.
         let most = match height {
             0..12 => 1,
             12..18 => 2,
             18..24 => 4,
-            _ => (height * 2 / 5).min(8),
+            _ => (height * 2 / 5).min(8).min((bottom - top).saturating_sub(16).max(5)),
         };
         let rows = shape.meters.div_ceil(columns).min(most);
         if rows > 0 {
@@ -218,6 +225,36 @@ fn place_boxes(areas: &mut Areas, width: u16, height: u16, top: u16, shape: &Sha
     place_row(areas, &upper[..uppers], 4, Rect::new(0, top, width, upper_height));
     place_row(areas, &lower[..lowers], 3, Rect::new(0, top + upper_height, width, lower_height));
     top + upper_height + lower_height
+}
+
+/// Boxes in the whole of an area, those that say most first; false if there is nothing to place.
+fn place_all(areas: &mut Areas, area: Rect, shape: &Shape) -> bool {
+    const ALL: [Panel; MOST] =
+        [Panel::Cpu, Panel::Gpu, Panel::Memory, Panel::Heat, Panel::Disk, Panel::Network];
+    let columns = match (shape.choice, area.width) {
+        (Choice::Stack, _) | (_, 0..64) => 1,
+        (_, 64..150) => 2,
+        _ => 3,
+    };
+    // A box of fewer lines says nothing; the last ones give way.
+    let most = usize::from(area.height / 4) * columns;
+    let mut panels = [Panel::Cpu; MOST];
+    let mut count = 0;
+    let (upper, uppers) = present(&ALL[..3], shape);
+    let (lower, lowers) = present(&ALL[3..], shape);
+    for &panel in upper[..uppers].iter().chain(&lower[..lowers]).take(most) {
+        panels[count] = panel;
+        count += 1;
+    }
+    let rows = count.div_ceil(columns) as u16;
+    let mut y = area.y;
+    for (place, row) in panels[..count].chunks(columns).enumerate() {
+        let end = area.y + (u32::from(area.height) * (place as u32 + 1) / u32::from(rows)) as u16;
+        place_row(areas, row, 3, Rect::new(area.x, y, area.width, end - y));
+        y = end;
+    }
+    areas.framed = count > 0;
+    count > 0
 }
 
 /// The panels that are there, and how many: no box stands for a missing thing.
@@ -294,7 +331,8 @@ mod tests {
                 let (disk, network, heat) = (bit(0), bit(1), bit(2));
                 let (details, header) = (bit(3), bit(4));
                 let (cpu, memory, page, rewind) = (bit(5), bit(6), bit(7), bit(8));
-                let gpu = bit(9);
+                // Each third, so that it goes together with all the others.
+                let (gpu, hidden) = (bit(9), bits % 3 == 0);
                 let shape = Shape {
                     meters: 9,
                     cpu,
@@ -304,6 +342,7 @@ mod tests {
                     heat,
                     gpu,
                     choice,
+                    hidden,
                     page,
                     details,
                     header,
@@ -335,7 +374,7 @@ mod tests {
             assert_eq!(cells, screen.area(), "gaps at {width}x{height} {shape:?}");
             let meters = areas.meters.map_or(0, |area| area.height);
             assert!(meters * 5 <= height * 2 + 5, "{meters} rows of meters in {height}");
-            if !shape.details && !shape.page {
+            if !shape.details && !shape.page && !shape.hidden {
                 assert!(areas.table.height >= 5, "table {} in {height}", areas.table.height);
             }
         }
@@ -343,9 +382,11 @@ mod tests {
 
     #[test]
     fn a_small_screen_gives_the_table_fourteen_processes() {
-        let shape = Shape { meters: 10, header: true, ..Shape::default() };
-        let areas = arrange(80, 24, &shape);
-        // Heads and status line belong to the table.
-        assert_eq!(areas.table.height - 2, 14);
+        for meters in [10, 13] {
+            let shape = Shape { meters, header: true, ..Shape::default() };
+            let areas = arrange(80, 24, &shape);
+            // Heads and status line belong to the table.
+            assert_eq!(areas.table.height - 2, 14, "{meters} meters");
+        }
     }
 }

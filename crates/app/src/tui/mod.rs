@@ -171,6 +171,10 @@ pub struct Options {
     pub subsamples: u32,
     /// The layout.
     pub layout: Choice,
+    /// How long clocks were held is shown.
+    pub residency: bool,
+    /// The overview has a table of processes.
+    pub processes: bool,
     /// What is watched for, to be explained in the help.
     pub rules: Vec<Rule>,
     /// The keys.
@@ -226,6 +230,8 @@ impl Default for Options {
             power_limit: true,
             subsamples: 1,
             layout: Choice::Auto,
+            residency: true,
+            processes: true,
             rules: retop_model::alert::builtin(),
             keys: Keymap::default(),
             offset_seconds: |_| 0,

@@ -83,6 +83,18 @@ impl Page {
         }
     }
 
+    /// The same where there is little room.
+    #[must_use]
+    pub fn brief(self) -> &'static str {
+        match self {
+            Page::Overview => "Home",
+            Page::Processes => "Procs",
+            Page::Memory => "Mem",
+            Page::Traffic => "I/O",
+            page => page.name(),
+        }
+    }
+
     /// The page that an action opens.
     #[must_use]
     pub fn of(action: Action) -> Option<Page> {
@@ -167,6 +179,8 @@ pub struct Pages {
     pub top: usize,
     /// The line under the cursor, on the page that has one.
     pub cursor: usize,
+    /// Rows that its lines leave to its picture, as of the last layout.
+    pub spare: u16,
     /// Lines of the page, as of the last layout.
     lines: usize,
     /// Lines of the screen for them.

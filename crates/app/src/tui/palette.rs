@@ -219,7 +219,7 @@ impl App {
                     Some((best(command.name, command.help)? + whole, Entry::Command(place)))
                 });
                 let here = |action: Action| match action.binding().mode {
-                    Mode::Live => self.rewind.is_some() || self.pages.page.takes(action),
+                    Mode::Live => self.rewind.is_some() || self.takes_live(action),
                     Mode::Rewind => self.rewind.is_some(),
                     _ => false,
                 };

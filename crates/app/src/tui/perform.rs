@@ -16,7 +16,16 @@ use super::table::column::Col;
 impl App {
     /// What would change the table does not where nobody sees it.
     pub(super) fn takes(&self, action: Action) -> bool {
-        self.mode() != Mode::Live || self.pages.page.takes(action)
+        self.mode() != Mode::Live || self.takes_live(action)
+    }
+
+    /// The same, whatever lies on top.
+    pub(super) fn takes_live(&self, action: Action) -> bool {
+        if self.hides_table() {
+            // Cores and layout are those of the boxes.
+            return action == Action::Layout || Page::Cpu.takes(action);
+        }
+        self.pages.page.takes(action)
     }
 
     /// Does what a key, a button or a line of the palette asks for.
@@ -66,7 +75,8 @@ impl App {
             PaletteUp => self.palette_step(-1),
             PaletteDown => self.palette_step(1),
             PaletteComplete => self.complete_command(),
-            Up | Down | PageUp | PageDown | Home | End | ScrollUp | ScrollDown | Left | Right => {
+            Up | Down | PageUp | PageDown | Home | End | ScrollUp | ScrollDown | Left | Right
+            | ScrollStart | ScrollEnd => {
                 self.travel(action);
             }
             MenuUp | MenuDown | MenuPageUp | MenuPageDown | CheckUp | CheckDown | CheckPageUp
@@ -151,9 +161,13 @@ impl App {
             SortTime => self.sort_by(Col::TIME),
             SortPid => self.sort_by(Col::PID),
             SortNext => {
-                let turn = [Col::CPU, Col::RESIDENT, Col::READ, Col::WRITTEN, Col::PID];
-                let at = turn.iter().position(|&col| col == self.table.sort);
-                self.sort_by(turn[at.map_or(0, |at| (at + 1) % turn.len())]);
+                let at = Col::IN_TURN.iter().position(|&col| col == self.table.sort);
+                let from = at.map_or(0, |at| at + 1);
+                let turn = (0..Col::IN_TURN.len()).map(|by| (from + by) % Col::IN_TURN.len());
+                let shown = |col: &Col| self.table.shown_set().position(*col).is_some();
+                if let Some(next) = turn.map(|at| Col::IN_TURN[at]).find(shown) {
+                    self.sort_by(next);
+                }
             }
             SortInvert => self.table.descending = !self.table.descending,
             Tree => {
@@ -252,6 +266,20 @@ impl App {
                 self.glyphs = self.glyphs.next();
                 self.say(format!("drawing characters: {}", self.glyphs.name()));
             }
+            Theme => {
+                let names: Vec<&str> = self.themes.names().collect();
+                let at = names.iter().position(|&name| name == self.theme.name);
+                let next = names[at.map_or(0, |at| (at + 1) % names.len())].to_owned();
+                match self.set_theme(&next) {
+                    Ok(()) => self.say(format!("theme: {next}")),
+                    // A file of the user's may be wrong; the next press goes on behind it.
+                    Err(text) => {
+                        self.theme.name = next;
+                        self.message = Some(Message { text, wrong: true });
+                    }
+                }
+            }
+            Processes => self.hidden = !self.hidden,
             Header => self.header = !self.header,
             _ => {}
         }
@@ -268,6 +296,9 @@ impl App {
             self.say("the filter is dropped".to_owned());
         } else if self.pages.page != Page::Overview {
             self.open_page(Page::Overview);
+        } else {
+            // Who presses it here looks for the way out.
+            self.say(self.way_out("nothing is open"));
         }
     }
 

@@ -34,7 +34,7 @@ pub struct Given {
 pub const TABS: [Group; 3] = [Group::Screen, Group::Watch, Group::Alert];
 
 /// Options that are looked at once, when the program starts, or what depends on them is.
-const AT_THE_START: [&str; 5] = ["history", "subsamples", "accessible", "show-processes", "filter"];
+const AT_THE_START: [&str; 4] = ["history", "subsamples", "accessible", "filter"];
 
 /// The setup while it is open.
 #[derive(Debug)]
@@ -227,6 +227,9 @@ impl App {
         self.glyphs = options.glyphs;
         self.core_view = options.core_view;
         self.choice = options.layout;
+        self.hidden = !options.processes;
+        self.residency = options.residency;
+        self.themes.clone_from(&options.themes);
         self.rules.clone_from(&options.rules);
         self.average = options.average;
         self.power_limit = options.power_limit;

@@ -6,6 +6,7 @@
 //! it was watched, so a process that ends never makes one fall.
 
 use std::collections::HashMap;
+use std::ops::Add;
 use std::sync::Arc;
 
 use retop_model::counter;
@@ -98,6 +99,10 @@ struct Group {
     processes: i64,
     threads: i64,
     resident_bytes: i64,
+    /// What they use of graphics processors; missing where none of them is on any.
+    gpu_memory_bytes: Option<f64>,
+    gpu_ratio: Option<f64>,
+    gpu_full_seconds: Option<f64>,
     /// Share of the machine's CPU and memory, averaged.
     score: f64,
     /// It has a place, and series of its own.
@@ -159,6 +164,11 @@ impl Groups {
         let plus = |sum: &mut i64, field| *sum = sum.saturating_add(row.raw(field).unwrap_or(0));
         plus(&mut group.threads, process::threads);
         plus(&mut group.resident_bytes, process::resident_bytes);
+        if row.snapshot().window(FamilyId::GpuProcess).is_some() {
+            join(&mut group.gpu_memory_bytes, row.get(process::gpu_memory_bytes), Add::add);
+            join(&mut group.gpu_ratio, row.get(process::gpu_ratio), Add::add);
+            join(&mut group.gpu_full_seconds, row.get(process::gpu_full_seconds), f64::min);
+        }
         seen.insert(row.key(), last);
     }
 
@@ -200,6 +210,9 @@ impl Groups {
                 other.processes += group.processes;
                 other.threads = other.threads.saturating_add(group.threads);
                 other.resident_bytes = other.resident_bytes.saturating_add(group.resident_bytes);
+                join(&mut other.gpu_memory_bytes, group.gpu_memory_bytes, Add::add);
+                join(&mut other.gpu_ratio, group.gpu_ratio, Add::add);
+                join(&mut other.gpu_full_seconds, group.gpu_full_seconds, f64::min);
             }
         }
         sum(&mut other.totals, &other.added);
@@ -217,7 +230,10 @@ impl Groups {
             row.text(group::group, name)
                 .set(group::processes, group.processes)
                 .set(group::threads, group.threads)
-                .set(group::resident_bytes, group.resident_bytes);
+                .set(group::resident_bytes, group.resident_bytes)
+                .set(group::gpu_memory_bytes, scaled(group.gpu_memory_bytes, 1.0))
+                .set(group::gpu_ratio, scaled(group.gpu_ratio, 1e4))
+                .set(group::gpu_full_seconds, scaled(group.gpu_full_seconds, 1e3));
             for ((_, field), total) in COUNTERS.iter().zip(group.totals) {
                 row.set(*field, total);
             }
@@ -229,6 +245,17 @@ impl Groups {
         }
         derive(None, Arc::new(sample))
     }
+}
+
+/// Takes a value into one that may be missing still.
+fn join(all: &mut Option<f64>, one: Option<f64>, with: fn(f64, f64) -> f64) {
+    let Some(one) = one else { return };
+    *all = Some(all.map_or(one, |all| with(all, one)));
+}
+
+/// As the whole number that a table holds.
+fn scaled(value: Option<f64>, divisor: f64) -> Option<i64> {
+    value.map(|value| (value * divisor).round() as i64)
 }
 
 fn sum(totals: &mut Counters, added: &Counters) {

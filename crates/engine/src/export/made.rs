@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use retop_model::family::{
-    battery, cgroup, core, disk, filesystem, host, limit, memory, network, own, power, pressure,
-    process, sensor, source,
+    battery, cgroup, core, disk, filesystem, gpu, gpu_forecast, gpu_process, host, limit, memory,
+    network, own, power, pressure, process, sensor, source,
 };
 use retop_model::metric::Kind;
 use retop_model::{
@@ -199,6 +199,50 @@ pub(crate) fn laptop_in_a_container() -> Snapshot {
         sample
     };
     play([with_more(0), with_more(1)])
+}
+
+/// The small machine with a device that fills up: the one process on it that fills it, and one that
+/// does not. Rows of processes stand before that of the device.
+pub(crate) fn filling_device() -> Snapshot {
+    let with_device = |second| {
+        // As [`fill`] gives every process its start.
+        const STARTED: u64 = 5_000_000;
+        let device = gpu_process::device_key(b"GPU-a");
+        let mut sample = sample(second);
+        sample.put(table(FamilyId::Gpu, second, |t| {
+            t.push(device).text(gpu::uuid, "GPU-a").set(gpu::memory_used_bytes, 70_i64 << 30);
+        }));
+        sample.put(table(FamilyId::GpuProcess, second, |t| {
+            for (pid, start, gib) in
+                [(0, None, 1), (10, Some(STARTED), 59), (30, Some(STARTED), 10)]
+            {
+                t.push(gpu_process::key(pid, start, device))
+                    .text(gpu_process::uuid, "GPU-a")
+                    .set(gpu_process::pid, pid)
+                    .set(gpu_process::start_seconds, start)
+                    .set(gpu_process::utilization_ratio, 2_500)
+                    .set(gpu_process::memory_bytes, i64::from(gib) << 30);
+            }
+        }));
+        sample.put(table(FamilyId::GpuForecast, second, |t| {
+            let rows = [
+                (gpu_process::key(10, Some(STARTED), device), Some(10), Some(70_000), 0),
+                (gpu_process::key(30, Some(STARTED), device), Some(30), None, 0),
+                (device, None, Some(60_000), 1),
+            ];
+            for (key, pid, full, level) in rows {
+                t.push(key)
+                    .text(gpu_forecast::uuid, "GPU-a")
+                    .set(gpu_forecast::pid, pid)
+                    .set(gpu_forecast::start_seconds, pid.map(|_| STARTED))
+                    .set(gpu_forecast::level, level)
+                    .set(gpu_forecast::earliest_seconds, full.map(|full| full - 5_000))
+                    .set(gpu_forecast::full_seconds, full);
+            }
+        }));
+        sample
+    };
+    play([with_device(0), with_device(1)])
 }
 
 /// A machine on which every text is `name` and every number `number`, each family with two rows:

@@ -16,12 +16,12 @@ use std::fmt::{Display, Formatter, Write};
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use retop_model::family::{FAMILIES, source};
+use retop_model::family::{FAMILIES, gpu_forecast, source};
 use retop_model::metric::{Kind, Role, Series, Slot};
 use retop_model::{FamilyId, Field, Row, Snapshot, Unit};
 
 use super::groups::Grouped;
-use super::names::Names;
+use super::names::{Beside, Names};
 
 /// What comes before every name that is not shared with other programs.
 const PREFIX: &str = "retop_";
@@ -95,7 +95,7 @@ impl Options {
     /// Whether a field is exported.
     fn allow(self, field: Field) -> bool {
         match field.family {
-            FamilyId::Process | FamilyId::Thread => false,
+            FamilyId::Process | FamilyId::Thread | FamilyId::GpuProcess => false,
             FamilyId::Core => self.cores,
             FamilyId::IdleState => self.idle_states,
             FamilyId::Interrupt => self.interrupts,
@@ -218,11 +218,7 @@ pub fn write(
     groups: Option<&Grouped>,
     options: Options,
 ) {
-    if let Some(series) = options.names.series(snapshot) {
-        out.push_str(&series);
-        if format == Format::OpenMetrics {
-            out.push_str("# EOF\n");
-        }
+    if write_theirs(out, format, snapshot, &Beside::default(), options.names) {
         return;
     }
     let mut page = Page { out, format };
@@ -263,10 +259,32 @@ pub fn write(
     }
 }
 
+/// The scrape under the names of another tool alone; false if retop's own are wanted.
+pub fn write_theirs(
+    out: &mut String,
+    format: Format,
+    snapshot: &Snapshot,
+    beside: &Beside,
+    names: Names,
+) -> bool {
+    let Some(series) = names.series(snapshot, beside) else { return false };
+    out.push_str(&series);
+    if format == Format::OpenMetrics {
+        out.push_str("# EOF\n");
+    }
+    true
+}
+
+/// True of a row about a single process in a family that has rows of devices too.
+fn is_of_process(row: Row<'_>) -> bool {
+    row.family() == FamilyId::GpuForecast && row.raw(gpu_forecast::pid).is_some()
+}
+
 /// The labels of a family's rows, rendered once for all its series.
 struct Labels {
     text: String,
-    /// `None` for a row whose labels an earlier row has.
+    /// `None` for a row that has no series: one of a single process, and one whose labels an
+    /// earlier row has.
     ranges: Vec<Option<Range<usize>>>,
 }
 
@@ -277,11 +295,11 @@ impl Labels {
         for row in snapshot.rows(family) {
             let start = text.len();
             write_labels(&mut text, row, Role::Label);
-            ranges.push(start..text.len());
+            ranges.push((!is_of_process(row)).then_some(start..text.len()));
         }
         let mut seen = HashSet::new();
-        let unique = |range: Range<usize>| seen.insert(&text[range.clone()]).then_some(range);
-        let ranges = ranges.into_iter().map(unique).collect();
+        let mut unique = |range: &Range<usize>| seen.insert(&text[range.clone()]);
+        let ranges = ranges.into_iter().map(|range| range.filter(&mut unique)).collect();
         Labels { text, ranges }
     }
 

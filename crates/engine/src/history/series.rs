@@ -5,9 +5,13 @@ use retop_model::family::FAMILIES;
 use retop_model::metric::{Kind, Slot};
 use retop_model::{Field, Key, Snapshot};
 
-use self::block::{Blocks, SLOTS};
+use self::block::SLOTS;
+use self::ring::{Ring, within};
+use self::tier::{LINE, Tier};
 
 mod block;
+mod ring;
+mod tier;
 
 /// Series beyond the machine's own that may be watched at a time.
 pub const WATCH_LIMIT: usize = 32;
@@ -30,47 +34,6 @@ pub struct Band {
     pub mean: f32,
     /// The highest.
     pub max: f32,
-}
-
-/// The newest values, up to a number fixed at the start. Memory grows with what is in it.
-#[derive(Clone, Debug)]
-struct Ring<T> {
-    slots: Vec<T>,
-    oldest: usize,
-    length: usize,
-}
-
-impl<T: Copy> Ring<T> {
-    fn new(length: usize) -> Ring<T> {
-        Ring { slots: Vec::new(), oldest: 0, length: length.max(1) }
-    }
-
-    fn push(&mut self, value: T) {
-        if self.slots.len() < self.length {
-            if self.slots.len() == self.slots.capacity() {
-                let more = self.slots.len().max(32).min(self.length - self.slots.len());
-                self.slots.reserve_exact(more);
-            }
-            self.slots.push(value);
-        } else {
-            self.slots[self.oldest] = value;
-            self.oldest = (self.oldest + 1) % self.length;
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.slots.len()
-    }
-
-    /// The value that `age` pushes came after.
-    fn newest(&self, age: usize) -> Option<T> {
-        let place = self.slots.len().checked_sub(age + 1)?;
-        self.slots.get((self.oldest + place) % self.slots.len()).copied()
-    }
-
-    fn memory(&self) -> usize {
-        self.slots.capacity() * size_of::<T>()
-    }
 }
 
 /// The sum of a tier's present slot. Missing is `None` outside and NaN in the rings alone.
@@ -131,67 +94,8 @@ impl Buckets {
     }
 }
 
-const MISSING: Band = Band { min: f32::NAN, mean: f32::NAN, max: f32::NAN };
-
 fn point(value: f32) -> Band {
     Band { min: value, mean: value, max: value }
-}
-
-/// Means of one length of time.
-struct Tier {
-    period_ms: i64,
-    times: Ring<i64>,
-    lines: Vec<Line>,
-    /// Slots that were closed since the start.
-    closed: u64,
-}
-
-struct Line {
-    bands: Ring<Band>,
-    open: Sum,
-}
-
-impl Tier {
-    /// Closes the present slot if `slot_ms` is another one.
-    fn advance(&mut self, wall_ms: i64) {
-        let slot_ms = wall_ms.div_euclid(self.period_ms) * self.period_ms;
-        if self.times.newest(0) == Some(slot_ms) {
-            return;
-        }
-        if self.times.len() > 0 {
-            for line in &mut self.lines {
-                line.bands.push(line.open.band().unwrap_or(MISSING));
-                line.open = Sum::NONE;
-            }
-            self.closed += 1;
-        }
-        self.times.push(slot_ms);
-    }
-
-    /// The number of the oldest slot in the ring.
-    fn oldest(&self) -> u64 {
-        (self.closed + 1).saturating_sub(self.times.len() as u64)
-    }
-
-    fn line(length: usize) -> Line {
-        Line { bands: Ring::new(length), open: Sum::NONE }
-    }
-
-    /// The slot of that age; the newest one is still open.
-    fn newest(&self, line: usize, age: usize) -> Option<Band> {
-        let line = self.lines.get(line)?;
-        match age.checked_sub(1) {
-            None => line.open.band(),
-            Some(closed) => line.bands.newest(closed),
-        }
-    }
-
-    fn memory(&self) -> usize {
-        let line = |line: &Line| line.bands.memory();
-        self.times.memory()
-            + self.lines.capacity() * size_of::<Line>()
-            + self.lines.iter().map(line).sum::<usize>()
-    }
 }
 
 /// The machine's series: every gauge and every derived number of the families with one entity,
@@ -202,10 +106,6 @@ pub struct Series {
     times: Ring<i64>,
     values: Vec<Ring<f32>>,
     tiers: Vec<Tier>,
-    /// What the finest of the tiers held before.
-    blocks: Blocks,
-    /// Slots of it that were closed when a block was last made.
-    packed: u64,
     scale: f64,
 }
 
@@ -224,11 +124,10 @@ impl Series {
         let sample = size_of::<i64>() + lines * size_of::<f32>();
         let slot = size_of::<i64>() + lines * size_of::<Band>();
         let full = SAMPLES * sample + TIERS.iter().map(|tier| tier.1 * slot).sum::<usize>();
-        let open = TIERS.len() * lines * size_of::<Line>();
+        let open = TIERS.len() * lines * LINE;
         let rings = (budget / 8 * RINGS).saturating_sub(open);
         let scale = (rings as f64 / full as f64).min(1.0);
-        let room = budget.saturating_sub(open + (full as f64 * scale) as usize);
-        let room = if scaled(TIERS[0].1, scale) > SLOTS { room } else { 0 };
+        let mut room = budget.saturating_sub(open + (full as f64 * scale) as usize);
         let own = fields.len();
         let mut series = Series {
             fields: Vec::with_capacity(lines),
@@ -236,14 +135,12 @@ impl Series {
             times: Ring::new(scaled(SAMPLES, scale)),
             values: Vec::with_capacity(lines),
             tiers: Vec::new(),
-            blocks: Blocks::new(TIERS[0].0, room),
-            packed: 0,
             scale,
         };
         for (period_ms, length) in TIERS {
-            let times = Ring::new(scaled(length, scale));
-            let lines = Vec::with_capacity(lines);
-            series.tiers.push(Tier { period_ms, times, lines, closed: 0 });
+            // The finest keeps what is older in the room that the rings leave.
+            let past = (own, std::mem::take(&mut room));
+            series.tiers.push(Tier::new(period_ms, scaled(length, scale), lines, past));
         }
         for (field, key) in fields {
             series.add(field, key);
@@ -254,10 +151,7 @@ impl Series {
     fn add(&mut self, field: Field, key: Key) {
         self.fields.push((field, key));
         self.values.push(Ring::new(scaled(SAMPLES, self.scale)));
-        for (tier, (_, length)) in self.tiers.iter_mut().zip(TIERS) {
-            // The open slot is apart from the closed ones, and `times` holds them all.
-            tier.lines.push(Tier::line(scaled(length, self.scale).saturating_sub(1)));
-        }
+        self.tiers.iter_mut().for_each(Tier::add_line);
     }
 
     /// Keeps a series of an entity from now on. False if [`WATCH_LIMIT`] of them are kept already.
@@ -278,7 +172,7 @@ impl Series {
             self.fields.remove(place);
             self.values.remove(place);
             for tier in &mut self.tiers {
-                tier.lines.remove(place);
+                tier.remove_line(place);
             }
         }
     }
@@ -307,7 +201,6 @@ impl Series {
         for tier in &mut self.tiers {
             tier.advance(wall_ms);
         }
-        self.pack();
         for (place, &(field, key)) in self.fields.iter().enumerate() {
             let row = match field.family.get().many {
                 false => moment.row(field.family, 0),
@@ -316,27 +209,9 @@ impl Series {
             let value = row.and_then(|row| row.get(field)).map_or(f32::NAN, |value| value as f32);
             self.values[place].push(value);
             for tier in &mut self.tiers {
-                tier.lines[place].open.add(point(value));
+                tier.add(place, point(value));
             }
         }
-    }
-
-    /// Compresses the last closed slots once they fill a block. Series that somebody watches come and
-    /// go, and are not among them.
-    fn pack(&mut self) {
-        let Some(tier) = self.tiers.first().filter(|_| self.blocks.wanted()) else { return };
-        let full = tier.closed > self.packed && tier.closed.is_multiple_of(SLOTS as u64);
-        if !full {
-            return;
-        }
-        self.packed = tier.closed;
-        let ages = || (1..=SLOTS).rev();
-        let starts = ages().map(|age| tier.times.newest(age).unwrap_or(0));
-        let lines = (0..self.own).map(|line| {
-            let band = move |age| tier.newest(line, age).filter(|band| !band.mean.is_nan());
-            ages().map(band)
-        });
-        self.blocks.push(tier.closed - SLOTS as u64, starts, lines);
     }
 
     /// The values of every sample, the newest last; `None` if nobody watches the series.
@@ -353,7 +228,8 @@ impl Series {
     /// The time from `from_ms` to `to_ms` of the wall clock, the end excluded, in equal buckets,
     /// oldest first. A bucket without a value is `None`; so is everything if nobody watches the
     /// series. Single samples are used where they reach far enough, else the means of 10 s, which
-    /// reach back a week for the machine's own series if there is room, or of 5 min. Where the wall clock was set back, the later pass over a time counts.
+    /// reach back a week for the machine's own series if there is room, or of 5 min. Where the wall
+    /// clock was set back, the later pass over a time counts.
     #[must_use]
     pub fn range(
         &self,
@@ -393,50 +269,22 @@ impl Series {
                     put(time_ms, point(self.values[line].newest(age).unwrap_or(f32::NAN)));
                 }
             }
-            Some(tier) => {
-                // A slot stands for its middle; the first one may begin before the range.
-                let half_ms = tier.period_ms / 2;
-                let (from_ms, to_ms) =
-                    (from_ms.saturating_sub(half_ms), to_ms.saturating_sub(half_ms));
-                let mut lowest_ms = i64::MAX;
-                for (age, time_ms) in within(&tier.times, from_ms, to_ms) {
-                    put(time_ms + half_ms, tier.newest(line, age).unwrap_or(MISSING));
-                    lowest_ms = time_ms;
-                }
-                let ring_ms = tier.times.newest(tier.times.len().saturating_sub(1));
-                if tier.period_ms == TIERS[0].0
-                    && line < self.own
-                    && ring_ms.is_some_and(|oldest| oldest >= from_ms)
-                {
-                    self.blocks.each(line, tier.oldest(), (from_ms, to_ms), |time_ms, band| {
-                        let latest_pass = time_ms <= lowest_ms;
-                        lowest_ms = lowest_ms.min(time_ms);
-                        if latest_pass && (from_ms..to_ms).contains(&time_ms) {
-                            put(time_ms + half_ms, band.unwrap_or(MISSING));
-                        }
-                        time_ms >= from_ms
-                    });
-                }
-            }
+            Some(tier) => tier.each(line, (from_ms, to_ms), put),
         }
     }
 
     /// The finest means that reach back to `from_ms`, or coarser ones that are fine enough for
     /// buckets of that width; `None` for single samples.
     fn tier(&self, line: usize, from_ms: i64, width_ms: f64) -> Option<&Tier> {
-        let reaches = |times: &Ring<i64>| {
-            let full = times.len() == times.length;
-            !full || times.newest(times.len() - 1).is_some_and(|oldest| oldest <= from_ms)
-        };
-        let blocks = self.blocks.oldest_ms().filter(|_| line < self.own);
-        let packed = blocks.is_some_and(|oldest| oldest <= from_ms);
-        let reaches_tier =
-            |tier: &Tier| reaches(&tier.times) || packed && tier.period_ms == TIERS[0].0;
-        let fine = |tier: &&Tier| tier.period_ms as f64 * 4.0 <= width_ms && reaches_tier(tier);
+        let fine =
+            |tier: &&Tier| tier.period_ms as f64 * 4.0 <= width_ms && tier.reaches(line, from_ms);
         match self.tiers.iter().rev().find(fine) {
             Some(tier) => Some(tier),
-            None if reaches(&self.times) => None,
-            None => self.tiers.iter().find(|tier| reaches_tier(tier)).or(self.tiers.last()),
+            None if self.times.reaches(from_ms) => None,
+            None => {
+                let reaches = |tier: &&Tier| tier.reaches(line, from_ms);
+                self.tiers.iter().find(reaches).or(self.tiers.last())
+            }
         }
     }
 
@@ -451,7 +299,6 @@ impl Series {
         self.times.memory()
             + self.values.iter().map(Ring::memory).sum::<usize>()
             + self.tiers.iter().map(Tier::memory).sum::<usize>()
-            + self.blocks.memory()
     }
 }
 
@@ -468,18 +315,4 @@ fn moves(field: Field) -> bool {
 
 fn scaled(length: usize, scale: f64) -> usize {
     (length as f64 * scale) as usize
-}
-
-/// Ages and times of the entries from `from_ms` to `to_ms`, newest first. Going back in age, a
-/// time later than one already seen belongs to an earlier pass over it.
-fn within(times: &Ring<i64>, from_ms: i64, to_ms: i64) -> impl Iterator<Item = (usize, i64)> {
-    let mut lowest = i64::MAX;
-    (0..times.len())
-        .map_while(|age| Some((age, times.newest(age)?)))
-        .take_while(move |&(_, time_ms)| time_ms >= from_ms)
-        .filter(move |&(_, time_ms)| {
-            let latest_pass = time_ms <= lowest;
-            lowest = lowest.min(time_ms);
-            latest_pass && time_ms < to_ms
-        })
 }

@@ -14,8 +14,8 @@ use std::collections::{HashMap, VecDeque};
 
 pub use culprit::{Suspect, victim};
 pub use rule::{
-    Bound, Culprit, Phrase, Rule, Severity, bandwidth, builtin, chip_power, package_power,
-    swap_rise, throttling,
+    Bound, Culprit, Phrase, Rule, Severity, bandwidth, builtin, chip_power, gpu_throttling,
+    package_power, swap_rise, throttling,
 };
 pub use show::UNSEEN;
 pub(crate) use user::value;

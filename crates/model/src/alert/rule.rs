@@ -369,6 +369,25 @@ pub fn throttling(share: f64) -> Rule {
         .culprit(Culprit::Most(process::cpu_ratio))
 }
 
+/// A graphics processor of a chip that is busy and runs below that share of its highest clock while
+/// the chip is hot.
+#[must_use]
+pub fn gpu_throttling(share: f64) -> Rule {
+    let clear = (share + 0.05).min(1.0);
+    Rule::new("THROTTLING:GPU", gpu::busy_clock_ratio, Bound::Below, share, clear)
+        .only(is_of_hot_chip)
+        .measured("of its highest clock while it is busy, and it is hot")
+        .culprit(Culprit::Most(process::gpu_ratio))
+}
+
+/// True for a device of a chip that says that it is hot, or whose graphics are as hot as they get.
+fn is_of_hot_chip(row: Row<'_>) -> bool {
+    row.snapshot().rows(FamilyId::Chip).any(|chip| {
+        chip.get(chip::thermal).is_some_and(|state| state >= 1.0)
+            || chip.get(chip::gpu_highest_celsius).is_some_and(|celsius| celsius >= 90.0)
+    })
+}
+
 /// Memory that moves such a share of what it can move.
 #[must_use]
 pub fn bandwidth(share: f64) -> Rule {

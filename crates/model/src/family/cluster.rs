@@ -19,6 +19,10 @@ family! {
         frequency_minimum_hertz: Gauge Hertz { scraped: false, label: "MIN" },
         /// Highest clock of the cores.
         frequency_maximum_hertz: Gauge Hertz { label: "MAX" },
+        /// Energy of the cluster since retop first read its counter.
+        energy_joules: Counter Joules / 1000000 { label: "ENERGY" },
+        /// Power of the cluster, over the driver's own last batch.
+        reading_watts: Gauge Watts / 1000000 { scraped: false },
         /// Time of all cores together, at work or not.
         whole_seconds: Counter Seconds / 1000000 { scraped: false },
         /// Time of all cores together at work.
@@ -50,6 +54,8 @@ family! {
         /// Clock while at work: what it ran at, else what was asked for.
         frequency_hertz: Hertz { label: "CLOCK" } =
             |d| d.now(realised_hertz).or_else(|| d.now(requested_hertz));
+        /// Power of the cluster.
+        watts: Watts { label: "W" } = |d| d.now(reading_watts).or_else(|| d.rate(energy_joules));
         /// How far the clock that ran lies below the one that was asked for; 0 where it does not.
         held_down_ratio: Ratio { label: "HELD" } = |d| {
             let asked = d.now(requested_hertz).filter(|&asked| asked > 0.0)?;

@@ -38,6 +38,10 @@ family! {
         active_seconds: Counter Seconds / 1000000 { scraped: false },
         /// Time that the chip accounts for, at work or not.
         whole_seconds: Counter Seconds / 1000000 { scraped: false },
+        /// Energy of the core since retop first read its counter, where the chip counts each core by itself.
+        energy_joules: Counter Joules / 1000000 { label: "ENERGY" },
+        /// Power of the core, over the driver's own last batch.
+        reading_watts: Gauge Watts / 1000000 { scraped: false },
         /// Present clock as the driver reports it; its mean while at work where the chip accounts for it.
         frequency_hertz: Gauge Hertz { label: "CLOCK" },
         /// Lowest clock that the governor may choose.
@@ -61,6 +65,8 @@ family! {
             let accounted = d.increase_per(active_seconds, whole_seconds).map(|share| share.min(1.0));
             accounted.or_else(|| Some(1.0 - ratio(d, &[idle_seconds, iowait_seconds])?))
         };
+        /// Power of the core.
+        watts: Watts { label: "W" } = |d| d.now(reading_watts).or_else(|| d.rate(energy_joules));
         /// Share of the time in user programs, at any priority.
         user_ratio: Ratio { label: "USER" } = |d| ratio(d, &[user_seconds, nice_seconds]);
         /// Share of the time in the kernel, interrupts included.

@@ -1,8 +1,9 @@
 //! All CPUs together.
 
-use super::{FamilyId, core};
+use super::{FamilyId, cluster, core};
 use crate::metric::{Field, named, series};
 use crate::snapshot::Delta;
+use crate::table::Key;
 
 family! {
     /// All CPUs together: where their time went, and what the scheduler did.
@@ -58,15 +59,20 @@ family! {
         /// Share of the CPUs' time that was not idle; waiting for a disk is idle.
         utilization_ratio: Ratio { scraped: true, label: "CPU%" } =
             |d| Some(1.0 - ratio(d, &[idle_seconds, iowait_seconds])?);
-        /// Clock of the cores that are at least four fifths busy, as a share of their highest.
+        /// Clock of the cores that are at least four fifths busy, as a share of their highest; what their cluster ran at where its controller tells.
         busy_clock_ratio: Ratio = |d| {
             let busy = d.snapshot().rows(FamilyId::Core).filter(|row| {
                 row.get(core::utilization_ratio).is_some_and(|share| share >= 0.8)
             });
             let shares = busy.filter_map(|row| {
                 let highest = row.get(core::frequency_maximum_hertz).filter(|&top| top > 0.0)?;
+                let asked = row.get(core::frequency_hertz)?;
+                let ran = row.text(core::cluster).and_then(|name| {
+                    let cluster = d.snapshot().find(FamilyId::Cluster, Key::named(name.raw()))?;
+                    cluster.get(cluster::realised_hertz)
+                });
                 // A clock above what the driver calls the highest is as good.
-                Some((row.get(core::frequency_hertz)? / highest).clamp(0.0, 1.0))
+                Some((ran.map_or(asked, |ran| ran.min(asked)) / highest).clamp(0.0, 1.0))
             });
             let (sum, count) = shares.fold((0.0, 0), |(sum, count), one| (sum + one, count + 1));
             (count > 0).then(|| sum / f64::from(count))

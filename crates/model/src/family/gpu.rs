@@ -1,7 +1,7 @@
 //! Graphics processors and other accelerators.
 
-use crate::metric::{dcgm, dcgm_counter, named, series};
-use crate::snapshot::Row;
+use crate::metric::{Field, dcgm, dcgm_counter, named, series};
+use crate::snapshot::{Delta, Row};
 
 /// Units of `dcgm-exporter`.
 const PERCENT: f64 = 100.0;
@@ -83,6 +83,20 @@ family! {
         copy_ratio: Gauge Ratio / 10000 { label: "COPY%" },
         /// Share of time in which engines worked that both encode and decode, or process, video.
         video_ratio: Gauge Ratio / 10000 { label: "VID%" },
+        /// Share of time at work at the moment, by the driver's own word, where the chip accounts for it as well.
+        driver_ratio: Gauge Ratio / 100 { label: "DRV%" },
+        /// Share of time in which pixels were made, at the moment.
+        renderer_ratio: Gauge Ratio / 100 { label: "REND%" },
+        /// Share of time in which shapes were laid out on tiles, at the moment.
+        tiler_ratio: Gauge Ratio / 100 { label: "TILER%" },
+        /// Time that the chip accounts for in the device's performance states.
+        whole_seconds: Counter Seconds / 1000000 { scraped: false },
+        /// Time at work below 40 % of the highest clock.
+        low_seconds: Counter Seconds / 1000000 { scraped: false },
+        /// Time at work from 40 to 75 % of the highest clock.
+        middle_seconds: Counter Seconds / 1000000 { scraped: false },
+        /// Time at work from 75 % of the highest clock on.
+        high_seconds: Counter Seconds / 1000000 { scraped: false },
         /// Memory of the device.
         memory_total_bytes: Gauge Bytes { label: "TOTAL", alias: dcgm("DCGM_FI_DEV_FB_TOTAL", MEBIBYTES) },
         /// Memory in use, without what the driver keeps for itself; where the driver tells it of processes alone, the least that those which may be looked into hold together.
@@ -185,6 +199,17 @@ family! {
         bandwidth_ratio: Gauge Ratio / 10000 { label: "DRAM", alias: dcgm("DCGM_FI_PROF_DRAM_ACTIVE", 1.0) },
     }
     derived {
+        /// Share of the time without work, or at a clock that is not known.
+        idle_ratio: Ratio { label: "IDLE%" } = |d| {
+            let known = part(d, low_seconds)? + part(d, middle_seconds)? + part(d, high_seconds)?;
+            Some((1.0 - known).max(0.0))
+        };
+        /// Share of the time below 40 % of the highest clock.
+        low_ratio: Ratio { label: "LOW" } = |d| part(d, low_seconds);
+        /// Share of the time from 40 to 75 % of the highest clock.
+        middle_ratio: Ratio { label: "MID" } = |d| part(d, middle_seconds);
+        /// Share of the time from 75 % of the highest clock on.
+        high_ratio: Ratio { label: "HIGH" } = |d| part(d, high_seconds);
         /// Memory in use as a share of what can be used.
         memory_ratio: Ratio { label: "VRAM%", alias: dcgm("DCGM_FI_DEV_FB_USED_PERCENT", 1.0) } = |d| {
             let kept = d.now(memory_reserved_bytes).unwrap_or(0.0);
@@ -210,6 +235,11 @@ family! {
             let parts = [thermal_seconds, hardware_thermal_seconds, power_brake_seconds];
             let shares = parts.iter().filter_map(|&part| d.rate(part));
             shares.reduce(f64::max).map(|share| share.min(1.0))
+        };
+        /// Clock as a share of the highest, of a device that is at least four fifths busy.
+        busy_clock_ratio: Ratio = |d| {
+            d.now(utilization_ratio).filter(|&share| share >= 0.8)?;
+            Some(d.share(shader_hertz, shader_limit_hertz)?.clamp(0.0, 1.0))
         };
         /// Share of the interval in which the device's core had power: no less than it worked.
         awake_ratio: Ratio { label: "AWAKE%" } =
@@ -237,4 +267,8 @@ family! {
             Some(f64::from(u8::from(lost || spent || ill)))
         };
     }
+}
+
+fn part(d: &Delta<'_>, field: Field) -> Option<f64> {
+    Some(d.increase_per(field, whole_seconds)?.min(1.0))
 }

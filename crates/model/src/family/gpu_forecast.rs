@@ -1,7 +1,7 @@
 //! When memory of graphics processors runs out. [`crate::forecast`] works it out; what it was worked
 //! out from stands beside it, so that a recording can tell how right it was.
 
-use crate::metric::named;
+use crate::metric::{named, series};
 
 /// Positions in the states of `level`.
 pub const NO_LEVEL: i64 = 0;
@@ -62,11 +62,11 @@ family! {
         /// Memory that is left above the peaks of the window.
         headroom_bytes: Gauge Bytes { scraped: false },
         /// Time until the memory is full, if it goes on as it lastingly grew.
-        full_seconds: Gauge Seconds / 1000 { label: "FULL" },
-        /// The earliest that it is likely to be full.
-        earliest_seconds: Gauge Seconds / 1000 { scraped: false },
+        full_seconds: Gauge Seconds / 1000 { label: "FULL", series: series("gpu_forecast_full_seconds", "bound", "middle") },
+        /// The earliest that it is likely to be full: nine ends in ten come between this and the latest.
+        earliest_seconds: Gauge Seconds / 1000 { series: series("gpu_forecast_full_seconds", "bound", "earliest") },
         /// The latest that it is likely to be full; missing if it may never be.
-        latest_seconds: Gauge Seconds / 1000 { scraped: false },
+        latest_seconds: Gauge Seconds / 1000 { series: series("gpu_forecast_full_seconds", "bound", "latest") },
         /// Share of the pairs of moments between which the memory grew.
         confidence_ratio: Gauge Ratio / 1000 { label: "SURE", scraped: false },
         /// Processes that ended within five seconds after the device was full of what had grown: probably for want of memory.

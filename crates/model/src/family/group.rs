@@ -38,6 +38,12 @@ family! {
         branch_misses: Counter Count,
         /// Energy of the processors laid to them by their share of the CPU time.
         energy_joules: Counter Joules / 1000000 { estimated: true, series: named("group_energy_joules") },
+        /// Memory that they hold on graphics processors, as far as drivers tell.
+        gpu_memory_bytes: Gauge Bytes,
+        /// Share of the time of graphics processors that they take; 1 is a whole device.
+        gpu_ratio: Gauge Ratio / 10000 { series: named("group_gpu_utilization_ratio") },
+        /// Time until memory of a graphics processor is full that one of them fills; the soonest.
+        gpu_full_seconds: Gauge Seconds / 1000 { estimated: true },
     }
     derived {}
 }

@@ -123,6 +123,8 @@ family! {
         voluntary_switches: Counter Count { label: "VCTX" },
         /// Context switches of the main thread because somebody else's turn had come.
         involuntary_switches: Counter Count { label: "ICTX" },
+        /// Process that the system holds responsible for this one: the app that it belongs to.
+        responsible_pid: Gauge Count { label: "RESP" },
         /// Energy of the processors laid to the process by its share of the CPU time, and of graphics processors by its share of theirs, since it was first seen.
         energy_joules: Counter Joules / 1000000 { label: "ENERGY", estimated: true },
         /// Power of the processors laid to the process by its share of the CPU time, and of graphics processors by its share of theirs.

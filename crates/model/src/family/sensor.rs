@@ -20,6 +20,10 @@ family! {
         critical_celsius: Gauge Celsius / 1000 { series: series("temperature_limit_celsius", "limit", "critical"), label: "CRIT" },
         /// Speed of a fan.
         fan_rpm: Gauge Rpm { series: named("fan_speed_rpm"), label: "SPEED" },
+        /// Speed that a fan is told to have.
+        fan_target_rpm: Gauge Rpm { scraped: false, label: "TARGET" },
+        /// Lowest speed of a fan that turns.
+        fan_minimum_rpm: Gauge Rpm { scraped: false, label: "MIN" },
         /// Highest speed of a fan.
         fan_maximum_rpm: Gauge Rpm { scraped: false, label: "MAX" },
         /// Voltage.

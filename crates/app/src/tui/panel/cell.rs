@@ -241,15 +241,21 @@ pub fn command(app: &App, subject: &Subject<'_>, back: Option<Pen>, canvas: &mut
     }
     let program = full.split(' ').next().unwrap_or("");
     let folder = program.rfind('/').map_or(0, |slash| slash + 1);
+    let end = canvas.width();
+    let whole = x.saturating_add(width(full));
+    let ascii = canvas.glyphs() == Glyphs::Ascii;
+    // Where not all fits, what runs says more than the folder that it is in.
+    let (lead, left_out) = if ascii { (".../", 4) } else { ("…/", 2) };
+    let shortens = whole > end && app.table.shift == 0 && width(&full[..folder]) > left_out;
+    let (lead, left_out) =
+        if shortens { (lead, width(&full[..folder]) - left_out) } else { (&full[..folder], 0) };
     let parts = [
-        (&full[..folder], theme.dim),
+        (lead, theme.dim),
         (&full[folder..program.len()], bright),
         (&full[program.len()..], plain),
     ];
     let mut skip = app.table.shift;
-    let end = canvas.width();
-    let left: u16 = parts.iter().map(|(part, _)| width(part)).fold(0, u16::saturating_add);
-    let fits = x.saturating_add(left) <= end;
+    let fits = whole.saturating_sub(left_out) <= end;
     for (part, pen) in parts {
         for c in part.chars() {
             if skip > 0 {
@@ -260,7 +266,7 @@ pub fn command(app: &App, subject: &Subject<'_>, back: Option<Pen>, canvas: &mut
         }
     }
     if !fits && app.table.shift == 0 && end > 0 {
-        let dots = if canvas.glyphs() == Glyphs::Ascii { '~' } else { '…' };
+        let dots = if ascii { '~' } else { '…' };
         canvas.put(end - 1, 0, dots, theme.dim.over(back));
     }
 }

@@ -12,14 +12,30 @@ use crate::tui::units::whole_percent;
 use crate::tui::widget::gauge::gauge;
 use crate::tui::widget::spark::{level, spark};
 
-/// What draws that many cores best.
+/// What draws that many cores best in that room.
 #[must_use]
-pub fn automatic(cores: usize) -> CoreView {
+pub fn automatic(cores: usize, (width, height): (u16, u16)) -> CoreView {
     match cores {
         0..=16 => CoreView::Both,
-        17..=64 => CoreView::Gauge,
+        // A cell each leaves room for the past where numbers do not.
+        17..=64 if above(cores, width, height, NUMBERED) > 0 => CoreView::Gauge,
         _ => CoreView::Heat,
     }
+}
+
+/// Cells of a core with its number, its percent and a little of its past.
+pub const NUMBERED: u16 = 12;
+/// The same with a bar.
+pub const BARRED: u16 = 16;
+/// The past in fewer rows is not worth its room.
+const PAST: u16 = 3;
+
+/// Rows for the past above that many cores of at least `each` cells: none if too few are left.
+#[must_use]
+pub fn above(cores: usize, width: u16, height: u16, each: u16) -> u16 {
+    let columns = usize::from((width / each).max(1));
+    let lines = cores.div_ceil(columns).min(usize::from(height)) as u16;
+    if height - lines >= PAST { height - lines } else { 0 }
 }
 
 /// A core without its gap: number, percent.
@@ -67,7 +83,7 @@ fn one(app: &App, row: Row<'_>, canvas: &mut Canvas<'_>, bars: bool) {
         None => short!("{}", app.missing()),
     };
     let pen = share.map_or(theme.dim, |share| on_ramp(&theme.util, share));
-    if bars && width >= 16 {
+    if bars && width >= BARRED - 1 {
         let past = if width >= 28 { 10 } else { 0 };
         let room = width - 3 - 5 - past;
         gauge(canvas, (3, 0), room, share, &theme.util, theme);

@@ -11,6 +11,7 @@ use crate::tui::core_view::CoreView;
 use crate::tui::history::{LENGTH, waiting};
 use crate::tui::keys::Action;
 use crate::tui::mouse::Spot;
+use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Rect};
 use crate::tui::units::{Text, interval, whole_percent};
 use crate::tui::widget::chart::chart;
@@ -30,14 +31,16 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         }
         _ => Text::new(),
     };
-    let chosen = chosen(app, count);
+    let room = (canvas.width().saturating_sub(2), canvas.height().saturating_sub(3));
+    let chosen = chosen(app, count, room);
     let mut below = short!("v:");
     for view in &CoreView::ALL[1..] {
         let (open, close) = if *view == chosen { ("[", "]") } else { ("", "") };
         below.push(" ").push(open).push(view.name()).push(close);
     }
     let edges = Edges {
-        key: Some('1'),
+        key: app.keys.digit(Page::Cpu),
+        page: Some(Page::Cpu),
         name: "CPU",
         now: &title(app, now),
         right: &right,
@@ -56,10 +59,10 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     cores_and_past(app, now, chosen, &mut body);
 }
 
-/// The view of that many cores.
-pub(super) fn chosen(app: &App, count: usize) -> CoreView {
+/// The view of that many cores in that room.
+pub(super) fn chosen(app: &App, count: usize, room: (u16, u16)) -> CoreView {
     match app.core_view {
-        CoreView::Auto => cores::automatic(count),
+        CoreView::Auto => cores::automatic(count, room),
         view => view,
     }
 }
@@ -101,22 +104,28 @@ pub(super) fn cores_and_past(app: &App, now: &Snapshot, view: CoreView, canvas: 
             cores_and_past(app, now, CoreView::Heat, canvas);
         }
         CoreView::Gauge => {
-            let fit = (width / 12).max(1);
-            let lines = (count as u16).div_ceil(fit).min(height);
-            let top = if height - lines >= 3 { height - lines } else { 0 };
+            let top = cores::above(count, width, height, cores::NUMBERED);
             past(&mut canvas.region(Rect::new(0, 0, width, top)));
             let mut region = canvas.region(Rect::new(0, top, width, height - top));
             cores::block(app, now, &mut region, true);
         }
-        CoreView::Both => match cores::block_width(count, width * 3 / 5, height) {
-            Some(block) => {
-                let left = width - block;
-                past(&mut canvas.region(Rect::new(0, 0, left.saturating_sub(1), height)));
-                let mut region = canvas.region(Rect::new(left, 0, block, height));
+        CoreView::Both => {
+            let block = cores::block_width(count, width * 3 / 5, height);
+            let left = block.map_or(0, |block| (width - block).saturating_sub(1));
+            // Above the cores or beside them: where the past has more room.
+            let top = cores::above(count, width, height, cores::BARRED);
+            if u32::from(top) * u32::from(width) >= u32::from(left) * u32::from(height) && top > 0 {
+                past(&mut canvas.region(Rect::new(0, 0, width, top)));
+                let mut region = canvas.region(Rect::new(0, top, width, height - top));
                 cores::block(app, now, &mut region, true);
+            } else if let Some(block) = block {
+                past(&mut canvas.region(Rect::new(0, 0, left, height)));
+                let mut region = canvas.region(Rect::new(width - block, 0, block, height));
+                cores::block(app, now, &mut region, true);
+            } else {
+                cores_and_past(app, now, CoreView::Heat, canvas);
             }
-            None => cores_and_past(app, now, CoreView::Heat, canvas),
-        },
+        }
         CoreView::History | CoreView::Auto => past(canvas),
     }
 }

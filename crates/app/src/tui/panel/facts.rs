@@ -17,7 +17,8 @@ pub fn clock(now: &Snapshot) -> Option<Frequency> {
 }
 
 /// True for a sensor of the processor.
-fn of_processor(row: &Row<'_>) -> bool {
+#[must_use]
+pub fn of_processor(row: &Row<'_>) -> bool {
     let chip = row.shown(sensor::chip);
     ["coretemp", "k10temp", "zenpower", "cpu_thermal", "x86_pkg_temp", "cpu-thermal"]
         .iter()

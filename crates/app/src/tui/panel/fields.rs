@@ -17,6 +17,8 @@ use crate::tui::widget::sheet::Sheet;
 const MOST: usize = 20;
 /// Blanks before each column.
 const GAP: u16 = 2;
+/// The fewest cells for the text at the end of a row.
+const MORE: u16 = 8;
 
 /// Shares of which much is good: the colours from idle to busy would warn of them.
 const GOOD: [Field; 3] = [memory::available_ratio, battery::health_ratio, battery::charge_ratio];
@@ -69,7 +71,7 @@ impl Columns {
         for &(field, x, cells) in self.placed.iter().flatten() {
             canvas.right(x + cells, 0, &head(field), theme.head);
         }
-        if width(more) <= self.more.1 {
+        if self.more.1 >= MORE {
             canvas.text(self.more.0, 0, more, theme.head);
         }
     }
@@ -93,7 +95,7 @@ impl Columns {
     ) {
         canvas.field(0, 0, self.label, name, app.theme.text);
         self.row(app, row, canvas, None);
-        if self.more.1 >= 8 {
+        if self.more.1 >= MORE {
             canvas.field(self.more.0, 0, self.more.1, more, app.theme.dim);
         }
     }
@@ -274,6 +276,17 @@ pub fn heading(app: &App, sheet: &mut Sheet<'_>, name: &str, more: &str) {
             canvas.text(at, 0, more, theme.head);
         }
     });
+}
+
+/// The same of a family that many machines have nothing of: a line only where there is a reason.
+pub fn missing_for_a_reason(app: &App, now: &Snapshot, family: FamilyId, sheet: &mut Sheet<'_>) {
+    use retop_model::family::source;
+    let gives_one =
+        |row: Row<'_>| source::feeds_family(row, family) && !row.shown(source::reason).is_empty();
+    if now.rows(FamilyId::Source).any(gives_one) {
+        sheet.part();
+        missing(app, now, family, sheet);
+    }
 }
 
 /// One line that says why a family is missing, as its source has it.

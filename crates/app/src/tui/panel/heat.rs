@@ -6,9 +6,11 @@ use retop_model::{FamilyId, Snapshot};
 
 use super::facts;
 use super::fields::watt_hours;
+use super::page::Places;
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::history::{LENGTH, watts};
+use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Pen, Rect};
 use crate::tui::theme::on_ramp;
 use crate::tui::units::{Text, interval, whole_percent};
@@ -52,7 +54,8 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         short!("{} in {time}", &*watt_hours(joules))
     });
     let edges = Edges {
-        key: Some('5'),
+        key: app.keys.digit(Page::Power),
+        page: Some(Page::Power),
         name,
         now: &title,
         right: &right,
@@ -80,25 +83,42 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         };
         list.add(row.shown(battery::battery), &text, theme.text, &more);
     }
-    for row in now.rows(FamilyId::Power) {
+    let domains = domains(app, now);
+    for row in (0..domains.count()).filter_map(|at| domains.row(now, FamilyId::Power, at)) {
         let text = match row.get(power::watts) {
             Some(watts) => facts::watts(watts),
             None => short!("{}", app.missing()),
         };
         list.add(row.shown(power::domain), &text, theme.text, row.shown(power::source));
     }
-    for row in now.rows(FamilyId::Sensor) {
-        let (chip, name) = (row.shown(sensor::chip), row.shown(sensor::sensor));
-        if let Some(celsius) = row.get(sensor::temperature_celsius) {
-            let limit = row.get(sensor::critical_celsius).or_else(|| row.get(sensor::high_celsius));
-            let hot = limit.is_some_and(|limit| celsius >= limit - 5.0);
-            let pen = if hot { theme.crit } else { on_ramp(&theme.heat, facts::heat(celsius)) };
-            let mark = if hot { "!" } else { "" };
-            list.add(chip, &short!("{}{mark}", &*facts::degrees(celsius)), pen, name);
-        } else if let Some(rpm) = row.get(sensor::fan_rpm) {
-            list.add(name, &short!("{rpm:.0}rpm"), theme.text, chip);
-        }
+    let sensors = || now.rows(FamilyId::Sensor);
+    let own = sensors().filter(facts::of_processor);
+    for row in own.chain(sensors().filter(|row| !facts::of_processor(row))) {
+        let Some(celsius) = row.get(sensor::temperature_celsius) else { continue };
+        let limit = row.get(sensor::critical_celsius).or_else(|| row.get(sensor::high_celsius));
+        let hot = limit.is_some_and(|limit| celsius >= limit - 5.0);
+        let pen = if hot { theme.crit } else { on_ramp(&theme.heat, facts::heat(celsius)) };
+        let text = short!("{}{}", &*facts::degrees(celsius), if hot { "!" } else { "" });
+        list.add(row.shown(sensor::chip), &text, pen, row.shown(sensor::sensor));
     }
+    for row in sensors() {
+        let Some(rpm) = row.get(sensor::fan_rpm) else { continue };
+        list.add(
+            row.shown(sensor::sensor),
+            &short!("{rpm:.0}rpm"),
+            theme.text,
+            row.shown(sensor::chip),
+        );
+    }
+}
+
+/// Power domains, those first that took most: the whole stands before its parts.
+#[must_use]
+pub fn domains(app: &App, now: &Snapshot) -> Places {
+    let session = &app.past().session;
+    Places::top(now, FamilyId::Power, usize::MAX, |row| {
+        Some(session.of(row.key()).and_then(|tally| tally.joules()).unwrap_or(0.0))
+    })
 }
 
 fn count(now: &Snapshot) -> u16 {

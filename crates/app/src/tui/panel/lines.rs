@@ -124,6 +124,7 @@ fn standing(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let mut x = 1;
     let modes = [
         (app.paused, "standing still", Action::Pause),
+        (app.hides_table(), "no table", Action::Processes),
         (app.table.hold, "order held", Action::Hold),
         (app.table.follow, "following", Action::Follow),
     ];
@@ -221,7 +222,7 @@ pub fn keys(app: &App, wrong: Option<u16>, canvas: &mut Canvas<'_>) {
         // What the mode has keys of its own for is not done there.
         let does = |key: &&Key| app.keys.action(mode, **key) == Some(action);
         let (key, name) = (keys.iter().find(does)?, binding.short?);
-        if mode == Mode::Live && !app.pages.page.takes(action) {
+        if mode == Mode::Live && !app.takes(action) {
             return None;
         }
         // Of what works on the table too, that which is done to the process.
@@ -276,12 +277,25 @@ const FIRST: [Action; 10] = [
 fn tabs(app: &App, canvas: &mut Canvas<'_>, x: u16) -> u16 {
     let theme = &app.theme;
     let mut x = x;
-    for page in Page::ALL {
-        let name = page.name();
+    let here = app.pages.page;
+    let devices = app.now.as_deref().is_some_and(super::gpu::is_there);
+    // A page on which nothing can be needs no tab.
+    let shown = move |page: &Page| *page != Page::Gpu || devices || here == Page::Gpu;
+    let pages = || Page::ALL.into_iter().filter(shown);
+    let all: u16 = pages().map(|page| width(page.name()) + 3).sum();
+    let brief = x + all > canvas.width() + 1;
+    if app.keys.digit(here).is_none()
+        && let Some(key) = app.keys.keys(here.action()).iter().find(|key| key.alt)
+    {
+        // Said once for all of them.
+        x = canvas.text(x, 0, short!("{key}").trim_end_matches(here.key()), theme.dim);
+    }
+    for page in pages() {
+        let name = if brief { page.brief() } else { page.name() };
         if x + 2 + width(name) > canvas.width() {
             break;
         }
-        let here = page == app.pages.page;
+        let here = page == here;
         canvas.spot(Rect::new(x, 0, 2 + width(name), 1), Spot::Page(page));
         x = canvas.put(x, 0, page.key(), theme.key);
         x = canvas.put(x, 0, ' ', theme.key_text);

@@ -41,10 +41,10 @@ const ORDER: [Meter; 13] = [
     Meter::Swap,
     Meter::Disk,
     Meter::Network,
-    Meter::Cores,
+    Meter::Power,
     Meter::Pressure,
     Meter::Limit,
-    Meter::Power,
+    Meter::Cores,
     Meter::Battery,
 ];
 

@@ -76,7 +76,7 @@ fn all(app: &App, canvas: &mut Canvas<'_>) {
         }
         if let Some(area) = areas.page {
             page::draw(app, now, &mut canvas.region(area));
-        } else {
+        } else if areas.table.height > 0 {
             table::draw(app, now, &mut canvas.region(areas.table));
         }
         if let (Some(area), Some(key)) = (areas.details, app.details) {

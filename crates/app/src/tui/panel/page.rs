@@ -38,9 +38,13 @@ fn parts(app: &App, now: &Snapshot, (width, height): (u16, u16)) -> Parts {
         Page::Traffic => page_traffic::head_height(height),
         Page::Own | Page::Overview | Page::Processes => 0,
     };
-    let head = head.min(height.saturating_sub(1));
+    let spare = if head >= PICTURE { app.pages.spare } else { 0 };
+    let head = (head + spare).min(height.saturating_sub(1));
     Parts { framed, width, head, body: height - head }
 }
+
+/// From so many rows on the head is a picture, and takes what the lines leave.
+const PICTURE: u16 = 4;
 
 /// Lines of the page, and the room for them in that area.
 #[must_use]
@@ -49,6 +53,17 @@ pub fn measure(app: &App, now: &Snapshot, area: Rect) -> (usize, usize) {
     let mut sheet = Sheet::counting(parts.width.saturating_sub(2), parts.body);
     lines(app, now, &mut sheet);
     (sheet.lines(), usize::from(parts.body))
+}
+
+/// Rows that a page of so many lines leaves to its picture, up to half of the page.
+#[must_use]
+pub fn spare(app: &App, now: &Snapshot, area: Rect, (lines, room): (usize, usize)) -> u16 {
+    let parts = parts(app, now, (area.width, area.height));
+    if parts.head < PICTURE {
+        return 0;
+    }
+    let most = (area.height / 2).saturating_sub(parts.head);
+    u16::try_from(room.saturating_sub(lines)).unwrap_or(0).min(most)
 }
 
 /// Draws the page.
@@ -76,7 +91,8 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         _ => "",
     };
     let edges = Edges {
-        key: Some(page.key()),
+        key: app.keys.digit(page),
+        page: Some(page),
         name: page.name(),
         now: &title,
         right: "0 or Esc: overview",

@@ -28,7 +28,7 @@ pub fn head_height(app: &App, now: &Snapshot, width: u16, height: u16) -> u16 {
         return 1;
     }
     let count = now.rows(FamilyId::Core).len();
-    let wanted = match cpu::chosen(app, count) {
+    let wanted = match cpu::chosen(app, count, (width, height * 2 / 5)) {
         // A row of cells is 64 cores at most.
         CoreView::Heat => (count.div_ceil(usize::from(width.clamp(32, 64))) as u16).max(8),
         CoreView::History => 10,
@@ -41,7 +41,7 @@ pub fn head_height(app: &App, now: &Snapshot, width: u16, height: u16) -> u16 {
 pub fn head(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let (width, height) = (canvas.width(), canvas.height());
     let picture = height.saturating_sub(1);
-    let view = cpu::chosen(app, now.rows(FamilyId::Core).len());
+    let view = cpu::chosen(app, now.rows(FamilyId::Core).len(), (width, picture));
     // Cells of cores need no more than this: beside them there is room for the past.
     let cells = if view == CoreView::Heat && width >= 2 * CELLS { CELLS } else { width };
     cpu::cores_and_past(app, now, view, &mut canvas.region(Rect::new(0, 0, cells, picture)));
@@ -127,10 +127,10 @@ fn cores(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
 }
 
 fn idle(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
-    sheet.part();
     if now.rows(FamilyId::IdleState).len() == 0 {
-        return fields::missing(app, now, FamilyId::IdleState, sheet);
+        return fields::missing_for_a_reason(app, now, FamilyId::IdleState, sheet);
     }
+    sheet.part();
     let columns = fields::Columns::fit(now, [idle_state::time_ratio], sheet.width(), (10, 12));
     sheet.line(|canvas| columns.head(app, canvas, "Idle state", ""));
     for row in now.rows(FamilyId::IdleState) {
@@ -140,10 +140,10 @@ fn idle(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
 }
 
 fn interrupts(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
-    sheet.part();
     if now.rows(FamilyId::Interrupt).len() == 0 {
-        return fields::missing(app, now, FamilyId::Interrupt, sheet);
+        return fields::missing_for_a_reason(app, now, FamilyId::Interrupt, sheet);
     }
+    sheet.part();
     let rate = interrupt::interrupts_per_second;
     let top = Places::top(now, FamilyId::Interrupt, BUSIEST, |row| {
         row.get(rate).or_else(|| row.get(interrupt::interrupts))

@@ -111,7 +111,7 @@ fn users(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     let resident = process::resident_bytes;
     let top = Places::top(now, FamilyId::Process, most, |row| row.get(resident));
     let shown = [resident, process::memory_ratio, process::swap_bytes];
-    let columns = fields::Columns::fit(now, shown, sheet.width(), (16, 26));
+    let columns = fields::Columns::fit(now, shown, sheet.width(), (16, 22));
     let digits = usize::from(app.table.pid_digits);
     sheet.line(|canvas| columns.head(app, canvas, "Process", "USER"));
     for row in (0..top.count()).filter_map(|at| top.row(now, FamilyId::Process, at)) {

@@ -6,7 +6,7 @@ use retop_model::human::Duration;
 use retop_model::{FamilyId, Field, Row, Snapshot};
 
 use super::page::Places;
-use super::{facts, fields};
+use super::{facts, fields, heat};
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::history::{LENGTH, watts};
@@ -124,7 +124,8 @@ fn domains(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
             canvas.text(at, 0, &text, app.theme.head);
         }
     });
-    for row in now.rows(FamilyId::Power) {
+    let domains = heat::domains(app, now);
+    for row in (0..domains.count()).filter_map(|at| domains.row(now, FamilyId::Power, at)) {
         sheet.line(|canvas| domain(app, row, (label, fit), canvas));
     }
 }
@@ -161,8 +162,7 @@ fn domain(app: &App, row: Row<'_>, (label, fit): (u16, u16), canvas: &mut Canvas
 /// Each battery with everything that it says of itself.
 fn batteries(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     if now.rows(FamilyId::Battery).len() == 0 {
-        sheet.part();
-        return fields::missing(app, now, FamilyId::Battery, sheet);
+        return fields::missing_for_a_reason(app, now, FamilyId::Battery, sheet);
     }
     for row in now.rows(FamilyId::Battery) {
         let left = row.get(battery::empty_seconds).map(|time| (time, "left"));

@@ -9,8 +9,9 @@ use crate::tui::app::App;
 use crate::tui::diff::ROOM;
 use crate::tui::keys::Action;
 use crate::tui::mouse::Spot;
+use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Glyphs, Rect, width};
-use crate::tui::table::column::{self, Col, Form, Placed};
+use crate::tui::table::column::{Col, Form, Placed};
 use crate::tui::table::order::What;
 use crate::tui::units::Text;
 use crate::tui::widget::frame::{Edges, frame};
@@ -70,7 +71,8 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         spots[0] = (0, sort, Spot::Do(Action::SortMenu));
         spots[1] = (sort + 3, list, Spot::Do(Action::Tree));
         let edges = Edges {
-            key: Some('2'),
+            key: app.keys.digit(Page::Processes),
+            page: Some(Page::Processes),
             name: "Processes",
             now: &title,
             right: &right,
@@ -126,7 +128,7 @@ fn rows(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         Some(diff) if diff.shows(col, table.sort) => ROOM,
         _ => 0,
     };
-    let (placed, count) = column::place_beside(table.shown_set(), w, table.pid_digits, beside);
+    let (placed, count) = table.columns(w, beside);
     let placed = &placed[..count];
     heads(app, placed, canvas);
     for (place, line) in table.visible().iter().enumerate() {

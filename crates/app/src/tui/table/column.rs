@@ -76,6 +76,8 @@ const SEATS: &[(Col, Option<u16>, u8)] = &[
     (Col::Number(process::threads), None, 5),
     (Col::TIME, None, 4),
     (Col::Number(process::watts), None, 9),
+    (Col::Number(process::gpu_ratio), None, 8),
+    (Col::Number(process::gpu_memory_bytes), None, 7),
     (Col::Text(process::container), Some(14), 1),
     (Col::Text(process::cgroup), Some(28), 2),
 ];
@@ -103,6 +105,18 @@ impl Col {
     pub const WRITTEN: Col = Col::Number(process::written_bytes_per_second);
     /// CPU time since the start.
     pub const TIME: Col = Col::Number(process::cpu_seconds);
+    /// What a table is sorted by in turn, of those that it shows.
+    pub const IN_TURN: [Col; 9] = [
+        Col::CPU,
+        Col::Number(process::gpu_ratio),
+        Col::Number(process::gpu_memory_bytes),
+        Col::Number(process::watts),
+        Col::RESIDENT,
+        Col::READ,
+        Col::WRITTEN,
+        Col::Number(process::ipc),
+        Col::PID,
+    ];
     /// The command, which is the last column of every set.
     pub const COMMAND: Col = Col::Text(process::command);
 
@@ -256,23 +270,22 @@ pub struct Placed {
 pub const MOST: usize = 32;
 
 /// The columns that fit, placed: each has one blank before it, and the first cell of a row is for
-/// marks. Nothing in a cell changes this, so a value never moves its neighbours.
+/// marks. Nothing in a cell changes this, so a value never moves its neighbours. `known` are those
+/// of which some process has had one; behind each column `beside` asks for further cells. What
+/// rows are sorted by is seen, however little room there is.
 #[must_use]
-pub fn place(set: &Set, room: u16, pid_digits: u16) -> ([Option<Placed>; MOST], usize) {
-    place_beside(set, room, pid_digits, |_| 0)
-}
-
-/// The same, with so many further cells behind each column.
-#[must_use]
-pub fn place_beside(
+pub fn place(
     set: &Set,
+    known: &[Col],
+    sort: Col,
     room: u16,
     pid_digits: u16,
     beside: impl Fn(Col) -> u16,
 ) -> ([Option<Placed>; MOST], usize) {
     let mut kept: [Option<Col>; MOST] = [None; MOST];
     for (place, seat) in kept.iter_mut().zip(&set.seats) {
-        *place = (room >= seat.from).then_some(seat.col);
+        let shown = room >= seat.from && (!seat.known || known.contains(&seat.col));
+        *place = (shown || seat.col == sort).then_some(seat.col);
     }
     loop {
         let taken: u16 =
@@ -280,7 +293,10 @@ pub fn place_beside(
         if taken <= room {
             break;
         }
-        let leaves = |place: usize| kept[place].map_or(0, Col::leaves);
+        let leaves = |place: usize| match kept[place] {
+            Some(col) if col != sort => col.leaves(),
+            _ => 0,
+        };
         // Of several the last one: what stands further left is wanted more.
         let next = (0..MOST).rev().filter(|&place| leaves(place) > 0).min_by_key(|&p| leaves(p));
         match next {
@@ -360,12 +376,12 @@ mod tests {
 
     /// The sets that come with retop, and one of every metric there is.
     fn sets() -> Vec<Set> {
-        let every = Col::all().map(|col| Seat { col, from: 0 });
+        let every = Col::all().map(Seat::of);
         let mut sets = builtin();
         let columns: Vec<Seat> = every.filter(|seat| seat.col != Col::COMMAND).collect();
         for part in columns.chunks(MOST - 1) {
             let mut seats = part.to_vec();
-            seats.push(Seat { col: Col::COMMAND, from: 0 });
+            seats.push(Seat::of(Col::COMMAND));
             sets.push(Set { name: "part".to_owned(), seats });
         }
         sets
@@ -375,7 +391,8 @@ mod tests {
     fn columns_never_overlap_and_the_command_keeps_its_room() {
         for set in sets() {
             for room in 0..=400 {
-                let (placed, count) = place(&set, room, 7);
+                let known: Vec<Col> = Col::all().collect();
+                let (placed, count) = place(&set, &known, Col::TIME, room, 7, |_| 0);
                 let placed: Vec<Placed> = placed[..count].iter().flatten().copied().collect();
                 for pair in placed.windows(2) {
                     assert!(pair[0].x + pair[0].width < pair[1].x, "{} at {room}", set.name);
@@ -387,7 +404,7 @@ mod tests {
                     assert_eq!(last.x + last.width, room);
                 }
                 let has = |col| set.seats.iter().any(|seat| seat.col == col);
-                for col in [Col::PID, Col::CPU].into_iter().filter(|&col| has(col)) {
+                for col in [Col::PID, Col::CPU, Col::TIME].into_iter().filter(|&col| has(col)) {
                     assert!(placed.iter().any(|placed| placed.col == col), "{col:?} at {room}");
                 }
             }

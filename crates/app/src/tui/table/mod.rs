@@ -76,6 +76,8 @@ pub struct Table {
     pub page: usize,
     /// Digits of the largest number of a process, or of a thread that is shown, seen so far.
     pub pid_digits: u16,
+    /// Columns of which some process has had a value.
+    known: Vec<Col>,
     selected: Option<Who>,
 }
 
@@ -105,6 +107,7 @@ impl Default for Table {
             top: 0,
             page: 1,
             pid_digits: 5,
+            known: Vec::with_capacity(column::MOST),
             selected: None,
         }
     }
@@ -118,10 +121,31 @@ impl Table {
         self.sets.get(self.set).unwrap_or(&NONE)
     }
 
+    /// Its columns in so many cells, with so many further cells behind each.
+    #[must_use]
+    pub fn columns(
+        &self,
+        room: u16,
+        beside: impl Fn(Col) -> u16,
+    ) -> ([Option<column::Placed>; column::MOST], usize) {
+        column::place(self.shown_set(), &self.known, self.sort, room, self.pid_digits, beside)
+    }
+
+    /// Notes which of the columns that wait for it have a value now. They stay, so that nothing
+    /// moves to and fro.
+    fn know(&mut self, now: &Snapshot) {
+        let Some(set) = self.sets.get(self.set) else { return };
+        for seat in set.seats.iter().filter(|seat| seat.known) {
+            if !self.known.contains(&seat.col) && is_known(now, seat.col, self.visible()) {
+                self.known.push(seat.col);
+            }
+        }
+    }
+
     /// Offers the set for graphics processors, now that there are some. The set on the screen stays.
-    pub fn offer_gpu(&mut self) {
+    pub fn offer_gpu(&mut self, chip: bool) {
         let before = self.sets.len();
-        set::offer_gpu(&mut self.sets);
+        set::offer_gpu(&mut self.sets, chip);
         if self.set > 0 {
             self.set += self.sets.len() - before;
         }
@@ -179,6 +203,7 @@ impl Table {
             self.top = line.saturating_sub(above);
         }
         self.clamp(now);
+        self.know(now);
     }
 
     /// Notes who of those on the screen has ended between two moments.
@@ -448,6 +473,21 @@ impl Table {
             shown: self.order.shown_count,
             all: self.order.all,
         }
+    }
+}
+
+/// True if a process on those lines has a value of that column. Those of devices have one sooner or
+/// later, so that the columns need not come and surprise.
+fn is_known(now: &Snapshot, col: Col, lines: &[Line]) -> bool {
+    let of_device = [process::gpu_ratio, process::gpu_memory_bytes];
+    let mut rows = lines.iter().filter_map(|line| match line.what {
+        What::Process => now.row(FamilyId::Process, line.row as usize),
+        _ => None,
+    });
+    match col {
+        Col::Number(field) if of_device.contains(&field) => now.rows(FamilyId::Gpu).len() > 0,
+        Col::Number(field) => rows.any(|row| row.get(field).is_some()),
+        Col::Text(field) => rows.any(|row| !row.shown(field).is_empty()),
     }
 }
 

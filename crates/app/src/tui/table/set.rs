@@ -13,6 +13,8 @@ pub struct Seat {
     pub col: Col,
     /// Shown only where the table is at least this wide.
     pub from: u16,
+    /// Shown only once a process has one.
+    pub known: bool,
 }
 
 /// Columns that are shown together.
@@ -28,8 +30,8 @@ pub struct Set {
 const BUILTIN: [(&str, &str); 8] = [
     (
         "Main",
-        "pid user state nice@150 cpu mem rss shared_bytes@170 vsz@190 rd wr thr time@100 age@180 \
-         ctr@160 cmd",
+        "pid user state nice@150 cpu mem rss gpu? vram? shared_bytes@170 vsz@190 rd wr watts? \
+         thr@90 time@100 age@180 ctr?@160 cmd",
     ),
     (
         "IO",
@@ -75,11 +77,19 @@ pub fn builtin() -> Vec<Set> {
 const GPU: (&str, &str) =
     ("GPU", "pid user state cpu rss@100 gpu vram dvram oom thr@120 time@110 cmd");
 
-/// Adds the set for graphics processors, unless there is one.
-pub fn offer_gpu(sets: &mut Vec<Set>) {
-    if sets.iter().all(|set| set.name != GPU.0) {
-        let seats = GPU.1.split_whitespace().filter_map(|name| seat(name).ok()).collect();
-        sets.insert(1, Set { name: GPU.0.to_owned(), seats });
+/// The same for systems on a chip, whose graphics have no memory of their own.
+const CHIP: (&str, &str) = (
+    "Chip",
+    "pid user@90 state@100 cpu performance_ratio@110 gpu watts counted_watts@150 rss \
+     footprint_bytes@130 wakeups_per_second@120 rd@170 wr@170 thr time@140 cmd",
+);
+
+/// Adds the set for graphics processors, unless there is one; `chip` if they are a part of one.
+pub fn offer_gpu(sets: &mut Vec<Set>, chip: bool) {
+    let (name, columns) = if chip { CHIP } else { GPU };
+    if sets.iter().all(|set| set.name != name) {
+        let seats = columns.split_whitespace().filter_map(|name| seat(name).ok()).collect();
+        sets.insert(1, Set { name: name.to_owned(), seats });
     }
 }
 
@@ -112,7 +122,7 @@ pub fn all(own: &[Set]) -> Vec<Set> {
 }
 
 /// A column as `config.toml` names it: `cpu`, `RES`, or with the width that the table must have:
-/// `nice@150`.
+/// `nice@150`. `gpu?` takes no room on a machine on which no process has one.
 ///
 /// # Errors
 ///
@@ -125,8 +135,9 @@ pub fn seat(text: &str) -> Result<Seat, String> {
         }
         None => (text, 0),
     };
+    let (name, known) = name.strip_suffix('?').map_or((name, false), |name| (name, true));
     if let Some(col) = Col::named(name) {
-        return Ok(Seat { col, from });
+        return Ok(Seat { col, from, known });
     }
     Err(match value::nearest(name, Col::all().flat_map(|col| [col.name(), col.head()])) {
         Some(near) => format!("no column is called '{name}'; there is '{near}'"),
@@ -135,6 +146,12 @@ pub fn seat(text: &str) -> Result<Seat, String> {
 }
 
 impl Seat {
+    /// A column that is shown everywhere.
+    #[must_use]
+    pub fn of(col: Col) -> Seat {
+        Seat { col, from: 0, known: false }
+    }
+
     /// As `config.toml` has it.
     #[must_use]
     pub fn text(self) -> String {
@@ -144,9 +161,10 @@ impl Seat {
     /// The same without taking memory.
     #[must_use]
     pub fn name(self) -> Text {
+        let (name, mark) = (self.col.name(), if self.known { "?" } else { "" });
         match self.from {
-            0 => short!("{}", self.col.name()),
-            from => short!("{}@{from}", self.col.name()),
+            0 => short!("{name}{mark}"),
+            from => short!("{name}{mark}@{from}"),
         }
     }
 }
@@ -183,7 +201,7 @@ impl Set {
     #[must_use]
     pub fn ended(mut self) -> Set {
         self.seats.retain(|seat| seat.col != Col::COMMAND);
-        self.seats.push(Seat { col: Col::COMMAND, from: 0 });
+        self.seats.push(Seat::of(Col::COMMAND));
         self
     }
 

@@ -10,9 +10,35 @@ use crate::tui::render::Depth;
 /// Themes that use what the terminal has: its palette of 16, and none of it.
 const PLAIN: [&str; 2] = ["terminal", "mono"];
 
+/// Names that another tool has for one of them.
+const THEIRS: [(&str, &str); 3] =
+    [("textual-dark", "ink"), ("textual-light", "paper"), ("catppuccin-mocha", "catppuccin")];
+
+/// Colours from little to much that stand in for those of any theme.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tint {
+    /// From blue to red.
+    Thermal,
+    /// The colours of the theme of that name.
+    Viridis,
+    /// Greys.
+    Grey,
+}
+
+impl Tint {
+    fn stops(self) -> [u32; 5] {
+        match self {
+            Tint::Thermal => [0x42_87f5, 0x6e_75c8, 0x99_649b, 0xc5_526d, 0xf0_4640],
+            Tint::Viridis => [0x46_327e, 0x36_5c8d, 0x1f_a187, 0x7a_d151, 0xfd_e725],
+            Tint::Grey => [0x3a_3a3a, 0x64_6464, 0x8e_8e8e, 0xb8_b8b8, 0xe6_e6e6],
+        }
+    }
+}
+
 /// The themes there are.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
+    tint: Option<Tint>,
     /// Name, and what its file says or what is wrong with it.
     own: Vec<(String, Result<Palette, String>)>,
 }
@@ -44,7 +70,13 @@ impl Catalogue {
             own.push((name.to_owned(), palette));
         }
         own.sort_by(|a, b| a.0.cmp(&b.0));
-        Catalogue { own }
+        Catalogue { tint: None, own }
+    }
+
+    /// With these colours of charts and bars in every theme.
+    #[must_use]
+    pub fn tinted(self, tint: Option<Tint>) -> Catalogue {
+        Catalogue { tint, ..self }
     }
 
     /// The names, the user's first: one of theirs stands before a built-in one of the same name.
@@ -62,6 +94,8 @@ impl Catalogue {
     /// What is wrong with its file, or which themes there are.
     pub fn theme(&self, name: &str, depth: Depth) -> Result<Theme, String> {
         let own = self.own.iter().find(|(own, _)| own == name);
+        let theirs = THEIRS.iter().find(|(theirs, _)| own.is_none() && *theirs == name);
+        let name = theirs.map_or(name, |(_, ours)| ours);
         let built_in = BUILT_IN.iter().find(|(known, _)| *known == name);
         let palette = match (own, built_in) {
             (Some((_, palette)), _) => Some(palette.as_ref().map_err(Clone::clone)?),
@@ -76,7 +110,13 @@ impl Catalogue {
             }
             (_, _, Depth::Mono) => Ok(Theme::mono()),
             (None, Some(number), depth) => Ok(Theme::one_colour(number, depth)),
-            (Some(palette), _, Depth::Indexed | Depth::True) => Ok(palette.theme(name, depth)),
+            (Some(palette), _, Depth::Indexed | Depth::True) => Ok(match self.tint {
+                None => palette.theme(name, depth),
+                Some(tint) => {
+                    let (util, fill, heat) = (tint.stops(), tint.stops(), tint.stops());
+                    Palette { util, fill, heat, ..palette.clone() }.theme(name, depth)
+                }
+            }),
             (None, None, _) if name == "mono" => Ok(Theme::mono()),
             // With so few colours a theme is whatever the user has made of them.
             _ => Ok(Theme::terminal(depth)),

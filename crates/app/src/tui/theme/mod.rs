@@ -7,7 +7,7 @@ mod palette;
 #[cfg(test)]
 mod tests;
 
-pub use self::catalogue::Catalogue;
+pub use self::catalogue::{Catalogue, Tint};
 
 use ratatui_core::style::{Color, Modifier};
 

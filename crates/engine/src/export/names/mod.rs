@@ -4,6 +4,7 @@
 //! is not known is `null` in JSON and has no series: those tools write 0.
 
 pub mod actop;
+mod beside;
 pub mod macmon;
 
 use std::fmt::Write as _;
@@ -11,6 +12,8 @@ use std::fmt::Write as _;
 use retop_model::family::{cluster, core, network, sensor};
 use retop_model::snapshot::sum;
 use retop_model::{FamilyId, Field, Row, Snapshot};
+
+pub use self::beside::{Beside, Follower};
 
 /// Whose names an export has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,9 +38,9 @@ impl Names {
 
     /// The line of JSON of a snapshot, if the names are another tool's.
     #[must_use]
-    pub fn json(self, snapshot: &Snapshot) -> Option<String> {
+    pub fn json(self, snapshot: &Snapshot, beside: &Beside) -> Option<String> {
         match self {
-            Names::Actop => Some(actop::json(snapshot)),
+            Names::Actop => Some(actop::json(snapshot, beside)),
             Names::Macmon => Some(macmon::json(snapshot)),
             Names::Retop | Names::Dcgm => None,
         }
@@ -45,9 +48,9 @@ impl Names {
 
     /// The series of a snapshot, if the names are another tool's alone.
     #[must_use]
-    pub fn series(self, snapshot: &Snapshot) -> Option<String> {
+    pub fn series(self, snapshot: &Snapshot, beside: &Beside) -> Option<String> {
         match self {
-            Names::Actop => Some(actop::series(snapshot)),
+            Names::Actop => Some(actop::series(snapshot, beside)),
             Names::Macmon => Some(macmon::series(snapshot)),
             Names::Retop | Names::Dcgm => None,
         }

@@ -198,6 +198,36 @@ fn groups_stand_beside_the_machine() {
 }
 
 #[test]
+fn of_a_device_that_fills_up_the_device_is_told_and_processes_by_group() {
+    let snapshot = made::filling_device();
+    let grouped = Groups::new(GroupRules::auto()).advance(&snapshot);
+    for format in [Format::Text, Format::OpenMetrics] {
+        let mut text = String::new();
+        write(&mut text, format, &snapshot, Some(&grouped), EVERYTHING);
+        let samples = parse(format, &text).unwrap();
+        let full = "retop_gpu_forecast_full_seconds";
+        for (name, label, expected) in [
+            (full, ("bound", "middle"), Some(60.0)),
+            (full, ("bound", "earliest"), Some(55.0)),
+            (full, ("bound", "latest"), None),
+            ("retop_gpu_forecast_level", ("level", "watch"), Some(1.0)),
+            ("retop_gpu_forecast_level", ("level", "none"), Some(0.0)),
+            ("retop_group_gpu_memory_bytes", ("group", "idle"), Some(59.0 * 1_073_741_824.0)),
+            ("retop_group_gpu_memory_bytes", ("group", "worker"), Some(10.0 * 1_073_741_824.0)),
+            ("retop_group_gpu_memory_bytes", ("group", "other"), None),
+            ("retop_group_gpu_utilization_ratio", ("group", "worker"), Some(0.25)),
+            ("retop_group_gpu_full_seconds", ("group", "idle"), Some(70.0)),
+            ("retop_group_gpu_full_seconds", ("group", "worker"), None),
+        ] {
+            assert_eq!(value(&samples, name, Some(label)), expected, "{name} {label:?}\n{text}");
+        }
+        let of_processes = samples.iter().filter(|s| s.name.starts_with("retop_gpu_process"));
+        assert_eq!(of_processes.count(), 0, "single processes are never series");
+        assert_eq!(samples.iter().filter(|s| s.name == full).count(), 2, "{text}");
+    }
+}
+
+#[test]
 fn an_alert_is_a_series_while_it_fires() {
     let with = |severities: &[&str]| {
         let mut sample = made::sample(1);
@@ -360,8 +390,13 @@ proptest! {
 fn promtool_finds_nothing() {
     #[allow(clippy::disallowed_methods, reason = "a test looks whether it runs in CI")]
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
-    for snapshot in [made::small_machine(), made::laptop_in_a_container(), made::hostile(b"\"}", 7)]
-    {
+    let machines = [
+        made::small_machine(),
+        made::laptop_in_a_container(),
+        made::filling_device(),
+        made::hostile(b"\"}", 7),
+    ];
+    for snapshot in machines {
         let text = page(Format::Text, &snapshot, EVERYTHING);
         #[allow(clippy::disallowed_methods, reason = "a test runs the checker, not a metric")]
         let child = std::process::Command::new("promtool")

@@ -74,15 +74,17 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    pub fn new(period_ms: i64, room: usize) -> Blocks {
-        let room = if room < LEAST { 0 } else { room };
+    /// `None` if there is no room for any.
+    pub fn new(period_ms: i64, room: usize) -> Option<Blocks> {
         let (kept, inflate) = (VecDeque::new(), Mutex::new(None));
-        Blocks { period_ms, room, kept, bytes: 0, deflate: None, inflate }
-    }
-
-    /// True if there is room for any.
-    pub fn wanted(&self) -> bool {
-        self.room > 0
+        (room >= LEAST).then_some(Blocks {
+            period_ms,
+            room,
+            kept,
+            bytes: 0,
+            deflate: None,
+            inflate,
+        })
     }
 
     /// Takes the slots from that number on: the start of each, and of each series its bands.
