@@ -42,10 +42,9 @@ fn cluster_states(cluster: &Cluster, place: usize, busy: f64) -> Vec<(String, f6
     states
 }
 
-fn name_of(cluster: &Cluster, core: u32) -> String {
+fn name_of(names: &str, cluster: &Cluster, core: u32) -> String {
     let number = if cluster.number == 0 { String::new() } else { cluster.number.to_string() };
-    cluster
-        .names
+    names
         .replace("{l}", &cluster.letter.to_string())
         .replace("{d}", &cluster.die.unwrap_or(0).to_string())
         .replace("{n}", &cluster.number.to_string())
@@ -98,6 +97,17 @@ fn make(scenario: &Scenario) -> Vec<Channel> {
             holds: Holds::Energy(1.0, true),
         });
     }
+    for cluster in scenario.clusters.iter().filter(|cluster| !cluster.energy.is_empty()) {
+        for core in 0..cluster.cores {
+            all.push(Channel {
+                group: "Energy Model".to_owned(),
+                subgroup: "",
+                name: name_of(&cluster.energy, cluster, core),
+                unit: "mJ".to_owned(),
+                holds: Holds::Energy(cluster.core_watts * 1e3, true),
+            });
+        }
+    }
     for cluster in &scenario.clusters {
         let mut state = |subgroup, name, holds| {
             let holds = Holds::States(holds);
@@ -106,7 +116,7 @@ fn make(scenario: &Scenario) -> Vec<Channel> {
         };
         for core in 0..cluster.cores {
             let states = cluster_states(cluster, cluster.asked, cluster.busy);
-            state("CPU Core Performance States", name_of(cluster, core), states);
+            state("CPU Core Performance States", name_of(&cluster.names, cluster, core), states);
         }
         let complex = "CPU Complex Performance States";
         let states = cluster_states(cluster, cluster.asked, cluster.busy);
@@ -142,11 +152,35 @@ fn make(scenario: &Scenario) -> Vec<Channel> {
         let states = vec![("VMIN".to_owned(), 1.0 - active), ("VNOM".to_owned(), active)];
         all.push(Channel {
             group: scenario.bandwidth.as_ref().map_or("PMP", |of| &of.group).to_owned(),
-            subgroup: "SOC Floor",
-            name: "ANE-AF-BW".to_owned(),
+            subgroup: if scenario.ane_floor == "DCS Floor" { "DCS Floor" } else { "SOC Floor" },
+            name: if scenario.ane_floor == "DCS Floor" { "ANE-DCS-BW" } else { "ANE-AF-BW" }
+                .to_owned(),
             unit: ticks(),
             holds: Holds::States(states),
         });
+    }
+    for reason in &scenario.reasons {
+        all.push(Channel {
+            group: "CLPC Stats".to_owned(),
+            subgroup: "Lost Performance",
+            name: reason.channel.clone(),
+            unit: ticks(),
+            holds: Holds::States(
+                reason.states.iter().cloned().zip(reason.shares.iter().copied()).collect(),
+            ),
+        });
+    }
+    for display in &scenario.displays {
+        // Pictures are counted where they are made: some of them here, the rest there.
+        for (name, share) in [("swap0", 0.75), ("swap1", 0.25)] {
+            all.push(Channel {
+                group: display.group.clone(),
+                subgroup: "swap",
+                name: name.to_owned(),
+                unit: String::new(),
+                holds: Holds::Simple(display.fps * share),
+            });
+        }
     }
     all
 }
@@ -162,6 +196,21 @@ fn bandwidth_channels(of: &Bandwidth) -> Vec<Channel> {
                 unit: "B".to_owned(),
                 holds: Holds::Simple(gbps * 1e9),
             });
+        }
+        return all;
+    }
+    if of.source == "dram" {
+        // By the clock of the memory; the slowest of three clocks is not used.
+        for (clock, share) in [("F0", 0.0), ("F1", 0.25), ("F2", 0.75)] {
+            for (name, gbps) in [("RD", of.read_gbps), ("WR", of.write_gbps)] {
+                all.push(Channel {
+                    group: of.group.clone(),
+                    subgroup: "DRAM BW",
+                    name: format!("{clock} {name}"),
+                    unit: "B".to_owned(),
+                    holds: Holds::Simple(gbps * share * 1e9),
+                });
+            }
         }
         return all;
     }

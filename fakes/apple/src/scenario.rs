@@ -62,6 +62,10 @@ pub struct Scenario {
     pub rails: Vec<Rail>,
     pub bandwidth: Option<Bandwidth>,
     pub ane_active: Option<f64>,
+    /// Where it is told: `SOC Floor`, `DCS Floor`.
+    pub ane_floor: String,
+    pub reasons: Vec<Reason>,
+    pub displays: Vec<Display>,
     pub keys: Vec<Key>,
     pub sensors: Vec<Sensor>,
     pub thermal: i64,
@@ -93,6 +97,23 @@ pub struct Cluster {
     pub has_down: bool,
     /// Number of the first logical CPU.
     pub first_cpu: u32,
+    /// Names of the channels of single cores' energy, as `names`; none if it is empty.
+    pub energy: String,
+    pub core_watts: f64,
+}
+
+/// Why clocks are held down: a channel, its states, and the share of time in each.
+#[derive(Clone, Debug)]
+pub struct Reason {
+    pub channel: String,
+    pub states: Vec<String>,
+    pub shares: Vec<f64>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Display {
+    pub group: String,
+    pub fps: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -117,7 +138,7 @@ pub struct Rail {
 
 #[derive(Clone, Debug)]
 pub struct Bandwidth {
-    /// `amc` or `pmp`.
+    /// `amc`, `pmp` or `dram`.
     pub source: String,
     pub group: String,
     pub step: u32,
@@ -161,6 +182,8 @@ pub struct Process {
     pub threads: u32,
     pub gpu: f64,
     pub start: f64,
+    /// Who answers for it; itself if 0.
+    pub responsible: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -239,6 +262,9 @@ impl Scenario {
             refused: of.texts("refused"),
             unfilled: of.texts("unfilled"),
             ane_active: of.number_if("ane_active"),
+            ane_floor: of.text("ane_floor", "SOC Floor"),
+            reasons: of.tables("reason").map(reason).collect::<Result<_, _>>()?,
+            displays: of.tables("display").map(display).collect::<Result<_, _>>()?,
             thermal: of.number("thermal", 0.0) as i64,
             pressure: of.number("pressure", 0.0) as u64,
             wrong: of.texts("wrong"),
@@ -281,9 +307,27 @@ fn cluster(mut of: Keys<'_>) -> Result<Cluster, String> {
         ran: of.number_if("ran").map(|place| place as usize),
         has_down: of.flag("down"),
         first_cpu: of.number("first_cpu", 0.0) as u32,
+        energy: of.text("energy", ""),
+        core_watts: of.number("core_watts", 0.0),
     };
     of.end()?;
     Ok(cluster)
+}
+
+fn reason(mut of: Keys<'_>) -> Result<Reason, String> {
+    let reason = Reason {
+        channel: of.text("channel", "Dominant reason"),
+        states: of.texts("states"),
+        shares: of.numbers("shares"),
+    };
+    of.end()?;
+    Ok(reason)
+}
+
+fn display(mut of: Keys<'_>) -> Result<Display, String> {
+    let display = Display { group: of.text("group", "DCP"), fps: of.number("fps", 60.0) };
+    of.end()?;
+    Ok(display)
 }
 
 fn gpu(mut of: Keys<'_>) -> Result<Gpu, String> {
@@ -360,6 +404,7 @@ fn process(mut of: Keys<'_>) -> Result<Process, String> {
         threads: of.number("threads", 4.0) as u32,
         gpu: of.number("gpu", 0.0),
         start: of.number("start", 0.0),
+        responsible: of.number("responsible", 0.0) as u32,
     };
     of.end()?;
     Ok(process)

@@ -74,6 +74,11 @@ impl Stage {
         self.time.now()
     }
 
+    /// Lets it be so many seconds since the scenario began.
+    pub fn set_now(&self, seconds: f64) {
+        self.time.set(seconds);
+    }
+
     /// Seconds since the machine was booted.
     pub fn uptime(&self) -> f64 {
         self.up + self.now()

@@ -204,8 +204,14 @@ pub unsafe extern "C" fn sysctl(
         },
         [1, 49, pid] => match process(&stage.scenario, *pid) {
             Some(of) if of.user == OWN_USER && !of.arguments.is_empty() => {
+                let mut all = arguments(of);
+                // What there is no room for is cut off, and nobody is told.
+                if !out.is_null() && !length.is_null() {
+                    // SAFETY: the caller gives a place for a length.
+                    all.truncate(unsafe { length.read() });
+                }
                 // SAFETY: as the caller's.
-                unsafe { give(&arguments(of), out, length) }
+                unsafe { give(&all, out, length) }
             }
             _ => fail(EINVAL),
         },
@@ -513,6 +519,13 @@ pub unsafe extern "C" fn proc_pid_rusage(pid: c_int, flavor: c_int, out: *mut c_
 }
 
 #[unsafe(no_mangle)]
+pub extern "C" fn responsibility_get_pid_responsible_for_pid(pid: c_int) -> c_int {
+    let stage = entered!(responsibility_get_pid_responsible_for_pid);
+    let Some(of) = process(&stage.scenario, pid) else { return -1 };
+    if of.responsible == 0 { pid } else { of.responsible.cast_signed() }
+}
+
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn proc_pidpath(pid: c_int, out: *mut c_void, room: u32) -> c_int {
     let stage = entered!(proc_pidpath);
     if room != 4096 {
@@ -637,6 +650,12 @@ pub extern "C" fn objc_autoreleasePoolPop(pool: *mut c_void) {
 }
 
 // -- For tests --------------------------------------------------------------------------------------
+
+/// Lets it be so many seconds since the scenario began, where a file tells the time.
+#[unsafe(no_mangle)]
+pub extern "C" fn retop_fake_apple_set_clock(seconds: f64) {
+    crate::stage::stage().set_now(seconds);
+}
 
 /// What was called, what was wrong, and what is still held, as text. `out` is given so many bytes;
 /// the answer is the length of all of it.

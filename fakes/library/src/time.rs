@@ -3,6 +3,8 @@
 use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// Time since a scenario began: real, or stepped by a file.
@@ -10,13 +12,19 @@ use std::time::Instant;
 pub struct Time {
     began: Instant,
     clock: Option<PathBuf>,
+    /// Set from within the program, which costs no reading of a file.
+    set: OnceLock<AtomicU64>,
 }
 
 impl Time {
     /// Begins now. Where there is such a file it tells the time, else time is real.
     #[must_use]
     pub fn begin(clock: Option<PathBuf>) -> Time {
-        Time { began: Instant::now(), clock: clock.filter(|path| path.exists()) }
+        Time {
+            began: Instant::now(),
+            clock: clock.filter(|path| path.exists()),
+            set: OnceLock::new(),
+        }
     }
 
     /// True if a file tells the time.
@@ -25,9 +33,17 @@ impl Time {
         self.clock.is_some()
     }
 
+    /// Lets it be so many seconds since the start from now on, whatever the file says.
+    pub fn set(&self, seconds: f64) {
+        self.set.get_or_init(AtomicU64::default).store(seconds.to_bits(), Ordering::Relaxed);
+    }
+
     /// Seconds since the start.
     #[must_use]
     pub fn now(&self) -> f64 {
+        if let Some(set) = self.set.get() {
+            return f64::from_bits(set.load(Ordering::Relaxed));
+        }
         match &self.clock {
             Some(path) => {
                 let text = std::fs::read_to_string(path).unwrap_or_default();

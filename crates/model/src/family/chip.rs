@@ -58,8 +58,8 @@ family! {
         gpu_mean_celsius: Gauge Celsius / 1000,
     }
     derived {
-        /// Power of the cores.
-        cpu_watts: Watts { label: "CPU" } = |d| watts(d, "ioreport/cpu");
+        /// Power of the cores: by their drivers' counters, else by the controller.
+        cpu_watts: Watts { label: "CPU" } = |d| watts(d, "ioreport/cpu").or_else(|| watts(d, "smc/cpu"));
         /// Power of the graphics processor.
         gpu_watts: Watts { label: "GPU" } = |d| watts(d, "ioreport/gpu");
         /// Power of the neural engine.
@@ -77,7 +77,8 @@ family! {
         system_watts: Watts { label: "SYS" } = |d| watts(d, "smc/system");
         /// Energy of cores, graphics processor and neural engine since retop first read their counters.
         package_joules: Joules { label: "ENERGY" } = |d| {
-            let rails = ["ioreport/cpu", "ioreport/gpu", "ioreport/ane"].map(|path| {
+            // The controller's word for the cores is summed up only while their counter says nothing.
+            let rails = ["ioreport/cpu", "smc/cpu", "ioreport/gpu", "ioreport/ane"].map(|path| {
                 d.snapshot().find(FamilyId::Power, power_key(path))?.get(power::used_joules)
             });
             crate::snapshot::sum(rails)

@@ -46,6 +46,32 @@ pub fn is_total(channel: &str) -> bool {
     channel.starts_with("AMCC") && channel.ends_with("RD+WR")
 }
 
+/// True for bytes at one of the memory's clocks: `F0 RD`, `F2 WR`.
+pub fn is_clocked(channel: &str) -> bool {
+    let mut words = channel.split_whitespace();
+    let (clock, direction) = match (words.next(), words.next()) {
+        (Some(clock), Some(direction)) => (Some(clock), direction),
+        (Some(direction), None) => (None, direction),
+        _ => return false,
+    };
+    let is_clock = |clock: &str| {
+        let number = clock.strip_prefix('F').unwrap_or("");
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    words.next().is_none() && clock.is_none_or(is_clock) && ["RD", "WR"].contains(&direction)
+}
+
+/// Bytes in each step of a unit, by its label; `None` for one that counts something else.
+pub fn bytes(unit: &str) -> Option<i64> {
+    match unit.trim() {
+        // Some catalogues leave the unit of bytes away.
+        "" | "B" => Some(1),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        _ => None,
+    }
+}
+
 /// True for a group of such histograms: `PMP`, and `PMP0` and `PMP1` from macOS 26 on.
 pub fn is_group(group: &str) -> bool {
     group.strip_prefix("PMP").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
@@ -72,6 +98,18 @@ mod tests {
         assert!(is_total("AMCC RD+WR") && is_total("AMCC1 RD+WR "));
         assert!(!is_total("AMCC RD") && !is_total("AGX RD+WR"));
         assert!(is_group("PMP") && is_group("PMP0") && !is_group("PMPx") && !is_group("AMC Stats"));
+    }
+
+    #[test]
+    fn bytes_are_counted_by_the_clock_of_the_memory() {
+        for name in ["F0 RD", "F12 WR", "RD", " F1 WR "] {
+            assert!(is_clocked(name), "{name}");
+        }
+        for name in ["", "F0", "Fx RD", "F RD", "F0 RD WR", "GFX RD", "F0 RD+WR", "0 RD"] {
+            assert!(!is_clocked(name), "{name}");
+        }
+        assert_eq!(["", "B ", "KiB", "MiB"].map(bytes), [1, 1, 1 << 10, 1 << 20].map(Some));
+        assert_eq!(["24Mticks", "events", "b"].map(bytes), [None; 3]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Objects of CoreFoundation: what is owned is released once, what is borrowed does not outlive its
 //! owner, and values are copied out.
 
-use std::ffi::{c_long, c_void};
+use std::ffi::{CStr, c_long, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -161,16 +161,20 @@ impl<'a> Borrowed<'a> {
         self.pointer.as_ptr()
     }
 
-    fn is(self, kind: Option<unsafe extern "C" fn() -> usize>) -> bool {
-        let (Some(kind), Some(of)) = (kind, self.library.symbols.cf_type) else { return false };
-        // SAFETY: the first has no preconditions; the second takes any object.
-        unsafe { of(self.pointer.as_ptr()) == kind() }
+    /// The number of its kind.
+    fn kind(self) -> Option<usize> {
+        // SAFETY: it takes any object.
+        Some(unsafe { self.library.symbols.cf_type?(self.pointer.as_ptr()) })
+    }
+
+    fn is(self, kind: Option<usize>) -> bool {
+        kind.is_some() && self.kind() == kind
     }
 
     /// A member of a dictionary.
     pub fn member(self, key: &Owned) -> Option<Borrowed<'a>> {
         let symbols = &self.library.symbols;
-        let get = symbols.cf_dictionary_get.filter(|_| self.is(symbols.cf_dictionary_type))?;
+        let get = symbols.cf_dictionary_get.filter(|_| self.is(self.library.kinds.dictionary))?;
         // SAFETY: it is a dictionary, and keys are texts. The member lives as long as it.
         self.of(unsafe { get(self.pointer.as_ptr(), key.as_ref()) })
     }
@@ -178,7 +182,7 @@ impl<'a> Borrowed<'a> {
     /// The elements of an array; none of anything else.
     pub fn elements(self) -> impl Iterator<Item = Borrowed<'a>> {
         let symbols = &self.library.symbols;
-        let at = symbols.cf_array_at.filter(|_| self.is(symbols.cf_array_type));
+        let at = symbols.cf_array_at.filter(|_| self.is(self.library.kinds.array));
         let count = match (at, symbols.cf_array_count) {
             // SAFETY: it is an array.
             (Some(_), Some(count)) => unsafe { count(self.pointer.as_ptr()) },
@@ -188,15 +192,23 @@ impl<'a> Borrowed<'a> {
         (0..count).filter_map(move |place| self.of(unsafe { at?(self.pointer.as_ptr(), place) }))
     }
 
+    /// The text of a text, if there is room for it: what is compared is not copied to the heap.
+    pub fn text_within(self, room: &mut [u8; 128]) -> Option<&str> {
+        let symbols = &self.library.symbols;
+        let bytes = symbols.cf_string_bytes.filter(|_| self.is(self.library.kinds.string))?;
+        let length = c_long::try_from(room.len()).ok()?;
+        // SAFETY: it is a text; no more is written than there is room for.
+        let fits = unsafe { bytes(self.pointer.as_ptr(), room.as_mut_ptr().cast(), length, UTF8) };
+        let text = CStr::from_bytes_until_nul(room).ok().filter(|_| fits != 0)?;
+        text.to_str().ok()
+    }
+
     /// The text of a text.
     pub fn text(self) -> Option<String> {
         let symbols = &self.library.symbols;
-        let bytes = symbols.cf_string_bytes.filter(|_| self.is(symbols.cf_string_type))?;
-        let mut small = [0_u8; 128];
-        let room = c_long::try_from(small.len()).ok()?;
-        // SAFETY: it is a text; no more is written than there is room for.
-        if unsafe { bytes(self.pointer.as_ptr(), small.as_mut_ptr().cast(), room, UTF8) } != 0 {
-            return Some(super::library::text(&small));
+        let bytes = symbols.cf_string_bytes.filter(|_| self.is(self.library.kinds.string))?;
+        if let Some(text) = self.text_within(&mut [0; 128]) {
+            return Some(text.to_owned());
         }
         // SAFETY: it is a text.
         let length = unsafe { symbols.cf_string_length?(self.pointer.as_ptr()) };
@@ -212,7 +224,7 @@ impl<'a> Borrowed<'a> {
     /// The bytes of data.
     pub fn data(self) -> Option<&'a [u8]> {
         let symbols = &self.library.symbols;
-        let bytes = symbols.cf_data_bytes.filter(|_| self.is(symbols.cf_data_type))?;
+        let bytes = symbols.cf_data_bytes.filter(|_| self.is(self.library.kinds.data))?;
         // SAFETY: it is data; the bytes live as long as it, and are never changed.
         unsafe {
             let length = usize::try_from(symbols.cf_data_length?(self.pointer.as_ptr())).ok()?;
@@ -233,24 +245,26 @@ impl<'a> Borrowed<'a> {
         let symbols = &self.library.symbols;
         let depth = depth.checked_sub(1)?;
         let pointer = self.pointer.as_ptr();
-        if self.is(symbols.cf_string_type) {
+        let (kind, kinds) = (self.kind(), &self.library.kinds);
+        let is = |of: Option<usize>| kind.is_some() && kind == of;
+        if is(kinds.string) {
             return self.text().map(Value::Text);
         }
-        if self.is(symbols.cf_data_type) {
+        if is(kinds.data) {
             return self.data().map(|bytes| Value::Data(bytes.to_vec()));
         }
-        if self.is(symbols.cf_array_type) {
+        if is(kinds.array) {
             let values = self.elements().filter_map(|element| element.value_within(depth));
             return Some(Value::Array(values.collect()));
         }
-        if self.is(symbols.cf_dictionary_type) {
+        if is(kinds.dictionary) {
             return self.members(depth);
         }
-        if self.is(symbols.cf_boolean_type) {
+        if is(kinds.boolean) {
             // SAFETY: it is yes or no.
             return Some(Value::Bool(unsafe { symbols.cf_boolean_value?(pointer) } != 0));
         }
-        if !self.is(symbols.cf_number_type) {
+        if !is(kinds.number) {
             return None;
         }
         let value = symbols.cf_number_value?;

@@ -39,10 +39,10 @@ impl Source for Disk {
         for driver in drivers {
             let Some(id) = driver.id() else { continue };
             let Some(counted) = storage::counted(&driver.some(&["Statistics"])) else { continue };
-            let medium = driver
-                .children("IOService")
-                .into_iter()
-                .find_map(|child| Some((storage::medium(&child.properties()?)?, child.name())));
+            let medium = driver.children("IOService").into_iter().find_map(|child| {
+                let told = child.some(&["Whole", "BSD Name", "Size"]);
+                Some((storage::medium(&told)?, child.name()))
+            });
             let Some(((name, size), model)) = medium else { continue };
             let milliseconds = |ns: Option<u64>| ns.map(|ns| ns / 1_000_000);
             let model = model.map(|model| model.trim_end_matches(" Media").to_owned());

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use retop_model::family::{gpu, gpu_process};
-use retop_model::{FamilyId, Text};
+use retop_model::family::{gpu, gpu_process, performance_state};
+use retop_model::{FamilyId, Key, RawTable, Text};
 
 use super::dvfs::Tables;
 use super::graphics::{self, Accelerator};
-use super::layout::Timebase;
 use super::library::Library;
-use super::names::Rail;
-use super::rails::Energy;
+use super::performance::{microseconds, per_second};
 use super::report::Subscription;
 use super::shared::Shared;
 use super::states::{self, Spent, State};
@@ -27,10 +25,8 @@ pub struct Graphics {
 }
 
 struct Unit {
-    base: Option<Timebase>,
     boot_us: u64,
     residency: Option<Subscription>,
-    energy: Option<Energy>,
     before: Option<Spent>,
     /// Time on the processor by process at the last read, and when that was.
     spent: Vec<(u32, u64)>,
@@ -45,6 +41,8 @@ impl Graphics {
     pub fn read(
         &mut self,
         tables: &Tables,
+        watts: Option<f64>,
+        shares: &mut RawTable,
         read: &mut Read<'_>,
         begin: u64,
     ) -> Result<(), Problem> {
@@ -73,25 +71,31 @@ impl Graphics {
             .set(gpu::memory_used_bytes, accelerator.used_bytes)
             .set(gpu::temperature_celsius, self.shared.gpu_celsius().map(|of| of.round() as i64))
             .set(gpu::shader_limit_hertz, table.map(|of| u64::from(of.highest()) * 1_000_000));
-        let spent = unit.residency(table);
+        let percent =
+            |percent: Option<u64>| percent.and_then(|percent| i64::try_from(percent).ok());
+        row.set(gpu::driver_ratio, percent(accelerator.device_percent))
+            .set(gpu::renderer_ratio, percent(accelerator.renderer_percent))
+            .set(gpu::tiler_ratio, percent(accelerator.tiler_percent));
+        let (whole, spent) = unit.residency(table, shares).unzip();
+        if let Some((of, rate)) = whole {
+            row.set(gpu::whole_seconds, microseconds(of.whole, rate));
+            if table.is_some() {
+                row.set(gpu::low_seconds, microseconds(of.bands[0], rate))
+                    .set(gpu::middle_seconds, microseconds(of.bands[1], rate))
+                    .set(gpu::high_seconds, microseconds(of.bands[2], rate));
+            }
+        }
+        let spent = spent.flatten();
         let busy = spent.filter(|spent| spent.whole > 0.0).map(|spent| spent.active / spent.whole);
         // The driver's own percentage jumps; it stands in where the states are not told.
-        let percent = match busy {
+        let busy = match busy {
             Some(busy) => Some((busy * 100.0).round() as i64),
-            None if unit.residency.is_none() => {
-                accelerator.device_percent.and_then(|percent| i64::try_from(percent).ok())
-            }
+            None if unit.residency.is_none() => percent(accelerator.device_percent),
             None => None,
         };
-        row.set(gpu::utilization_ratio, percent)
+        row.set(gpu::utilization_ratio, busy)
             .set(gpu::shader_hertz, spent.and_then(Spent::hertz).map(|hertz| hertz as i64));
-        if let Some((energy, base)) = unit.energy.as_mut().zip(unit.base)
-            && let Some(now_ns) = system::now_ns(&library, base)
-        {
-            energy.advance(base, now_ns);
-            let watts = energy.rail(Rail::Gpu, now_ns).and_then(|spent| spent.watts);
-            row.set(gpu::reading_watts, watts.map(|watts| (watts * 1e3).round() as i64));
-        }
+        row.set(gpu::reading_watts, watts.map(|watts| (watts * 1e3).round() as i64));
         read.give(devices, begin);
         self.processes(&accelerators, read, begin);
         Ok(())
@@ -145,18 +149,22 @@ impl Unit {
         let group = "GPU Performance States";
         let is_it = |name: &str| name == "GPUPH";
         Unit {
-            base: system::timebase(library),
             boot_us: system::boot_us(library).unwrap_or(0),
-            residency: Subscription::new(library, "GPU Stats", Some(group), &is_it),
-            energy: Energy::open(library, &[Rail::Gpu]),
+            residency: Subscription::new(library, "GPU Stats", Some(group), is_it),
             before: None,
             spent: Vec::new(),
             spent_ns: None,
         }
     }
 
-    /// Time in states since the last read.
-    fn residency(&mut self, table: Option<&super::dvfs::Table>) -> Option<Spent> {
+    /// Time in states since boot, with its ticks per second, and since the last read; each state goes
+    /// into `shares`.
+    fn residency(
+        &mut self,
+        table: Option<&super::dvfs::Table>,
+        shares: &mut RawTable,
+    ) -> Option<((Spent, f64), Option<Spent>)> {
+        const DOMAIN: &str = "GPU";
         let of = self.residency.as_mut()?;
         if !of.sample() {
             self.before = None;
@@ -166,7 +174,22 @@ impl Unit {
         let states: Vec<State> =
             channel.states.iter().map(|state| states::of_gpu(state, table)).collect();
         let spent = Spent::of(&states, &held.states, table);
-        let before = self.before.replace(spent)?;
-        spent.since(before)
+        let rate = per_second(&channel.unit);
+        for (place, (label, &ticks)) in channel.states.iter().zip(&held.states).enumerate() {
+            let mhz = match states.get(place) {
+                Some(State::Level(level)) => table.and_then(|of| of.mhz.get(*level)).copied(),
+                _ => None,
+            };
+            shares
+                .push(Key(Key::named(DOMAIN.as_bytes()).0, place as u64))
+                .text(performance_state::domain, DOMAIN)
+                .text(performance_state::state, label.as_str())
+                .set(performance_state::index, place)
+                .set(performance_state::frequency_hertz, mhz.map(|mhz| u64::from(mhz) * 1_000_000))
+                .set(performance_state::residency_seconds, microseconds(ticks.max(0) as f64, rate))
+                .set(performance_state::whole_seconds, microseconds(spent.whole, rate));
+        }
+        let before = self.before.replace(spent);
+        Some(((spent, rate), before.and_then(|before| spent.since(before))))
     }
 }

@@ -22,6 +22,8 @@ struct Facts {
     cpu_model: Option<Text>,
     boot_id: Option<Text>,
     virtualization: Option<Text>,
+    /// Symbols that this system lacks, as one text.
+    missing: Option<String>,
 }
 
 impl Facts {
@@ -31,6 +33,7 @@ impl Facts {
             Some(build) => format!("macOS {version} ({build})"),
             None => format!("macOS {version}"),
         });
+        let missing = library.symbols.missing().join(", ");
         let is_virtual = system::number(library, "kern.hv_vmm_present") == Some(1);
         Facts {
             os: version.map(Text::from),
@@ -38,6 +41,7 @@ impl Facts {
             cpu_model: text("machdep.cpu.brand_string").map(Text::from),
             boot_id: text("kern.bootsessionuuid").map(Text::from),
             virtualization: is_virtual.then(|| Text::from("virtual machine")),
+            missing: Some(missing).filter(|missing| !missing.is_empty()),
         }
     }
 }
@@ -84,9 +88,8 @@ impl Source for Host {
             .set(host::load_5m, five)
             .set(host::load_15m, fifteen);
         read.give(table, begin);
-        let missing = self.library.symbols.missing();
-        let problem = (!missing.is_empty()).then(|| {
-            Problem::absent(format!("not in the libraries of this system: {}", missing.join(", ")))
+        let problem = facts.missing.as_ref().map(|missing| {
+            Problem::absent(format!("not in the libraries of this system: {missing}"))
         });
         read.report("host/symbols", "", problem);
         Ok(())

@@ -157,13 +157,42 @@ symbols! {
     proc_list proc_listpids: unsafe extern "C" fn(u32, u32, *mut c_void, c_int) -> c_int;
     proc_info proc_pidinfo: unsafe extern "C" fn(c_int, c_int, u64, *mut c_void, c_int) -> c_int;
     proc_usage proc_pid_rusage: unsafe extern "C" fn(c_int, c_int, *mut c_void) -> c_int;
+    proc_responsible responsibility_get_pid_responsible_for_pid:
+        unsafe extern "C" fn(c_int) -> c_int;
     proc_path proc_pidpath: unsafe extern "C" fn(c_int, *mut c_void, u32) -> c_int;
     user_name user_from_uid: unsafe extern "C" fn(u32, c_int) -> *const c_char;
+}
+
+/// Numbers of CoreFoundation's kinds of objects, which stay while the program runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kinds {
+    pub string: Option<usize>,
+    pub number: Option<usize>,
+    pub boolean: Option<usize>,
+    pub data: Option<usize>,
+    pub array: Option<usize>,
+    pub dictionary: Option<usize>,
+}
+
+impl Kinds {
+    fn learn(symbols: &Symbols) -> Kinds {
+        // SAFETY: these functions have no preconditions.
+        let number = |of: Option<TypeId>| of.map(|of| unsafe { of() });
+        Kinds {
+            string: number(symbols.cf_string_type),
+            number: number(symbols.cf_number_type),
+            boolean: number(symbols.cf_boolean_type),
+            data: number(symbols.cf_data_type),
+            array: number(symbols.cf_array_type),
+            dictionary: number(symbols.cf_dictionary_type),
+        }
+    }
 }
 
 /// The libraries, in use.
 pub struct Library {
     pub symbols: Symbols,
+    pub kinds: Kinds,
     /// Asked for once: each answer is one more right to the port.
     host: OnceLock<Port>,
     // Last, so that they are closed after what points into them.
@@ -194,8 +223,10 @@ impl Library {
         if linked.is_empty() {
             return Err("none of the libraries of macOS is here".to_owned());
         }
+        let symbols = Symbols::find(&linked);
         Ok(Arc::new(Library {
-            symbols: Symbols::find(&linked),
+            kinds: Kinds::learn(&symbols),
+            symbols,
             host: OnceLock::new(),
             _linked: linked,
         }))

@@ -44,22 +44,36 @@ impl Memory {
 
 impl Traffic {
     fn open(library: &Arc<Library>) -> Traffic {
+        // Listed is not given: some systems subscribe and leave everything unfilled.
+        let is_given =
+            |of: &mut Subscription| of.sample() && of.held.iter().any(|held| held.value.is_some());
         let is_bytes = |name: &str| name == "DCS RD" || name == "DCS WR";
-        let counted = Subscription::new(library, "AMC Stats", Some("Perf Counters"), &is_bytes);
+        let counted = Subscription::new(library, "AMC Stats", Some("Perf Counters"), is_bytes);
         if let Some(mut counted) = counted
-            // Listed is not given: some systems subscribe and leave everything unfilled.
-            && counted.sample()
-            && counted.held.iter().any(|held| held.value.is_some())
+            && is_given(&mut counted)
         {
             return Traffic::Counted(counted);
         }
-        let group = |number: Option<u32>| {
-            let name = number.map_or_else(|| "PMP".to_owned(), |number| format!("PMP{number}"));
-            debug_assert!(bandwidth::is_group(&name));
-            Subscription::new(library, &name, Some("DCS BW"), &bandwidth::is_total)
+        let groups = || {
+            let numbers = std::iter::once(None).chain((0..4).map(Some));
+            numbers.map(|number: Option<u32>| match number {
+                None => "PMP".to_owned(),
+                Some(number) => format!("PMP{number}"),
+            })
         };
-        let numbers = std::iter::once(None).chain((0..4).map(Some));
-        let found: Vec<_> = numbers.filter_map(group).map(|of| (of, Vec::new())).collect();
+        debug_assert!(groups().all(|group| bandwidth::is_group(&group)));
+        // Bytes by the clock of the memory, as on an A18 Pro.
+        let is_clocked = |name: &str| bandwidth::is_clocked(name);
+        let clocked = groups().find_map(|group| {
+            let mut of = Subscription::new(library, &group, Some("DRAM BW"), is_clocked)?;
+            is_given(&mut of).then_some(of)
+        });
+        if let Some(clocked) = clocked {
+            return Traffic::Counted(clocked);
+        }
+        let histogram =
+            |group: String| Subscription::new(library, &group, Some("DCS BW"), bandwidth::is_total);
+        let found: Vec<_> = groups().filter_map(histogram).map(|of| (of, Vec::new())).collect();
         if found.is_empty() { Traffic::None } else { Traffic::Histograms(found) }
     }
 
@@ -69,14 +83,15 @@ impl Traffic {
         if !of.sample() {
             return (None, None);
         }
-        let value = |name: &str| {
+        let value = |direction: &str| {
             let channels = of.channels.iter().zip(&of.held);
-            let values = channels.filter(|(channel, _)| channel.name == name);
-            values.map(|(_, held)| held.value).try_fold(None, |sum: Option<i64>, value| {
-                Some(Some(sum.unwrap_or(0).saturating_add(value?)))
+            let mut values = channels.filter(|(channel, _)| channel.name.ends_with(direction));
+            values.try_fold(None, |sum: Option<i64>, (channel, held)| {
+                let bytes = held.value?.checked_mul(bandwidth::bytes(&channel.unit)?)?;
+                Some(Some(sum.unwrap_or(0).saturating_add(bytes)))
             })?
         };
-        (value("DCS RD"), value("DCS WR"))
+        (value("RD"), value("WR"))
     }
 
     /// Mean bytes per second since the last read and the width of the steps, of each die.

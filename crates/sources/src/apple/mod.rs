@@ -10,12 +10,14 @@ mod chip;
 mod controller;
 mod corefoundation;
 mod disk;
+mod display;
 mod dvfs;
 mod energy;
 #[cfg(test)]
 mod fixture;
 mod graphics;
 mod graphics_unit;
+mod held_down;
 mod host;
 mod layout;
 mod library;
@@ -62,6 +64,7 @@ pub fn sources(path: Option<&Path>) -> Result<Vec<Box<dyn Source>>, String> {
         Box::new(performance::Performance::new(&library, &shared)),
         Box::new(memory::Memory::new(&library)),
         Box::new(disk::Disk::new(&library)),
+        Box::new(display::Display::new(&library)),
         Box::new(network::Network::new(&library)),
         Box::new(sensors::Sensors::new(&library, &shared)),
         Box::new(power::Power::new(&library)),

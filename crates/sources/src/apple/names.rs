@@ -223,6 +223,46 @@ pub fn complex(name: &str) -> Option<CpuChannel> {
     Some(kind(Complex { die: die.unwrap_or(0), letter, number }))
 }
 
+/// What of the cores a channel of the energy model counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EnergyOf {
+    Core(Complex, u32),
+    Cluster(Complex),
+}
+
+/// Reads a channel of the energy of a core (`EACC_CPU0`, `PACC1_CPU3`; `PACC_5`, `MCPU1_5` on an M5) or
+/// of a cluster (`PACC0_CPU`; `PCPU`, `MCPU1`). What is in a core's already (`_SRAM`), the power
+/// controller (`CPM`) and energy by level (`DTL`) are none.
+pub fn energy_of(name: &str) -> Option<EnergyOf> {
+    let (die, rest) = split_die(name);
+    let complex = |letter, number| Complex { die: die.unwrap_or(0), letter, number };
+    let number = |text: &str| match text {
+        "" => Some(0),
+        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse::<u32>().ok(),
+        _ => None,
+    };
+    if let Some((letter, rest)) = lettered(rest, "ACC") {
+        let (cluster, core) = rest.split_once('_')?;
+        let of = complex(letter, number(cluster)?);
+        return match core.strip_prefix("CPU").unwrap_or(core) {
+            "" => (core == "CPU").then_some(EnergyOf::Cluster(of)),
+            core => Some(EnergyOf::Core(of, number(core)?)),
+        };
+    }
+    let (letter, rest) = lettered(rest, "CPU")?;
+    match rest.split_once('_') {
+        Some((_, "")) => None,
+        Some((cluster, core)) => {
+            Some(EnergyOf::Core(complex(letter, number(cluster)?), number(core)?))
+        }
+        // Before macOS 12 single cores were named so; clusters of M cores are.
+        None if letter != b'M' && !rest.is_empty() => {
+            Some(EnergyOf::Core(complex(letter, 0), number(rest)?))
+        }
+        None => Some(EnergyOf::Cluster(complex(letter, number(rest)?))),
+    }
+}
+
 /// `PCPU1` taken apart into `P` and `1`.
 fn lettered<'a>(name: &'a str, word: &str) -> Option<(u8, &'a str)> {
     let letter = *name.as_bytes().first().filter(|letter| b"EMPS".contains(letter))?;
@@ -231,6 +271,8 @@ fn lettered<'a>(name: &'a str, word: &str) -> Option<(u8, &'a str)> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::apple::fixture::{columns, fixture};
 
@@ -285,6 +327,45 @@ mod tests {
         );
         let units = ["mJ", "mJ  ", "uJ", "nJ", "", "W", "24Mticks"].map(energy_exponent);
         assert_eq!(units, [Some(-3), Some(-3), Some(-6), Some(-9), None, None, None]);
+    }
+
+    #[test]
+    fn energy_of_cores_and_clusters_is_told_by_names() {
+        let of = |die, letter, number| Complex { die, letter, number };
+        for (name, wanted) in [
+            ("EACC_CPU0", Some(EnergyOf::Core(of(0, b'E', 0), 0))),
+            ("PACC1_CPU3", Some(EnergyOf::Core(of(0, b'P', 1), 3))),
+            ("DIE_1_PACC0_CPU2", Some(EnergyOf::Core(of(1, b'P', 0), 2))),
+            ("PACC_5", Some(EnergyOf::Core(of(0, b'P', 0), 5))),
+            ("MCPU1_4", Some(EnergyOf::Core(of(0, b'M', 1), 4))),
+            ("PCPU3", Some(EnergyOf::Core(of(0, b'P', 0), 3))),
+            ("EACC_CPU", Some(EnergyOf::Cluster(of(0, b'E', 0)))),
+            ("DIE_0_PACC1_CPU", Some(EnergyOf::Cluster(of(0, b'P', 1)))),
+            ("MCPU1", Some(EnergyOf::Cluster(of(0, b'M', 1)))),
+            ("PCPU", Some(EnergyOf::Cluster(of(0, b'P', 0)))),
+            ("PCPU0_SRAM", None),
+            ("MCPU0_0_SRAM", None),
+            ("DIE_0_EACC_CPM", None),
+            ("PCPUDTL12", None),
+            ("MCPU1_", None),
+            ("PACC_", None),
+            ("EACC", None),
+            ("PACC+1_CPU2", None),
+            ("CPU Energy", None),
+            ("", None),
+        ] {
+            assert_eq!(energy_of(name), wanted, "{name}");
+        }
+        for (file, cores, clusters) in
+            [("energy-model-m5-max.tsv", 18, 3), ("energy-model-m1-ultra.tsv", 20, 6)]
+        {
+            let Some(text) = fixture(&format!("ioreport/{file}")) else { return };
+            let rows = columns(&text);
+            let told: BTreeSet<EnergyOf> =
+                rows.iter().filter_map(|row| energy_of(row[0])).collect();
+            let of_clusters = told.iter().filter(|of| matches!(of, EnergyOf::Cluster(_))).count();
+            assert_eq!((told.len() - of_clusters, of_clusters), (cores, clusters), "{file}");
+        }
     }
 
     #[test]

@@ -9,8 +9,11 @@ use retop_model::{FamilyId, Key, RawTable};
 
 use super::dvfs::{Table, Tables};
 use super::graphics_unit::Graphics;
+use super::held_down::HeldDown;
+use super::layout::Timebase;
 use super::library::Library;
-use super::names::{self, Complex, CpuChannel, Tier};
+use super::names::{self, Complex, CpuChannel, EnergyOf, Rail, Tier};
+use super::rails::{Counted, Energy};
 use super::report::{Held, Subscription};
 use super::shared::Shared;
 use super::states::{self, Spent, State};
@@ -36,6 +39,11 @@ struct Chip {
     is_super_named: bool,
     cores: Option<Accounts>,
     clusters: Option<Accounts>,
+    base: Option<Timebase>,
+    /// Energy of cores, clusters and graphics, and when it was sampled.
+    energy: Option<Energy>,
+    energy_ns: u64,
+    reasons: HeldDown,
     /// The logical CPU of each channel of cores.
     numbers: Vec<(usize, u32)>,
     /// Clock of each channel at the last read.
@@ -71,7 +79,7 @@ impl Meaning {
 }
 
 /// Ticks in a second, by a label such as `24Mticks`.
-fn per_second(unit: &str) -> f64 {
+pub fn per_second(unit: &str) -> f64 {
     let number = unit.trim().strip_suffix("Mticks").and_then(|number| number.parse::<f64>().ok());
     number.filter(|number| *number > 0.0).map_or(TICKS, |number| number * 1e6)
 }
@@ -83,7 +91,7 @@ impl Accounts {
         of: fn(&str) -> Option<CpuChannel>,
     ) -> Option<Accounts> {
         let is_wanted = |name: &str| of(name).is_some();
-        let channels = Subscription::new(library, "CPU Stats", Some(subgroup), &is_wanted)?;
+        let channels = Subscription::new(library, "CPU Stats", Some(subgroup), is_wanted)?;
         Some(Accounts { channels, meanings: Vec::new() })
     }
 
@@ -93,12 +101,9 @@ impl Accounts {
         tables: &Tables,
         is_super_named: bool,
         of: fn(&str) -> Option<CpuChannel>,
-    ) -> bool {
-        if !self.channels.sample() {
-            return false;
-        }
-        if !self.meanings.is_empty() {
-            return true;
+    ) {
+        if !self.channels.sample() || !self.meanings.is_empty() {
+            return;
         }
         let told: Vec<Option<CpuChannel>> =
             self.channels.channels.iter().map(|channel| of(&channel.name)).collect();
@@ -113,7 +118,6 @@ impl Accounts {
             let per_second = per_second(&channel.unit);
             self.meanings.push(Meaning { channel: told, tier, states, table, per_second });
         }
-        true
     }
 
     fn all(&self) -> impl Iterator<Item = (&Meaning, &Held)> {
@@ -164,22 +168,43 @@ impl Chip {
             is_super_named,
             clusters: Accounts::open(library, "CPU Complex Performance States", realised),
             before: vec![None; channels.len()],
+            base: system::timebase(library),
+            energy: Energy::open(library, &[Rail::Gpu], true),
+            energy_ns: 0,
+            reasons: HeldDown::open(library),
             numbers,
             cores,
         }
     }
 
-    fn sample(&mut self) {
-        if let Some(of) = &mut self.cores
-            && !of.sample(&self.tables, self.is_super_named, names::core)
-        {
-            of.channels.held.iter_mut().for_each(|held| held.states.clear());
+    fn sample(&mut self, library: &Library) {
+        if let Some(of) = &mut self.cores {
+            of.sample(&self.tables, self.is_super_named, names::core);
         }
-        if let Some(of) = &mut self.clusters
-            && !of.sample(&self.tables, self.is_super_named, realised)
-        {
-            of.channels.held.iter_mut().for_each(|held| held.states.clear());
+        if let Some(of) = &mut self.clusters {
+            of.sample(&self.tables, self.is_super_named, realised);
         }
+        let now = self.base.and_then(|base| Some((base, system::now_ns(library, base)?)));
+        if let Some((of, (base, now_ns))) = self.energy.as_mut().zip(now) {
+            of.advance(base, now_ns);
+            self.energy_ns = now_ns;
+        }
+    }
+
+    /// What a core or cluster used, and draws: microjoules and microwatts. Nothing for one whose counter
+    /// has not moved.
+    fn spent(&self, of: EnergyOf) -> (Option<i64>, Option<i64>) {
+        let spent = self
+            .energy
+            .as_ref()
+            .and_then(|of_all| of_all.spent(Counted::Cores(of), self.energy_ns));
+        let moved = spent.filter(|spent| spent.watts.is_some() || spent.microjoules > 0);
+        let Some(spent) = moved else { return (None, None) };
+        (Some(spent.microjoules), spent.watts.map(|watts| (watts * 1e6).round() as i64))
+    }
+
+    fn gpu_watts(&self) -> Option<f64> {
+        self.energy.as_ref()?.spent(Counted::Rail(Rail::Gpu), self.energy_ns)?.watts
     }
 
     fn write_cores(&mut self, table: &mut RawTable) {
@@ -190,11 +215,17 @@ impl Chip {
             let spent = meaning.spent(held);
             let before = self.before.get_mut(place).and_then(|before| before.replace(spent));
             let hertz = before.and_then(|before| spent.since(before)).and_then(Spent::hertz);
+            let (used, drawn) = match meaning.channel {
+                CpuChannel::Core(of, core) => self.spent(EnergyOf::Core(of, core)),
+                _ => (None, None),
+            };
             let Some(mut row) = row_of(table, number) else { continue };
             let megahertz = |mhz: u32| u64::from(mhz) * 1_000_000;
             row.text(core::cluster, meaning.complex().to_string())
                 .set(core::active_seconds, microseconds(spent.active, meaning.per_second))
                 .set(core::whole_seconds, microseconds(spent.whole, meaning.per_second))
+                .set(core::energy_joules, used)
+                .set(core::reading_watts, drawn)
                 .set(core::frequency_hertz, hertz.map(|hertz| hertz as u64))
                 .set(core::kind, meaning.tier.map(Tier::kind));
             if let Some(of) = &meaning.table {
@@ -223,7 +254,9 @@ impl Chip {
             let (name, rate) = (complex.to_string(), first.per_second);
             let time = |ticks: f64| microseconds(ticks, rate);
             let megahertz = |mhz: u32| u64::from(mhz) * 1_000_000;
+            let (used, drawn) = self.spent(EnergyOf::Cluster(complex));
             let mut row = table.push(Key::named(name.as_bytes()));
+            row.set(cluster::energy_joules, used).set(cluster::reading_watts, drawn);
             row.text(cluster::cluster, name.as_str())
                 .set(cluster::kind, first.tier.map(Tier::kind))
                 .set(cluster::cores, all.len())
@@ -354,6 +387,7 @@ impl Source for Performance {
             FamilyId::Core,
             FamilyId::Cluster,
             FamilyId::PerformanceState,
+            FamilyId::HeldDown,
             FamilyId::Gpu,
             FamilyId::GpuProcess,
         ]
@@ -371,11 +405,22 @@ impl Source for Performance {
         let mut shares = read.table(FamilyId::PerformanceState);
         let has_ticks = self.write_ticks(&mut machine, &mut cores);
         let chip = self.chip.get_or_insert_with(|| Chip::open(&self.library));
-        chip.sample();
+        chip.sample(&self.library);
         chip.write_cores(&mut cores);
         chip.write_clusters(&mut clusters, &mut shares);
         let (none, no_tables) = (clusters.is_empty(), chip.tables.is_empty());
-        let graphics = self.graphics.read(&chip.tables, read, begin);
+        let graphics = self.graphics.read(&chip.tables, chip.gpu_watts(), &mut shares, read, begin);
+        if read.demand().wants(FamilyId::HeldDown) {
+            let mut reasons = read.table(FamilyId::HeldDown);
+            let is_told = chip.reasons.read(&mut reasons);
+            read.give(reasons, begin);
+            let missing = (!is_told && !none).then(|| {
+                Problem::absent(
+                    "the scheduler does not tell why it holds clocks down (IOReport, CLPC Stats)",
+                )
+            });
+            read.report("performance/reasons", "held_down", missing);
+        }
         for table in [machine, cores, clusters, shares] {
             read.give(table, begin);
         }

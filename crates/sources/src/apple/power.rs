@@ -11,7 +11,7 @@ use super::controller::Controller;
 use super::layout::Timebase;
 use super::library::Library;
 use super::names::Rail;
-use super::rails::Energy;
+use super::rails::{Counted, Energy};
 use super::smc::Code;
 use super::system;
 use crate::source::{Problem, Read, Source};
@@ -20,11 +20,21 @@ use crate::source::{Problem, Read, Source};
 /// from the adapter.
 const KEYS: [(&str, &str); 2] = [("PSTR", "system"), ("PDTR", "adapter")];
 
+/// What the controller says that the cores draw, where the drivers' counters do not: the keys of a chip
+/// are added up. The same key is another thing on another chip.
+const CORES: [(&str, &[&str]); 2] = [
+    ("Apple A18 Pro", &["PZC0"]),
+    // Both clusters of performance cores, and the efficiency cores.
+    ("Apple M3 Max", &["PC02", "PC03", "PC42", "PC43", "PP5b"]),
+];
+
 pub struct Power {
     library: Arc<Library>,
     base: Option<Timebase>,
     energy: Option<Energy>,
     controller: Option<Controller>,
+    /// Keys of the cores' power on this chip.
+    cores: &'static [&'static str],
     is_open: bool,
     /// Integrals of stated power: by rail and then by key, in nanojoules.
     integrals: Vec<f64>,
@@ -38,8 +48,9 @@ impl Power {
             base: None,
             energy: None,
             controller: None,
+            cores: &[],
             is_open: false,
-            integrals: vec![0.0; Rail::ALL.len() + KEYS.len()],
+            integrals: vec![0.0; Rail::ALL.len() + KEYS.len() + 1],
             last_ns: None,
         }
     }
@@ -47,8 +58,21 @@ impl Power {
     fn open(&mut self) {
         self.is_open = true;
         self.base = system::timebase(&self.library);
-        self.energy = Energy::open(&self.library, &Rail::ALL);
-        self.controller = Controller::open_for(&self.library, &KEYS.map(|(key, _)| key)).ok();
+        self.energy = Energy::open(&self.library, &Rail::ALL, false);
+        let chip = system::text(&self.library, "machdep.cpu.brand_string").unwrap_or_default();
+        let cores = CORES.iter().find(|(known, _)| *known == chip);
+        self.cores = cores.map_or(&[], |(_, keys)| *keys);
+        let keys: Vec<&str> =
+            KEYS.iter().map(|(key, _)| *key).chain(self.cores.iter().copied()).collect();
+        self.controller = Controller::open_for(&self.library, &keys).ok();
+    }
+
+    /// What a sum of keys says; `None` if one of them is missing, or no power.
+    fn stated(&self, keys: &[&str]) -> Option<f64> {
+        let controller = self.controller.as_ref()?;
+        let values = keys.iter().map(|key| controller.value(Code::new(key)));
+        let sum = values.sum::<Option<f64>>().filter(|_| !keys.is_empty())?;
+        (0.0..5_000.0).contains(&sum).then_some(sum)
     }
 }
 
@@ -76,32 +100,39 @@ impl Source for Power {
         if let (Some(energy), Some((base, now_ns))) = (&mut self.energy, now) {
             energy.advance(base, now_ns);
             for (place, rail) in Rail::ALL.into_iter().enumerate() {
-                let Some(spent) = energy.rail(rail, now_ns) else { continue };
+                let Some(spent) = energy.spent(Counted::Rail(rail), now_ns) else { continue };
                 stale |= spent.is_stale && rail == Rail::Cpu;
                 self.integrals[place] += spent.watts.unwrap_or(0.0) * seconds_ns as f64;
+                // One that has stood at 0 since boot counts nothing, and nothing is not 0.
+                let is_counted = !spent.is_stale || spent.microjoules > 0;
+                let integral = (self.integrals[place] / 1_000.0) as i64;
                 table
                     .push(power_key(&format!("ioreport/{}", rail.name())))
                     .text(power::domain, rail.name())
                     .text(power::source, Text::from("ioreport"))
-                    .set(power::energy_joules, spent.microjoules)
-                    .set(power::integrated_joules, (self.integrals[place] / 1_000.0) as i64)
+                    .set(power::energy_joules, is_counted.then_some(spent.microjoules))
+                    .set(power::integrated_joules, is_counted.then_some(integral))
                     .set(power::reading_watts, spent.watts.map(|watts| (watts * 1e6) as i64))
                     .set(power::batched, true)
                     .set(power::whole_machine, false);
             }
         }
-        for (place, (key, domain)) in KEYS.into_iter().enumerate() {
-            let watts = self.controller.as_ref().and_then(|of| of.value(Code::new(key)));
-            let Some(watts) = watts.filter(|watts| (0.0..5_000.0).contains(watts)) else {
-                continue;
-            };
+        // The cores by the controller, where their own counter says nothing.
+        let cores = if stale { self.cores } else { &[] };
+        let stated = KEYS.iter().map(|(key, domain)| (std::slice::from_ref(key), *domain));
+        for (place, (keys, domain)) in stated.chain([(cores, "cpu")]).enumerate() {
+            let watts = self.stated(keys);
             let integral = &mut self.integrals[Rail::ALL.len() + place];
-            *integral += watts * seconds_ns as f64;
+            *integral += watts.unwrap_or(0.0) * seconds_ns as f64;
+            // What was used while the counter stood still is kept when it counts again.
+            if watts.is_none() && (domain != "cpu" || *integral == 0.0) {
+                continue;
+            }
             table
                 .push(power_key(&format!("smc/{domain}")))
                 .text(power::domain, domain)
                 .text(power::source, "smc")
-                .set(power::reading_watts, (watts * 1e6) as i64)
+                .set(power::reading_watts, watts.map(|watts| (watts * 1e6) as i64))
                 .set(power::integrated_joules, (*integral / 1_000.0) as i64)
                 .set(power::whole_machine, domain == "system");
         }

@@ -16,11 +16,21 @@ pub struct Processes {
     base: Option<Timebase>,
     boot_us: Option<u64>,
     pids: Vec<i32>,
-    /// Texts of those that are known; the mark tells the living.
-    texts: HashMap<Key, (RowTexts, bool)>,
+    /// Those that are known; the mark tells the living.
+    known: HashMap<Key, Known>,
     users: HashMap<u32, Option<Text>>,
     /// Place of the version of usage that the kernel knows.
     version: usize,
+}
+
+/// What stays of a process.
+struct Known {
+    /// With the command line, or without it.
+    texts: [Option<RowTexts>; 2],
+    /// The kernel's name for it: another one after it became another program.
+    name: Vec<u8>,
+    responsible: Option<u32>,
+    is_alive: bool,
 }
 
 /// Counts of processes.
@@ -47,43 +57,55 @@ impl Processes {
             base: None,
             boot_us: None,
             pids: Vec::new(),
-            texts: HashMap::new(),
+            known: HashMap::new(),
             users: HashMap::new(),
             version: 0,
         }
     }
 
-    fn texts(
+    /// What stays of a process: looked up when it is first seen, and its command line when that is
+    /// first wanted.
+    fn known(
         &mut self,
         key: Key,
         pid: i32,
         name: &[u8],
         user: u32,
         wanted: bool,
-    ) -> Option<RowTexts> {
-        if let Some((texts, is_alive)) = self.texts.get_mut(&key) {
-            *is_alive = true;
-            return Some(Arc::clone(texts));
-        }
+    ) -> (Option<RowTexts>, Option<u32>) {
         let library = &self.library;
-        let user =
-            self.users.entry(user).or_insert_with(|| system::user(library, user).map(Text::from));
-        let path = system::path(library, pid);
-        // Names are cut at 15 or 31 bytes; the path has the rest.
-        let file = path.as_deref().and_then(|path| path.rsplit(|&byte| byte == b'/').next());
-        let whole = file.filter(|file| file.starts_with(name) && !file.is_empty()).unwrap_or(name);
-        let command = if wanted { system::arguments(library, pid).or(path.clone()) } else { None };
-        let mut table = RawTable::new(FamilyId::Process);
-        table
-            .push(key)
-            .text(process::name, Text::new(whole))
-            .text_if(process::command, command.map(|command| Text::new(&command)))
-            .text_if(process::user, user.clone());
-        let texts = table.shared_texts(0).cloned()?;
-        if wanted {
-            self.texts.insert(key, (Arc::clone(&texts), true));
+        let known = self.known.entry(key).or_insert_with(|| Known {
+            texts: [None, None],
+            name: name.to_vec(),
+            responsible: system::responsible(library, pid).map(i32::cast_unsigned),
+            is_alive: true,
+        });
+        known.is_alive = true;
+        if known.name != name {
+            (known.texts, known.name) = ([None, None], name.to_vec());
         }
-        Some(texts)
+        let place = usize::from(wanted);
+        if known.texts[place].is_none() {
+            let user = self
+                .users
+                .entry(user)
+                .or_insert_with(|| system::user(library, user).map(Text::from));
+            let path = system::path(library, pid);
+            // Names are cut at 15 or 31 bytes; the path has the rest.
+            let file = path.as_deref().and_then(|path| path.rsplit(|&byte| byte == b'/').next());
+            let whole =
+                file.filter(|file| file.starts_with(name) && !file.is_empty()).unwrap_or(name);
+            let command = if wanted { system::arguments(library, pid) } else { None };
+            let command = command.or_else(|| path.clone().filter(|_| wanted));
+            let mut table = RawTable::new(FamilyId::Process);
+            table
+                .push(key)
+                .text(process::name, Text::new(whole))
+                .text_if(process::command, command.map(|command| Text::new(&command)))
+                .text_if(process::user, user.clone());
+            known.texts[place] = table.shared_texts(0).cloned();
+        }
+        (known.texts[place].clone(), known.responsible)
     }
 
     fn own(
@@ -98,7 +120,7 @@ impl Processes {
         let pid = of.pid.cast_signed();
         let start = of.start_us.saturating_sub(self.boot_us.unwrap_or(0));
         let accounted = system::usage(&self.library, pid, &mut self.version).unwrap_or_default();
-        let texts = self.texts(key, pid, &of.name, of.user, wanted);
+        let (texts, responsible) = self.known(key, pid, &of.name, of.user, wanted);
         let microseconds = |ticks: u64| base.nanoseconds(ticks) / 1_000;
         let state = match of.status {
             4 => STOPPED,
@@ -117,6 +139,7 @@ impl Processes {
             .push_with(key, texts)
             .set(process::pid, of.pid)
             .set(process::parent_pid, of.parent)
+            .set(process::responsible_pid, responsible)
             .set(process::start_seconds, start)
             .set(process::user_id, of.user)
             .set(process::state, state)
@@ -147,7 +170,7 @@ impl Processes {
         let Some(start_us) = system::start_us(&self.library, pid) else { return };
         let key = Key(u64::from(of.pid), start_us);
         let start = start_us.saturating_sub(self.boot_us.unwrap_or(0));
-        let texts = self.texts(key, pid, &of.name, of.user, wanted);
+        let (texts, responsible) = self.known(key, pid, &of.name, of.user, wanted);
         let state = match of.status {
             4 => Some(STOPPED),
             5 => Some(ZOMBIE),
@@ -158,6 +181,7 @@ impl Processes {
             .push_with(key, texts)
             .set(process::pid, of.pid)
             .set(process::parent_pid, of.parent)
+            .set(process::responsible_pid, responsible)
             .set(process::start_seconds, start)
             .set(process::user_id, of.user)
             .set(process::group_id, of.group)
@@ -221,7 +245,7 @@ impl Source for Processes {
         let wanted = read.demand().processes.texts;
         let mut tables = [read.table(FamilyId::Process), read.table(FamilyId::Usage)];
         let mut counts = Counts::default();
-        self.texts.values_mut().for_each(|(_, is_alive)| *is_alive = false);
+        self.known.values_mut().for_each(|of| of.is_alive = false);
         for &pid in &pids {
             counts.processes += 1;
             match system::process(&self.library, pid) {
@@ -231,7 +255,7 @@ impl Source for Processes {
             }
         }
         self.pids = pids;
-        self.texts.retain(|_, (_, is_alive)| *is_alive);
+        self.known.retain(|_, of| of.is_alive);
         let [processes, usages] = tables;
         read.give(processes, begin);
         read.give(usages, begin);

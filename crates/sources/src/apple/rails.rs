@@ -1,24 +1,38 @@
-//! The energy counters of the drivers, by rail.
+//! The energy counters of the drivers, by what they count: a rail, a core, a cluster.
 
 use std::sync::Arc;
 
 use super::energy::{Meter, Power, Published, nanojoules};
 use super::layout::Timebase;
 use super::library::Library;
-use super::names::{Rail, energy_exponent, rails};
-use super::report::Subscription;
+use super::names::{EnergyOf, Rail, energy_exponent, energy_of, rails};
+use super::report::{Catalogue, Subscription};
 
-/// The counters of some rails.
+/// What a counter counts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Counted {
+    Rail(Rail),
+    Cores(EnergyOf),
+}
+
+impl Counted {
+    /// Whether it cannot have used nothing since boot: betas of macOS 27 fill in zeros. A neural engine
+    /// may have been left alone.
+    fn is_never_empty(self) -> bool {
+        matches!(self, Counted::Rail(Rail::Cpu) | Counted::Cores(_))
+    }
+}
+
+/// Some of the counters.
 pub struct Energy {
     channels: Subscription,
-    meters: Vec<Meter>,
-    /// Which channel counts for which rail.
-    rails: Vec<(usize, Rail)>,
-    /// The cores have used nothing since boot, says their counter: betas of macOS 27 fill in zeros.
+    /// One for each channel, with what it counts.
+    meters: Vec<(Counted, Meter)>,
+    /// All that cannot have used nothing say so all the same.
     is_empty: bool,
 }
 
-/// What a rail used since it was first read, and what it draws.
+/// What something used since it was first read, and what it draws.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spent {
     pub microjoules: i64,
@@ -28,58 +42,53 @@ pub struct Spent {
 }
 
 impl Energy {
-    /// Subscribes to the channels of these rails.
-    pub fn open(library: &Arc<Library>, wanted: &[Rail]) -> Option<Energy> {
-        // Which names count depends on which others there are: all are looked at once.
-        let seen = std::cell::RefCell::new(Vec::new());
-        let look = |name: &str| {
-            seen.borrow_mut().push(name.to_owned());
-            true
-        };
-        drop(Subscription::new(library, "Energy Model", None, &look)?);
-        let names = seen.into_inner();
-        let chosen: Vec<&str> = rails(names.iter().map(String::as_str))
-            .into_iter()
-            .filter(|(_, rail)| wanted.contains(rail))
-            .filter_map(|(place, _)| names.get(place).map(String::as_str))
+    /// Subscribes to the channels of these rails, and to those of single cores and clusters. Which names
+    /// of rails count depends on which others there are.
+    pub fn open(library: &Arc<Library>, wanted: &[Rail], with_cores: bool) -> Option<Energy> {
+        let catalogue = Catalogue::open(library, "Energy Model", None)?;
+        let names = || catalogue.names.iter().map(String::as_str);
+        let of_rails = rails(names()).into_iter().filter(|(_, rail)| wanted.contains(rail));
+        let of_cores = names().enumerate().filter(|_| with_cores);
+        let of_cores = of_cores.filter_map(|(place, name)| Some((place, energy_of(name)?)));
+        let mut chosen: Vec<(usize, Counted)> = of_rails
+            .map(|(place, of)| (place, Counted::Rail(of)))
+            .chain(of_cores.map(|(place, of)| (place, Counted::Cores(of))))
             .collect();
-        let channels =
-            Subscription::new(library, "Energy Model", None, &|name| chosen.contains(&name))?;
-        let rails = rails(channels.channels.iter().map(|channel| channel.name.as_str()));
-        let meters = vec![Meter::default(); channels.channels.len()];
-        Some(Energy { channels, meters, rails, is_empty: false })
+        chosen.sort_unstable_by_key(|(place, _)| *place);
+        let is_chosen = |place| chosen.binary_search_by_key(&place, |(place, _)| *place).is_ok();
+        let channels = catalogue.subscribe(|place, _| is_chosen(place))?;
+        let meters = chosen.into_iter().map(|(_, of)| (of, Meter::default())).collect();
+        Some(Energy { channels, meters, is_empty: false })
     }
 
     /// Samples the counters.
     pub fn advance(&mut self, base: Timebase, now_ns: u64) {
         let is_sampled = self.channels.sample();
         let channels = self.channels.channels.iter().zip(&self.channels.held);
-        for (place, ((channel, held), meter)) in channels.zip(&mut self.meters).enumerate() {
-            let is_cores = self.rails.contains(&(place, Rail::Cpu));
-            if is_cores && let Some(value) = held.value {
-                self.is_empty = value == 0;
+        let (mut known, mut empty) = (0, 0);
+        for ((channel, held), (of, meter)) in channels.zip(&mut self.meters) {
+            let is_never_empty = of.is_never_empty();
+            if is_never_empty && let Some(value) = held.value {
+                known += 1;
+                empty += usize::from(value == 0);
             }
             let reading = energy_exponent(&channel.unit)
                 .and_then(|exponent| nanojoules(held.value?, exponent))
-                .filter(|&value| is_sampled && !(is_cores && value == 0))
+                .filter(|&value| is_sampled && !(is_never_empty && value == 0))
                 .map(|value| Published { value, stamp_ns: base.nanoseconds(held.stamp) });
             meter.advance(reading, now_ns);
         }
+        self.is_empty = known > 0 && empty == known;
     }
 
-    /// What a rail used and draws: dies are added up, and none is left out. `None` if it has no
+    /// What something used and draws: dies are added up, and none is left out. `None` if it has no
     /// channel.
-    pub fn rail(&self, rail: Rail, now_ns: u64) -> Option<Spent> {
-        let mut meters = self
-            .rails
-            .iter()
-            .filter(|(_, of)| *of == rail)
-            .map(|&(place, _)| &self.meters[place])
-            .peekable();
+    pub fn spent(&self, wanted: Counted, now_ns: u64) -> Option<Spent> {
+        let mut meters = self.meters.iter().filter(|(of, _)| *of == wanted).peekable();
         meters.peek()?;
         let (mut used, mut watts) = (0_i64, Some(0.0));
-        let mut is_stale = self.is_empty && rail == Rail::Cpu;
-        for meter in meters {
+        let mut is_stale = self.is_empty && wanted.is_never_empty();
+        for (_, meter) in meters {
             let drawn = meter.hold(now_ns);
             used = used.saturating_add(meter.used_nanojoules() / 1_000);
             watts = watts.zip(drawn.watts()).map(|(sum, one)| sum + one);

@@ -51,15 +51,19 @@ pub struct Subscription {
     pub held: Vec<Held>,
 }
 
-impl Subscription {
-    /// Subscribes to those channels of a group whose names are wanted. `None` if there are none, or
-    /// none that may be subscribed to.
-    pub fn new(
-        library: &Arc<Library>,
-        group: &str,
-        subgroup: Option<&str>,
-        is_wanted: &dyn Fn(&str) -> bool,
-    ) -> Option<Subscription> {
+/// The channels of a group, of which some may be chosen.
+pub struct Catalogue {
+    library: Arc<Library>,
+    all: Owned,
+    /// The key of the list of channels.
+    list: Owned,
+    /// Empty for those that have none.
+    pub names: Vec<String>,
+}
+
+impl Catalogue {
+    /// `None` if the group is not here.
+    pub fn open(library: &Arc<Library>, group: &str, subgroup: Option<&str>) -> Option<Catalogue> {
         let symbols = &library.symbols;
         symbols.cf_release?;
         let group = Owned::text(library, group)?;
@@ -74,10 +78,23 @@ impl Subscription {
             Owned::take(library, copy(group.as_ref(), subgroup, 0, 0, 0))?
         };
         let list = Owned::text(library, "IOReportChannels")?;
+        let items = all.borrow().member(&list)?.elements();
+        let names = items.map(|item| name(library, item).unwrap_or_default()).collect();
+        Some(Catalogue { library: Arc::clone(library), all, list, names })
+    }
+
+    /// Subscribes to those whose places and names are wanted. `None` if there are none, or none that
+    /// may be subscribed to.
+    pub fn subscribe(self, is_wanted: impl Fn(usize, &str) -> bool) -> Option<Subscription> {
+        let Catalogue { library, all, list, names } = self;
+        let symbols = &library.symbols;
         let mut channels = Vec::new();
-        let chosen = Owned::array(library)?;
-        for item in all.borrow().member(&list)?.elements() {
-            let Some(name) = name(library, item).filter(|name| is_wanted(name)) else { continue };
+        let chosen = Owned::array(&library)?;
+        let items = all.borrow().member(&list)?.elements();
+        for (place, (item, name)) in items.zip(names).enumerate() {
+            if name.is_empty() || !is_wanted(place, &name) {
+                continue;
+            }
             chosen.append(item)?;
             channels.push(Channel { name, ..Channel::default() });
         }
@@ -92,27 +109,48 @@ impl Subscription {
             let create = symbols.report_subscribe?;
             let (nothing, none) = (std::ptr::null(), std::ptr::null());
             let made = create(nothing, all.as_ref(), &raw mut given, 0, none);
-            (Owned::take(library, made), Owned::take(library, given))
+            (Owned::take(&library, made), Owned::take(&library, given))
         };
         Some(Subscription {
-            library: Arc::clone(library),
             subscription: subscription?,
             wanted: all,
             _given: given,
             list,
-            raw: Owned::text(library, "RawElements")?,
+            raw: Owned::text(&library, "RawElements")?,
             held: vec![Held::default(); channels.len()],
             channels,
+            library,
         })
     }
+}
 
-    /// Samples every channel into `held`. False if the driver gave nothing.
+impl Subscription {
+    /// Subscribes to those channels of a group whose names are wanted.
+    pub fn new(
+        library: &Arc<Library>,
+        group: &str,
+        subgroup: Option<&str>,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Option<Subscription> {
+        Catalogue::open(library, group, subgroup)?.subscribe(|_, name| is_wanted(name))
+    }
+
+    /// Samples every channel into `held`; what was not given is empty there. False if the driver gave
+    /// nothing.
     pub fn sample(&mut self) -> bool {
+        self.clear();
+        let is_whole = self.take().is_some();
+        if !is_whole {
+            self.clear();
+        }
+        is_whole
+    }
+
+    fn clear(&mut self) {
         for held in &mut self.held {
             (held.value, held.stamp) = (None, 0);
             held.states.clear();
         }
-        self.take().is_some()
     }
 
     fn take(&mut self) -> Option<()> {
@@ -125,9 +163,12 @@ impl Subscription {
         };
         let mut expected = 0;
         for item in sample.borrow().member(&self.list)?.elements() {
-            let Some(name) = name(&self.library, item) else { continue };
+            // SAFETY: the item is a channel; Get gives what lives as long as it.
+            let named = unsafe { item.get(symbols.report_name) };
+            let mut room = [0; 128];
+            let Some(name) = named.and_then(|name| name.text_within(&mut room)) else { continue };
             // The order is that of the subscription, as far as has been seen; a name may come twice.
-            let is_it = |channel: &Channel| channel.name == name;
+            let is_it = |channel: &Channel| channel.name == name.trim();
             let place = match self.channels.get(expected).is_some_and(is_it) {
                 true => Some(expected),
                 false => self.channels.iter().position(is_it),

@@ -85,15 +85,20 @@ impl Facts {
 
 impl Open {
     fn new(library: &Arc<Library>) -> Open {
-        let neural = |group: &str| {
-            Subscription::new(library, group, Some("SOC Floor"), &|name| name == "ANE-AF-BW")
-        };
+        // What the neural engine asks of the fabric, else of the memory: neither is there on all systems.
+        let asked = [("SOC Floor", "ANE-AF-BW"), ("DCS Floor", "ANE-DCS-BW")];
+        let groups = ["PMP", "PMP0", "PMP1"];
+        let mut neural = asked.iter().flat_map(|&(subgroup, channel)| {
+            groups.map(|group| {
+                Subscription::new(library, group, Some(subgroup), |name| name == channel)
+            })
+        });
         Open {
             controller: Controller::open(library),
             events: Events::open(library),
             pressure: system::Pressure::new(library),
             facts: Facts::read(library),
-            neural: ["PMP", "PMP0"].into_iter().find_map(neural),
+            neural: neural.find_map(|found| found),
             neural_before: Vec::new(),
         }
     }
@@ -186,16 +191,20 @@ impl Source for Sensors {
                 let Some(rpm) = of("Ac").filter(|rpm| (0.0..20_000.0).contains(rpm)) else {
                     continue;
                 };
+                // 0 is a speed and no limit.
+                let limit = |what: &str| {
+                    let rpm = of(what).filter(|rpm| *rpm > 0.0 && *rpm < 20_000.0);
+                    rpm.map(|rpm| rpm.round() as i64)
+                };
                 let name = format!("fan {fan}");
                 table
                     .push(Key(Key::named(b"smc").0, Key::named(name.as_bytes()).0))
                     .text(sensor::chip, "smc")
                     .text(sensor::sensor, name)
                     .set(sensor::fan_rpm, rpm.round() as i64)
-                    .set(
-                        sensor::fan_maximum_rpm,
-                        of("Mx").filter(|&rpm| rpm > 0.0).map(|rpm| rpm.round() as i64),
-                    );
+                    .set(sensor::fan_target_rpm, limit("Tg"))
+                    .set(sensor::fan_minimum_rpm, limit("Mn"))
+                    .set(sensor::fan_maximum_rpm, limit("Mx"));
             }
         }
         let seen = open.events.as_ref().map(Events::read).unwrap_or_default();

@@ -40,16 +40,35 @@ pub fn bytes(library: &Library, name: &str) -> Option<Vec<u8>> {
 
 /// What the kernel gives by that path of numbers.
 pub fn by_path(library: &Library, path: &[c_int]) -> Option<Vec<u8>> {
-    let call = library.symbols.sysctl_number?;
-    let words = u32::try_from(path.len()).ok()?;
-    answer(|out, length| {
-        // SAFETY: so many words are read, and no more is written than `length` says.
-        unsafe { call(path.as_ptr(), words, out, length, std::ptr::null(), 0) }
-    })
+    answer(path_call(library, path)?)
 }
 
-/// Asks for the length, then for the answer with some room for what grows meanwhile.
+fn path_call<'a>(
+    library: &Library,
+    path: &'a [c_int],
+) -> Option<impl Fn(*mut c_void, *mut usize) -> c_int + use<'a>> {
+    let call = library.symbols.sysctl_number?;
+    let words = u32::try_from(path.len()).ok()?;
+    // SAFETY: so many words are read, and no more is written than `length` says.
+    Some(move |out, length| unsafe { call(path.as_ptr(), words, out, length, std::ptr::null(), 0) })
+}
+
+/// Most answers are short; for the others the length is asked for first, and there is some room for
+/// what grows meanwhile.
 fn answer(call: impl Fn(*mut c_void, *mut usize) -> c_int) -> Option<Vec<u8>> {
+    let mut short = [0_u8; 1024];
+    let mut length = short.len();
+    if call(short.as_mut_ptr().cast(), &raw mut length) == 0 {
+        return Some(short.get(..length)?.to_vec());
+    }
+    if std::io::Error::last_os_error().raw_os_error() != Some(libc::ENOMEM) {
+        return None;
+    }
+    sized(call)
+}
+
+/// The same for what is cut off without a word where there is no room.
+fn sized(call: impl Fn(*mut c_void, *mut usize) -> c_int) -> Option<Vec<u8>> {
     let mut length = 0;
     if call(std::ptr::null_mut(), &raw mut length) != 0 || length > LONGEST {
         return None;
@@ -201,6 +220,14 @@ pub fn usage(library: &Library, pid: i32, version: &mut usize) -> Option<Rusage>
     None
 }
 
+/// The process that the system holds responsible for another: the app that it was begun by. `None` for
+/// one that answers for itself, and where it is not told.
+pub fn responsible(library: &Library, pid: i32) -> Option<i32> {
+    // SAFETY: it takes any number.
+    let answer = unsafe { library.symbols.proc_responsible?(pid) };
+    (answer > 0 && answer != pid).then_some(answer)
+}
+
 /// The path of a process's program, which is told of everybody's.
 pub fn path(library: &Library, pid: i32) -> Option<Vec<u8>> {
     const ROOM: u32 = 4096;
@@ -215,7 +242,7 @@ pub fn path(library: &Library, pid: i32) -> Option<Vec<u8>> {
 pub fn arguments(library: &Library, pid: i32) -> Option<Vec<u8>> {
     const KERN: c_int = 1;
     const PROCARGS2: c_int = 49;
-    super::layout::arguments(&by_path(library, &[KERN, PROCARGS2, pid])?)
+    super::layout::arguments(&sized(path_call(library, &[KERN, PROCARGS2, pid])?)?)
 }
 
 /// The name of a user.

@@ -11,6 +11,7 @@ use crate::tui::core_view::CoreView;
 use crate::tui::history::{LENGTH, waiting};
 use crate::tui::keys::Action;
 use crate::tui::mouse::Spot;
+use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Rect};
 use crate::tui::units::{Text, interval, whole_percent};
 use crate::tui::widget::chart::chart;
@@ -38,7 +39,8 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         below.push(" ").push(open).push(view.name()).push(close);
     }
     let edges = Edges {
-        key: Some('1'),
+        key: app.keys.digit(Page::Cpu),
+        page: Some(Page::Cpu),
         name: "CPU",
         now: &title(app, now),
         right: &right,

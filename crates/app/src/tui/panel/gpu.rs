@@ -10,6 +10,7 @@ use super::{chip, facts};
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::history::{busiest_gpu, fullest_gpu};
+use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Pen, Rect};
 use crate::tui::theme::on_ramp;
 use crate::tui::units::{Text, whole_percent};
@@ -30,7 +31,8 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let right = drawn(now);
     let forecast = forecast(now);
     let edges = Edges {
-        key: Some('4'),
+        key: app.keys.digit(Page::Gpu),
+        page: Some(Page::Gpu),
         name: "GPU",
         now: &title,
         right: &right,

@@ -8,6 +8,7 @@ use super::chip;
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::history::waiting;
+use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Rect};
 use crate::tui::theme::on_ramp;
 use crate::tui::units::{Text, whole_percent};
@@ -44,7 +45,8 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         _ => Text::new(),
     };
     let edges = Edges {
-        key: Some('6'),
+        key: app.keys.digit(Page::Memory),
+        page: Some(Page::Memory),
         name: "MEM",
         now: &title,
         right: &right,
