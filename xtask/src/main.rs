@@ -28,7 +28,7 @@ use anyhow::{Context, Result, bail};
 const USAGE: &str = "\
 cargo xtask bless                    make docs/metrics.md, man page, completions and golden files anew
 cargo xtask bless --pages            the same without the golden files, which takes seconds
-cargo xtask picture                  make docs/screen.svg anew, which bless does too
+cargo xtask pictures                 make the pictures in docs/ anew, which bless does too
 cargo xtask check-layers             which crate may use which, and what only sources may hold
 cargo xtask size                     size of the release binary
 cargo xtask macos [--release]        the program for Macs: built, looked at, and layouts compared with
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         ["bless", "--pages"] => bless::pages(),
         ["check-layers"] => layers::run(),
         ["size"] => size(),
-        ["picture"] => bless::picture(),
+        ["pictures"] => bless::pictures(),
         ["macos"] => macos::run(false),
         ["macos", "--release"] => macos::run(true),
         #[cfg(target_os = "linux")]
