@@ -42,6 +42,7 @@ cargo xtask bench-record [--processes N] [--samples N] [--write]
 cargo xtask crash N                  kills a recorder N times and looks whether every sample is there
 cargo xtask cuts N                   cuts a recording at N random bytes and looks for every sample before
 cargo xtask retention                a day of a made-up machine, as fast as it goes, into 16 MiB
+cargo xtask segments N               a folder of N segments: what opening, seeking, asking and clearing cost
 cargo xtask columns RECORDING        bytes that each column takes in a recording
 cargo xtask bench gpus [--rounds N] [--seconds N] [--binary FILE] [--write]
                                      retop and monitors of NVIDIA devices side by side on a made-up
@@ -80,6 +81,10 @@ fn main() -> ExitCode {
         ["retention"] => recorder::retention(),
         #[cfg(target_os = "linux")]
         [recorder::day::READER, folder] => recorder::day::read(folder),
+        #[cfg(target_os = "linux")]
+        ["segments", count] => recorder::segments::run(count),
+        #[cfg(target_os = "linux")]
+        [recorder::segments::READER, deed, folder] => recorder::segments::read(deed, folder),
         #[cfg(target_os = "linux")]
         ["columns", recording] => recorder::columns::run(recording),
         #[cfg(target_os = "linux")]
