@@ -207,7 +207,7 @@ _retop() {
                     return 0
                     ;;
                 --keys)
-                    COMPREPLY=($(compgen -W "default htop actop vim" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "default htop actop vim btop" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -796,7 +796,7 @@ _retop() {
             return 0
             ;;
         retop__subcmd__replay)
-            opts="-h --at --speed --root --source --config --help"
+            opts="-h --json --at --speed --score --root --source --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -57,10 +57,11 @@ wide\t''"
 complete -c retop -n "__fish_retop_needs_command" -l low-bandwidth -d '256 colours at most, each second sample: auto if frames are slow to leave: auto, on, off [auto]' -r -f -a "auto\t''
 on\t''
 off\t''"
-complete -c retop -n "__fish_retop_needs_command" -l keys -d 'Whose keys; [keys] in the file binds more: default, htop, actop, vim [default]' -r -f -a "default\t''
+complete -c retop -n "__fish_retop_needs_command" -l keys -d 'Whose keys; [keys] in the file binds more: default, htop, actop, vim, btop [default]' -r -f -a "default\t''
 htop\t''
 actop\t''
-vim\t''"
+vim\t''
+btop\t''"
 complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are drawn: auto, gauge, history, both, heat [auto]' -r -f -a "auto\t''
 gauge\t''
 history\t''
@@ -144,6 +145,8 @@ complete -c retop -n "__fish_retop_using_subcommand replay" -l speed -d 'How muc
 complete -c retop -n "__fish_retop_using_subcommand replay" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
 complete -c retop -n "__fish_retop_using_subcommand replay" -l source -d 'Watch a made-up machine, or a recording: replay:FILE' -r -f
 complete -c retop -n "__fish_retop_using_subcommand replay" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
+complete -c retop -n "__fish_retop_using_subcommand replay" -l json -d 'Stream samples as JSON, one line each; answers as JSON'
+complete -c retop -n "__fish_retop_using_subcommand replay" -l score -d 'Print how right the forecasts of GPU memory were; with --json one object'
 complete -c retop -n "__fish_retop_using_subcommand replay" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_using_subcommand export" -l processes -d 'Processes in the output, by CPU; with --filter all that match [20]' -r -f
 complete -c retop -n "__fish_retop_using_subcommand export" -l process-groups -d 'Groups of processes as series: by program, or as FILE names them' -r -f

@@ -308,7 +308,13 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
     }
     match task {
         Task::Watch => consistent(&resolved)?,
-        Task::Replay => resolved.settings.replay.path = own.get_one::<String>("path").cloned(),
+        Task::Replay => {
+            resolved.settings.replay.path = own.get_one::<String>("path").cloned();
+            crate::run::score::consistent(&resolved.settings, |name| {
+                resolved.origin(name) == Origin::Flag
+            })
+            .map_err(|usage| usage.0)?;
+        }
         Task::Record => resolved.settings.record.folder = own.get_one::<PathBuf>("dir").cloned(),
         Task::Export | Task::Query => {
             let recordings = own.get_many::<PathBuf>("recording").into_iter().flatten();

@@ -323,7 +323,7 @@ pub static OPTIONS: &[Opt] = &[
         |s, v| put(&mut s.json, value::switch(v)),
     )
     .place(Place::Flag)
-    .scope(Scope::With(&["query"])),
+    .scope(Scope::With(&["query", "replay"])),
     Opt::new(Group::Mode, "once", "", "Print one report and exit; with --json one line", |s, v| {
         put(&mut s.once, value::switch(v))
     })
@@ -724,6 +724,15 @@ pub static OPTIONS: &[Opt] = &[
         put(&mut s.replay.speed, value::speed(v))
     })
     .default("1")
+    .scope(Scope::Only("replay")),
+    Opt::new(
+        Group::Record,
+        "score",
+        "",
+        "Print how right the forecasts of GPU memory were; with --json one object",
+        |s, v| put(&mut s.replay.score, value::switch(v)),
+    )
+    .place(Place::Flag)
     .scope(Scope::Only("replay")),
     Opt::new(
         Group::Record,

@@ -171,6 +171,8 @@ pub struct Replay {
     pub at: Option<When>,
     /// How much faster than it was recorded a replay plays.
     pub speed: f64,
+    /// Print how right its forecasts were instead of showing it.
+    pub score: bool,
 }
 
 /// What the screen looks like.

@@ -442,3 +442,43 @@ fn zones_move_what_is_written_without_one() {
     assert_eq!((status, &*err), (Some(0), ""));
     assert!(out.starts_with("2026-11-03 23:06:00 to 2026-11-03 23:06:10: "), "{out}");
 }
+
+#[test]
+fn forecasts_are_held_against_what_happened() {
+    let (rec, _) = recorded::of_sim("sim:linux-h100", "score", 700);
+    let json = ask(&["replay", text(&rec), "--score", "--json"]);
+    // A leak beside a training fills a device: each level is told once, of both, and comes true.
+    for (place, (level, lead)) in
+        [("watch", 300.0), ("warning", 240.0), ("critical", 55.0)].into_iter().enumerate()
+    {
+        let sum = &json["levels"][place];
+        let counts = ["warnings", "full", "false_alarms", "not_seen"];
+        assert_eq!(
+            counts.map(|count| sum[count].as_u64().expect("a count")),
+            [2, 2, 0, 0],
+            "{sum}"
+        );
+        assert_eq!((&sum["level"], &sum["within"]), (&level.into(), &2.into()), "{json}");
+        assert!(sum["least_lead_seconds"].as_f64().expect("a lead") >= lead, "{sum}");
+    }
+    assert_eq!(json["ends"].as_array().map(Vec::len), Some(1), "{json}");
+    assert_eq!(json["samples"], 700);
+    let page = done(&["replay", text(&rec), "--score"]);
+    for part in ["embedder (321) on GPU 1", "GPU 1 was full; watch ", "FALSE ALARMS"] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    assert!(page.lines().all(|line| line.chars().count() <= 110), "{page}");
+    // A part of it in which nothing ended, and what has no forecasts.
+    let part = done(&["replay", text(&rec), "--score", "--at", "-30s"]);
+    assert!(part.contains("31 samples") && !part.contains("embedder (321)  "), "{part}");
+    let (none, _) = recorded::of_sim("sim:small", "no-score", 3);
+    let (status, err) = refused(&["replay", text(&none), "--score"]);
+    assert!(status == 1 && err.contains("forecasts of GPU memory are not recorded"), "{err}");
+    for (args, said) in [
+        (&["--json"][..], "retop --json --source replay:"),
+        (&["--score", "--speed", "4"], "leave it out"),
+    ] {
+        let (status, err) = refused(&[&["replay", text(&rec)], args].concat());
+        assert!(status == 2 && err.contains(said), "{err}");
+    }
+}

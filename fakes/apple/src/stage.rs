@@ -103,6 +103,11 @@ impl Stage {
         self.wall + self.now()
     }
 
+    /// Seconds since 1970 when the scenario begins.
+    pub fn began(&self) -> f64 {
+        self.wall
+    }
+
     /// Ticks of the machine's clock of 24 MHz.
     pub fn ticks(&self) -> u64 {
         (self.uptime() * 24e6) as u64

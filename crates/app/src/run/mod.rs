@@ -16,6 +16,7 @@ pub mod query;
 pub mod record;
 pub mod recordings;
 pub mod replay;
+pub mod score;
 pub mod screen;
 pub mod serve;
 pub mod wait;

@@ -11,6 +11,7 @@ mod ends;
 mod gpu;
 mod group;
 pub mod report;
+pub mod score;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -26,6 +27,7 @@ use serde::{Serialize, Serializer};
 
 use ends::Departed;
 use group::{Groups, Place};
+use timeline::rfc3339_or_null;
 pub use timeline::{Life, Slice};
 
 /// What is asked for.

@@ -210,7 +210,7 @@ fn of_slice(slice: &Slice) -> Used {
 }
 
 /// A moment as clocks on the wall show it: `2026-11-03 14:05:09`.
-struct Local<'a>(i64, Zone<'a>);
+pub(super) struct Local<'a>(pub(super) i64, pub(super) Zone<'a>);
 
 impl fmt::Display for Local<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -183,7 +183,10 @@ impl Lives {
     }
 }
 
-fn rfc3339_or_null<S: Serializer>(ms: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn rfc3339_or_null<S: Serializer>(
+    ms: &Option<i64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match ms {
         Some(ms) => rfc3339(ms, serializer),
         None => serializer.serialize_none(),

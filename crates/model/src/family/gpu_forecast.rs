@@ -63,7 +63,7 @@ family! {
         headroom_bytes: Gauge Bytes { scraped: false },
         /// Time until the memory is full, if it goes on as it lastingly grew.
         full_seconds: Gauge Seconds / 1000 { label: "FULL", series: series("gpu_forecast_full_seconds", "bound", "middle") },
-        /// The earliest that it is likely to be full.
+        /// The earliest that it is likely to be full: nine ends in ten come between this and the latest.
         earliest_seconds: Gauge Seconds / 1000 { series: series("gpu_forecast_full_seconds", "bound", "earliest") },
         /// The latest that it is likely to be full; missing if it may never be.
         latest_seconds: Gauge Seconds / 1000 { series: series("gpu_forecast_full_seconds", "bound", "latest") },

@@ -15,7 +15,9 @@ mod vanished;
 
 use std::collections::HashMap;
 
+pub use self::series::LEVELS;
 use self::series::{Series, WINDOWS};
+pub use self::vanished::FULL;
 use self::vanished::{Vanished, Victim};
 use crate::family::{FamilyId, gpu, gpu_forecast, gpu_process};
 use crate::reading::Reading;
@@ -61,6 +63,7 @@ impl Forecasts {
         }
         self.round += 1;
         let time = window.end_ns as f64 / 1e9;
+        self.let_go(snapshot);
         for device in snapshot.rows(FamilyId::Gpu) {
             let (Some(used), Some(free), Some(total)) = (
                 device.get(gpu::memory_used_bytes),
@@ -109,6 +112,24 @@ impl Forecasts {
         self.series.retain(|_, watched| watched.seen == round);
     }
 
+    /// What those that have gone held on a device is no part of its peaks to come.
+    fn let_go(&mut self, snapshot: &Snapshot) {
+        if snapshot.window(FamilyId::GpuProcess).is_none() {
+            return;
+        }
+        let owners = self.series.iter().filter_map(|(&key, watched)| {
+            let (device, victim) = watched.owner.as_ref()?;
+            let gone = snapshot.find(FamilyId::GpuProcess, key).is_none();
+            gone.then_some((*device, victim.bytes))
+        });
+        let gone: Vec<(Key, f64)> = owners.collect();
+        for (device, bytes) in gone {
+            if let Some(device) = self.series.get_mut(&device) {
+                device.series.forget_peaks(bytes);
+            }
+        }
+    }
+
     fn take(
         &mut self,
         key: Key,
@@ -117,6 +138,8 @@ impl Forecasts {
         [free, total]: [f64; 2],
         (born, owner): (bool, Option<(Key, Victim)>),
     ) {
+        let device = owner.as_ref().and_then(|(device, _)| self.series.get(device));
+        let heights = device.map(|device| device.series.heights());
         let watched = self.series.entry(key).or_insert_with(|| Watched {
             series: Series::new(time, born),
             seen: 0,
@@ -126,7 +149,7 @@ impl Forecasts {
         watched.seen = self.round;
         watched.free = free;
         watched.owner = owner;
-        watched.series.push(time, used, free, total);
+        watched.series.push(time, used, [free, total], heights);
     }
 
     /// The forecasts as a table of the sample.

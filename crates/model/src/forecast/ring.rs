@@ -88,6 +88,13 @@ impl Ring {
         self.closed.iter().chain(self.open.as_ref())
     }
 
+    /// Takes so much off the highest values before now; the lowest tell of growth, and stay.
+    pub fn lower_peaks(&mut self, by: f64) {
+        for bucket in self.closed.iter_mut().chain(&mut self.open) {
+            bucket.max = (bucket.max - by).max(0.0);
+        }
+    }
+
     /// The highest value.
     pub fn highest(&self) -> f64 {
         self.all().map(|bucket| bucket.max).fold(0.0, f64::max)

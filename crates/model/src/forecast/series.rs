@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::ring::Ring;
-use super::slope::{Growth, growth};
+use super::slope::{Growth, growth, turn};
 use crate::family::gpu_forecast::{
     CRITICAL, FLAT, LOADING, NO_LEVEL, PREALLOCATED, RAMP, SAW, STAIR, WARNING, WATCH,
 };
@@ -30,10 +30,12 @@ const HYSTERESIS_SECONDS: f64 = 15.0;
 /// A longer time without a value is a hole: what came before does not count.
 const HOLE_SECONDS: f64 = 30.0;
 
-/// Times to full at which somebody is told.
-const WATCH_SECONDS: f64 = 1800.0;
-const WARNING_SECONDS: f64 = 300.0;
-const CRITICAL_SECONDS: f64 = 60.0;
+/// Times to full at which somebody is told, the longest first.
+pub const LEVELS: [(i64, f64); 3] = [(WATCH, 1800.0), (WARNING, 300.0), (CRITICAL, 60.0)];
+/// Nine ends in ten lie within the band: the tests hold it to that. It is no narrower than what
+/// reads at most so far apart, and buckets, leave open.
+const SLACK_SECONDS: f64 = 2.0;
+const SLACK: f64 = 0.02;
 /// Below this share of the pairs no time is told, only that it grows.
 const SURE: f64 = 0.7;
 
@@ -51,6 +53,18 @@ pub struct Forecast {
     /// The latest that is likely; `None` if it may never be.
     pub latest: Option<f64>,
 }
+
+/// How high what goes up and down goes, in one window.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Height {
+    /// Bytes from the newest value to the highest.
+    pub above: f64,
+    /// Seconds from one height to the next.
+    pub turn: f64,
+}
+
+/// The same in each window.
+pub type Heights = [Height; FRAMES.len()];
 
 /// The past of one memory in use.
 #[derive(Clone, Debug)]
@@ -74,6 +88,8 @@ pub struct Series {
     since: Option<f64>,
     without: Option<f64>,
     level: i64,
+    /// Since when it would be lower.
+    lower: Option<f64>,
 }
 
 /// Seconds that the shown growths look back.
@@ -96,11 +112,19 @@ impl Series {
             since: None,
             without: None,
             level: NO_LEVEL,
+            lower: None,
         }
     }
 
-    /// Takes a value, and what the device has free.
-    pub fn push(&mut self, time: f64, used: f64, free: f64, total: f64) {
+    /// Takes a value, and what the device has free of how much. Of a process, `heights` are those of
+    /// its device: whoever else is on it goes up and down as well.
+    pub fn push(
+        &mut self,
+        time: f64,
+        used: f64,
+        [free, total]: [f64; 2],
+        heights: Option<Heights>,
+    ) {
         if self.last.is_some_and(|(last, _)| time - last > HOLE_SECONDS || time < last) {
             *self = Series::new(time, false);
         }
@@ -131,7 +155,7 @@ impl Series {
         let recent = self.growth(WINDOWS[0]);
         self.paused |= recent.is_some_and(|growth| growth * WINDOWS[0] < PAUSE)
             || time - self.first >= LONGEST_LOADING_SECONDS;
-        self.decide(time, free, total);
+        self.decide(time, [free, total], heights.unwrap_or_else(|| self.heights()));
     }
 
     /// True while what it is about loads what it will work with.
@@ -139,18 +163,31 @@ impl Series {
         self.born && (time - self.first < LOADING_SECONDS || !self.paused)
     }
 
-    fn decide(&mut self, time: f64, free: f64, total: f64) {
+    /// How high it goes beyond the newest value.
+    pub fn heights(&self) -> Heights {
+        let used = self.used().unwrap_or(0.0);
+        std::array::from_fn(|place| {
+            let ring = &self.rings[place];
+            Height { above: (ring.highest() - used).max(0.0), turn: turn(ring) }
+        })
+    }
+
+    /// A part of what was used has gone for good: heights that it was a part of do not come again.
+    pub fn forget_peaks(&mut self, bytes: f64) {
+        self.rings.iter_mut().for_each(|ring| ring.lower_peaks(bytes));
+    }
+
+    fn decide(&mut self, time: f64, [free, total]: [f64; 2], heights: Heights) {
         let loading = self.is_loading(time);
         let recent = self.growth(WINDOWS[0]);
         let goes_on = |growth: &Growth| {
             !growth.steady || recent.is_none_or(|recent| recent > ENDED * growth.slopes[1])
         };
-        let rings = self.rings.iter().zip(self.growths);
-        let growths = rings.filter_map(|(ring, growth)| Some((ring, growth?))).filter(|_| !loading);
+        let growths = heights.into_iter().zip(self.growths);
         let sooner = growths
-            .map(|(ring, growth)| (ring.highest(), growth))
-            .filter(|(_, growth)| growth.confidence >= SURE && goes_on(growth))
-            .map(|(highest, growth)| forecast(growth, free + self.used().unwrap_or(0.0) - highest))
+            .filter_map(|(height, growth)| Some((height, growth?)))
+            .filter(|(_, growth)| !loading && growth.confidence >= SURE && goes_on(growth))
+            .map(|(height, growth)| forecast(growth, free, height))
             .min_by(|a, b| a.full.total_cmp(&b.full));
         match sooner {
             Some(forecast) => {
@@ -170,12 +207,19 @@ impl Series {
         }
         let shown = self.shown.filter(|_| !matches!(self.shape(time), PREALLOCATED | FLAT));
         let used = 1.0 - free / total;
-        self.level = match shown.map(|forecast| forecast.full) {
-            Some(full) if full < CRITICAL_SECONDS => CRITICAL,
-            Some(full) if full < WARNING_SECONDS && used > 0.5 => WARNING,
-            Some(full) if full < WATCH_SECONDS => WATCH,
-            _ => NO_LEVEL,
+        let holds = |&(level, seconds): &(i64, f64)| {
+            shown.is_some_and(|forecast| forecast.full < seconds)
+                && (level != WARNING || used > 0.5)
         };
+        let level =
+            LEVELS.iter().rev().find(|level| holds(level)).map_or(NO_LEVEL, |level| level.0);
+        // A level is left as a forecast is: what is near a limit would come and go.
+        if level >= self.level {
+            self.lower = None;
+        } else if time - *self.lower.get_or_insert(time) < HYSTERESIS_SECONDS {
+            return;
+        }
+        self.level = level;
     }
 
     /// How near the end is.
@@ -227,20 +271,22 @@ impl Series {
     }
 }
 
-/// `free` is what is left above the highest value of the window: peaks decide when memory is full.
-fn forecast(growth: Growth, free: f64) -> Forecast {
-    let headroom = (free - growth.jump).max(0.0);
+/// Peaks decide when memory is full.
+fn forecast(growth: Growth, free: f64, height: Height) -> Forecast {
+    let headroom = (free - height.above - growth.jump).max(0.0);
+    let wait = growth.wait.max(height.turn);
     let [low, middle, high] = growth.slopes;
     // The way that is covered at this speed, gaining speed.
     let time = |speed: f64| match growth.acceleration {
         gain if gain > 0.0 => ((speed * speed + 2.0 * gain * headroom).sqrt() - speed) / gain,
         _ => headroom / speed,
     };
+    let full = time(middle);
     Forecast {
         growth,
         headroom,
-        full: time(middle),
-        earliest: time(high),
-        latest: (low > 0.0).then(|| headroom / low),
+        full,
+        earliest: (time(high) * (1.0 - SLACK) - SLACK_SECONDS).max(0.0),
+        latest: (low > 0.0).then(|| headroom / low * (1.0 + SLACK) + SLACK_SECONDS + wait),
     }
 }

@@ -30,6 +30,9 @@ pub struct Growth {
     pub acceleration: f64,
     /// The next allocation, where growth comes in jumps: memory is full when it does not fit.
     pub jump: f64,
+    /// Seconds by which the end may come later than even growth would have it: it comes with a jump,
+    /// or with a peak.
+    pub wait: f64,
     /// It grew evenly, in every bucket, so that it has ended as soon as it stands still.
     pub steady: bool,
     /// Share of pairs of buckets between which the memory grew, times how full the window is.
@@ -73,10 +76,18 @@ pub fn growth(ring: &Ring, least: f64) -> Option<Growth> {
         return None;
     }
     let coverage = (buckets.len() as f64 / ring.room() as f64).min(1.0);
+    let (jump, wait) = if turns {
+        (middle * BETWEEN_PEAKS, BETWEEN_PEAKS + turn(ring))
+    } else {
+        let jump = jump(&buckets);
+        // One that is taken off the headroom, and the one that is under way.
+        (jump, 2.0 * jump / middle)
+    };
     Some(Growth {
         slopes: [low, now, high.max(now)],
         acceleration,
-        jump: if turns { middle * BETWEEN_PEAKS } else { jump(&buckets) },
+        jump,
+        wait,
         steady,
         // Half a window of growth alone is enough to speak; less is not.
         confidence: share * (coverage * 2.0).min(1.0),
@@ -107,6 +118,16 @@ fn jump(buckets: &[&Bucket]) -> f64 {
     let rises: u32 = buckets.iter().map(|bucket| bucket.rises).sum();
     let rise: f64 = buckets.iter().map(|bucket| bucket.rise).sum();
     if rises == 0 || rises * 3 > samples { 0.0 } else { rise / f64::from(rises) }
+}
+
+/// How long a turn up and down takes, if there are any: in each it rises by what lies between its
+/// ends.
+pub fn turn(ring: &Ring) -> f64 {
+    let buckets = || ring.closed();
+    let [rise, fall] =
+        [|b: &Bucket| b.rise, |b: &Bucket| b.fall].map(|part| buckets().map(part).sum::<f64>());
+    let range: f64 = buckets().map(|bucket| (bucket.max - bucket.min).max(0.0)).sum();
+    if fall > FALLS * rise { ring.seconds() * (range / rise).min(1.0) } else { 0.0 }
 }
 
 fn goes_up_and_down(buckets: &[&Bucket]) -> bool {

@@ -10,7 +10,7 @@ use crate::text::Text;
 /// So long before the end of a process its device was looked at.
 const BEFORE_SECONDS: f64 = 5.0;
 /// Less free than this share is full.
-const FULL: f64 = 0.02;
+pub const FULL: f64 = 0.02;
 
 /// Who went.
 #[derive(Clone, Debug)]

@@ -53,6 +53,14 @@ pub enum Holds {
 }
 
 impl Holds {
+    /// The most that it ever holds; a leak has no such limit of its own.
+    fn highest(self) -> Option<u64> {
+        match self {
+            Holds::Always(bytes) | Holds::Turns(_, bytes, _) => Some(bytes),
+            Holds::Leaks { .. } => None,
+        }
+    }
+
     fn bytes(self, second: u64, period: u64) -> u64 {
         match self {
             Holds::Always(bytes) => bytes,
@@ -94,6 +102,8 @@ fn on<'a>(
     place: usize,
     spec: &'a Gpu,
 ) -> impl Iterator<Item = (Option<&'a Process>, u64, u64)> + 'a {
+    let taken = spec.users.iter().filter_map(|user| user.holds.highest()).sum::<u64>();
+    let left = (spec.memory.0 - spec.memory.1 - spec.memory.0 / 4000).saturating_sub(taken);
     spec.users.iter().zip(0u64..).map(move |(user, number)| {
         let seed = (place as u64) << 8 | number;
         let of_program = |process: &&Process| {
@@ -103,6 +113,8 @@ fn on<'a>(
         let process = world.population.processes.iter().find(of_program);
         let shiver = 850 + smooth(seed ^ 0x6b, world.second) * 3 / 10;
         let bytes = user.holds.bytes(world.second, world.spec.script.period);
+        // Nobody gets more than the others leave at their highest.
+        let bytes = bytes.min(user.holds.highest().unwrap_or(left));
         (process, bytes, user.busy * shiver / 1000)
     })
 }
