@@ -104,6 +104,8 @@ pub struct App {
     pub recording: Option<retop_engine::recording::State>,
     /// All of it is a recording: there is no now to go back to.
     pub replay: Option<Replayed>,
+    /// Seconds since the retop that is replayed last answered, if it does not any more.
+    pub silent_seconds: Option<u64>,
     /// The past is shown, and which.
     pub rewind: Option<Box<Rewind>>,
     /// Moments that somebody wants to find again, oldest first.
@@ -195,6 +197,7 @@ impl App {
             steady: Steady::default(),
             record: None,
             replay: options.replay.clone(),
+            silent_seconds: None,
             recording: None,
             rewind: None,
             bookmarks: Bookmarks::default(),

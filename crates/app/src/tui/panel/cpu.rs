@@ -55,6 +55,12 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     if body < height {
         split(app, now, &mut inner.region(Rect::new(1, body, width.saturating_sub(2), 1)));
     }
+    let clusters = super::chip::lines_of_clusters(now, width.saturating_sub(2));
+    // Cores and the past need the half of the box.
+    let clusters = if body >= 2 * clusters + 3 { clusters } else { 0 };
+    let body = body - clusters;
+    let area = Rect::new(1, body, width.saturating_sub(2), clusters);
+    super::chip::draw_clusters(app, now, &mut inner.region(area));
     let mut body = inner.region(Rect::new(0, 0, width, body));
     cores_and_past(app, now, chosen, &mut body);
 }
