@@ -42,7 +42,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     if chosen == CoreView::Heat {
         let each = cores::folded(count, room.0, room.1).1;
         if each > 1 {
-            threads.push(&short!(", the busiest of {each} a cell"));
+            threads.push(&short!(", {each} a cell"));
         }
     }
     let edges = Edges {
