@@ -2,6 +2,7 @@
 
 pub mod columns;
 pub mod day;
+pub mod segments;
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write as _};

@@ -207,7 +207,7 @@ _retop() {
                     return 0
                     ;;
                 --keys)
-                    COMPREPLY=($(compgen -W "default htop actop vim" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "default htop actop vim btop" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

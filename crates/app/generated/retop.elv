@@ -39,7 +39,7 @@ set edit:completion:arg-completer[retop] = {|@words|
             cand --palette 'Colours of charts and bars, in place of the theme''s: theme, thermal, viridis, mono [theme]'
             cand --ambiguous 'Characters whose width is left open: narrow, wide [narrow]'
             cand --low-bandwidth '256 colours at most, each second sample: auto if frames are slow to leave: auto, on, off [auto]'
-            cand --keys 'Whose keys; [keys] in the file binds more: default, htop, actop, vim [default]'
+            cand --keys 'Whose keys; [keys] in the file binds more: default, htop, actop, vim, btop [default]'
             cand --core-view 'How cores are drawn: auto, gauge, history, both, heat [auto]'
             cand --layout 'What stands above the processes: by size, lines of meters, or nothing: auto, stack, table [auto]'
             cand --chart-glyph 'What charts are drawn with: dots, block, ascii [dots]'

@@ -57,10 +57,11 @@ wide\t''"
 complete -c retop -n "__fish_retop_needs_command" -l low-bandwidth -d '256 colours at most, each second sample: auto if frames are slow to leave: auto, on, off [auto]' -r -f -a "auto\t''
 on\t''
 off\t''"
-complete -c retop -n "__fish_retop_needs_command" -l keys -d 'Whose keys; [keys] in the file binds more: default, htop, actop, vim [default]' -r -f -a "default\t''
+complete -c retop -n "__fish_retop_needs_command" -l keys -d 'Whose keys; [keys] in the file binds more: default, htop, actop, vim, btop [default]' -r -f -a "default\t''
 htop\t''
 actop\t''
-vim\t''"
+vim\t''
+btop\t''"
 complete -c retop -n "__fish_retop_needs_command" -l core-view -d 'How cores are drawn: auto, gauge, history, both, heat [auto]' -r -f -a "auto\t''
 gauge\t''
 history\t''

@@ -365,7 +365,7 @@ mod tests {
             ("no-mouse = \"x\"", "config.toml:1: no-mouse: 'x' is neither true nor false"),
             (
                 "[keys]\npreset = \"emacs\"",
-                "config.toml:2: keys: preset: 'emacs' is none of default, htop, actop, vim",
+                "config.toml:2: keys: preset: 'emacs' is none of default, htop, actop, vim, btop",
             ),
             (
                 "[keys]\n\n\"view.rewnd\" = \"r\"",
@@ -382,7 +382,7 @@ mod tests {
                 "[keys]\nview.rewind = \"x\"\n\"view.rewind\" = \"y\"",
                 "config.toml:3: keys: view.rewind: is there twice",
             ),
-            ("keys = 1", "config.toml:1: keys: '1' is none of default, htop, actop, vim"),
+            ("keys = 1", "config.toml:1: keys: '1' is none of default, htop, actop, vim, btop"),
         ];
         for (text, wanted) in cases {
             assert_eq!(read(text).err().as_deref(), Some(wanted), "{text}");

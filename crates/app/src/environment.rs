@@ -15,6 +15,8 @@ pub struct Environment {
     pub config_folder: Option<PathBuf>,
     /// Where state that is no setting is kept: the last sort order, the filters used.
     pub state_folder: Option<PathBuf>,
+    /// Where large files may be that nobody needs afterwards, the best first.
+    pub temporary_folders: Vec<PathBuf>,
     /// Where it was started.
     pub folder: Option<PathBuf>,
     /// Whether a person reads what is printed.
@@ -46,6 +48,14 @@ pub struct Terminal {
     pub utf8: bool,
 }
 
+/// `TMPDIR`, or else `/var/tmp`: that is on a disk where `/tmp` is in memory.
+#[allow(clippy::disallowed_methods, reason = "part of the place that reads the environment")]
+fn temporary_folders() -> Vec<PathBuf> {
+    let named = std::env::var_os("TMPDIR").filter(|folder| !folder.is_empty());
+    let first = named.map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
+    vec![first, std::env::temp_dir()]
+}
+
 impl Environment {
     /// The environment of this process. A variable that is not UTF-8 counts as not set.
     #[must_use]
@@ -62,6 +72,7 @@ impl Environment {
             variables,
             config_folder: folders.as_ref().map(|xdg| xdg.config_dir().join("retop")),
             state_folder: folders.and_then(|xdg| Some(xdg.state_dir()?.join("retop"))),
+            temporary_folders: temporary_folders(),
             folder: std::env::current_dir().ok(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),

@@ -118,6 +118,27 @@ fn two_keys_find_a_spike_of_two_minutes_ago_and_who_was_behind_it() {
     assert_eq!((watch.at(), watch.said()), (266, "no later spike"), "not the same one again");
 }
 
+#[test]
+fn two_keys_find_who_took_busy_processors_from_the_others() {
+    let full = Scene { full: true, ..BURST };
+    let mut watch = Watch::over(full.run(MOMENTS), &Options::default());
+    watch.type_in("r[");
+    assert_eq!(watch.said(), "spike: cpu full before and after, taken by cc1plus +612");
+    let (now, selected) = (watch.app.now.clone().expect("a moment"), watch.app.table.selected());
+    let row = now.find(FamilyId::Process, selected.expect("one")).expect("a row");
+    assert_eq!(row.shown(process::name), "cc1plus");
+    assert!(now.one(cpu::utilization_ratio).expect("known") > 0.99, "it did not rise");
+    for (width, height) in [(80, 24), (120, 40)] {
+        let screen = watch.shown(width, height);
+        assert!(screen.contains("taken by cc1plus +612"), "{screen}");
+    }
+    watch.type_in("]");
+    assert_eq!(watch.said(), "no later spike", "who gets it back has taken nothing");
+    let spike = watch.app.events.list().iter().find(|event| event.name() == "spike");
+    let told = spike.expect("on the page").to_string();
+    assert_eq!(told, "cpu full, 14391 took 612% of a core, usual 0%");
+}
+
 /// Fourteen spikes of disk and network lie between, and the keys of events find them.
 #[test]
 fn the_spike_of_the_processor_is_found_among_many_later_ones_of_disk_and_network() {

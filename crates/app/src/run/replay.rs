@@ -1,13 +1,13 @@
 //! `retop replay`: the screen on a recording.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use retop_engine::history::Past;
-use retop_engine::recording::{Recording, Replay, fetch_from};
+use retop_engine::recording::{Recording, Remote, Replay};
 use retop_engine::{Affinity, CpuSet, Demand, IoPriority, RealClock, local_offset_seconds};
-use retop_model::{Key, Snapshot};
+use retop_model::{Clock, Key, Snapshot};
 
 use crate::config::Resolved;
 use crate::environment::Environment;
@@ -19,6 +19,8 @@ use crate::when::{Span, When};
 
 /// How often a recording is looked at for what came since.
 const LOOK: Duration = Duration::from_secs(1);
+/// A server that takes this long is said not to answer.
+const SLOW_NS: u64 = 3_000_000_000;
 /// The shortest time between two steps of a replay: a frame of the screen.
 const BEAT: Duration = Duration::from_millis(33);
 
@@ -34,7 +36,13 @@ pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()>
     }
     screen::terminal(environment)?;
     let path = path(settings)?;
-    let recording = open(path)?;
+    let mut remote = path
+        .starts_with("http://")
+        .then(|| Remote::new(path, environment.temporary_folders.clone()));
+    let recording = match &mut remote {
+        Some(remote) => remote.fetch()?,
+        None => open(path)?,
+    };
     let at_ms = at(&recording, settings.replay.at)?;
     let header = recording.header()?;
     let interval = Duration::from_millis(header.interval_ms.clamp(1, 86_400_000));
@@ -48,8 +56,10 @@ pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()>
     };
     let replay = Arc::new(Mutex::new(Replay::open(recording)?));
     let mut terminal = Terminal::open(settings.screen.mouse)?;
-    let url = path.starts_with("http://").then(|| path.to_owned());
-    let shown = Shown::start(replay, url, terminal.waker()?, interval, settings.replay.speed)?;
+    let shown = Shown::start(replay, terminal.waker()?, interval, settings.replay.speed)?;
+    if let Some(remote) = remote {
+        shown.follow(remote, terminal.waker()?)?;
+    }
     // The first sample is there already, and nobody else would wake the screen for it.
     terminal.waker()?.wake();
     Ok(tui::run(&mut terminal, &shown, &options, &Recorded, &RealClock)?)
@@ -151,31 +161,58 @@ struct Shown {
     playing: Arc<AtomicBool>,
     /// Samples to move on by.
     due: Arc<AtomicU64>,
+    /// Of a running retop that is followed.
+    answers: Arc<Mutex<Option<Answers>>>,
+}
+
+/// How it stands with a server that is asked again and again.
+#[derive(Clone, Copy, Debug)]
+struct Answers {
+    /// The last time that it gave an answer.
+    answered_ns: u64,
+    /// Since when it is waited for.
+    asked_ns: Option<u64>,
+    /// What it was last asked was not answered.
+    failed: bool,
+}
+
+impl Answers {
+    /// Seconds since it last answered, if it does not any more.
+    fn silent_seconds(self, now_ns: u64) -> Option<u64> {
+        let waits = self.asked_ns.is_some_and(|asked| now_ns.saturating_sub(asked) >= SLOW_NS);
+        let silent_ns = now_ns.saturating_sub(self.answered_ns);
+        (self.failed || waits).then_some(silent_ns / 1_000_000_000)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shown {
-    /// Begins to look for new samples, and to count the beats of a replay that plays.
+    /// Begins to look for new samples in files, and to count the beats of a replay that plays.
     fn start(
         replay: Arc<Mutex<Replay>>,
-        url: Option<String>,
         waker: Waker,
         interval: Duration,
         speed: f64,
     ) -> std::io::Result<Shown> {
-        let first = replay.lock().unwrap_or_else(PoisonError::into_inner).newest().map(Arc::new);
+        let first = lock(&replay).newest().map(Arc::new);
         let shown = Shown {
             replay,
             newest: Arc::new(Mutex::new(first)),
             playing: Arc::default(),
             due: Arc::default(),
+            answers: Arc::default(),
         };
         let (replay, newest) = (Arc::clone(&shown.replay), Arc::clone(&shown.newest));
         let (playing, due) = (Arc::clone(&shown.playing), Arc::clone(&shown.due));
+        let answers = Arc::clone(&shown.answers);
         let step = interval.div_f64(speed.max(1e-6));
         let beat = step.max(BEAT);
         let samples = beat.as_secs_f64() / step.as_secs_f64().max(1e-9);
         let run = move || {
-            let (mut waited, mut part) = (Duration::ZERO, 0.0);
+            let (mut waited, mut part, mut silent) = (Duration::ZERO, 0.0, None);
             loop {
                 let rest = beat.min(LOOK);
                 std::thread::sleep(rest);
@@ -194,18 +231,14 @@ impl Shown {
                     continue;
                 }
                 waited = Duration::ZERO;
-                let locked = || replay.lock().unwrap_or_else(PoisonError::into_inner);
-                let grown = match &url {
-                    None => locked().refresh(),
-                    // The screen does not wait for the network. Who does not answer is asked again.
-                    Some(url) => {
-                        let from_ms = locked().recording().newest_key_ms().unwrap_or(i64::MIN);
-                        fetch_from(url, from_ms).is_ok_and(|newer| locked().append(&newer))
+                let now = lock(&answers).map(|now| now.silent_seconds(RealClock.monotonic_ns()));
+                if let Some(now) = now {
+                    if now != std::mem::replace(&mut silent, now) {
+                        waker.wake();
                     }
-                };
-                if grown {
-                    let found = locked().newest().map(Arc::new);
-                    *newest.lock().unwrap_or_else(PoisonError::into_inner) = found;
+                } else if lock(&replay).refresh() {
+                    let found = lock(&replay).newest().map(Arc::new);
+                    *lock(&newest) = found;
                     waker.wake();
                 }
             }
@@ -213,11 +246,43 @@ impl Shown {
         std::thread::Builder::new().name("replay".to_owned()).spawn(run)?;
         Ok(shown)
     }
+
+    /// Asks a running retop for more. The screen does not wait for the network, and who does not
+    /// answer is asked again.
+    fn follow(&self, mut remote: Remote, waker: Waker) -> std::io::Result<()> {
+        let answered_ns = RealClock.monotonic_ns();
+        let answering = Answers { answered_ns, asked_ns: None, failed: false };
+        *lock(&self.answers) = Some(answering);
+        let (replay, newest) = (Arc::clone(&self.replay), Arc::clone(&self.newest));
+        let answers = Arc::clone(&self.answers);
+        let run = move || {
+            let mut state = answering;
+            loop {
+                std::thread::sleep(LOOK);
+                state.asked_ns = Some(RealClock.monotonic_ns());
+                *lock(&answers) = Some(state);
+                let from_ms = lock(&replay).recording().newest_key_ms().unwrap_or(i64::MIN);
+                let fetched = remote.fetch_from(from_ms);
+                (state.asked_ns, state.failed) = (None, fetched.is_err());
+                if let Ok(newer) = fetched {
+                    state.answered_ns = RealClock.monotonic_ns();
+                    if lock(&replay).append(&newer) {
+                        let found = lock(&replay).newest().map(Arc::new);
+                        *lock(&newest) = found;
+                    }
+                }
+                *lock(&answers) = Some(state);
+                waker.wake();
+            }
+        };
+        std::thread::Builder::new().name("fetch".to_owned()).spawn(run)?;
+        Ok(())
+    }
 }
 
 impl Feed for Shown {
     fn latest(&self) -> Option<Arc<Snapshot>> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.newest).clone()
     }
 
     fn history(&self) -> Option<Arc<Mutex<dyn Past>>> {
@@ -228,6 +293,10 @@ impl Feed for Shown {
         self.playing.store(playing, Ordering::Relaxed);
         let due = self.due.swap(0, Ordering::Relaxed);
         if playing { due } else { 0 }
+    }
+
+    fn silent_seconds(&self) -> Option<u64> {
+        lock(&self.answers).and_then(|now| now.silent_seconds(RealClock.monotonic_ns()))
     }
 
     fn set_interval(&self, _: Duration) {}
@@ -263,5 +332,29 @@ impl Control for Recorded {
 
     fn set_affinity(&self, _: Key, _: &CpuSet, _: &CpuSet) -> Result<(), String> {
         Err(LONG_AGO.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_silent_when_it_failed_or_is_waited_for_too_long() {
+        const S: u64 = 1_000_000_000;
+        for (asked_s, failed, now_s, wanted) in [
+            (None, false, 100, None),
+            (Some(100), false, 102, None),
+            (Some(100), false, 103, Some(13)),
+            (None, true, 91, Some(1)),
+            (Some(150), true, 150, Some(60)),
+            // A clock that went nowhere.
+            (Some(100), false, 0, None),
+            (None, true, 0, Some(0)),
+        ] {
+            let asked_ns = asked_s.map(|asked: u64| asked * S);
+            let answers = Answers { answered_ns: 90 * S, asked_ns, failed };
+            assert_eq!(answers.silent_seconds(now_s * S), wanted, "{answers:?} at {now_s}");
+        }
     }
 }

@@ -104,6 +104,8 @@ pub struct App {
     pub recording: Option<retop_engine::recording::State>,
     /// All of it is a recording: there is no now to go back to.
     pub replay: Option<Replayed>,
+    /// Seconds since the retop that is replayed last answered, if it does not any more.
+    pub silent_seconds: Option<u64>,
     /// The past is shown, and which.
     pub rewind: Option<Box<Rewind>>,
     /// Moments that somebody wants to find again, oldest first.
@@ -195,6 +197,7 @@ impl App {
             steady: Steady::default(),
             record: None,
             replay: options.replay.clone(),
+            silent_seconds: None,
             recording: None,
             rewind: None,
             bookmarks: Bookmarks::default(),
@@ -494,9 +497,22 @@ impl App {
                 {
                     Some(Effect::Draw)
                 }
+                // Fingers of another program, on the table: told, instead of nothing at all.
+                Press { code: Code::Char(_) | Code::F(_), .. }
+                    if matches!(self.overlay, Overlay::None) && action.is_none() =>
+                {
+                    self.say(self.way_out(&format!("{press} does nothing here")));
+                    Some(Effect::Draw)
+                }
                 _ => None,
             },
         }
+    }
+
+    /// What is so, and how to leave and to learn more.
+    pub(super) fn way_out(&self, what: &str) -> String {
+        let key = |action| self.keys.letter(action).map_or(String::new(), |key| key.to_string());
+        format!("{what}; {} quits, {} shows every key", key(Action::Quit), key(Action::Help))
     }
 
     pub(super) fn say(&mut self, text: String) {

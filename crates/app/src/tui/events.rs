@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use retop_engine::history::{Entry, Log, Past, Spike, Told, What};
+use retop_engine::history::{Channel, Entry, Log, Past, Spike, Told, What};
 use retop_model::alert::Severity;
 use retop_model::human::{Duration, Size, Value};
 use retop_model::{Key, Snapshot, Stamp};
@@ -161,7 +161,8 @@ impl Event {
                 What::Fired { alert, .. } | What::Cleared { alert, .. } => alert.culprit_pid,
                 _ => None,
             },
-            _ => None,
+            Event::Spike(spike) => spike.pid,
+            Event::Bookmark(_) => None,
         }
     }
 
@@ -219,6 +220,11 @@ impl fmt::Display for Event {
             Event::Bookmark(bookmark) => return f.write_str(&bookmark.text),
             Event::Spike(spike) => {
                 let (value, usual) = (f64::from(spike.value), f64::from(spike.usual));
+                if let (Channel::Taken, Some(pid)) = (spike.channel, spike.pid) {
+                    let (value, usual) = (whole_percent(value), whole_percent(usual));
+                    let (value, usual) = (&*value, &*usual);
+                    return write!(f, "cpu full, {pid} took {value} of a core, usual {usual}");
+                }
                 f.write_str(spike.channel.name())?;
                 return match spike.channel.is_share() {
                     true => {

@@ -58,6 +58,12 @@ impl Key {
         Key::of(Code::F(number))
     }
 
+    /// A character with Alt.
+    #[must_use]
+    pub const fn alt(c: char) -> Key {
+        Key { alt: true, ..Key::char(c) }
+    }
+
     /// A letter with Control.
     #[must_use]
     pub const fn ctrl(c: char) -> Key {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::input::{Code, Key};
 use super::keys::{Action, BINDINGS, Binding, Mode};
+use super::page::Page;
 use super::preset::Preset;
 use super::render::width;
 use super::units::Text;
@@ -155,6 +156,21 @@ impl Keymap {
     pub fn keys(&self, action: Action) -> &[Key] {
         let place = BINDINGS.iter().position(|binding| binding.action == action);
         place.and_then(|place| self.keys.get(place)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The digit of a page, if its digit opens it.
+    #[must_use]
+    pub fn digit(&self, page: Page) -> Option<char> {
+        let digit = page.key();
+        self.keys(page.action()).contains(&Key::char(digit)).then_some(digit)
+    }
+
+    /// The key that says best what opens something or ends it: a letter before a function key,
+    /// which a terminal may keep for itself.
+    #[must_use]
+    pub fn letter(&self, action: Action) -> Option<Key> {
+        let keys = self.keys(action);
+        keys.iter().find(|key| matches!(key.code, Code::Char(_))).or(keys.first()).copied()
     }
 
     /// True if the key does something there, of that mode's own.
@@ -431,6 +447,22 @@ mod tests {
             (char('N'), "sort.pid"),
             (char('I'), "sort.invert"),
             (char('t'), "table.tree"),
+            (char('w'), "process.details"),
+            (char('Z'), "view.pause"),
+            (char('^'), "scroll.start"),
+            (Key::ctrl('a'), "scroll.start"),
+            (char('$'), "scroll.end"),
+            (Key::ctrl('e'), "scroll.end"),
+            (Key::alt('k'), "move.up"),
+            (Key::alt('j'), "move.down"),
+            (Key::alt('h'), "scroll.left"),
+            (Key::alt('l'), "scroll.right"),
+            (char('e'), "process.environment"),
+            (char('l'), "process.files"),
+            (char('m'), "table.command"),
+            (char('#'), "view.header"),
+            (char('S'), "setup"),
+            (char('h'), "help"),
             (char('K'), "table.kernel"),
             (char(' '), "process.tag"),
             (char('U'), "process.untag"),
@@ -478,9 +510,33 @@ mod tests {
             (char('?'), "help"),
             (Key::of(Code::Esc), "close"),
         ];
-        for (preset, cases) in
-            [(Preset::Htop, &htop[..]), (Preset::Vim, &vim), (Preset::Actop, &actop)]
-        {
+        let btop = [
+            (char('q'), "quit"),
+            (char('h'), "help"),
+            (char('o'), "setup"),
+            (char('m'), "palette"),
+            (char('f'), "filter"),
+            (char('e'), "table.tree"),
+            (char('r'), "sort.invert"),
+            (Key::of(Code::Left), "sort.left"),
+            (Key::of(Code::Right), "sort.right"),
+            (char('t'), "process.signal"),
+            (char('k'), "process.signal"),
+            (char('s'), "process.signal"),
+            (char('c'), "table.base"),
+            (char('F'), "process.follow"),
+            (char('+'), "interval.longer"),
+            (char('-'), "interval.shorter"),
+            (char('1'), "page.cpu"),
+            (Key::of(Code::Enter), "process.details"),
+            (Key::of(Code::Esc), "close"),
+        ];
+        for (preset, cases) in [
+            (Preset::Htop, &htop[..]),
+            (Preset::Vim, &vim),
+            (Preset::Actop, &actop),
+            (Preset::Btop, &btop),
+        ] {
             let map = Keymap::of(preset);
             for &(key, id) in cases {
                 // What is not there yet has no row to be bound to.

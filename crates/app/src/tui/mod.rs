@@ -89,6 +89,10 @@ pub trait Feed {
     fn recording(&self) -> Option<recording::State> {
         None
     }
+    /// Seconds since whoever is asked over a network last answered, if they do not any more.
+    fn silent_seconds(&self) -> Option<u64> {
+        None
+    }
     /// Changes the time between samples.
     fn set_interval(&self, interval: Duration);
     /// Changes what is read.
@@ -348,6 +352,8 @@ pub fn run(
             dirty |= app.update(&snapshot) && !skipped;
             taken = Some(snapshot);
         }
+        let silent_seconds = feed.silent_seconds();
+        dirty |= silent_seconds != std::mem::replace(&mut app.silent_seconds, silent_seconds);
         let beats = feed.beats(app.is_playing());
         if beats > 0 {
             app.play(beats);

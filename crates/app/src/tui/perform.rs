@@ -75,7 +75,8 @@ impl App {
             PaletteUp => self.palette_step(-1),
             PaletteDown => self.palette_step(1),
             PaletteComplete => self.complete_command(),
-            Up | Down | PageUp | PageDown | Home | End | ScrollUp | ScrollDown | Left | Right => {
+            Up | Down | PageUp | PageDown | Home | End | ScrollUp | ScrollDown | Left | Right
+            | ScrollStart | ScrollEnd => {
                 self.travel(action);
             }
             MenuUp | MenuDown | MenuPageUp | MenuPageDown | CheckUp | CheckDown | CheckPageUp
@@ -295,6 +296,9 @@ impl App {
             self.say("the filter is dropped".to_owned());
         } else if self.pages.page != Page::Overview {
             self.open_page(Page::Overview);
+        } else {
+            // Who presses it here looks for the way out.
+            self.say(self.way_out("nothing is open"));
         }
     }
 

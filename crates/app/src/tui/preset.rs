@@ -15,13 +15,16 @@ pub enum Preset {
     Actop,
     /// vi's: `hjkl`, `gg`, `G`.
     Vim,
+    /// btop's: the arrows choose the column to sort by, `f` filters, `e` is the tree.
+    Btop,
 }
 
 impl Preset {
     /// Every one of them.
-    pub const ALL: [Preset; 4] = [Preset::Default, Preset::Htop, Preset::Actop, Preset::Vim];
+    pub const ALL: [Preset; 5] =
+        [Preset::Default, Preset::Htop, Preset::Actop, Preset::Vim, Preset::Btop];
     /// Their names.
-    pub const NAMES: &'static [&'static str] = &["default", "htop", "actop", "vim"];
+    pub const NAMES: &'static [&'static str] = &["default", "htop", "actop", "vim", "btop"];
 
     /// Its name.
     #[must_use]
@@ -38,6 +41,7 @@ impl Preset {
             Preset::Htop => HTOP,
             Preset::Actop => ACTOP,
             Preset::Vim => VIM,
+            Preset::Btop => BTOP,
         }
     }
 }
@@ -52,7 +56,7 @@ const fn k(code: Code) -> Key {
     Key::of(code)
 }
 const fn alt(c: char) -> Key {
-    Key { alt: true, ..Key::char(c) }
+    Key::alt(c)
 }
 const fn pair(first: char, second: char) -> Key {
     Key::of(Code::Pair(first, second))
@@ -118,4 +122,29 @@ const VIM: &[(Action, &[Key])] = &[
     (HelpPageDown, &[k(Code::PageDown), c(' '), Key::ctrl('d'), Key::ctrl('f')]),
     (HelpHome, &[k(Code::Home), pair('g', 'g')]),
     (HelpEnd, &[k(Code::End), c('G')]),
+];
+
+/// Of btop 1.4 what has its like here. Its boxes are pages, under the digits that their titles show;
+/// what its letters take from other actions is with Alt.
+const BTOP: &[(Action, &[Key])] = &[
+    (Palette, &[c(':'), c('m'), Key::ctrl('p')]),
+    (Setup, &[f(2), c('o')]),
+    (Columns, &[alt('o')]),
+    (Filter, &[f(4), c('f'), c('/')]),
+    (Hold, &[alt('f')]),
+    (Tree, &[f(5), c('e')]),
+    (Environment, &[alt('e')]),
+    (SortLeft, &[k(Code::Left), c('<')]),
+    (SortRight, &[k(Code::Right), c('>')]),
+    (SortInvert, &[c('r'), c('I')]),
+    (SortNext, &[alt('s')]),
+    (Rewind, &[c('w')]),
+    (Leave, &[k(Code::End), c('w'), k(Code::Esc)]),
+    (Details, &[k(Code::Enter)]),
+    (Signal, &[f(9), c('k'), c('t'), c('s')]),
+    (Base, &[c('c'), c('%')]),
+    (TagBranch, &[alt('c')]),
+    (Layout, &[c('p'), c('L')]),
+    (Pause, &[c('Z')]),
+    (Command, &[alt('m')]),
 ];

@@ -446,7 +446,7 @@ impl App {
         // keys too: who asks for a spike means the processor's, which the scrubber draws. The others
         // come where it has none that way.
         let beside = |event: &Event| match event {
-            Event::Spike(spike) => !any && spike.channel != Channel::Cpu,
+            Event::Spike(spike) => !any && !spike.channel.is_of_cpu(),
             _ => false,
         };
         let nearest = wanted
@@ -507,12 +507,18 @@ impl App {
             true => whole_percent(value),
             false => short!("{}/s", Size(value)),
         };
-        let mut text = format!("spike: {} {}", spike.channel.name(), &*value);
+        let mut text = match spike.channel {
+            // Their sum did not rise.
+            Channel::Taken => "spike: cpu full before and after, taken by".to_owned(),
+            channel => format!("spike: {} {}", channel.name(), &*value),
+        };
         if let Some(Blame { key, rise, .. }) = behind
             && let Some(row) = now.find(FamilyId::Process, key)
         {
             let rise = match spike.channel {
-                Channel::Cpu => short!("{:.0}", rise * 100.0),
+                Channel::Cpu | Channel::Taken | Channel::Pressure => {
+                    short!("{:.0}", rise * 100.0)
+                }
                 Channel::Memory => short!("{}", Size(rise)),
                 _ => short!("{}/s", Size(rise)),
             };

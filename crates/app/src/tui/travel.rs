@@ -1,9 +1,11 @@
 //! Where the cursor goes: up and down, to what is looked for, into what is folded.
 
-use retop_model::Key;
+use retop_model::family::process;
+use retop_model::{FamilyId, Key, Snapshot};
 
 use super::app::App;
 use super::keys::Action;
+use super::render::width;
 
 impl App {
     pub(super) fn go_to_match(&mut self, from: usize, back: bool) -> bool {
@@ -51,6 +53,7 @@ impl App {
             }
         }
         let page = isize::try_from(self.table.page).unwrap_or(1);
+        let end = self.end_of_command(&now);
         let table = &mut self.table;
         match action {
             Action::Up => table.step(&now, -1),
@@ -62,11 +65,24 @@ impl App {
             Action::ScrollUp => table.scroll(&now, -1),
             Action::ScrollDown => table.scroll(&now, 1),
             Action::Left => table.shift = table.shift.saturating_sub(8),
+            Action::ScrollStart => table.shift = 0,
+            Action::ScrollEnd => table.shift = end,
             _ => table.shift = (table.shift + 8).min(4096),
         }
-        if self.details.is_some() && action != Action::Left && action != Action::Right {
+        let sideways = [Action::Left, Action::Right, Action::ScrollStart, Action::ScrollEnd];
+        if self.details.is_some() && !sideways.contains(&action) {
             self.details = self.table.selected();
         }
+    }
+
+    /// Cells to scroll by, so that the command under the cursor is seen to its end.
+    fn end_of_command(&self, now: &Snapshot) -> usize {
+        let key = self.table.selected();
+        let row = key.and_then(|key| now.find(FamilyId::Process, key));
+        let all = row.map_or(0, |row| width(row.shown(process::command)));
+        let (placed, count) = self.table.columns(self.room_of_columns(), |_| 0);
+        let room = placed[..count].last().and_then(|last| *last).map_or(0, |last| last.width);
+        usize::from(all.saturating_sub(room))
     }
 
     pub(super) fn fold(&mut self, action: Action) {

@@ -33,6 +33,8 @@ pub struct Scene {
     pub gpus: usize,
     /// A compiler takes nearly every core for three seconds from then on.
     pub burst: Option<u64>,
+    /// Every core is busy all the time.
+    pub full: bool,
     /// From then on disks and the network have a second of heavy traffic every nine.
     pub traffic: Option<u64>,
     /// From then on a disk is full for 40 seconds, memory runs short after 5 for 25, and after 12
@@ -50,6 +52,7 @@ pub const LAPTOP: Scene = Scene {
     threads: false,
     gpus: 0,
     burst: None,
+    full: false,
     traffic: None,
     trouble: None,
 };
@@ -256,6 +259,9 @@ impl Scene {
     /// Seconds that a core was busy.
     fn busy(&self, core: usize, tick: u64) -> f64 {
         let middle = [0.78, 0.55, 0.4, 0.12, 0.08, 0.3, 0.15, 0.05, 0.62, 0.03][core % 10];
+        if self.full {
+            return tick as f64;
+        }
         let plain = |tick| swung(middle, core, tick);
         let Some(from) = self.burst else { return plain(tick) };
         // 96, 97, 98 %: it is the last second that is the highest.

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use retop_model::alert::{Severity, metric, victim};
+use retop_model::alert::{Severity, UNSEEN, metric, victim};
 use retop_model::family::{alert, cgroup, gpu, memory, source};
 use retop_model::{FamilyId, Field, Key, Row, Snapshot, Stamp, Unit};
 
@@ -262,8 +262,15 @@ impl Log {
                 Some(open) => {
                     open.seen = true;
                     open.told.worst = row.get(alert::worst);
-                    // Somebody is named a few samples later where their bytes had to be read.
-                    if open.told.culprit_pid.is_none() && row.raw(alert::culprit_pid).is_some() {
+                    // Somebody is named a few samples later where their bytes had to be read, and
+                    // that it is nobody who was seen.
+                    let is_named = row.raw(alert::culprit_pid).is_some();
+                    let is_unseen = |message: &str| message.contains(UNSEEN);
+                    if open.told.culprit_pid.is_none()
+                        && (is_named
+                            || is_unseen(row.shown(alert::message))
+                                && !is_unseen(&open.told.message))
+                    {
                         open.told = Told::of(row);
                         named.push((open.told.clone(), open.fired));
                     }

@@ -181,14 +181,14 @@ fn column(reader: &mut Reader<'_>) -> Result<ColumnSchema, CodecError> {
 
 /// Where each table, column and text of a recording goes in this program. What this program does
 /// not declare, or declares with another meaning, goes nowhere; what the recording lacks is missing.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Mapping {
     /// In which way tables are written.
     pub format: u8,
     pub families: Vec<FamilyMapping>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct FamilyMapping {
     pub id: Option<FamilyId>,
     pub texts: Vec<Option<usize>>,

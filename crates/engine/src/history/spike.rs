@@ -4,6 +4,11 @@
 //! absolute deviation and by no less than a step worth looking at. Median and deviation bear a
 //! third of outliers without moving, so that a spike does not hide the next one. What stays high is
 //! one spike, at its highest value, until the 60 values before have become like it.
+//!
+//! Where the processors are so busy that no value could be a spike, it is looked for in what one
+//! program has taken from the others.
+
+mod taker;
 
 use std::collections::VecDeque;
 
@@ -11,6 +16,7 @@ use retop_model::family::{cpu, disk, memory, network, pressure, process};
 use retop_model::snapshot::sum;
 use retop_model::{FamilyId, Field, Key, Snapshot, Stamp};
 
+use self::taker::{Taken, Takers};
 use super::view::Cursor;
 
 /// Values that one is compared with.
@@ -27,12 +33,16 @@ const MOST: usize = 512;
 const ASKED: u64 = 3;
 /// One rise is clearly more than another from this factor on.
 const CLEARLY: f64 = 1.25;
+/// Samples for which takers are looked for after the processors were last busy throughout.
+const LOOKED_FOR: u8 = 60;
 
 /// What a spike is a spike of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
     /// Share of all CPU time.
     Cpu,
+    /// What one program takes, in cores, while no share of all CPU time could be a spike.
+    Taken,
     /// Share of memory in use.
     Memory,
     /// Share of time in which a task waited for a disk.
@@ -41,60 +51,84 @@ pub enum Channel {
     Disk,
     /// Bytes per second from and to the network, loopback left out.
     Network,
+    /// Share of time in which a task waited for a CPU.
+    Pressure,
 }
 
 impl Channel {
     /// Every channel, the one that explains most first.
-    pub const ALL: [Channel; 5] =
-        [Channel::Cpu, Channel::Memory, Channel::Io, Channel::Disk, Channel::Network];
+    pub const ALL: [Channel; 7] = [
+        Channel::Cpu,
+        Channel::Taken,
+        Channel::Memory,
+        Channel::Io,
+        Channel::Disk,
+        Channel::Network,
+        Channel::Pressure,
+    ];
 
     /// What it is called.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Channel::Cpu => "cpu",
+            Channel::Taken => "cpu taken",
             Channel::Memory => "memory",
             Channel::Io => "io pressure",
             Channel::Disk => "disk",
             Channel::Network => "network",
+            Channel::Pressure => "cpu pressure",
         }
     }
 
-    /// True for shares of a whole; the others are bytes per second.
+    /// True for what the processors do.
+    #[must_use]
+    pub fn is_of_cpu(self) -> bool {
+        matches!(self, Channel::Cpu | Channel::Taken)
+    }
+
+    /// True for shares of a whole, or of a core; the others are bytes per second.
     #[must_use]
     pub fn is_share(self) -> bool {
-        matches!(self, Channel::Cpu | Channel::Memory | Channel::Io)
+        !matches!(self, Channel::Disk | Channel::Network)
     }
 
     /// The number of a process that moves it; none is known for the network.
     #[must_use]
     pub fn of_process(self) -> Option<Field> {
         match self {
-            Channel::Cpu => Some(process::cpu_ratio),
+            Channel::Cpu | Channel::Taken | Channel::Pressure => Some(process::cpu_ratio),
             Channel::Memory => Some(process::resident_bytes),
             Channel::Io | Channel::Disk => Some(process::io_bytes_per_second),
             Channel::Network => None,
         }
     }
 
-    /// The least rise: 15 points of a share; of a rate, a tenth of the highest seen, and not less
-    /// than what any disk or link does beside other work.
-    fn least(self, highest: f32) -> f32 {
+    /// The least rise: 15 points of a share, in cores no more than half of one; of a rate, a tenth of
+    /// the highest seen, and not less than what any disk or link does beside other work.
+    fn least(self, highest: f32, cores: f32) -> f32 {
         match self {
             Channel::Cpu | Channel::Memory | Channel::Io => 0.15,
+            Channel::Taken => (0.15 * cores.max(1.0)).min(0.5),
+            // Swings more than what it comes from.
+            Channel::Pressure => 0.3,
             Channel::Disk => (highest / 10.0).max(8e6),
             Channel::Network => (highest / 10.0).max(1e6),
         }
     }
 
+    /// `None` for what one moment does not tell.
     pub(crate) fn value(self, now: &Snapshot) -> Option<f64> {
+        let waits = |resource: &str| {
+            let mut rows = now.rows(FamilyId::Pressure);
+            rows.find(|row| row.shown(pressure::resource) == resource)?.get(pressure::some_ratio)
+        };
         match self {
             Channel::Cpu => now.one(cpu::utilization_ratio),
+            Channel::Taken => None,
             Channel::Memory => now.one(memory::used_ratio),
-            Channel::Io => now
-                .rows(FamilyId::Pressure)
-                .find(|row| row.shown(pressure::resource) == "io")?
-                .get(pressure::some_ratio),
+            Channel::Io => waits("io"),
+            Channel::Pressure => waits("cpu"),
             Channel::Disk => {
                 // Whole disks: what is made of them would count twice.
                 let whole = |kind: Option<&str>| kind.is_none_or(|kind| kind == "disk");
@@ -128,12 +162,17 @@ pub struct Spike {
     pub value: f32,
     /// The median before it.
     pub usual: f32,
+    /// The number of the process behind it, where that was seen when it came.
+    pub pid: Option<u64>,
 }
 
 /// The spikes of all samples that are kept.
 #[derive(Debug)]
 pub struct Spikes {
     usual: [Usual; Channel::ALL.len()],
+    takers: Takers,
+    /// Samples for which they are still looked for.
+    looked_for: u8,
     found: VecDeque<Spike>,
     version: u64,
 }
@@ -141,7 +180,8 @@ pub struct Spikes {
 impl Default for Spikes {
     fn default() -> Self {
         let usual = [const { Usual::new() }; Channel::ALL.len()];
-        Spikes { usual, found: VecDeque::new(), version: 0 }
+        let (takers, found) = (Takers::default(), VecDeque::new());
+        Spikes { usual, takers, looked_for: 0, found, version: 0 }
     }
 }
 
@@ -155,29 +195,69 @@ impl Spikes {
     /// Looks at the newest sample.
     pub fn push(&mut self, number: u64, moment: &Snapshot) {
         let stamp = moment.stamp();
-        for (usual, channel) in self.usual.iter_mut().zip(Channel::ALL) {
-            let Some(value) = channel.value(moment) else { continue };
+        let cores = moment.one(cpu::logical).unwrap_or(1.0) as f32;
+        let mut is_full = false;
+        for place in 0..Channel::ALL.len() {
+            let channel = Channel::ALL[place];
+            let taken = match channel {
+                Channel::Taken => self.taken(moment, is_full),
+                _ => None,
+            };
+            let value = taken.map(|taken| f64::from(taken.beyond));
+            let usual = &mut self.usual[place];
+            let Some(value) = value.or_else(|| channel.value(moment)) else { continue };
             let value = value as f32;
-            if let Some(median) = usual.judge(channel, number, stamp.boottime_ns, value) {
-                let spike =
-                    Spike { channel, number, stamp, before: usual.calm, value, usual: median };
-                let last = self.found.iter_mut().rfind(|spike| spike.channel == channel);
-                match last.filter(|_| usual.goes_on) {
-                    Some(last) if last.value < value => {
-                        *last = Spike { before: last.before, usual: last.usual, ..spike };
-                        self.version += 1;
-                    }
-                    Some(_) => {}
-                    None => {
-                        self.found.push_back(spike);
-                        self.version += 1;
-                    }
+            let least = channel.least(usual.highest, cores);
+            let median = usual.judge(least, number, stamp.boottime_ns, value);
+            if channel == Channel::Cpu {
+                is_full = usual.len >= FEWEST && usual.limit >= 1.0;
+            }
+            let Some(median) = median else { continue };
+            let spike = Spike {
+                channel,
+                number,
+                stamp,
+                before: usual.calm,
+                value,
+                usual: median,
+                pid: None,
+            };
+            let spike = match taken {
+                Some(taken) => {
+                    Spike { value: taken.share, usual: taken.usual, pid: Some(taken.pid), ..spike }
+                }
+                None => spike,
+            };
+            let last = self.found.iter_mut().rfind(|spike| spike.channel == channel);
+            match last.filter(|_| usual.goes_on) {
+                Some(last) if last.value < spike.value => {
+                    let usual = if last.pid == spike.pid { last.usual } else { spike.usual };
+                    *last = Spike { before: last.before, usual, ..spike };
+                    self.version += 1;
+                }
+                Some(_) => {}
+                None => {
+                    self.found.push_back(spike);
+                    self.version += 1;
                 }
             }
         }
         while self.found.len() > MOST {
             self.found.pop_front();
         }
+    }
+
+    /// Who took what from whom, while the processors are busy throughout and for a while after.
+    fn taken(&mut self, moment: &Snapshot, is_full: bool) -> Option<Taken> {
+        self.looked_for = if is_full { LOOKED_FOR } else { self.looked_for.saturating_sub(1) };
+        if self.looked_for == 0 {
+            self.takers.clear();
+            return None;
+        }
+        let taken = self.takers.push(moment);
+        // Nobody took anything: that is what others are compared with.
+        let nobody = Taken { pid: 0, share: 0.0, usual: 0.0, beyond: 0.0 };
+        Some(taken.unwrap_or(nobody)).filter(|_| is_full && moment.has_rates())
     }
 
     /// Forgets what came before that sample.
@@ -202,7 +282,7 @@ impl Spikes {
     /// Bytes that they take.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.found.capacity() * size_of::<Spike>()
+        self.found.capacity() * size_of::<Spike>() + self.takers.memory()
     }
 }
 
@@ -213,6 +293,8 @@ struct Usual {
     next: usize,
     len: usize,
     highest: f32,
+    /// What the value judged last would have had to pass.
+    limit: f32,
     /// The last sample below the limit.
     calm: u64,
     /// When the last spike was last above the limit.
@@ -228,20 +310,21 @@ impl Usual {
             next: 0,
             len: 0,
             highest: 0.0,
+            limit: 0.0,
             calm: 0,
             high_ns: None,
             goes_on: false,
         }
     }
 
-    /// The median before it, if the value is a spike's.
-    fn judge(&mut self, channel: Channel, number: u64, at_ns: u64, value: f32) -> Option<f32> {
+    /// The median before it, if the value is a spike's: `least` is the rise that it takes at least.
+    fn judge(&mut self, least: f32, number: u64, at_ns: u64, value: f32) -> Option<f32> {
         let before = self.values;
         let median = middle(before, self.len);
         let deviations = before.map(|value| (value - median).abs());
         let rise = DEVIATIONS * middle(deviations, self.len);
-        let rise = rise.max(channel.least(self.highest));
-        let high = self.len >= FEWEST && value > median + rise;
+        self.limit = median + rise.max(least);
+        let high = self.len >= FEWEST && value > self.limit;
         self.values[self.next] = value;
         self.next = (self.next + 1) % BEFORE;
         self.len = (self.len + 1).min(BEFORE);
@@ -296,6 +379,13 @@ pub struct Blame {
     pub rise: f64,
 }
 
+/// By how much that process is above what was usual of it.
+fn rise_of(pid: u64, field: Field, usual: f32, at: &Snapshot) -> Option<(Key, f64)> {
+    let row = at.rows_between(FamilyId::Process, Key(pid, 0), Key(pid, u64::MAX)).next()?;
+    let rise = row.get(field)? - f64::from(usual);
+    (rise > 0.0).then_some((row.key(), rise))
+}
+
 /// Finds who is behind a spike; the cursor is left anywhere near it. `None` if nobody rose, or the
 /// samples are gone.
 ///
@@ -304,14 +394,18 @@ pub struct Blame {
 /// the order in which they decode fastest.
 #[must_use]
 pub fn blame(cursor: &mut Cursor, spike: &Spike) -> Option<Blame> {
-    spike.channel.of_process()?;
+    let field = spike.channel.of_process()?;
     let before = cursor.seek(spike.before).then(|| cursor.snapshot())??;
     let mut best: Option<Blame> = None;
     let first = (spike.before + 1).max(spike.number.saturating_sub(ASKED));
     for number in first..=spike.number {
         let at = cursor.seek(number).then(|| cursor.snapshot())??;
         // The higher sample is shown unless an earlier one says clearly more.
-        if let Some((key, rise)) = culprit(spike.channel, &before, &at)
+        let who = match spike.pid {
+            Some(pid) => rise_of(pid, field, spike.usual, &at),
+            None => culprit(spike.channel, &before, &at),
+        };
+        if let Some((key, rise)) = who
             && best.is_none_or(|best| rise * CLEARLY >= best.rise)
         {
             best = Some(Blame { number, key, rise });

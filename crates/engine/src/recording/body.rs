@@ -9,6 +9,12 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(super) enum Body {
     File(Arc<File>),
+    /// So many bytes of a file from a place on.
+    Part {
+        file: Arc<File>,
+        begin: u64,
+        len: u64,
+    },
     Memory(Arc<Vec<u8>>),
 }
 
@@ -16,7 +22,16 @@ impl Body {
     pub fn len(&self) -> io::Result<u64> {
         match self {
             Body::File(file) => Ok(file.metadata()?.len()),
+            Body::Part { len, .. } => Ok(*len),
             Body::Memory(bytes) => Ok(bytes.len() as u64),
+        }
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn memory(&self) -> u64 {
+        match self {
+            Body::File(_) | Body::Part { .. } => 0,
+            Body::Memory(bytes) => bytes.len() as u64,
         }
     }
 
@@ -27,6 +42,15 @@ impl Body {
             let read = match self {
                 Body::File(file) => {
                     match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                        other => other?,
+                    }
+                }
+                Body::Part { file, begin, len } => {
+                    let at = offset.saturating_add(filled as u64);
+                    let left = usize::try_from(len.saturating_sub(at)).unwrap_or(usize::MAX);
+                    let end = buffer.len().min(filled.saturating_add(left));
+                    match file.read_at(&mut buffer[filled..end], begin.saturating_add(at)) {
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                         other => other?,
                     }

@@ -50,7 +50,7 @@ pub struct Event {
     /// The unit of both.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub unit: String,
-    /// The process behind an alert.
+    /// The process behind an alert, or behind a spike where it was seen when that came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub culprit_pid: Option<u64>,
     /// Samples from the last that was calm to a spike.
@@ -185,13 +185,19 @@ impl Event {
 
     /// A spike, at its highest value.
     pub(super) fn of_spike(spike: &Spike) -> Event {
-        let message = format!("{} rose far above what was usual", spike.channel.name());
+        let message = match spike.channel {
+            Channel::Taken => {
+                "a process took far more of busy processors than was usual".to_owned()
+            }
+            channel => format!("{} rose far above what was usual", channel.name()),
+        };
         let unit = if spike.channel.is_share() { Unit::Ratio } else { Unit::BytesPerSecond };
         Event {
             name: spike.channel.name().to_owned(),
             value: Some(f64::from(spike.value)),
             limit: Some(f64::from(spike.usual)),
             unit: unit.name().to_owned(),
+            culprit_pid: spike.pid,
             rise_samples: spike.number.checked_sub(spike.before),
             ..Event::new(spike.stamp, EventKind::Spike, message)
         }
@@ -206,6 +212,7 @@ impl Event {
             before: number.saturating_sub(self.rise_samples.unwrap_or(1)),
             value: self.value? as f32,
             usual: self.limit? as f32,
+            pid: self.culprit_pid,
         })
     }
 
@@ -374,10 +381,13 @@ mod tests {
             assert!(!event.message.is_empty());
             assert_eq!(event.entry(5), Some(entry));
         }
-        let spike =
-            Spike { channel: Channel::Disk, number: 40, stamp, before: 38, value: 9e6, usual: 1e3 };
-        let bytes = Event::of_spike(&spike).to_bytes();
-        assert_eq!(Event::of_bytes(9_000, &bytes).and_then(|event| event.spike(40)), Some(spike));
+        for (channel, pid) in [(Channel::Disk, None), (Channel::Taken, Some(7))] {
+            let (number, before) = (40, 38);
+            let spike = Spike { channel, number, stamp, before, value: 9e6, usual: 1e3, pid };
+            let bytes = Event::of_spike(&spike).to_bytes();
+            let event = Event::of_bytes(9_000, &bytes);
+            assert_eq!(event.and_then(|event| event.spike(40)), Some(spike));
+        }
     }
 
     #[test]

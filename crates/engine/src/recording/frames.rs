@@ -9,9 +9,10 @@ use crate::history::{Decoder, FrameKind};
 
 use super::error::RecordingError;
 use super::index::{KeyEntry, Scan};
-use super::reader::{Recording, Slot};
+use super::reader::Recording;
 use super::record::{self, Stamps};
 use super::segment::Segment;
+use super::slot::Slot;
 
 /// Moments one after the other: see [`Recording::moments`].
 pub struct Moments<'a>(pub(super) Frames<'a>);
@@ -67,7 +68,7 @@ impl<'a> Frames<'a> {
         loop {
             if self.open.is_none() {
                 let slot = self.slots.next()?;
-                let entered = slot.begun().and_then(|segment| match segment {
+                let entered = slot.begun_segment().and_then(|segment| match segment {
                     Some(segment) => self.enter(segment),
                     None => Ok(None),
                 });

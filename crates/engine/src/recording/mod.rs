@@ -48,6 +48,8 @@ mod remote;
 mod replay;
 mod segment;
 mod shelf;
+mod slot;
+mod spool;
 mod whole;
 mod writer;
 
@@ -62,7 +64,7 @@ pub use name::SegmentName;
 pub use preview::Preview;
 pub use reader::Recording;
 pub use recorder::{Note, Recorder, Settings, State, Sync};
-pub use remote::{fetch, fetch_from};
+pub use remote::{Remote, fetch};
 pub use replay::Replay;
 pub use whole::segment_of;
 

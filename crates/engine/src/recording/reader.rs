@@ -2,84 +2,36 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use retop_model::Snapshot;
 
 use crate::history::View;
 
+use super::body::Body;
 use super::error::RecordingError;
 use super::event::Event;
 use super::frames::{Frames, Moments, Samples};
 use super::header::Header;
-use super::index::KeyEntry;
+use super::index::{EventEntry, KeyEntry};
 use super::name::SegmentName;
 use super::preview::{Gather, Preview};
 use super::segment::Segment;
 use super::shelf::Files;
+use super::slot::{Extent, Shared, Slot};
 
-/// Most bytes of a recording in memory to which more is added: twice what a history takes.
-const APPENDED: u64 = 128 << 20;
-
-/// A segment that is opened when somebody looks into it.
-#[derive(Debug)]
-pub(super) struct Slot {
-    pub path: PathBuf,
-    pub name: Option<SegmentName>,
-    opened: Mutex<Option<Result<Arc<Segment>, RecordingError>>>,
-}
-
-impl Slot {
-    fn new(path: PathBuf, name: Option<SegmentName>) -> Slot {
-        Slot { path, name, opened: Mutex::new(None) }
-    }
-
-    fn with(segment: Segment, name: Option<SegmentName>) -> Slot {
-        let opened = Mutex::new(Some(Ok(Arc::new(segment))));
-        Slot { path: PathBuf::new(), name, opened }
-    }
-
-    pub fn segment(&self) -> Result<Arc<Segment>, RecordingError> {
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = || Segment::open(&self.path).map(Arc::new);
-        opened.get_or_insert_with(open).clone()
-    }
-
-    /// The same; `None` for one that was stopped before its first record, as a crash leaves it.
-    pub fn begun(&self) -> Result<Option<Arc<Segment>>, RecordingError> {
-        match self.segment() {
-            Err(error) if error.unbegun => Ok(None),
-            other => other.map(Some),
-        }
-    }
-
-    /// Looks whether the file has grown.
-    fn refresh(&self) -> bool {
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*opened {
-            Some(Ok(segment)) => match segment.grown() {
-                Ok(Some(grown)) => {
-                    *opened = Some(Ok(Arc::new(grown)));
-                    true
-                }
-                _ => false,
-            },
-            // A file that was too short for its header a moment ago.
-            Some(Err(_)) => {
-                *opened = None;
-                true
-            }
-            None => false,
-        }
-    }
-}
+/// Most bytes of what was fetched of a running retop: in files six days of 2,000 processes, and in
+/// memory where no file could be made.
+const FETCHED: u64 = 1 << 30;
+const FETCHED_MEMORY: u64 = 24 << 20;
 
 /// A recording: a folder of segments, or one of them, as it was at the last
 /// [`Recording::refresh`].
 ///
 /// Opening reads names alone. A time is found by the names of the segments, the index of one, and
 /// at most a key interval of frames, however long the recording is. Nothing is kept in memory but
-/// indexes (40 bytes for two minutes) and what is being decoded.
+/// names and lengths (half a KB for a segment), the indexes of those that were looked into last, and
+/// what is being decoded.
 ///
 /// A file that is damaged gives all that stands before the damage and from the next key frame on.
 /// Nothing here panics, whatever the bytes.
@@ -108,6 +60,7 @@ pub struct Recording {
     slots: Vec<Arc<Slot>>,
     /// Samples of segments that were here and have been removed since.
     gone: u64,
+    shared: Arc<Shared>,
 }
 
 impl Recording {
@@ -120,8 +73,9 @@ impl Recording {
     pub fn open(path: &Path) -> Result<Recording, RecordingError> {
         let failed = |error: std::io::Error| RecordingError::io(path, &error);
         let folder = std::fs::metadata(path).map_err(failed)?.is_dir();
+        let shared = Arc::default();
         let slots = if folder {
-            let slots = list(path)?;
+            let slots = list(path, &shared)?;
             if slots.is_empty() {
                 let what = "no recording is in this folder: retop record DIR makes one";
                 return Err(RecordingError::new(path, what));
@@ -129,11 +83,11 @@ impl Recording {
             slots
         } else {
             let name = path.file_name().and_then(|name| name.to_str());
-            let slot = Slot::new(path.to_owned(), name.and_then(SegmentName::parse));
+            let slot = Slot::new(path.to_owned(), name.and_then(SegmentName::parse), &shared);
             slot.segment()?;
             vec![Arc::new(slot)]
         };
-        Ok(Recording { path: path.to_owned(), folder, slots, gone: 0 })
+        Ok(Recording { path: path.to_owned(), folder, slots, gone: 0, shared })
     }
 
     /// A recording of one segment that is in memory, with a name for messages.
@@ -142,13 +96,18 @@ impl Recording {
     ///
     /// If the bytes are no segment.
     pub fn of_bytes(name: &str, bytes: Vec<u8>) -> Result<Recording, RecordingError> {
-        let slot = Slot::with(Segment::of_bytes(name, bytes)?, None);
-        Ok(Recording {
-            path: PathBuf::from(name),
-            folder: false,
-            slots: vec![Arc::new(slot)],
-            gone: 0,
-        })
+        Recording::of_body(name, Body::Memory(Arc::new(bytes)), &Arc::default())
+    }
+
+    /// The same of bytes wherever they are.
+    pub(super) fn of_body(
+        name: &str,
+        body: Body,
+        shared: &Arc<Shared>,
+    ) -> Result<Recording, RecordingError> {
+        let slots = vec![Arc::new(Slot::with(Segment::of_body(name, body, shared)?, shared))];
+        let (path, shared) = (PathBuf::from(name), Arc::clone(shared));
+        Ok(Recording { path, folder: false, slots, gone: 0, shared })
     }
 
     /// Where it is.
@@ -189,8 +148,8 @@ impl Recording {
         let mut failed = None;
         let mut find = |slot: &Arc<Slot>, last: bool| match slot.begun() {
             Ok(None) => None,
-            Ok(Some(segment)) if last => segment.index.last().map(|stamp| stamp.wall_ms),
-            Ok(Some(segment)) => segment.index.first().map(|stamp| stamp.wall_ms),
+            Ok(Some(extent)) if last => extent.last.map(|stamp| stamp.wall_ms),
+            Ok(Some(extent)) => extent.first.map(|stamp| stamp.wall_ms),
             Err(error) => {
                 failed.get_or_insert(error);
                 None
@@ -216,7 +175,7 @@ impl Recording {
             if slot.name.as_ref().is_some_and(|name| name.wall_ms > wall_ms) {
                 continue;
             }
-            let Some(segment) = slot.begun()? else { continue };
+            let Some(segment) = slot.begun_segment()? else { continue };
             // Not by halves: the wall clock may have been set back by less than a second.
             let begun = |key: &&KeyEntry| key.first.wall_ms <= wall_ms;
             let Some(key) = segment.index.keys.iter().rev().find(begun) else { continue };
@@ -255,12 +214,9 @@ impl Recording {
     pub fn events(&self, from_ms: i64, to_ms: i64) -> Result<Vec<Event>, RecordingError> {
         let mut events = Vec::new();
         for slot in self.between(from_ms, to_ms) {
-            let Some(segment) = slot.begun()? else { continue };
-            for &entry in &segment.index.events {
-                if (from_ms..to_ms).contains(&entry.wall_ms) {
-                    events.extend(segment.event(entry));
-                }
-            }
+            let Some(segment) = slot.begun_segment()? else { continue };
+            let inside = |entry: &&EventEntry| (from_ms..to_ms).contains(&entry.wall_ms);
+            events.extend(segment.events(segment.index.events.iter().filter(inside))?);
         }
         Ok(events)
     }
@@ -268,30 +224,29 @@ impl Recording {
     /// Bands of a few numbers, for charts of a long time. A segment that was not closed is decoded
     /// for them.
     pub fn previews(&self, from_ms: i64, to_ms: i64) -> impl Iterator<Item = Preview> {
-        self.previews_by_segment(from_ms, to_ms).flat_map(|(_, previews)| previews())
+        self.parts(from_ms, to_ms).flat_map(|part| part.previews())
     }
 
-    /// The same by segments that can be read, each with its path if nothing will be added to it.
-    pub(super) fn previews_by_segment(
-        &self,
-        from_ms: i64,
-        to_ms: i64,
-    ) -> impl Iterator<Item = (Option<PathBuf>, impl Fn() -> Vec<Preview>)> {
+    /// The segments of that time that can be read.
+    pub(super) fn parts(&self, from_ms: i64, to_ms: i64) -> impl Iterator<Item = Part<'_>> {
         self.between(from_ms, to_ms).filter_map(|slot| {
-            let segment = slot.segment().ok()?;
-            let path = segment.closed.then(|| segment.path.clone());
-            Some((path, move || previews(slot, &segment)))
+            let extent = slot.extent().ok()?;
+            let span_ms = (extent.first?.wall_ms, extent.last?.wall_ms);
+            let newest = self.slots.last().is_some_and(|newest| Arc::ptr_eq(newest, slot));
+            Some(Part { slot, newest, span_ms })
         })
     }
 
-    /// The segments that can be read, with the numbers of their first samples.
-    pub(super) fn numbered(&self) -> impl Iterator<Item = (u64, Arc<Segment>)> {
+    /// The segments that can be read, with the numbers of their first samples, oldest first.
+    pub(super) fn numbered(&self) -> Vec<(u64, Extent, &Arc<Slot>)> {
         let mut next = self.gone;
-        self.slots.iter().filter_map(|slot| slot.segment().ok()).map(move |segment| {
+        let readable = self.slots.iter().filter_map(|slot| Some((slot.extent().ok()?, slot)));
+        let numbered = readable.map(|(extent, slot)| {
             let first = next;
-            next += segment.index.frames();
-            (first, segment)
-        })
+            next += extent.frames;
+            (first, extent, slot)
+        });
+        numbered.collect()
     }
 
     /// All of it, to step through. Reads the index of each segment.
@@ -306,7 +261,7 @@ impl Recording {
         if !self.folder {
             return newest;
         }
-        let Ok(mut found) = list(&self.path) else { return newest };
+        let Ok(mut found) = list(&self.path, &self.shared) else { return newest };
         let same = |one: &[Arc<Slot>], other: &[Arc<Slot>]| {
             one.len() == other.len() && one.iter().zip(other).all(|(a, b)| a.path == b.path)
         };
@@ -322,7 +277,7 @@ impl Recording {
         // Numbers are never used again: those of removed segments are passed over.
         let kept = |slot: &Arc<Slot>| found.iter().any(|other| Arc::ptr_eq(slot, other));
         for slot in self.slots.iter().take_while(|slot| !kept(slot)) {
-            self.gone += slot.segment().map_or(0, |segment| segment.index.frames());
+            self.gone += slot.extent().map_or(0, |extent| extent.frames);
         }
         self.slots = found;
         true
@@ -335,14 +290,20 @@ impl Recording {
         Some(segment.index.keys.last()?.first.wall_ms)
     }
 
+    /// How many key intervals its newest segment has.
+    pub(super) fn key_intervals(&self) -> usize {
+        let newest = self.slots.last().and_then(|slot| slot.segment().ok());
+        newest.map_or(0, |segment| segment.index.keys.len())
+    }
+
     /// True for what was fetched of a running retop: what happened is not written in it.
     pub(super) fn is_silent(&self) -> bool {
         let mut segments = self.slots.iter().filter_map(|slot| slot.segment().ok());
-        segments.all(|segment| segment.in_memory() && segment.index.events.is_empty())
+        segments.all(|segment| segment.was_fetched() && segment.index.events.is_empty())
     }
 
-    /// Takes what a recording in memory has from this one's newest key frame on in its place. The
-    /// oldest goes where both take more than [`APPENDED`]. False if there is nothing new.
+    /// Takes what a recording that was fetched has from this one's newest key frame on in its place.
+    /// The oldest goes where both take more than [`FETCHED`]. False if there is nothing new.
     pub(super) fn append(&mut self, newer: &Recording) -> bool {
         let (Some(slot), Some(last)) = (newer.slots.last(), self.slots.last()) else {
             return false;
@@ -355,16 +316,30 @@ impl Recording {
         if let Some(place) = known.index.keys.iter().position(|key| key.first == begin) {
             self.slots.pop();
             if place > 0 {
-                self.slots.push(Arc::new(Slot::with(known.up_to(place), None)));
+                self.slots.push(Arc::new(Slot::with(known.part(0..place), &self.shared)));
             }
         }
         self.slots.push(Arc::clone(slot));
-        let bytes = |slot: &Arc<Slot>| slot.segment().map_or(0, |segment| segment.bytes());
-        while self.slots.iter().map(bytes).sum::<u64>() > APPENDED && self.slots.len() > 1 {
+        let (mut all, mut memory) = taken(&self.slots);
+        while (all > FETCHED || memory > FETCHED_MEMORY) && self.slots.len() > 1 {
             let oldest = self.slots.remove(0);
-            self.gone += oldest.segment().map_or(0, |segment| segment.index.frames());
+            self.gone += oldest.extent().map_or(0, |extent| extent.frames);
+            let (less, less_memory) = taken(&[oldest]);
+            (all, memory) = (all - less, memory - less_memory);
         }
         true
+    }
+
+    /// Bytes in all of what was fetched, and of them in memory.
+    #[cfg(test)]
+    pub(super) fn fetched(&self) -> (u64, u64) {
+        taken(&self.slots)
+    }
+
+    /// How many indexes of its segments are in memory.
+    #[cfg(test)]
+    pub(super) fn indexes(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.is_kept()).count()
     }
 
     /// The segments that may hold something of that time.
@@ -380,14 +355,20 @@ impl Recording {
     }
 }
 
+/// Bytes in all, and of them in memory.
+fn taken(slots: &[Arc<Slot>]) -> (u64, u64) {
+    let segments = slots.iter().filter_map(|slot| slot.segment().ok());
+    segments.fold((0, 0), |(all, memory), one| (all + one.length, memory + one.memory()))
+}
+
 /// The segments of a folder, in the order in which they were written.
-fn list(path: &Path) -> Result<Vec<Arc<Slot>>, RecordingError> {
+fn list(path: &Path, shared: &Arc<Shared>) -> Result<Vec<Arc<Slot>>, RecordingError> {
     let failed = |error: std::io::Error| RecordingError::io(path, &error);
     let mut slots = Vec::new();
     for entry in std::fs::read_dir(path).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         if let Some(name) = entry.file_name().to_str().and_then(SegmentName::parse) {
-            slots.push(Arc::new(Slot::new(entry.path(), Some(name))));
+            slots.push(Arc::new(Slot::new(entry.path(), Some(name), shared)));
         }
     }
     slots.sort_by(|one, other| order(one).cmp(&order(other)));
@@ -405,17 +386,39 @@ fn order(slot: &Slot) -> Option<(u64, i64, &str)> {
     slot.name.as_ref().map(|name| (name.sequence, name.wall_ms, name.boot.as_str()))
 }
 
-/// What was written, or what the samples of a segment give that was not closed.
-fn previews(slot: &Arc<Slot>, segment: &Segment) -> Vec<Preview> {
-    let written: Vec<Preview> = segment.previews().collect();
-    if !written.is_empty() || segment.index.keys.is_empty() {
-        return written;
+/// A segment that can be read.
+pub(super) struct Part<'a> {
+    slot: &'a Arc<Slot>,
+    newest: bool,
+    /// Wall clock of its first and its last sample.
+    pub span_ms: (i64, i64),
+}
+
+impl Part<'_> {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.slot.path
     }
-    let mut gather = Gather::new();
-    let (path, slots) = (segment.path.clone(), vec![Arc::clone(slot)]);
-    let alone = Recording { path, folder: false, slots, gone: 0 };
-    for moment in alone.moments(i64::MIN, i64::MAX).flatten() {
-        gather.push(&moment);
+
+    /// True if nothing will be added to it: it was closed, or whoever wrote it was stopped and began
+    /// another one.
+    pub fn is_done(&self) -> bool {
+        !self.newest || self.slot.segment().is_ok_and(|segment| segment.closed)
     }
-    vec![gather.finish().clone()]
+
+    /// What was written, or what the samples of a segment give that was not closed.
+    pub fn previews(&self) -> Vec<Preview> {
+        let Ok(segment) = self.slot.segment() else { return Vec::new() };
+        let written: Vec<Preview> = segment.previews().collect();
+        if !written.is_empty() || segment.index.keys.is_empty() {
+            return written;
+        }
+        let mut gather = Gather::new();
+        let (path, slots) = (segment.path.clone(), vec![Arc::clone(self.slot)]);
+        let alone = Recording { path, folder: false, slots, gone: 0, shared: Arc::default() };
+        for moment in alone.moments(i64::MIN, i64::MAX).flatten() {
+            gather.push(&moment);
+        }
+        vec![gather.finish().clone()]
+    }
 }

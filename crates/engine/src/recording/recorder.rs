@@ -28,6 +28,9 @@ const BACK_MS: i64 = 1_000;
 /// How often room is looked after, and how soon a disk that failed is tried again.
 const TIDY_NS: u64 = 60_000_000_000;
 const RETRY_NS: u64 = 5_000_000_000;
+/// Segments that are removed at once: a disk may take milliseconds for each, and the sample waits. The
+/// next one goes on.
+const REMOVED: usize = 32;
 /// Room that is made at once when the disk is full.
 const ROOM: u64 = 4 << 20;
 /// Events that wait for a disk; the oldest beyond this many are forgotten.
@@ -155,7 +158,7 @@ pub struct Recorder {
     frame: Vec<u8>,
     segment: Option<Writer>,
     /// Segments that were there or were written, oldest first.
-    kept: Vec<Entry>,
+    kept: VecDeque<Entry>,
     sequence: u64,
     last: Option<Snapshot>,
     spikes: Spikes,
@@ -194,7 +197,7 @@ impl Recorder {
             buffer: Vec::new(),
             frame: Vec::new(),
             segment: None,
-            kept,
+            kept: kept.into(),
             sequence,
             last: None,
             spikes: Spikes::default(),
@@ -449,7 +452,7 @@ impl Recorder {
         }
         let name = segment.name.to_string();
         self.notes.push(Note::Closed(name, segment.frames(), segment.bytes));
-        self.kept.push(Entry { name: segment.name, bytes: segment.bytes });
+        self.kept.push_back(Entry { name: segment.name, bytes: segment.bytes });
     }
 
     /// Removes the oldest segments that are too many, too old, or in the way of `wanted` bytes. The
@@ -458,17 +461,21 @@ impl Recorder {
         let open = self.segment.as_ref().map_or(0, |segment| segment.bytes);
         let mut total = open + self.kept.iter().map(|entry| entry.bytes).sum::<u64>();
         let max_age_ms = i64::try_from(self.settings.max_age.as_millis()).unwrap_or(i64::MAX);
-        while !self.kept.is_empty() {
+        for removed in 0.. {
             // A segment is as old as its last sample, which is not later than the next one's first.
             let next = self.kept.get(1).map(|entry| entry.name.wall_ms);
             let last_ms =
                 next.or(self.segment.as_ref().map(|s| s.name.wall_ms)).unwrap_or(i64::MAX);
             let old = now.wall_ms.saturating_sub(last_ms) > max_age_ms;
             let full = total > self.settings.max_bytes;
-            if !old && !full && !self.is_tight(wanted) {
+            if self.kept.is_empty() || (!old && !full && !self.is_tight(wanted)) {
                 return;
             }
-            let oldest = self.kept.remove(0);
+            if removed == REMOVED && wanted == 0 {
+                self.tidied_ns = None;
+                return;
+            }
+            let Some(oldest) = self.kept.pop_front() else { return };
             total = total.saturating_sub(oldest.bytes);
             if self.folder.remove(&oldest.name).is_ok() {
                 self.notes.push(Note::Removed(oldest.name.to_string()));

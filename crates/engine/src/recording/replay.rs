@@ -18,6 +18,9 @@ use super::reader::Recording;
 const APART_MS: i64 = 10_000;
 /// Buckets that are at least this wide are filled from previews.
 const WIDE_MS: f64 = 4_000.0;
+/// Events that are read: ten times what a log and its spikes hold. A machine on which one happens each
+/// minute has 10,080 in a week.
+const EVENTS: usize = 16_384;
 /// Values of single samples that are remembered: those of the widest scrubber, twice.
 const POINTS: usize = 8_192;
 /// Segments of which the bands of one field are remembered, 9 KB for an hour: three weeks of hours.
@@ -41,9 +44,23 @@ struct Kept {
     /// Of single samples: their wall clock and value, and which numbers that covers.
     field: Option<Field>,
     points: BTreeMap<u64, (i64, f32)>,
-    /// Of segments that are closed, by their place: middles of slots and bands.
+    /// Of segments to which nothing is added, by their place: middles of slots and bands.
     wide: Option<Field>,
     previews: BTreeMap<PathBuf, Arc<Vec<(i64, Band)>>>,
+    /// And one band for all of each.
+    whole: BTreeMap<PathBuf, (i64, Band)>,
+}
+
+/// One band for all of them, in the middle of their time.
+fn one_of(bands: &[(i64, Band)]) -> Option<(i64, Band)> {
+    let ((first, _), (last, _)) = bands.first().zip(bands.last())?;
+    let each = || bands.iter().map(|(_, band)| band);
+    let band = Band {
+        min: each().map(|band| band.min).fold(f32::INFINITY, f32::min),
+        mean: (each().map(|band| f64::from(band.mean)).sum::<f64>() / bands.len() as f64) as f32,
+        max: each().map(|band| band.max).fold(f32::NEG_INFINITY, f32::max),
+    };
+    Some((first + (last - first) / 2, band))
 }
 
 /// The bands of a field, each with the middle of its slot.
@@ -132,31 +149,41 @@ impl Replay {
         numbers.rev().take(1_000).find_map(|number| self.view.moment(number))
     }
 
-    /// Sets log and spikes up from the events.
+    /// Sets log and spikes up from the events, the newest of them where there are very many.
     fn tell(&mut self) {
-        let (mut entries, mut spikes): (Vec<Entry>, Vec<Spike>) = (Vec::new(), Vec::new());
-        let mut last_ms: Option<i64> = None;
         let numbers = self.view.numbers();
-        for (first, segment) in self.recording.numbered() {
-            let began = segment.index.first();
-            let apart_ms = last_ms.zip(began).map(|(last, now)| now.wall_ms.saturating_sub(last));
-            last_ms = segment.index.last().map(|stamp| stamp.wall_ms);
-            for event in segment.index.events.iter().filter_map(|&entry| segment.event(entry)) {
+        let numbered = self.recording.numbered();
+        let mut told = Vec::new();
+        for (place, (first, extent, slot)) in numbered.iter().enumerate().rev() {
+            let Ok(segment) = slot.segment() else { continue };
+            let Ok(events) = segment.events(segment.index.events.iter()) else { continue };
+            let before = place.checked_sub(1).and_then(|place| numbered.get(place));
+            let ended = before.and_then(|(_, before, _)| before.last);
+            let apart_ms =
+                ended.zip(extent.first).map(|(last, now)| now.wall_ms.saturating_sub(last.wall_ms));
+            for event in events.rev() {
                 let place = event.frame.and_then(|frame| first.checked_add_signed(frame));
                 let place = place.filter(|place| numbers.contains(place));
-                let at_its_time = || self.view.number_at(event.wall_ms).unwrap_or(first);
+                let at_its_time = || self.view.number_at(event.wall_ms).unwrap_or(*first);
                 let number = place.unwrap_or_else(at_its_time);
-                match event.kind {
-                    EventKind::Spike => spikes.extend(event.spike(number)),
-                    // Nobody recorded before it.
-                    EventKind::Started => {
-                        if let (Some(ms @ APART_MS..), Some(stamp)) = (apart_ms, began) {
-                            let what = What::Missed(ms as f64 / 1e3);
-                            entries.push(Entry { number: first, stamp, what });
-                        }
+                told.push((number, event, *first, apart_ms.zip(extent.first)));
+            }
+            if told.len() >= EVENTS {
+                break;
+            }
+        }
+        let (mut entries, mut spikes): (Vec<Entry>, Vec<Spike>) = (Vec::new(), Vec::new());
+        for (number, event, first, begun) in told.into_iter().rev() {
+            match event.kind {
+                EventKind::Spike => spikes.extend(event.spike(number)),
+                // Nobody recorded before it.
+                EventKind::Started => {
+                    if let Some((ms @ APART_MS.., stamp)) = begun {
+                        let what = What::Missed(ms as f64 / 1e3);
+                        entries.push(Entry { number: first, stamp, what });
                     }
-                    _ => entries.extend(event.entry(number)),
                 }
+                _ => entries.extend(event.entry(number)),
             }
         }
         spikes.sort_by_key(|spike| spike.number);
@@ -164,22 +191,41 @@ impl Replay {
         self.log = Log::restored(entries, self.log.version());
     }
 
-    /// Bands of 10 s from what was written when segments were closed.
+    /// Bands of 10 s from what was written when segments were closed; where a bucket is longer than
+    /// a segment, one band for the segment.
     fn wide(&self, field: Field, range_ms: (i64, i64), into: &mut Filling<'_>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.wide != Some(field) {
             kept.previews.clear();
+            kept.whole.clear();
             kept.wide = Some(field);
         }
-        for (path, previews) in self.recording.previews_by_segment(range_ms.0, range_ms.1) {
-            let known = path.as_ref().and_then(|path| kept.previews.get(path)).cloned();
-            let bands = known.unwrap_or_else(|| bands_of(&previews(), field));
-            if let Some(path) = path
-                && (kept.previews.len() < PREVIEWS || kept.previews.contains_key(&path))
-            {
-                kept.previews.insert(path, Arc::clone(&bands));
+        for part in self.recording.parts(range_ms.0, range_ms.1) {
+            let (first_ms, last_ms) = part.span_ms;
+            let short = (last_ms.saturating_sub(first_ms) as f64) < into.width_ms;
+            if short && let Some(&(middle, band)) = kept.whole.get(part.path()) {
+                into.add(middle, band);
+                continue;
             }
-            bands.iter().for_each(|&(middle, band)| into.add(middle, band));
+            let bands = match kept.previews.get(part.path()) {
+                Some(bands) => Arc::clone(bands),
+                None => {
+                    let bands = bands_of(&part.previews(), field);
+                    if part.is_done() && kept.previews.len() < PREVIEWS && !short {
+                        kept.previews.insert(part.path().to_owned(), Arc::clone(&bands));
+                    }
+                    bands
+                }
+            };
+            match one_of(&bands).filter(|_| short) {
+                Some(whole) => {
+                    if part.is_done() {
+                        kept.whole.insert(part.path().to_owned(), whole);
+                    }
+                    into.add(whole.0, whole.1);
+                }
+                None => bands.iter().for_each(|&(middle, band)| into.add(middle, band)),
+            }
         }
     }
 
@@ -197,6 +243,7 @@ impl Replay {
                 field: Some(field),
                 wide: kept.wide,
                 previews: std::mem::take(&mut kept.previews),
+                whole: std::mem::take(&mut kept.whole),
                 ..Kept::default()
             };
         }

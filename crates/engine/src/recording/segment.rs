@@ -2,9 +2,10 @@
 
 use std::fs::OpenOptions;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rustix::fs::OFlags;
 
@@ -18,6 +19,7 @@ use super::header::{Header, truncated};
 use super::index::{EventEntry, Index, KeyEntry, Scan, Walk};
 use super::preview::Preview;
 use super::record::{self, HEAD, Head, Stamps};
+use super::slot::Shared;
 
 /// Bytes of a key interval that are read; twice what any machine fills.
 const CHUNK_LIMIT: u64 = 256 << 20;
@@ -27,8 +29,8 @@ const CHUNK_LIMIT: u64 = 256 << 20;
 #[derive(Debug)]
 pub(super) struct Segment {
     pub path: PathBuf,
-    /// `None` for a file.
-    memory: Option<Body>,
+    /// `None` for a file that is found by its path.
+    own: Option<Body>,
     format: u8,
     begin: u64,
     pub index: Index,
@@ -36,23 +38,34 @@ pub(super) struct Segment {
     pub closed: bool,
     /// Of one that may still grow.
     walk: Option<Walk>,
-    length: u64,
-    mappings: Mutex<Vec<(u64, Arc<Mapping>)>>,
+    /// Bytes of the file.
+    pub length: u64,
+    shared: Arc<Shared>,
+    /// By the offset of their schema; dropped where nobody uses them any more.
+    mappings: Mutex<Vec<(u64, Weak<Mapping>)>>,
 }
 
 impl Segment {
     /// Opens a segment that is a file.
-    pub fn open(path: &Path) -> Result<Segment, RecordingError> {
-        Segment::of(path.to_owned(), None)
+    pub fn open(path: &Path, shared: &Arc<Shared>) -> Result<Segment, RecordingError> {
+        Segment::of(path.to_owned(), None, shared)
     }
 
-    /// A segment that is in memory, with a name for messages.
-    pub fn of_bytes(name: &str, bytes: Vec<u8>) -> Result<Segment, RecordingError> {
-        Segment::of(PathBuf::from(name), Some(Body::Memory(Arc::new(bytes))))
+    /// A segment that has no file of its own, with a name for messages.
+    pub fn of_body(
+        name: &str,
+        body: Body,
+        shared: &Arc<Shared>,
+    ) -> Result<Segment, RecordingError> {
+        Segment::of(PathBuf::from(name), Some(body), shared)
     }
 
-    fn of(path: PathBuf, memory: Option<Body>) -> Result<Segment, RecordingError> {
-        let body = match &memory {
+    fn of(
+        path: PathBuf,
+        own: Option<Body>,
+        shared: &Arc<Shared>,
+    ) -> Result<Segment, RecordingError> {
+        let body = match &own {
             Some(body) => body.clone(),
             None => open(&path)?,
         };
@@ -72,13 +85,13 @@ impl Segment {
         };
         let closed = walk.as_ref().is_none_or(|walk| walk.ended);
         let mappings = Mutex::new(Vec::new());
-        Ok(Segment { path, memory, format, begin, index, closed, walk, length, mappings })
+        let shared = Arc::clone(shared);
+        Ok(Segment { path, own, format, begin, index, closed, walk, length, shared, mappings })
     }
 
     /// The segment as it is now, if it has grown.
     pub fn grown(&self) -> Result<Option<Segment>, RecordingError> {
-        let Some(walk) = self.walk.as_ref().filter(|_| !self.closed && self.memory.is_none())
-        else {
+        let Some(walk) = self.walk.as_ref().filter(|_| !self.closed && self.own.is_none()) else {
             return Ok(None);
         };
         let failed = |error: io::Error| RecordingError::io(&self.path, &error);
@@ -94,46 +107,49 @@ impl Segment {
         let mappings = self.mappings.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(Some(Segment {
             path: self.path.clone(),
-            memory: None,
+            own: None,
             format: self.format,
             begin: self.begin,
             index: walk.index.clone(),
             closed: walk.ended,
             walk: Some(walk),
             length,
+            shared: Arc::clone(&self.shared),
             mappings: Mutex::new(mappings),
         }))
     }
 
-    /// The same without the key intervals from that one on.
-    pub fn up_to(&self, keys: usize) -> Segment {
+    /// Some of its key intervals, by their places.
+    pub fn part(&self, keys: Range<usize>) -> Segment {
         let mut index = self.index.clone();
-        index.keys.truncate(keys);
+        index.keys.truncate(keys.end);
+        index.keys.drain(..keys.start.min(index.keys.len()));
         Segment {
             path: self.path.clone(),
-            memory: self.memory.clone(),
+            own: self.own.clone(),
             format: self.format,
             begin: self.begin,
             index,
             closed: true,
             walk: None,
             length: self.length,
+            shared: Arc::clone(&self.shared),
             mappings: Mutex::new(Vec::new()),
         }
     }
 
-    /// True for one that is no file.
-    pub fn in_memory(&self) -> bool {
-        self.memory.is_some()
+    /// True for one that has no file of its own.
+    pub fn was_fetched(&self) -> bool {
+        self.own.is_some()
     }
 
-    /// Bytes of the file.
-    pub fn bytes(&self) -> u64 {
-        self.length
+    /// Bytes of memory that its body takes.
+    pub fn memory(&self) -> u64 {
+        self.own.as_ref().map_or(0, Body::memory)
     }
 
     fn body(&self) -> Result<Body, RecordingError> {
-        match &self.memory {
+        match &self.own {
             Some(body) => Ok(body.clone()),
             None => open(&self.path),
         }
@@ -150,8 +166,9 @@ impl Segment {
         let schema = after.checked_sub(1).and_then(|place| self.index.schemas.get(place).copied());
         let at = schema.unwrap_or(0);
         let lock = || self.mappings.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, mapping)) = lock().iter().find(|(known, _)| *known == at) {
-            return Ok(Arc::clone(mapping));
+        let known = lock().iter().find(|(known, _)| *known == at).and_then(|(_, m)| m.upgrade());
+        if let Some(mapping) = known {
+            return Ok(mapping);
         }
         let header = match schema {
             None => self.header()?,
@@ -161,14 +178,19 @@ impl Segment {
                     .map_err(|why| RecordingError::at(&self.path, offset, why))?
             }
         };
-        let mapping = Arc::new(Mapping::of_format(self.format, &header.schema));
-        lock().push((at, Arc::clone(&mapping)));
+        let mapping = self.shared.mapping(Mapping::of_format(self.format, &header.schema));
+        let mut known = lock();
+        known.retain(|(other, _)| *other != at);
+        known.push((at, Arc::downgrade(&mapping)));
         Ok(mapping)
     }
 
     /// The payload of the record at that offset.
     fn payload(&self, offset: u64) -> Result<Vec<u8>, RecordingError> {
-        let body = self.body()?;
+        self.payload_of(&self.body()?, offset)
+    }
+
+    fn payload_of(&self, body: &Body, offset: u64) -> Result<Vec<u8>, RecordingError> {
         let failed = |error: io::Error| RecordingError::io(&self.path, &error);
         let damaged = || RecordingError::at(&self.path, offset, "the record is damaged");
         let mut head = [0; HEAD];
@@ -223,9 +245,15 @@ impl Segment {
         Ok(chunk)
     }
 
-    /// An event. `None` if it is damaged or no event that is understood.
-    pub fn event(&self, entry: EventEntry) -> Option<Event> {
-        Event::of_bytes(entry.wall_ms, &self.payload(entry.offset).ok()?)
+    /// Events. What is damaged or no event that is understood is left out.
+    pub fn events<'a>(
+        &'a self,
+        entries: impl DoubleEndedIterator<Item = &'a EventEntry>,
+    ) -> Result<impl DoubleEndedIterator<Item = Event>, RecordingError> {
+        let body = self.body()?;
+        Ok(entries.filter_map(move |entry| {
+            Event::of_bytes(entry.wall_ms, &self.payload_of(&body, entry.offset).ok()?)
+        }))
     }
 
     /// The previews that were written.

@@ -11,16 +11,16 @@ use crate::history::chunk::Chunk;
 use crate::history::view::Shelf;
 
 use super::index::KeyEntry;
-use super::reader::Slot;
 use super::segment::Segment;
+use super::slot::{Extent, Slot};
 
 /// Key intervals that are kept once they were read: what a cursor goes to and fro between.
 const KEPT: usize = 8;
 
 /// A recording's key intervals with their numbers.
 pub(super) struct Files {
-    /// First number and segment.
-    segments: Vec<(u64, Arc<Segment>)>,
+    /// First number, and where it is.
+    segments: Vec<(u64, Extent, Arc<Slot>)>,
     end: u64,
     begin: u64,
     recent: Mutex<VecDeque<Arc<Chunk>>>,
@@ -36,12 +36,11 @@ impl Files {
     /// Those of all segments that can be read, numbered from `begin` on.
     pub fn new(slots: &[Arc<Slot>], begin: u64) -> Files {
         let mut end = begin;
-        let mut segments = Vec::new();
-        for segment in slots.iter().filter_map(|slot| slot.segment().ok()) {
-            let frames = segment.index.frames();
-            if frames > 0 {
-                segments.push((end, segment));
-                end += frames;
+        let mut segments = Vec::with_capacity(slots.len());
+        for slot in slots {
+            if let Ok(extent @ Extent { frames: 1.., .. }) = slot.extent() {
+                segments.push((end, extent, Arc::clone(slot)));
+                end += extent.frames;
             }
         }
         Files { segments, end, begin, recent: Mutex::default() }
@@ -91,14 +90,14 @@ impl Shelf for Files {
 
     fn first(&self) -> Option<Stamp> {
         match self.segments.first() {
-            Some((_, segment)) => segment.index.first(),
+            Some((_, extent, _)) => extent.first,
             None => self.recent(self.begin)?.first(),
         }
     }
 
     fn last(&self) -> Option<Stamp> {
         match self.segments.last() {
-            Some((_, segment)) => segment.index.last(),
+            Some((_, extent, _)) => extent.last,
             None => self.recent(self.begin)?.last(),
         }
     }
@@ -107,10 +106,11 @@ impl Shelf for Files {
         let (chunk, first) = if self.segments.is_empty() {
             (self.recent(self.begin)?, self.begin)
         } else {
-            let after = self.segments.partition_point(|(first, _)| *first <= number);
-            let (first, segment) = self.segments.get(after.checked_sub(1)?)?;
-            let (key, within) = key_of(segment, number - first)?;
-            (self.chunk(segment, key, first + within)?, first + within)
+            let after = self.segments.partition_point(|(first, ..)| *first <= number);
+            let (first, _, slot) = self.segments.get(after.checked_sub(1)?)?;
+            let segment = slot.segment().ok()?;
+            let (key, within) = key_of(&segment, number - first)?;
+            (self.chunk(&segment, key, first + within)?, first + within)
         };
         let frame = usize::try_from(number.checked_sub(first)?).ok()?;
         (frame < chunk.len()).then_some((chunk, frame))
@@ -122,16 +122,17 @@ impl Shelf for Files {
             let chunk = self.recent(self.begin)?;
             return Some(chunk.first_number() + chunk.find(not_later)? as u64);
         }
-        for (first, segment) in self.segments.iter().rev() {
-            if !segment.index.first().is_some_and(not_later) {
+        for (first, extent, slot) in self.segments.iter().rev() {
+            if !extent.first.is_some_and(not_later) {
                 continue;
             }
+            let segment = slot.segment().ok()?;
             let mut number = first + segment.index.frames();
             for key in segment.index.keys.iter().rev() {
                 number -= key.frames;
                 if not_later(key.first) {
                     // What is damaged is not found: the key frame stands for its interval.
-                    let chunk = self.chunk(segment, key, number)?;
+                    let chunk = self.chunk(&segment, key, number)?;
                     return Some(number + chunk.find(not_later).unwrap_or(0) as u64);
                 }
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::rule::{Culprit, Rule};
+use super::writers::{Target, Verdict, Writers};
 use crate::family::{FamilyId, cgroup, exit, filesystem, gpu_forecast, process};
 use crate::metric::Field;
 use crate::snapshot::{Row, Snapshot};
@@ -19,41 +20,57 @@ pub struct Suspect {
     pub name: String,
     /// Concluded from what else is known, and not read from its own numbers.
     pub guessed: bool,
+    /// It had ended by then.
+    pub ended: bool,
 }
 
 impl Suspect {
-    fn named(row: Row<'_>) -> Suspect {
-        let key = row.key();
-        Suspect { key, pid: key.0, name: row.shown(process::name).to_owned(), guessed: false }
+    pub(super) fn named(row: Row<'_>) -> Suspect {
+        let (key, name) = (row.key(), row.shown(process::name).to_owned());
+        Suspect { key, pid: key.0, name, guessed: false, ended: false }
     }
 }
 
 /// The process that uses most of what the rule is about.
-pub(super) fn of(rule: &Rule, row: Row<'_>, writers: &Writers) -> Option<Suspect> {
+pub(super) fn of(rule: &Rule, row: Row<'_>, writers: &Writers) -> Verdict {
+    if rule.culprit == Culprit::Writer {
+        let has_device = row.shown(filesystem::device).starts_with('/');
+        return writers.of(row, if has_device { Target::Device } else { Target::Elsewhere });
+    }
+    Verdict { suspect: user(rule.culprit, row), has_grown: false }
+}
+
+fn user(culprit: Culprit, row: Row<'_>) -> Option<Suspect> {
     let now = row.snapshot();
-    match rule.culprit {
-        Culprit::Nobody => None,
-        Culprit::Most(field) => most(now, field, None),
-        Culprit::MostWithin(field) => most(now, field, Some(row.shown(cgroup::cgroup))),
-        Culprit::Writer => {
-            let has_device = row.shown(filesystem::device).starts_with('/');
-            writers.of(row, if has_device { Target::Device } else { Target::Elsewhere })
+    match culprit {
+        Culprit::Nobody | Culprit::Writer => None,
+        Culprit::Most(field) => most(now, field, None, 0.0),
+        Culprit::MostWithin(field) => {
+            // Files in memory count as the group's, and are no process's.
+            let used = (field == process::resident_bytes)
+                .then(|| row.get(cgroup::working_set_bytes))
+                .flatten();
+            let least = used.unwrap_or(0.0) * FAIR;
+            most(now, field, Some(row.shown(cgroup::cgroup)), least)
         }
         Culprit::ParentOf(state) => parent_of_most(now, state),
         Culprit::Killed => victim(now, None),
         Culprit::Victim => {
             let pid = u64::try_from(row.raw(gpu_forecast::victim_pid)?).ok()?;
             let name = row.shown(gpu_forecast::victim).to_owned();
-            Some(Suspect { key: Key(pid, 0), pid, name, guessed: true })
+            Some(Suspect { key: Key(pid, 0), pid, name, guessed: true, ended: false })
         }
         Culprit::KilledWithin => victim(now, Some(row.shown(cgroup::cgroup))),
     }
 }
 
-fn most(now: &Snapshot, field: Field, group: Option<&str>) -> Option<Suspect> {
+/// Of a group's memory a process must have such a share to be behind it.
+const FAIR: f64 = 0.2;
+
+fn most(now: &Snapshot, field: Field, group: Option<&str>, least: f64) -> Option<Suspect> {
     let members = now.rows(FamilyId::Process).filter(|row| belongs(*row, group));
     let (row, _) = members
-        .filter_map(|row| Some((row, row.get(field).filter(|&value| value > 0.0)?)))
+        .filter_map(|row| Some((row, row.get(field).filter(|&v| v > 0.0 && v >= least)?)))
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
     Some(Suspect::named(row))
 }
@@ -72,81 +89,6 @@ impl Culprit {
             Culprit::Most(field) | Culprit::MostWithin(field) => counted.contains(&field),
             _ => false,
         }
-    }
-}
-
-/// Where bytes went.
-#[derive(Clone, Copy)]
-enum Target {
-    /// To disks.
-    Device,
-    /// Wherever else write calls go: the kernel does not say which of it was a file in memory.
-    Elsewhere,
-}
-
-/// Who wrote how much since a disk began to fill. Space is looked at every few seconds only, and who
-/// filled it may have stopped, or ended, before it is.
-#[derive(Debug, Default)]
-pub(super) struct Writers {
-    sums: Vec<(Suspect, [f64; 2])>,
-    /// What was in use of each file system when it began.
-    used: Vec<(Key, f64)>,
-}
-
-impl Writers {
-    /// What is less than this in a sample is beside the point ...
-    const LEAST: f64 = 65_536.0;
-    /// ... and those beyond so many are.
-    const MOST: usize = 64;
-
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.sums.clear();
-        self.used.clear();
-    }
-
-    /// Begins to count.
-    pub fn begin(&mut self, now: &Snapshot) {
-        self.clear();
-        let used = |row: Row<'_>| Some((row.key(), row.get(filesystem::used_bytes)?));
-        self.used.extend(now.rows(FamilyId::Filesystem).filter_map(used));
-    }
-
-    pub fn push(&mut self, now: &Snapshot) {
-        let Some(seconds) = now.interval_seconds() else { return };
-        for row in now.rows(FamilyId::Process) {
-            let rates = [process::written_bytes_per_second, process::write_call_bytes_per_second];
-            let [written, handed] = rates.map(|rate| row.get(rate).unwrap_or(0.0) * seconds);
-            let bytes = [written, (handed - written).max(0.0)];
-            if bytes[0].max(bytes[1]) < Self::LEAST {
-                continue;
-            }
-            match self.sums.iter_mut().find(|(known, _)| known.key == row.key()) {
-                Some((_, sums)) => {
-                    sums.iter_mut().zip(bytes).for_each(|(sum, more)| *sum += more);
-                }
-                None => self.sums.push((Suspect::named(row), bytes)),
-            }
-        }
-        if self.sums.len() > Self::MOST {
-            self.sums.sort_by(|a, b| (b.1[0] + b.1[1]).total_cmp(&(a.1[0] + a.1[1])));
-            self.sums.truncate(Self::MOST);
-        }
-    }
-
-    /// Who wrote most; if it is known by how much the file system grew, who wrote most nearly that
-    /// much: others write more, and elsewhere.
-    fn of(&self, row: Row<'_>, target: Target) -> Option<Suspect> {
-        let at = target as usize;
-        let before = self.used.iter().find(|(key, _)| *key == row.key());
-        let grown = before.and_then(|(_, before)| Some(row.get(filesystem::used_bytes)? - before));
-        let rank = |bytes: f64| match grown.filter(|&grown| grown > 0.0) {
-            Some(grown) => bytes.min(grown) / bytes.max(grown),
-            None => bytes,
-        };
-        let best = self.sums.iter().filter(|(_, sums)| sums[at] > 0.0);
-        let best = best.max_by(|a, b| rank(a.1[at]).total_cmp(&rank(b.1[at])))?;
-        Some(Suspect { guessed: matches!(target, Target::Elsewhere), ..best.0.clone() })
     }
 }
 

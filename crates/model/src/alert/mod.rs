@@ -8,6 +8,7 @@ mod rule;
 mod show;
 mod trail;
 mod user;
+mod writers;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -16,11 +17,12 @@ pub use rule::{
     Bound, Culprit, Phrase, Rule, Severity, bandwidth, builtin, chip_power, gpu_throttling,
     package_power, swap_rise, throttling,
 };
+pub use show::UNSEEN;
 pub(crate) use user::value;
 pub use user::{UserRule, metric};
 
-use self::culprit::Writers;
 use self::trail::Trail;
+use self::writers::Writers;
 use crate::family::FamilyId;
 use crate::metric::{Field, Role};
 use crate::snapshot::{Row, Snapshot};
@@ -51,6 +53,8 @@ pub struct Active {
     pub phrase: Phrase,
     /// Who was behind it when it began.
     pub culprit: Option<Suspect>,
+    /// Somebody must have been, was looked for, and is none of those that were seen.
+    pub unseen: bool,
     /// What somebody wrote about it.
     pub note: Option<String>,
     /// The first sample of the run that made it fire.
@@ -143,6 +147,7 @@ impl Alerts {
         self.round += 1;
         let round = self.round;
         let mut fresh = Vec::new();
+        self.writers.note(snapshot);
         let had = std::mem::take(&mut self.io);
         if had {
             self.writers.push(snapshot);
@@ -258,7 +263,9 @@ fn step(
             active.worst = rule.worse(active.worst, value);
             if active.culprit.is_none() && watch.asked < LOOKED_FOR {
                 watch.asked += 1;
-                active.culprit = culprit::of(rule, row, writers);
+                let found = culprit::of(rule, row, writers);
+                active.unseen = found.has_grown && watch.asked == LOOKED_FOR;
+                active.culprit = found.suspect;
             }
             let shown = snapshot.stamp().monotonic_ns.saturating_sub(active.fired.monotonic_ns);
             if rule.is_clear(value) && shown as f64 / 1e9 >= rule.linger_seconds {
@@ -277,7 +284,8 @@ fn step(
                 limit: rule.limit,
                 field: rule.field,
                 phrase: rule.phrase,
-                culprit: culprit::of(rule, row, writers),
+                culprit: culprit::of(rule, row, writers).suspect,
+                unseen: false,
                 note: rule.note.clone(),
                 since: watch.first,
                 fired: snapshot.stamp(),

@@ -11,6 +11,9 @@ use crate::stamp::Window;
 use crate::table::{Key, RawTable};
 use crate::unit::Unit;
 
+/// Why nobody is named where somebody must have done it.
+pub const UNSEEN: &str = "by none of the processes that were seen";
+
 impl fmt::Display for Suspect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.pid)
@@ -44,7 +47,11 @@ impl Active {
         match &self.culprit {
             Some(suspect) if suspect.guessed => write!(out, ", probably {suspect}")?,
             Some(suspect) => write!(out, ", by {suspect}")?,
+            None if self.unseen => write!(out, ", {UNSEEN}")?,
             None => {}
+        }
+        if self.culprit.as_ref().is_some_and(|suspect| suspect.ended) {
+            out.write_str(", which has ended")?;
         }
         match &self.note {
             Some(note) => write!(out, ": {note}"),

@@ -13,6 +13,8 @@ use crate::snapshot::derive;
 use crate::stamp::Window;
 use crate::table::RawTable;
 
+mod filled;
+
 /// A machine whose only numbers are the ones that the test sets, one second a step.
 struct Scene {
     second: u64,
@@ -228,68 +230,6 @@ fn a_package_at_its_power_limit() {
     assert_eq!(text, "package-0 powercap 90% of its power limit, limit 85%");
 }
 
-/// A disk or a file system in memory that is full to so many percent, and what processes wrote so far.
-fn filling(
-    device: &str,
-    percent: u64,
-    running: &[(u64, u64, u64)],
-) -> impl FnOnce(&mut Vec<RawTable>) {
-    let mut table = RawTable::new(FamilyId::Filesystem);
-    table
-        .push(Key(1, 0))
-        .text(filesystem::mountpoint, "/srv")
-        .text(filesystem::device, device)
-        .set(filesystem::size_bytes, 100_u64 << 20)
-        .set(filesystem::free_bytes, (100 - percent) << 20)
-        .set(filesystem::avail_bytes, (100 - percent) << 20);
-    let mut rows = RawTable::new(FamilyId::Process);
-    for &(pid, written, handed) in running {
-        rows.push(Key(pid, 1))
-            .text(process::name, format!("p{pid}"))
-            .set(process::written_bytes, written << 20)
-            .set(process::write_call_bytes, handed << 20);
-    }
-    move |tables| tables.extend([table, rows])
-}
-
-#[test]
-fn who_filled_a_disk_is_known_though_it_has_ended() {
-    for (device, named) in [("/dev/sda1", "by p5 (5)"), ("tmpfs", "probably p6 (6)")] {
-        let mut alerts = Alerts::new(builtin());
-        let mut scene = Scene::new();
-        let mut run = |percent, running: &[_]| {
-            alerts.advance(&scene.step(filling(device, percent, running)));
-            (alerts.wants().io, alerts.active().first().map(|active| active.culprit.clone()))
-        };
-        assert!(!run(50, &[(5, 0, 0), (6, 0, 0), (7, 900, 900)]).0);
-        assert!(run(51, &[(5, 1, 1), (6, 0, 0), (7, 900, 900)]).0, "full in a minute");
-        assert!(run(70, &[(5, 9, 9), (6, 1, 80), (7, 901, 901)]).0);
-        assert!(run(90, &[(7, 902, 902)]).0);
-        let (wanted, culprit) = run(96, &[(7, 903, 903)]);
-        let culprit = culprit.flatten().expect("named");
-        let mut text = String::new();
-        alerts.active()[0].describe(&mut text).expect("a string takes all");
-        assert_eq!(text, format!("/srv 96% used, limit 95%, {named}"), "{culprit:?}");
-        assert!(wanted, "it still fills");
-        alerts.advance(&scene.step(filling(device, 96, &[])));
-        assert!(!alerts.wants().io, "a full disk that rests is no reason to read more");
-    }
-}
-
-#[test]
-fn somebody_is_looked_for_a_while_and_not_for_ever() {
-    let mut alerts = Alerts::new(builtin());
-    let mut scene = Scene::new();
-    let mut wanted = 0;
-    for _ in 0..40 {
-        alerts.advance(&scene.step(disk_at(99)));
-        wanted += usize::from(alerts.wants().io);
-    }
-    assert_eq!(wanted, usize::from(LOOKED_FOR));
-    assert!(alerts.wants().groups, "there are rules for groups");
-    assert_eq!(Alerts::new(vec![zombies()]).wants(), Wants::default());
-}
-
 #[test]
 fn zombies_have_a_parent() {
     let mut alerts = Alerts::new(builtin());
@@ -405,7 +345,7 @@ fn memory_that_moves_all_it_can() {
 #[test]
 fn an_alert_is_one_readable_sentence() {
     let name = "rsync".to_owned();
-    let suspect = Suspect { key: Key(3101, 1), pid: 3101, name, guessed: false };
+    let suspect = Suspect { key: Key(3101, 1), pid: 3101, name, guessed: false, ended: false };
     let words = |field, phrase, subject: &str, value, limit, culprit: Option<&Suspect>| {
         let alert = Active {
             rule: "X".to_owned(),
@@ -417,6 +357,7 @@ fn an_alert_is_one_readable_sentence() {
             field,
             phrase,
             culprit: culprit.cloned(),
+            unseen: false,
             note: None,
             since: Stamp::default(),
             fired: Stamp::default(),

@@ -30,6 +30,8 @@ family! {
         read_bytes: Gauge Bytes { label: "READ", scraped: false },
         /// Bytes written to disks, all threads together.
         written_bytes: Gauge Bytes { label: "WRITTEN", scraped: false },
+        /// Bytes handed to write calls, to caches and pipes too, all threads together.
+        write_call_bytes: Gauge Bytes { label: "WCHAR", scraped: false },
         /// Page faults that read from a disk.
         major_faults: Gauge Count { label: "MAJFLT", scraped: false },
     }

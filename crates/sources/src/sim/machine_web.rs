@@ -35,7 +35,7 @@ const INCIDENT: Script = Script {
         Phase {
             start: 460,
             end: 590,
-            what: What::Fill { mountpoint: "/var", share_permille: 350 },
+            what: What::Fill { program: "nginx", mountpoint: "/var", share_permille: 350 },
         },
     ],
 };

@@ -110,6 +110,15 @@ impl Population {
         self.programs.iter().position(|program| program.name == name.as_bytes())
     }
 
+    /// Has the program's youngest process write so much more in the present second.
+    pub fn write(&mut self, program: &str, bytes: u64) {
+        let place = self.programs.iter().rposition(|known| known.name == program.as_bytes());
+        let writer = self.processes.iter_mut().rfind(|process| Some(process.program) == place);
+        if let Some(writer) = writer {
+            writer.written.add(bytes);
+        }
+    }
+
     /// Processes of a program that are alive.
     pub fn alive(&self, program: usize) -> usize {
         self.processes.iter().filter(|process| process.program == program).count()

@@ -23,8 +23,9 @@ pub enum What {
     Storm { program: &'static str },
     /// The program runs and wants its CPUs at once.
     Run { program: &'static str },
-    /// A file system fills, in a straight line, by that share of its size, then is tidied up.
-    Fill { mountpoint: &'static str, share_permille: u64 },
+    /// A process of the program fills a file system, in a straight line, by that share of its size;
+    /// then it is tidied up.
+    Fill { program: &'static str, mountpoint: &'static str, share_permille: u64 },
 }
 
 /// Phases, and the time after which they begin again.

@@ -82,6 +82,8 @@ pub struct World {
     origin: Option<Stamp>,
     skipped_ns: u64,
     leaking: Option<u64>,
+    /// Who fills a file system in the present second, and by how many bytes.
+    filling: Option<(&'static str, u64)>,
 }
 
 impl World {
@@ -120,6 +122,7 @@ impl World {
             origin: None,
             skipped_ns: 0,
             leaking: None,
+            filling: None,
             population,
             groups,
             spec,
@@ -188,6 +191,9 @@ impl World {
         };
         self.slowdown = if storm.is_some() { 30 + smooth(0x510, second) / 50 } else { 1 };
         self.population.breathe(climate);
+        if let Some((program, bytes)) = self.filling.take() {
+            self.population.write(program, bytes);
+        }
         let contention = self.run_processes(climate);
         self.move_bytes(storm.is_some());
         self.settle_memory(storm.is_some());
@@ -240,12 +246,15 @@ impl World {
                         bytes_per_second * (700 + rough(7, passed) * 3 / 5) / 1000;
                 }
             }
-            What::Fill { mountpoint, share_permille } => {
+            What::Fill { program, mountpoint, share_permille } => {
                 let place = self.spec.filesystems.iter().position(|fs| fs.mountpoint == mountpoint);
                 if let Some(used) = place.and_then(|place| self.filled.get_mut(place)) {
                     let more = share_permille * 1000 * (passed + 1) / length.max(1);
                     *used = (*used + more).min(1_000_000);
                 }
+                let size = place.and_then(|place| Some(self.spec.filesystems.get(place)?.size));
+                let bytes = size.unwrap_or(0) / 1000 * share_permille / length.max(1);
+                self.filling = Some((program, bytes));
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::tui::core_view::CoreView;
 use crate::tui::history::{LENGTH, waiting};
 use crate::tui::keys::Action;
 use crate::tui::mouse::Spot;
+use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Rect};
 use crate::tui::units::{Text, interval, whole_percent};
 use crate::tui::widget::chart::chart;
@@ -38,7 +39,8 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         below.push(" ").push(open).push(view.name()).push(close);
     }
     let edges = Edges {
-        key: Some('1'),
+        key: app.keys.digit(Page::Cpu),
+        page: Some(Page::Cpu),
         name: "CPU",
         now: &title(app, now),
         right: &right,
@@ -53,6 +55,12 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     if body < height {
         split(app, now, &mut inner.region(Rect::new(1, body, width.saturating_sub(2), 1)));
     }
+    let clusters = super::chip::lines_of_clusters(now, width.saturating_sub(2));
+    // Cores and the past need the half of the box.
+    let clusters = if body >= 2 * clusters + 3 { clusters } else { 0 };
+    let body = body - clusters;
+    let area = Rect::new(1, body, width.saturating_sub(2), clusters);
+    super::chip::draw_clusters(app, now, &mut inner.region(area));
     let mut body = inner.region(Rect::new(0, 0, width, body));
     cores_and_past(app, now, chosen, &mut body);
 }

@@ -8,6 +8,7 @@ use super::facts;
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::history::{Ring, disks, waiting};
+use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Rect};
 use crate::tui::theme::on_ramp;
 use crate::tui::units::{Text, whole_percent};
@@ -25,8 +26,14 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         short!("r {:>4}/s  w {:>4}/s", &*rate(&app.past().read), &*rate(&app.past().written));
     let below =
         waiting(now, "io").map_or(Text::new(), |share| short!("psi {}", &*whole_percent(share)));
-    let edges =
-        Edges { key: Some('7'), name: "Disk", right: &right, below: &below, ..Edges::default() };
+    let edges = Edges {
+        key: app.keys.digit(Page::Traffic),
+        page: Some(Page::Traffic),
+        name: "Disk",
+        right: &right,
+        below: &below,
+        ..Edges::default()
+    };
     let inner = &mut frame(canvas, &edges, theme);
     let (width, height) = (inner.width(), inner.height());
     // Facts first; the past takes the rest, where it is worth drawing.

@@ -112,7 +112,7 @@ fn past(app: &App, canvas: &mut Canvas<'_>) {
             let state = match (rewind.playing, rewind.pace()) {
                 (true, 1.0) => short!("{mark} PLAYING"),
                 (true, pace) => short!("{mark} PLAYING {pace}x"),
-                (false, _) => short!("{} PAUSED", if ascii { '"' } else { '⏸' }),
+                (false, _) => short!("{} PAUSED", if ascii { '"' } else { '‖' }),
             };
             let behind = short!("(live is {}, +{} samples)", &*time(newest_ms).1, rewind.behind);
             (short!("{back} REWIND {minus}{}", &*distance), state, behind)
@@ -136,11 +136,17 @@ fn past(app: &App, canvas: &mut Canvas<'_>) {
     let worst = alerts::brief(app, now).filter(|_| !app.areas.message_apart);
     let worst = worst.map_or_else(Text::new, |(text, _)| text);
     let host = now.one_text(host::name).map_or("", |name| name.shown());
+    let silent = match app.silent_seconds {
+        None => Text::new(),
+        Some(seconds @ ..100) => short!("source not answering ({seconds} s)"),
+        Some(seconds) => short!("source not answering ({})", &*ago(seconds as i64 * 1_000)),
+    };
     let parts = [
         (short!("retop {host}"), 3),
         (name, 9),
         (short!("{}", &*day), 2),
         (short!("{}", &*clock), 8),
+        (silent, 10),
         (behind, 1),
         (state, 4),
         (worst, 7),
@@ -149,7 +155,7 @@ fn past(app: &App, canvas: &mut Canvas<'_>) {
     canvas.fill(Rect::new(0, 0, room, 1), pen);
     canvas.spot(Rect::new(0, 0, room, 1), Spot::Do(Action::Leave));
     // The least of them leaves first.
-    let least = (0..10).find(|&least| {
+    let least = (0..11).find(|&least| {
         let stays = parts.iter().filter(|(text, rank)| *rank > least && !text.is_empty());
         stays.map(|(text, _)| width(text) + 2).sum::<u16>() <= room
     });

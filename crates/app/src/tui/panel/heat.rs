@@ -10,6 +10,7 @@ use super::page::Places;
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::history::{LENGTH, watts};
+use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Pen, Rect};
 use crate::tui::theme::on_ramp;
 use crate::tui::units::{Text, interval, whole_percent};
@@ -53,7 +54,8 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         short!("{} in {time}", &*watt_hours(joules))
     });
     let edges = Edges {
-        key: Some('5'),
+        key: app.keys.digit(Page::Power),
+        page: Some(Page::Power),
         name,
         now: &title,
         right: &right,

@@ -284,6 +284,12 @@ fn tabs(app: &App, canvas: &mut Canvas<'_>, x: u16) -> u16 {
     let pages = || Page::ALL.into_iter().filter(shown);
     let all: u16 = pages().map(|page| width(page.name()) + 3).sum();
     let brief = x + all > canvas.width() + 1;
+    if app.keys.digit(here).is_none()
+        && let Some(key) = app.keys.keys(here.action()).iter().find(|key| key.alt)
+    {
+        // Said once for all of them.
+        x = canvas.text(x, 0, short!("{key}").trim_end_matches(here.key()), theme.dim);
+    }
     for page in pages() {
         let name = if brief { page.brief() } else { page.name() };
         if x + 2 + width(name) > canvas.width() {

@@ -4,9 +4,11 @@ use retop_model::Snapshot;
 use retop_model::family::{limit, memory};
 use retop_model::human::{Or, Size};
 
+use super::chip;
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::history::waiting;
+use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Rect};
 use crate::tui::theme::on_ramp;
 use crate::tui::units::{Text, whole_percent};
@@ -34,12 +36,17 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     if let Some(share) = waiting(now, "memory") {
         below = short!("psi {}", &*whole_percent(share));
     }
+    if let Some(traffic) = chip::traffic(now) {
+        let name = if chip::fires(now, "MEM-BOUND") { "MEM-BOUND" } else { "bw" };
+        below = short!("{name} {}", &*traffic);
+    }
     let limit = match (now.one(limit::working_set_bytes), now.one(limit::memory_limit_bytes)) {
         (Some(used), Some(all)) => short!("limit {}/{}", Size(used), Size(all)),
         _ => Text::new(),
     };
     let edges = Edges {
-        key: Some('6'),
+        key: app.keys.digit(Page::Memory),
+        page: Some(Page::Memory),
         name: "MEM",
         now: &title,
         right: &right,

@@ -8,6 +8,7 @@ use super::facts;
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::history::{Ring, links};
+use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Glyphs, Rect};
 use crate::tui::units::Text;
 use crate::tui::widget::chart::{chart, scale};
@@ -30,7 +31,8 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         _ => Text::new(),
     };
     let edges = Edges {
-        key: Some('7'),
+        key: app.keys.digit(Page::Traffic),
+        page: Some(Page::Traffic),
         name: "Net",
         right: &right,
         below: &connections,

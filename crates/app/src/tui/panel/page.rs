@@ -91,7 +91,8 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         _ => "",
     };
     let edges = Edges {
-        key: Some(page.key()),
+        key: app.keys.digit(page),
+        page: Some(page),
         name: page.name(),
         now: &title,
         right: "0 or Esc: overview",

@@ -9,6 +9,7 @@ use crate::tui::app::App;
 use crate::tui::diff::ROOM;
 use crate::tui::keys::Action;
 use crate::tui::mouse::Spot;
+use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Glyphs, Rect, width};
 use crate::tui::table::column::{Col, Form, Placed};
 use crate::tui::table::order::What;
@@ -70,7 +71,8 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         spots[0] = (0, sort, Spot::Do(Action::SortMenu));
         spots[1] = (sort + 3, list, Spot::Do(Action::Tree));
         let edges = Edges {
-            key: Some('2'),
+            key: app.keys.digit(Page::Processes),
+            page: Some(Page::Processes),
             name: "Processes",
             now: &title,
             right: &right,

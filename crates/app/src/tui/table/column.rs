@@ -271,11 +271,13 @@ pub const MOST: usize = 32;
 
 /// The columns that fit, placed: each has one blank before it, and the first cell of a row is for
 /// marks. Nothing in a cell changes this, so a value never moves its neighbours. `known` are those
-/// of which some process has had one; behind each column `beside` asks for further cells.
+/// of which some process has had one; behind each column `beside` asks for further cells. What
+/// rows are sorted by is seen, however little room there is.
 #[must_use]
 pub fn place(
     set: &Set,
     known: &[Col],
+    sort: Col,
     room: u16,
     pid_digits: u16,
     beside: impl Fn(Col) -> u16,
@@ -283,7 +285,7 @@ pub fn place(
     let mut kept: [Option<Col>; MOST] = [None; MOST];
     for (place, seat) in kept.iter_mut().zip(&set.seats) {
         let shown = room >= seat.from && (!seat.known || known.contains(&seat.col));
-        *place = shown.then_some(seat.col);
+        *place = (shown || seat.col == sort).then_some(seat.col);
     }
     loop {
         let taken: u16 =
@@ -291,7 +293,10 @@ pub fn place(
         if taken <= room {
             break;
         }
-        let leaves = |place: usize| kept[place].map_or(0, Col::leaves);
+        let leaves = |place: usize| match kept[place] {
+            Some(col) if col != sort => col.leaves(),
+            _ => 0,
+        };
         // Of several the last one: what stands further left is wanted more.
         let next = (0..MOST).rev().filter(|&place| leaves(place) > 0).min_by_key(|&p| leaves(p));
         match next {
@@ -387,7 +392,7 @@ mod tests {
         for set in sets() {
             for room in 0..=400 {
                 let known: Vec<Col> = Col::all().collect();
-                let (placed, count) = place(&set, &known, room, 7, |_| 0);
+                let (placed, count) = place(&set, &known, Col::TIME, room, 7, |_| 0);
                 let placed: Vec<Placed> = placed[..count].iter().flatten().copied().collect();
                 for pair in placed.windows(2) {
                     assert!(pair[0].x + pair[0].width < pair[1].x, "{} at {room}", set.name);
@@ -399,7 +404,7 @@ mod tests {
                     assert_eq!(last.x + last.width, room);
                 }
                 let has = |col| set.seats.iter().any(|seat| seat.col == col);
-                for col in [Col::PID, Col::CPU].into_iter().filter(|&col| has(col)) {
+                for col in [Col::PID, Col::CPU, Col::TIME].into_iter().filter(|&col| has(col)) {
                     assert!(placed.iter().any(|placed| placed.col == col), "{col:?} at {room}");
                 }
             }

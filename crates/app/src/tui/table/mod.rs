@@ -128,7 +128,7 @@ impl Table {
         room: u16,
         beside: impl Fn(Col) -> u16,
     ) -> ([Option<column::Placed>; column::MOST], usize) {
-        column::place(self.shown_set(), &self.known, room, self.pid_digits, beside)
+        column::place(self.shown_set(), &self.known, self.sort, room, self.pid_digits, beside)
     }
 
     /// Notes which of the columns that wait for it have a value now. They stay, so that nothing

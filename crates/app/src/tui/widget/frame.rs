@@ -8,8 +8,10 @@ use crate::tui::theme::Theme;
 /// What stands on the edges of a box.
 #[derive(Clone, Copy, Default)]
 pub struct Edges<'a> {
-    /// The key of its page.
+    /// The key of its page, where it is a digit.
     pub key: Option<char>,
+    /// Its page.
+    pub page: Option<Page>,
     /// Its name.
     pub name: &'a str,
     /// What it comes to now.
@@ -67,7 +69,7 @@ pub fn frame<'c>(canvas: &'c mut Canvas<'_>, edges: &Edges<'_>, theme: &Theme) -
         }
         x = inner.text(x, 0, edges.name, theme.title);
         x = inner.put(x, 0, ' ', theme.text);
-        if let Some(page) = edges.key.and_then(Page::with_key) {
+        if let Some(page) = edges.page {
             inner.spot(Rect::new(0, 0, x, 1), Spot::Page(page));
         }
     }

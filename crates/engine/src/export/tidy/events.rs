@@ -47,7 +47,7 @@ pub(super) fn columns() -> Vec<Column<EventCell>> {
         number("value", "What was measured.", |(_, event)| event.value),
         number("limit", "The limit of an alert, what was usual.", |(_, event)| event.limit),
         text("unit", "The unit of both.", |(_, event)| &event.unit),
-        Column::plain("culprit_pid", "gauge", "The process behind an alert.", pid),
+        Column::plain("culprit_pid", "gauge", "The process behind it, where one is known.", pid),
     ]
 }
 

@@ -59,6 +59,152 @@ fn moments(steps: &[(f64, &[(u64, f64)])]) -> Vec<Snapshot> {
     made
 }
 
+/// A process for [`busy`]: its number, its name, its share of a core.
+type Runs = (u64, &'static str, f64);
+
+/// Moments a second apart of four cores that are busy throughout; who is not named has ended.
+fn busy(steps: &[Vec<Runs>]) -> Vec<Snapshot> {
+    let mut made: Vec<Snapshot> = Vec::new();
+    let mut running: Vec<(u64, &str, f64, u64)> = Vec::new();
+    for (tick, step) in steps.iter().enumerate() {
+        let ns = (tick as u64 + 100) * 1_000_000_000;
+        running.retain(|known| step.iter().any(|run| run.0 == known.0));
+        for &(pid, name, share) in step {
+            match running.iter_mut().find(|known| known.0 == pid) {
+                Some(known) => known.2 += share,
+                None => running.push((pid, name, share, ns - 1_000_000_000)),
+            }
+        }
+        running.sort_unstable_by_key(|known| known.0);
+        let stamp = Stamp { wall_ms: tick as i64 * 1000, monotonic_ns: ns, boottime_ns: ns };
+        let mut sample = RawSample::new(stamp);
+        let mut give = |mut table: RawTable| {
+            table.finish(Window { begin_ns: ns, end_ns: ns });
+            sample.put(Arc::new(table));
+        };
+        let mut table = RawTable::new(FamilyId::Cpu);
+        let mut row = table.push(Key::ONE);
+        for field in [
+            cpu::nice_seconds,
+            cpu::system_seconds,
+            cpu::idle_seconds,
+            cpu::iowait_seconds,
+            cpu::irq_seconds,
+            cpu::softirq_seconds,
+            cpu::steal_seconds,
+        ] {
+            row.set(field, 0_i64);
+        }
+        row.set(cpu::user_seconds, ns as i64 / 1000 * 4).set(cpu::logical, 4_i64);
+        give(table);
+        let mut table = RawTable::new(FamilyId::Process);
+        for &(pid, name, seconds, start_ns) in &running {
+            table
+                .push(Key(pid, start_ns))
+                .text(process::name, name)
+                .set(process::pid, pid)
+                .set(process::start_seconds, start_ns as i64 / 1000)
+                .set(process::user_seconds, (seconds * 1e6) as i64)
+                .set(process::system_seconds, 0_i64);
+        }
+        give(table);
+        made.push(derive(made.last(), Arc::new(sample)));
+    }
+    made
+}
+
+/// Who took the processors, from which sample on and when most.
+fn takers(steps: &[Vec<Runs>]) -> Vec<(u64, u64, u64)> {
+    let mut spikes = Spikes::default();
+    for (number, moment) in busy(steps).iter().enumerate() {
+        spikes.push(number as u64, moment);
+    }
+    let found = spikes.iter().map(|spike| {
+        assert_eq!(spike.channel, Channel::Taken, "nothing else rises");
+        (spike.pid.expect("known"), spike.before, spike.number)
+    });
+    found.collect()
+}
+
+/// Four that burn, each with what is left after `taken` cores are gone.
+fn burners(taken: f64) -> Vec<Runs> {
+    [1, 2, 3, 4].map(|pid| (pid, "stress", 1.0 - taken / 4.0)).to_vec()
+}
+
+/// So many of `usual`, then `sudden`, then of `usual` again.
+fn amid(usual: &[Runs], sudden: &[Vec<Runs>]) -> Vec<Vec<Runs>> {
+    let (before, after) = (vec![usual.to_vec(); 90], vec![usual.to_vec(); 120]);
+    before.into_iter().chain(sudden.iter().cloned()).chain(after).collect()
+}
+
+fn with(mut runs: Vec<Runs>, more: &[Runs]) -> Vec<Runs> {
+    runs.extend(more);
+    runs
+}
+
+#[test]
+fn who_takes_busy_processors_from_others_is_a_spike() {
+    let usual = burners(0.0);
+    let lone = |share: f64| with(burners(share), &[(9, "burn", share)]);
+    // New, seen for three samples.
+    assert_eq!(takers(&amid(&usual, &vec![lone(1.0); 3])), [(9, 89, 90)]);
+    // Of the same name as those who burn already.
+    let twin = with(burners(1.0), &[(9, "stress", 1.0)]);
+    assert_eq!(takers(&amid(&usual, &vec![twin; 3])), [(9, 89, 90)]);
+    // There all the time, idle until then.
+    let idle = with(usual.clone(), &[(9, "burn", 0.01)]);
+    let seen = amid(&idle, &[lone(0.3), lone(0.9), lone(0.95)]);
+    assert_eq!(takers(&seen), [(9, 90, 92)], "the highest");
+    // Too little to be seen, and nobody at all.
+    assert_eq!(takers(&amid(&usual, &vec![lone(0.4); 3])), []);
+    assert_eq!(takers(&amid(&usual, &[])), []);
+    // Many small ones of one name count together.
+    let crowd: Vec<Runs> = (20..40).map(|pid| (pid, "worker", 0.1)).collect();
+    assert_eq!(takers(&amid(&usual, &vec![with(burners(2.0), &crowd); 3])).len(), 1);
+}
+
+#[test]
+fn who_gets_back_what_it_had_has_taken_nothing() {
+    // Twenty seconds of somebody else, and then the four have it again.
+    let taken = with(burners(3.0), &[(8, "burn", 1.0), (9, "burn", 1.0), (10, "burn", 1.0)]);
+    let found = takers(&amid(&burners(0.0), &vec![taken; 20]));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!((8..=10).contains(&found[0].0));
+}
+
+#[test]
+fn processes_that_are_born_all_the_time_are_usual() {
+    // A compile: each second two compilers end and two begin.
+    let compile = |tick: u64| -> Vec<Runs> {
+        vec![
+            (100 + tick, "cc1plus", 1.0),
+            (101 + tick, "cc1plus", 1.0),
+            (10_000 + tick, "as", 0.3),
+            (1, "make", 0.1),
+        ]
+    };
+    let steps: Vec<Vec<Runs>> = (0..200).map(|tick| compile(tick * 2)).collect();
+    assert_eq!(takers(&steps), []);
+    let mut steps = steps;
+    for step in &mut steps[150..153] {
+        step.push((9, "report.py", 1.0));
+        step.sort_unstable_by_key(|run| run.0);
+    }
+    assert_eq!(takers(&steps), [(9, 149, 150)]);
+}
+
+#[test]
+fn where_the_sum_can_rise_takers_are_not_looked_for() {
+    const CALM: (f64, &[(u64, f64)]) = (0.3, &[(1, 0.3)]);
+    let mut steps = vec![CALM; 90];
+    steps.extend([(0.35, &[(1, 0.0), (2, 1.0)][..]); 3]);
+    let mut spikes = Spikes::default();
+    for (number, moment) in moments(&steps).iter().enumerate() {
+        spikes.push(number as u64, moment);
+    }
+    assert_eq!((spikes.iter().len(), spikes.takers.memory()), (0, 0));
+}
+
 fn found(shares: &[f64]) -> Vec<(u64, u64)> {
     let steps: Vec<(f64, &[(u64, f64)])> = shares.iter().map(|&share| (share, &[][..])).collect();
     let mut spikes = Spikes::default();
@@ -149,9 +295,34 @@ proptest! {
         let mut usual = Usual::new();
         for (number, &value) in values.iter().enumerate() {
             let at_ns = number as u64 * 1_000_000_000;
-            if let Some(median) = usual.judge(Channel::Cpu, number as u64, at_ns, value) {
+            if let Some(median) = usual.judge(0.15, number as u64, at_ns, value) {
                 prop_assert!(value > median && number >= FEWEST);
             }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_processes_say_takers_are_few_and_finite(
+        steps in prop::collection::vec(
+            prop::collection::vec((0_u64..40, -1e12_f64..1e12), 0..40), 1..40),
+    ) {
+        let mut takers = Takers::default();
+        let steps: Vec<Vec<Runs>> = steps
+            .into_iter()
+            .map(|mut step| {
+                step.sort_by_key(|run| run.0);
+                step.dedup_by_key(|run| run.0);
+                step.into_iter().map(|(pid, share)| (pid, "x", share)).collect()
+            })
+            .collect();
+        for moment in busy(&steps) {
+            if let Some(taken) = takers.push(&moment) {
+                prop_assert!(taken.beyond.is_finite() && taken.beyond > 0.0, "{:?}", taken);
+                prop_assert!(taken.share >= taken.usual, "{:?}", taken);
+            }
+            prop_assert!(takers.memory() < 64 << 10);
         }
     }
 }

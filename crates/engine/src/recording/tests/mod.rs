@@ -1,6 +1,8 @@
 mod damage;
 mod disk;
+mod many;
 mod moments;
+mod remote;
 
 use std::collections::BTreeMap;
 use std::io;

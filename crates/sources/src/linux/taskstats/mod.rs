@@ -140,6 +140,7 @@ fn write(record: &Record, sequence: u64, table: &mut RawTable) {
         .set(exit::peak_resident_bytes, record.peak_kib.saturating_mul(1024))
         .set(exit::read_bytes, record.read_bytes)
         .set(exit::written_bytes, record.written_bytes)
+        .set(exit::write_call_bytes, record.write_call_bytes)
         .set(exit::major_faults, record.major_faults);
 }
 

@@ -13,6 +13,8 @@ pub const MISPLACED: u16 = 15;
 pub struct Record {
     pub group: u32,
     pub last_of_group: bool,
+    /// The thread that the process is named for.
+    pub leads: bool,
     pub name: Vec<u8>,
     pub parent: u32,
     pub user: u32,
@@ -24,6 +26,7 @@ pub struct Record {
     pub peak_kib: u64,
     pub read_bytes: u64,
     pub written_bytes: u64,
+    pub write_call_bytes: u64,
     pub major_faults: u64,
 }
 
@@ -42,8 +45,10 @@ impl Record {
         let pid = u32_at(128)?;
         // Before version 12 a record names only its thread: each is taken for a process.
         let grouped = version >= 12;
+        let group = if grouped { u32_at(368)? } else { pid };
         Some(Record {
-            group: if grouped { u32_at(368)? } else { pid },
+            group,
+            leads: group == pid,
             last_of_group: !grouped || bytes.get(8)? & AGROUP != 0,
             name: name[..end].to_vec(),
             parent: u32_at(132)?,
@@ -55,6 +60,7 @@ impl Record {
             major_faults: u64_at(176)?,
             peak_kib: u64_at(200)?,
             read_bytes: u64_at(248)?,
+            write_call_bytes: u64_at(224)?,
             written_bytes: u64_at(256)?.saturating_sub(u64_at(264)?),
         })
     }
@@ -64,15 +70,19 @@ impl Record {
         Some(u16::from_ne_bytes(bytes.get(..2)?.try_into().ok()?))
     }
 
-    /// The sum with a thread that ended later; name, parent and status are the later one's.
+    /// The sum with a thread that ended later; parent and status are the later one's, the name is
+    /// the first thread's, whichever ends first: other threads have names of their own.
     pub fn plus(self, later: Record) -> Record {
         Record {
+            leads: self.leads || later.leads,
+            name: if self.leads { self.name } else { later.name },
             elapsed_us: self.elapsed_us.max(later.elapsed_us),
             user_us: self.user_us.saturating_add(later.user_us),
             system_us: self.system_us.saturating_add(later.system_us),
             peak_kib: self.peak_kib.max(later.peak_kib),
             read_bytes: self.read_bytes.saturating_add(later.read_bytes),
             written_bytes: self.written_bytes.saturating_add(later.written_bytes),
+            write_call_bytes: self.write_call_bytes.saturating_add(later.write_call_bytes),
             major_faults: self.major_faults.saturating_add(later.major_faults),
             ..later
         }
@@ -102,6 +112,9 @@ mod tests {
         bytes[80..84].copy_from_slice(b"cc1\0");
         bytes[128..132].copy_from_slice(&42_u32.to_ne_bytes());
         bytes[152..160].copy_from_slice(&7_u64.to_ne_bytes());
+        bytes[224..232].copy_from_slice(&9_u64.to_ne_bytes());
+        bytes[256..264].copy_from_slice(&8_u64.to_ne_bytes());
+        bytes[264..272].copy_from_slice(&3_u64.to_ne_bytes());
         bytes[368..372].copy_from_slice(&40_u32.to_ne_bytes());
         bytes
     }
@@ -110,12 +123,34 @@ mod tests {
     fn versions() {
         let new = Record::parse(&bytes(13, AGROUP)).expect("whole");
         assert_eq!((new.group, new.last_of_group, new.user_us), (40, true, 7));
+        assert_eq!((new.write_call_bytes, new.written_bytes), (9, 5), "cancelled ones taken off");
         assert_eq!((new.code(), new.signal(), new.name.as_slice()), (3, 9, &b"cc1"[..]));
         assert!(!Record::parse(&bytes(13, 0)).expect("whole").last_of_group);
         let old = Record::parse(&bytes(8, 0)[..328]).expect("whole");
         assert_eq!((old.group, old.last_of_group), (42, true));
         assert_eq!(Record::parse(&bytes(MISPLACED, AGROUP)), None);
         assert!(Record::parse(&bytes(16, AGROUP)).is_some());
+    }
+
+    #[test]
+    fn a_process_has_the_name_of_its_first_thread() {
+        let thread = |name: &[u8], leads| Record {
+            name: name.to_vec(),
+            leads,
+            written_bytes: 1,
+            ..Record::default()
+        };
+        for order in
+            [["rustc", "ctrl-c", "opt"], ["ctrl-c", "rustc", "opt"], ["opt", "ctrl-c", "rustc"]]
+        {
+            let records = order.map(|name| thread(name.as_bytes(), name == "rustc"));
+            let whole = records.into_iter().reduce(Record::plus).expect("three");
+            assert_eq!(
+                (whole.name.as_slice(), whole.written_bytes),
+                (&b"rustc"[..], 3),
+                "{order:?}"
+            );
+        }
     }
 
     proptest! {
