@@ -33,6 +33,8 @@ cargo xtask check-layers             which crate may use which, and what only so
 cargo xtask size                     size of the release binary
 cargo xtask macos [--release]        the program for Macs: built, looked at, and layouts compared with
                                      the headers of macOS
+cargo xtask mac-samples N            N samples of made-up Macs, and whether anything is held on to;
+                                     ten million take about an hour
 cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--size COLUMNSxROWS] [--warm-up SECONDS]
                   [--binary FILE] [--write]
                                      retop and its peers side by side; --write puts the tables
@@ -69,6 +71,8 @@ fn main() -> ExitCode {
         ["pictures"] => bless::pictures(),
         ["macos"] => macos::run(false),
         ["macos", "--release"] => macos::run(true),
+        #[cfg(target_os = "linux")]
+        ["mac-samples", count] => macos::samples(count),
         #[cfg(target_os = "linux")]
         ["bench", options @ ..] => bench::run(options),
         #[cfg(target_os = "linux")]
