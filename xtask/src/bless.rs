@@ -36,7 +36,7 @@ pub fn pages() -> Result<()> {
     manual.render(&mut page)?;
     page.extend_from_slice(manual_keys().as_bytes());
     write(&generated.join("retop.1"), &page)?;
-    picture()?;
+    pictures()?;
     write(&root().join("docs/metrics.md"), retop::run::metrics::markdown()?.as_bytes())?;
     let readme = root().join("README.md");
     let page = std::fs::read_to_string(&readme)?;
@@ -49,9 +49,12 @@ pub fn pages() -> Result<()> {
     write(&readme, page.as_bytes())
 }
 
-/// The picture of the screen.
-pub fn picture() -> Result<()> {
-    write(&root().join("docs/screen.svg"), crate::picture::draw()?.as_bytes())
+/// The pictures of the screen.
+pub fn pictures() -> Result<()> {
+    for (file, picture) in crate::picture::draw()? {
+        write(&root().join(file), picture.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// The keys of the screen for the man page, with the names that `[keys]` knows their actions by.

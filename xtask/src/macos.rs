@@ -53,6 +53,19 @@ pub fn run(release: bool) -> Result<()> {
     examine(&program)
 }
 
+/// Takes samples of all made-up Macs, and looks whether anything is held on to.
+#[cfg(target_os = "linux")]
+pub fn samples(count: &str) -> Result<()> {
+    let count: u64 = count.parse().context("how many samples?")?;
+    let test = "apple::tests::cost::millions_of_samples_hold_no_more_than_one";
+    must(
+        crate::cargo()
+            .env("RETOP_MAC_SAMPLES", count.to_string())
+            .args(["test", "--quiet", "--release", "--package", "retop-sources"])
+            .args(["--features", "apple", "--lib", test, "--", "--ignored", "--nocapture"]),
+    )
+}
+
 /// Compares the layouts with the headers of macOS.
 fn layouts(python: &Path, root: &Path) -> Result<()> {
     let object = root.join("target/macos-layouts.o");

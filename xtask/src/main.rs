@@ -28,11 +28,13 @@ use anyhow::{Context, Result, bail};
 const USAGE: &str = "\
 cargo xtask bless                    make docs/metrics.md, man page, completions and golden files anew
 cargo xtask bless --pages            the same without the golden files, which takes seconds
-cargo xtask picture                  make docs/screen.svg anew, which bless does too
+cargo xtask pictures                 make the pictures in docs/ anew, which bless does too
 cargo xtask check-layers             which crate may use which, and what only sources may hold
 cargo xtask size                     size of the release binary
 cargo xtask macos [--release]        the program for Macs: built, looked at, and layouts compared with
                                      the headers of macOS
+cargo xtask mac-samples N            N samples of made-up Macs, and whether anything is held on to;
+                                     ten million take about an hour
 cargo xtask bench [--rounds N] [--processes N,N] [--seconds N] [--size COLUMNSxROWS] [--warm-up SECONDS]
                   [--binary FILE] [--write]
                                      retop and its peers side by side; --write puts the tables
@@ -66,9 +68,11 @@ fn main() -> ExitCode {
         ["bless", "--pages"] => bless::pages(),
         ["check-layers"] => layers::run(),
         ["size"] => size(),
-        ["picture"] => bless::picture(),
+        ["pictures"] => bless::pictures(),
         ["macos"] => macos::run(false),
         ["macos", "--release"] => macos::run(true),
+        #[cfg(target_os = "linux")]
+        ["mac-samples", count] => macos::samples(count),
         #[cfg(target_os = "linux")]
         ["bench", options @ ..] => bench::run(options),
         #[cfg(target_os = "linux")]

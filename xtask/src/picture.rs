@@ -1,23 +1,50 @@
-//! The picture in the README: the screen itself on a made-up machine, as an SVG that is the same
+//! The pictures in the README: the screen itself on a made-up machine, as SVGs that are the same
 //! each time. Text is text; what fonts draw each in its own way, frames, bars and dots, is drawn.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
 use retop::tui::app::App;
+use retop::tui::input::{Event, Key as Press};
 use retop::tui::render::colour::shown;
 use retop::tui::render::{Cell, Depth, Glyphs, Modifier, Screen};
-use retop::tui::{Options, panel};
+use retop::tui::{Control, Options, panel};
+use retop_engine::history::History;
 use retop_engine::{Roots, Ticker, open};
 use retop_fake_machine::HandClock;
-use retop_model::{FamilyId, RawSample, derive};
+use retop_model::{FamilyId, Key, RawSample, derive};
 
 /// The machine of the picture.
 const MACHINE: &str = "sim:web-incident";
-/// Somebody builds something on the server: seconds since the machine was made up.
-const SECONDS: u64 = 676;
+/// The pictures, in the order of their moments.
+pub const STILLS: [Still; 2] = [
+    Still {
+        file: "docs/screen.svg",
+        title: "retop on a made-up web server",
+        seconds: 878,
+        keys: "M",
+    },
+    Still {
+        file: "docs/rewind.svg",
+        title: "retop looks back at a spike of two minutes ago",
+        seconds: 1093,
+        keys: "Pr[",
+    },
+];
+
+/// A picture.
+pub struct Still {
+    /// Where it is kept.
+    pub file: &'static str,
+    title: &'static str,
+    /// Seconds since the machine was made up.
+    seconds: u64,
+    /// What is pressed then.
+    keys: &'static str,
+}
+
 const SIZE: (u16, u16) = (120, 40);
 /// A cell in pixels.
 const CELL: (f32, f32) = (8.0, 17.0);
@@ -26,28 +53,50 @@ const TEXT: &str = "#d0d0d0";
 const FONTS: &str = "ui-monospace,'SF Mono','Cascadia Mono','JetBrains Mono',Menlo,Consolas,\
                      'DejaVu Sans Mono',monospace";
 
-/// Draws it.
-pub fn draw() -> Result<String> {
+/// Signals nobody.
+struct Nobody;
+
+impl Control for Nobody {
+    fn send(&self, _: Key, _: i32) -> Result<(), String> {
+        Err("it is made up".to_owned())
+    }
+}
+
+/// Draws each, with the file that it belongs into.
+pub fn draw() -> Result<Vec<(&'static str, String)>> {
     let clock = Arc::new(HandClock::new(0, 1_795_183_200_000));
     let mut ticker =
         Ticker::lockstep(open(Some(MACHINE), Roots::below(&crate::root()))?, clock.clone());
     ticker.set_rules(retop_model::alert::builtin());
     let mut app = App::new(&Options { depth: Depth::True, ..Options::default() });
-    let mut last = None;
-    for second in 1..=SECONDS {
-        clock.set(second);
-        let taken = ticker.tick();
-        // What retop costs is another number each time.
-        let mut sample = RawSample::clone(taken.raw());
-        sample.take(FamilyId::Own);
-        let now = Arc::new(derive(last.as_deref(), Arc::new(sample)));
-        app.update(&now);
-        last = Some(now);
+    let history = Arc::new(Mutex::new(History::new(64 << 20)?));
+    app.record = Some(history.clone());
+    let (mut last, mut second) = (None, 0);
+    let mut pictures = Vec::new();
+    for still in &STILLS {
+        while second < still.seconds {
+            second += 1;
+            clock.set(second);
+            let taken = ticker.tick();
+            // What retop costs is another number each time.
+            let mut sample = RawSample::clone(taken.raw());
+            sample.take(FamilyId::Own);
+            let now = Arc::new(derive(last.as_deref(), Arc::new(sample)));
+            app.update(&now);
+            let mut kept = history.lock().map_err(|_| anyhow::anyhow!("the history is lost"))?;
+            kept.push(&now)?;
+            last = Some(now);
+        }
+        let mut screen = Screen::new(SIZE.0, SIZE.1, false);
+        app.arrange(SIZE.0, SIZE.1);
+        for key in still.keys.chars() {
+            app.event(Event::Key(Press::char(key)), &Nobody);
+            app.arrange(SIZE.0, SIZE.1);
+        }
+        screen.draw(&mut Vec::new(), Glyphs::Braille, |canvas| panel::draw(&app, canvas))?;
+        pictures.push((still.file, svg(&screen, still.title).context("a picture is text")?));
     }
-    let mut screen = Screen::new(SIZE.0, SIZE.1, false);
-    app.arrange(SIZE.0, SIZE.1);
-    screen.draw(&mut Vec::new(), Glyphs::Braille, |canvas| panel::draw(&app, canvas))?;
-    svg(&screen).context("a picture is text")
+    Ok(pictures)
 }
 
 /// Shapes of one colour.
@@ -59,7 +108,7 @@ struct Ink {
     faint: String,
 }
 
-fn svg(screen: &Screen) -> Result<String, std::fmt::Error> {
+fn svg(screen: &Screen, title: &str) -> Result<String, std::fmt::Error> {
     let (columns, rows) = SIZE;
     let (wide, high) = (f32::from(columns) * CELL.0, f32::from(rows) * CELL.1);
     let mut inks: BTreeMap<String, Ink> = BTreeMap::new();
@@ -108,7 +157,7 @@ fn svg(screen: &Screen) -> Result<String, std::fmt::Error> {
     write!(
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-10 -10 {} {}\" font-family=\"{FONTS}\" \
-         font-size=\"13.3\">\n<title>retop on a made-up web server</title>\n\
+         font-size=\"13.3\">\n<title>{title}</title>\n\
          <style>.b{{font-weight:bold}}</style>\n\
          <rect x=\"-10\" y=\"-10\" width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{BACKGROUND}\"/>\n{behind}",
         wide + 20.0,
@@ -231,12 +280,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_picture_is_the_same_each_time_and_small() {
-        let picture = draw().expect("drawn");
-        assert!(picture.len() < 200_000, "{} bytes", picture.len());
-        assert_eq!(picture, draw().expect("drawn again"));
-        for wanted in ["web-01", "gunicorn", "LIVE"] {
-            assert!(picture.contains(wanted), "{wanted}");
+    fn the_pictures_are_the_same_each_time_and_small() {
+        let pictures = draw().expect("drawn");
+        assert_eq!(pictures, draw().expect("drawn again"));
+        let wanted: [&[&str]; 2] = [&["web-01", "gunicorn", "LIVE"], &["REWIND", "report.py"]];
+        for ((file, picture), wanted) in pictures.iter().zip(wanted) {
+            assert!(picture.len() < 200_000, "{file}: {} bytes", picture.len());
+            for text in wanted {
+                assert!(picture.contains(text), "{file}: {text}");
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::ffi::c_void;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use crate::stage::stage;
@@ -36,9 +37,28 @@ struct Object {
 #[derive(Default)]
 struct Heap {
     next: usize,
-    live: HashMap<usize, Object>,
+    live: HashMap<usize, Object, BuildHasherDefault<Number>>,
     eternal: HashMap<String, usize>,
     created: u64,
+}
+
+/// References are numbers that are given out in order: they are spread as they are.
+#[derive(Default)]
+struct Number(u64);
+
+impl Hasher for Number {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.0 = self.0 << 8 | u64::from(byte));
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        // The upper bits tell entries of a table apart, the lower ones choose their place.
+        self.0 = (number as u64 / 16).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
 }
 
 static HEAP: LazyLock<Mutex<Heap>> = LazyLock::new(Mutex::default);

@@ -1,7 +1,7 @@
 //! The machine as it is being played: time, and what was called.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
@@ -13,19 +13,33 @@ use crate::scenario::Scenario;
 pub struct Stage {
     pub scenario: Scenario,
     time: Time,
-    counts: Mutex<Counts>,
+    /// What was wrong with calls.
+    faults: Mutex<Vec<String>>,
     /// The time of day and the time since boot when the scenario began.
     wall: f64,
     up: f64,
 }
 
-/// What callers did.
-#[derive(Default)]
-pub struct Counts {
-    /// Calls by symbol.
-    pub calls: BTreeMap<&'static str, u64>,
-    /// What was wrong with them.
-    pub faults: Vec<String>,
+/// Calls of one symbol.
+pub struct Calls {
+    name: &'static str,
+    count: AtomicU64,
+}
+
+/// Those that were called.
+static CALLED: Mutex<Vec<&'static Calls>> = Mutex::new(Vec::new());
+
+impl Calls {
+    pub const fn of(name: &'static str) -> Calls {
+        Calls { name, count: AtomicU64::new(0) }
+    }
+
+    /// Writes a call down.
+    pub fn add(&'static self) {
+        if self.count.fetch_add(1, Ordering::Relaxed) == 0 {
+            CALLED.lock().unwrap_or_else(PoisonError::into_inner).push(self);
+        }
+    }
 }
 
 static STAGE: OnceLock<Stage> = OnceLock::new();
@@ -53,7 +67,7 @@ fn open() -> Stage {
         // A monitor's own clock goes on: processes must not be born before the machine.
         up: if time.is_stepped() { UPTIME } else { uptime() },
         time,
-        counts: Mutex::default(),
+        faults: Mutex::default(),
     }
 }
 
@@ -89,30 +103,33 @@ impl Stage {
         self.wall + self.now()
     }
 
+    /// Seconds since 1970 when the scenario begins.
+    pub fn began(&self) -> f64 {
+        self.wall
+    }
+
     /// Ticks of the machine's clock of 24 MHz.
     pub fn ticks(&self) -> u64 {
         (self.uptime() * 24e6) as u64
     }
 
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Writes a call down.
-    pub fn called(&self, symbol: &'static str) {
-        *self.counts().calls.entry(symbol).or_default() += 1;
+    fn faults(&self) -> MutexGuard<'_, Vec<String>> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes down what was wrong with a call.
     pub fn fault(&self, text: String) {
-        self.counts().faults.push(text);
+        self.faults().push(text);
     }
 
     /// Everything so far, as text: a line for each symbol and each fault.
     pub fn report(&self) -> String {
-        let counts = self.counts();
-        let calls = counts.calls.iter().map(|(name, count)| format!("call {name} {count}\n"));
-        let faults = counts.faults.iter().map(|fault| format!("fault {fault}\n"));
+        let called = CALLED.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = called
+            .iter()
+            .map(|of| format!("call {} {}\n", of.name, of.count.load(Ordering::Relaxed)));
+        let faults = self.faults();
+        let faults = faults.iter().map(|fault| format!("fault {fault}\n"));
         calls.chain(faults).collect()
     }
 }
@@ -120,9 +137,9 @@ impl Stage {
 /// Begins a C function: writes the call down and gives the stage.
 macro_rules! entered {
     ($name:ident) => {{
-        let stage = $crate::stage::stage();
-        stage.called(stringify!($name));
-        stage
+        static CALLS: $crate::stage::Calls = $crate::stage::Calls::of(stringify!($name));
+        CALLS.add();
+        $crate::stage::stage()
     }};
 }
 pub(crate) use entered;

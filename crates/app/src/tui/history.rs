@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use retop_model::family::{core, cpu, disk, gpu, memory, network, own, power, pressure};
+use retop_model::family::{chip, core, cpu, disk, gpu, memory, network, own, power, pressure};
 use retop_model::snapshot::sum;
 use retop_model::{FamilyId, Field, Key, Row, Snapshot};
 
@@ -361,16 +361,19 @@ pub fn links(now: &Snapshot) -> impl Iterator<Item = retop_model::Row<'_>> + Clo
     now.rows(FamilyId::Network).filter(|row| row.get(network::loopback) != Some(1.0))
 }
 
-/// Watts of the whole machine, else the sum of the packages, which are not parts of one another.
+/// Watts of the whole machine, else the sum of the packages, which are not parts of one another, else
+/// of a chip by its parts.
 #[must_use]
 pub fn watts(now: &Snapshot) -> Option<f64> {
-    whole(now, |row| row.get(power::watts))
+    let parts = || now.row(FamilyId::Chip, 0)?.get(chip::package_watts);
+    whole(now, |row| row.get(power::watts)).or_else(parts)
 }
 
 /// Watts that what [`watts`] tells of is held to over the long term.
 #[must_use]
 pub fn limit_watts(now: &Snapshot) -> Option<f64> {
-    let limits = whole(now, |row| row.get(power::limit_watts))?;
+    let scale = || now.row(FamilyId::Chip, 0)?.get(chip::package_scale_watts);
+    let limits = whole(now, |row| row.get(power::limit_watts)).or_else(scale)?;
     // A limit that the machine does not know is stated as a very large one.
     (limits > 0.0 && limits < 100_000.0).then_some(limits)
 }

@@ -1,6 +1,6 @@
 //! Processes.
 
-use super::{cpu, gpu_forecast, gpu_process, memory, usage};
+use super::{FamilyId, cpu, gpu_forecast, gpu_process, memory, usage};
 use crate::metric::Field;
 use crate::snapshot::{Delta, Row, sum};
 use crate::table::Key;
@@ -276,6 +276,15 @@ fn on_gpus(d: &Delta<'_>, field: Field) -> Option<f64> {
 /// The forecasts of the process on each device that it is on.
 fn forecasts<'a>(d: &Delta<'a>) -> Option<impl Iterator<Item = Row<'a>> + use<'a>> {
     of_process(d, gpu_forecast::start_seconds)
+}
+
+/// What the kernel accounts of a process beyond the common, where it does.
+#[must_use]
+pub fn usage_of(row: Row<'_>) -> Option<Row<'_>> {
+    let (process, since) = (u64::try_from(row.raw(pid)?).ok()?, row.raw(start_seconds)?);
+    let keys = (Key(process, 0), Key(process, u64::MAX));
+    let mut rows = row.snapshot().rows_between(FamilyId::Usage, keys.0, keys.1);
+    rows.find(|row| row.raw(usage::start_seconds) == Some(since))
 }
 
 /// What the kernel accounts of the process beyond the common.

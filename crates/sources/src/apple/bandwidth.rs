@@ -46,6 +46,11 @@ pub fn is_total(channel: &str) -> bool {
     channel.starts_with("AMCC") && channel.ends_with("RD+WR")
 }
 
+/// True for all bytes that the controllers count: those of single units have names before them.
+pub fn is_whole(channel: &str) -> bool {
+    matches!(channel.trim(), "DCS RD" | "DCS WR")
+}
+
 /// True for bytes at one of the memory's clocks: `F0 RD`, `F2 WR`.
 pub fn is_clocked(channel: &str) -> bool {
     let mut words = channel.split_whitespace();

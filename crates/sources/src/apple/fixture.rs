@@ -5,6 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::value::Value;
 
+/// The folder of recordings.
+pub fn folder() -> Option<PathBuf> {
+    path("")
+}
+
 fn path(name: &str) -> Option<PathBuf> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     let places = own.ancestors().map(|folder| folder.join("shared/fixtures/apple").join(name));
@@ -62,9 +67,8 @@ fn read(rest: &mut &str) -> Value {
             *rest = after;
             if inside.starts_with('"') {
                 // A list of texts, each of which ends in a 0.
-                let texts = inside.split(',').flat_map(|text| {
-                    text.trim_matches('"').bytes().chain([0]).collect::<Vec<u8>>()
-                });
+                let texts = inside.trim_matches('"').split("\",\"");
+                let texts = texts.flat_map(|text| text.bytes().chain([0]).collect::<Vec<u8>>());
                 return Value::Data(texts.collect());
             }
             let byte = |place: usize| u8::from_str_radix(&inside[place..place + 2], 16);

@@ -47,8 +47,8 @@ impl Traffic {
         // Listed is not given: some systems subscribe and leave everything unfilled.
         let is_given =
             |of: &mut Subscription| of.sample() && of.held.iter().any(|held| held.value.is_some());
-        let is_bytes = |name: &str| name == "DCS RD" || name == "DCS WR";
-        let counted = Subscription::new(library, "AMC Stats", Some("Perf Counters"), is_bytes);
+        let is_whole = bandwidth::is_whole;
+        let counted = Subscription::new(library, "AMC Stats", Some("Perf Counters"), is_whole);
         if let Some(mut counted) = counted
             && is_given(&mut counted)
         {
@@ -63,9 +63,9 @@ impl Traffic {
         };
         debug_assert!(groups().all(|group| bandwidth::is_group(&group)));
         // Bytes by the clock of the memory, as on an A18 Pro.
-        let is_clocked = |name: &str| bandwidth::is_clocked(name);
         let clocked = groups().find_map(|group| {
-            let mut of = Subscription::new(library, &group, Some("DRAM BW"), is_clocked)?;
+            let mut of =
+                Subscription::new(library, &group, Some("DRAM BW"), bandwidth::is_clocked)?;
             is_given(&mut of).then_some(of)
         });
         if let Some(clocked) = clocked {

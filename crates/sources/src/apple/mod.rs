@@ -29,6 +29,8 @@ mod power;
 mod power_source;
 mod processes;
 mod rails;
+#[cfg(all(test, target_os = "linux"))]
+mod recordings;
 mod registry;
 mod report;
 mod sensors;

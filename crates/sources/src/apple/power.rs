@@ -22,7 +22,7 @@ const KEYS: [(&str, &str); 2] = [("PSTR", "system"), ("PDTR", "adapter")];
 
 /// What the controller says that the cores draw, where the drivers' counters do not: the keys of a chip
 /// are added up. The same key is another thing on another chip.
-const CORES: [(&str, &[&str]); 2] = [
+pub const CORES: [(&str, &[&str]); 2] = [
     ("Apple A18 Pro", &["PZC0"]),
     // Both clusters of performance cores, and the efficiency cores.
     ("Apple M3 Max", &["PC02", "PC03", "PC42", "PC43", "PP5b"]),

@@ -38,6 +38,13 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         let (open, close) = if *view == chosen { ("[", "]") } else { ("", "") };
         below.push(" ").push(open).push(view.name()).push(close);
     }
+    let mut threads = short!("{count} threads");
+    if chosen == CoreView::Heat {
+        let each = cores::folded(count, room.0, room.1).1;
+        if each > 1 {
+            threads.push(&short!(", {each} a cell"));
+        }
+    }
     let edges = Edges {
         key: app.keys.digit(Page::Cpu),
         page: Some(Page::Cpu),
@@ -45,7 +52,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         now: &title(app, now),
         right: &right,
         below: &below,
-        below_right: &short!("{count} threads"),
+        below_right: &threads,
         below_spot: Some(Spot::Do(Action::CoreView)),
         ..Edges::default()
     };
@@ -55,6 +62,12 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     if body < height {
         split(app, now, &mut inner.region(Rect::new(1, body, width.saturating_sub(2), 1)));
     }
+    let clusters = super::chip::lines_of_clusters(now, width.saturating_sub(2));
+    // Cores and the past need the half of the box.
+    let clusters = if body >= 2 * clusters + 3 { clusters } else { 0 };
+    let body = body - clusters;
+    let area = Rect::new(1, body, width.saturating_sub(2), clusters);
+    super::chip::draw_clusters(app, now, &mut inner.region(area));
     let mut body = inner.region(Rect::new(0, 0, width, body));
     cores_and_past(app, now, chosen, &mut body);
 }

@@ -1,6 +1,6 @@
 //! Facts that more than one panel tells.
 
-use retop_model::family::{core, host, sensor};
+use retop_model::family::{chip, cluster, core, host, sensor};
 use retop_model::human::{Count, Frequency};
 use retop_model::{FamilyId, Row, Snapshot, Unit};
 
@@ -12,8 +12,10 @@ use crate::tui::units::Text;
 /// The highest clock of a core.
 #[must_use]
 pub fn clock(now: &Snapshot) -> Option<Frequency> {
+    // What clusters ran at, where the chip tells, is less than what was asked of their cores.
+    let ran = now.rows(FamilyId::Cluster).filter_map(|row| row.get(cluster::frequency_hertz));
     let clocks = now.rows(FamilyId::Core).filter_map(|row| row.get(core::frequency_hertz));
-    clocks.reduce(f64::max).map(Frequency)
+    ran.reduce(f64::max).or_else(|| clocks.reduce(f64::max)).map(Frequency)
 }
 
 /// True for a sensor of the processor.
@@ -28,6 +30,10 @@ pub fn of_processor(row: &Row<'_>) -> bool {
 /// The temperature of the processor: its hottest sensor.
 #[must_use]
 pub fn processor_celsius(now: &Snapshot) -> Option<f64> {
+    let chips = now.rows(FamilyId::Chip).filter_map(|row| row.get(chip::cpu_highest_celsius));
+    if let Some(celsius) = chips.reduce(f64::max) {
+        return Some(celsius);
+    }
     let rows = now.rows(FamilyId::Sensor).filter(of_processor);
     rows.filter_map(|row| row.get(sensor::temperature_celsius)).reduce(f64::max)
 }

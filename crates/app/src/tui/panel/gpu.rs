@@ -5,8 +5,8 @@ use retop_model::family::{gpu, gpu_forecast, process};
 use retop_model::human::{Duration, Or, Size};
 use retop_model::{FamilyId, Row, Snapshot};
 
-use super::facts;
 use super::page_gpu::{asleep_since, in_order};
+use super::{chip, facts};
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::history::{busiest_gpu, fullest_gpu};
@@ -41,12 +41,20 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     };
     let inner = &mut frame(canvas, &edges, theme);
     let (width, height) = (inner.width(), inner.height());
+    let engine = chip::has_neural_engine(now) && height >= 4;
     let lines = (wholes(now).count() as u16).min(height.saturating_sub(2).max(1));
-    let past = height.saturating_sub(lines);
-    let half = width / 2;
+    let past = height.saturating_sub(lines + u16::from(engine));
+    if engine {
+        let area = Rect::new(1, height - 1, width.saturating_sub(2), 1);
+        chip::neural_engine(app, now, &mut inner.region(area));
+    }
+    // Without memory of its own there is no past of that.
+    let half =
+        if fullest_gpu(now).is_some() || chip::row(now).is_none() { width / 2 } else { width + 1 };
+    let shown = half.min(width);
     let mut left = inner.region(Rect::new(0, 0, half.saturating_sub(1), past));
     chart(&mut left, &app.past().gpu, 1.0, &theme.util, false);
-    let mut right = inner.region(Rect::new(half, 0, width - half, past));
+    let mut right = inner.region(Rect::new(shown, 0, width - shown, past));
     chart(&mut right, &app.past().vram, 1.0, &theme.fill, false);
     let devices = in_order(now);
     for (place, y) in (0..devices.count()).zip(past..height) {
@@ -146,6 +154,9 @@ fn device(app: &App, now: &Snapshot, row: Row<'_>, canvas: &mut Canvas<'_>) {
     let share = row.get(gpu::utilization_ratio);
     let text = share.map_or(short!("{}", app.missing()), whole_percent);
     canvas.right(x + 4, 0, &text, share.map_or(theme.dim, |share| on_ramp(&theme.util, share)));
+    if let Some(sizes) = chip::borrowed(row) {
+        return integrated(app, row, x + 5, &sizes, canvas);
+    }
     let memory = row.get(gpu::memory_ratio);
     let usable = row.get(gpu::memory_total_bytes);
     let sizes =
@@ -166,6 +177,30 @@ fn device(app: &App, now: &Snapshot, row: Row<'_>, canvas: &mut Canvas<'_>) {
     if let Some(celsius) = heat {
         let pen = on_ramp(&theme.heat, facts::heat(celsius));
         canvas.right(at + 24, 0, &facts::degrees(celsius), pen);
+    }
+}
+
+/// The rest of the line of a part of a chip: how long its clocks were held, in place of a memory of
+/// its own.
+fn integrated(app: &App, row: Row<'_>, x: u16, sizes: &str, canvas: &mut Canvas<'_>) {
+    let theme = &app.theme;
+    let bands = chip::of_gpu(row).filter(|_| app.residency);
+    let room = canvas.width().saturating_sub(x + 6 + 8 + 5).min(30);
+    if room >= 6 {
+        match bands {
+            Some(_) => chip::residency(app, canvas, (x, 0), room, bands),
+            None => {
+                gauge(canvas, (x, 0), room, row.get(gpu::utilization_ratio), &theme.util, theme)
+            }
+        }
+    }
+    let at = x + if room >= 6 { room } else { 0 };
+    let watts = row.get(gpu::watts).map_or(Text::new(), facts::watts);
+    canvas.right(at + 8, 0, &watts, theme.text);
+    canvas.right(at + 14, 0, sizes, theme.dim);
+    if let Some(celsius) = row.get(gpu::temperature_celsius) {
+        let pen = on_ramp(&theme.heat, facts::heat(celsius));
+        canvas.right(at + 19, 0, &facts::degrees(celsius), pen);
     }
 }
 

@@ -112,7 +112,7 @@ fn past(app: &App, canvas: &mut Canvas<'_>) {
             let state = match (rewind.playing, rewind.pace()) {
                 (true, 1.0) => short!("{mark} PLAYING"),
                 (true, pace) => short!("{mark} PLAYING {pace}x"),
-                (false, _) => short!("{} PAUSED", if ascii { '"' } else { '⏸' }),
+                (false, _) => short!("{} PAUSED", if ascii { '"' } else { '‖' }),
             };
             let behind = short!("(live is {}, +{} samples)", &*time(newest_ms).1, rewind.behind);
             (short!("{back} REWIND {minus}{}", &*distance), state, behind)

@@ -4,6 +4,7 @@ use retop_model::Snapshot;
 use retop_model::family::{limit, memory};
 use retop_model::human::{Or, Size};
 
+use super::chip;
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::history::waiting;
@@ -34,6 +35,10 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let mut below = Text::new();
     if let Some(share) = waiting(now, "memory") {
         below = short!("psi {}", &*whole_percent(share));
+    }
+    if let Some(traffic) = chip::traffic(now) {
+        let name = if chip::fires(now, "MEM-BOUND") { "MEM-BOUND" } else { "bw" };
+        below = short!("{name} {}", &*traffic);
     }
     let limit = match (now.one(limit::working_set_bytes), now.one(limit::memory_limit_bytes)) {
         (Some(used), Some(all)) => short!("limit {}/{}", Size(used), Size(all)),

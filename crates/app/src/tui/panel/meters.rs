@@ -4,7 +4,7 @@ use retop_model::family::{battery, disk, limit, memory};
 use retop_model::human::{Count, MISSING, Or, Percent, Size};
 use retop_model::{FamilyId, Snapshot};
 
-use super::{cores, facts, gpu, heat};
+use super::{chip, cores, facts, gpu, heat};
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::core_view::CoreView;
@@ -21,6 +21,7 @@ enum Meter {
     Memory,
     Gpu,
     Vram,
+    Traffic,
     Past,
     Swap,
     Disk,
@@ -32,11 +33,12 @@ enum Meter {
     Battery,
 }
 
-const ORDER: [Meter; 13] = [
+const ORDER: [Meter; 14] = [
     Meter::Cpu,
     Meter::Memory,
     Meter::Gpu,
     Meter::Vram,
+    Meter::Traffic,
     Meter::Past,
     Meter::Swap,
     Meter::Disk,
@@ -63,7 +65,10 @@ fn is_there(now: &Snapshot, meter: Meter) -> bool {
         Meter::Power => {
             heat::is_there(now) && (watts(now).is_some() || heat::hottest(now).is_some())
         }
-        Meter::Gpu | Meter::Vram => gpu::is_there(now),
+        Meter::Gpu => gpu::is_there(now),
+        // Graphics of a chip have no memory of their own; what the memory of all moves counts.
+        Meter::Vram => gpu::is_there(now) && chip::row(now).is_none(),
+        Meter::Traffic => chip::traffic(now).is_some(),
         Meter::Battery => now.rows(FamilyId::Battery).len() > 0,
     }
 }
@@ -120,6 +125,11 @@ fn one(app: &App, now: &Snapshot, meter: Meter, canvas: &mut Canvas<'_>) {
             bar(app, canvas, "SWP", now.one(memory::swap_used_ratio), &theme.fill, &text);
         }
         Meter::Past => past(app, canvas),
+        Meter::Cores if chip::clusters(now).next().is_some() => {
+            canvas.text(0, 0, "CLU", theme.dim);
+            let room = canvas.width().saturating_sub(4);
+            chip::strip(app, now, &mut canvas.region(Rect::new(4, 0, room, 1)));
+        }
         Meter::Cores => {
             canvas.text(0, 0, "COR", theme.dim);
             let mut strip = canvas.region(Rect::new(4, 0, canvas.width().saturating_sub(4), 1));
@@ -180,13 +190,23 @@ fn one(app: &App, now: &Snapshot, meter: Meter, canvas: &mut Canvas<'_>) {
                     x = facts::fact(app, canvas, x, 0, "pk", &facts::watts(peak));
                 }
             }
-            if let Some((celsius, name)) = heat::hottest(now) {
+            if let Some((word, finer)) = chip::row(now).and_then(chip::heat) {
+                let pen = if word == "nominal" { theme.dim } else { theme.warn };
+                let text = short!("{}", finer.unwrap_or(word));
+                facts::fact_in(app, canvas, (x, 0), "heat", &text, pen);
+            } else if let Some((celsius, name)) = heat::hottest(now) {
                 let pen = on_ramp(&theme.heat, facts::heat(celsius));
                 facts::fact_in(app, canvas, (x, 0), name, &facts::degrees(celsius), pen);
             }
         }
         Meter::Gpu => gpu::meter(app, now, canvas, false),
         Meter::Vram => gpu::meter(app, now, canvas, true),
+        Meter::Traffic => {
+            let share = now.one(memory::traffic_ratio);
+            let moved = now.one(memory::traffic_bytes_per_second).unwrap_or(0.0) / 1e9;
+            let bound = if chip::fires(now, "MEM-BOUND") { " BOUND" } else { "" };
+            bar(app, canvas, "BW", share, &theme.util, &short!("{moved:.0}GB/s{bound}"));
+        }
         Meter::Battery => {
             let Some(row) = now.rows(FamilyId::Battery).next() else { return };
             let share = row.get(battery::charge_ratio);

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod cell;
+pub mod chip;
 pub mod cores;
 pub mod cpu;
 pub mod details;

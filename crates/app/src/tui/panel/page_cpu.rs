@@ -6,7 +6,7 @@ use retop_model::metric::Slot;
 use retop_model::{FamilyId, Field, Snapshot, Unit};
 
 use super::page::Places;
-use super::{cpu, fields};
+use super::{chip, cpu, fields};
 use crate::tui::app::App;
 use crate::tui::core_view::CoreView;
 use crate::tui::render::{Canvas, Rect};
@@ -87,8 +87,12 @@ fn clusters(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     ];
     let columns = fields::Columns::fit(now, fields, sheet.width(), (7, 8));
     sheet.line(|canvas| columns.head(app, canvas, "Cluster", ""));
-    for row in now.rows(FamilyId::Cluster) {
+    for row in chip::clusters(now) {
         sheet.line(|canvas| columns.named(app, row, canvas, (row.shown(cluster::cluster), "")));
+        let bands = chip::of_cluster(row).filter(|_| app.residency);
+        if bands.is_some() {
+            sheet.line(|canvas| chip::residency(app, canvas, (7, 0), canvas.width() - 7, bands));
+        }
     }
     sheet.part();
 }

@@ -1,12 +1,12 @@
 //! The page of power and heat: what each part draws and drew, how hot it is, what the fans and the
 //! batteries do.
 
-use retop_model::family::{battery, chip, power, sensor};
+use retop_model::family::{battery, power, sensor};
 use retop_model::human::Duration;
 use retop_model::{FamilyId, Field, Row, Snapshot};
 
 use super::page::Places;
-use super::{facts, fields, heat};
+use super::{chip, facts, fields, heat};
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::history::{LENGTH, watts};
@@ -45,6 +45,9 @@ pub fn below(app: &App, now: &Snapshot, width: u16) -> Text {
     let (full, is_limit) = app.power_scale(now, width);
     match is_limit {
         _ if app.past().watts.peak(LENGTH).is_none() => Text::new(),
+        true if chip::row(now).is_some() => {
+            short!("full height {}, the scale of the chip", &*facts::watts(full))
+        }
         true => short!("full height {}, the limit", &*facts::watts(full)),
         false => short!("full height {}", &*facts::watts(full)),
     }
@@ -67,35 +70,13 @@ pub fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
         sheet.column(0, left);
     }
     domains(app, now, sheet);
-    chips(app, now, sheet);
+    chip::page(app, now, sheet);
     batteries(app, now, sheet);
     if wide {
         sheet.column(left + 2, right);
     }
     sensors(app, now, sheet);
     sheet.end_columns();
-}
-
-/// A system on a chip: its parts together, and its own word for its heat.
-fn chips(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
-    if now.rows(FamilyId::Chip).len() == 0 {
-        return;
-    }
-    sheet.part();
-    let fields = [
-        chip::package_watts,
-        chip::system_watts,
-        chip::cpu_highest_celsius,
-        chip::gpu_highest_celsius,
-        chip::thermal,
-        chip::ane_ratio,
-        chip::thermal_pressure,
-    ];
-    let columns = fields::Columns::fit(now, fields, sheet.width(), (12, 16));
-    sheet.line(|canvas| columns.head(app, canvas, "Chip", ""));
-    for row in now.rows(FamilyId::Chip) {
-        sheet.line(|canvas| columns.named(app, row, canvas, (row.shown(chip::chip), "")));
-    }
 }
 
 /// Each power domain with what it drew since retop began to look.

@@ -189,7 +189,7 @@ impl Theme {
     /// No colour at all: bold, dim and reverse.
     fn mono() -> Theme {
         let plain = Pen::default();
-        let reverse = plain.with(Modifier::REVERSED);
+        let (reverse, under) = (plain.with(Modifier::REVERSED), plain.with(Modifier::UNDERLINED));
         Theme {
             name: "mono".to_owned(),
             background: None,
@@ -205,8 +205,9 @@ impl Theme {
             rewound: false,
             cursor: reverse,
             tag: plain.bold(),
-            head: reverse,
-            sorted: reverse.bold(),
+            // The row under the cursor is reversed: right below them heads would be one with it.
+            head: under,
+            sorted: under.bold(),
             ok: plain,
             warn: plain.bold(),
             crit: reverse.bold(),

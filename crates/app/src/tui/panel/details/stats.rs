@@ -1,6 +1,6 @@
 //! Who a process is and what it uses, now and over the last minutes.
 
-use retop_model::family::{memory, process};
+use retop_model::family::{memory, process, usage};
 use retop_model::human::{Duration, MISSING, Or, Percent, Size, Value};
 use retop_model::{FamilyId, Row, Unit};
 
@@ -163,7 +163,7 @@ fn charts(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
             &trace.memory,
             row.get(process::resident_bytes).map(size),
             scale(peak(&trace.memory), 1e6),
-            &theme.util,
+            &theme.flow,
             tail(&trace.memory, &size),
         ),
         line(
@@ -171,7 +171,7 @@ fn charts(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
             &trace.io,
             io,
             scale(peak(&trace.io), 1e4),
-            &theme.util,
+            &theme.flow,
             tail(&trace.io, &size),
         ),
     ];
@@ -236,6 +236,7 @@ fn numbers(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
     };
     // Laid to the process by its share of the CPU time: no instrument says it.
     let about = |field, unit| row.get(field).map(|value| short!("~{}", Value(unit, value)));
+    let kernel_says = |field, unit| row.get(field).map(|value| short!("{}", Value(unit, value)));
     let facts: [(&str, Option<Text>); 26] = [
         ("cpu", share(process::cpu_ratio)),
         ("time", row.get(process::cpu_seconds).map(units::cpu_time)),
@@ -264,14 +265,37 @@ fn numbers(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
         ("group", number(process::group_id)),
         ("uid", number(process::user_id)),
     ];
+    let usage = process::usage_of(row);
+    let of_usage = |field| usage.and_then(|usage| usage.get(field));
+    let own: [(&str, Option<Text>); 8] = [
+        ("footprint", size(process::footprint_bytes)),
+        ("neural", of_usage(usage::neural_bytes).map(|bytes| short!("{}", Size(bytes)))),
+        ("power*", kernel_says(process::counted_watts, Unit::Watts)),
+        ("wakeups", count(process::wakeups_per_second)),
+        ("P cores", share(process::performance_ratio)),
+        ("E cores", of_slow_cores(row).map(|share| short!("{}", Percent(share)))),
+        ("gpu", share(process::gpu_ratio)),
+        ("app", responsible(row)),
+    ];
+    // What only some systems account of is not missing elsewhere.
+    let own = if usage.is_some() { &own[..] } else { &[] };
+    let (known, missing) = (facts.len(), row.raw(process::last_cpu).is_none() && usage.is_some());
+    // Where the kernel never tells the usual ones, the others take their room.
+    let facts = facts.into_iter().filter(|(_, value)| !missing || value.is_some());
+    let mut all: [Option<(&str, Option<Text>)>; 40] = [const { None }; 40];
+    let mut end = 0;
+    for fact in facts.take(known).chain(own.iter().cloned()) {
+        all[end] = Some(fact);
+        end += 1;
+    }
     if sheet.height() >= 12 {
         sheet.part();
     }
     let columns = usize::from(sheet.width() / 26).clamp(1, 4);
-    for line in facts.chunks(columns) {
+    for line in all[..end].chunks(columns) {
         sheet.line(|canvas| {
             let each = canvas.width() / columns as u16;
-            for ((name, value), place) in line.iter().zip(0_u16..) {
+            for ((name, value), place) in line.iter().flatten().zip(0_u16..) {
                 let x = place * each;
                 canvas.text(x, 0, name, theme.dim);
                 let (text, pen) = match value {
@@ -282,4 +306,48 @@ fn numbers(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
             }
         });
     }
+    if let Some(usage) = usage {
+        classes(app, usage, sheet);
+    }
+}
+
+/// CPU time on efficiency cores per second.
+fn of_slow_cores(row: Row<'_>) -> Option<f64> {
+    let rest = row.get(process::cpu_ratio)? - row.get(process::performance_ratio)?;
+    Some(rest.max(0.0))
+}
+
+/// The process that the system holds responsible for this one.
+fn responsible(row: Row<'_>) -> Option<Text> {
+    let pid = row.raw(process::responsible_pid)?;
+    let mut rows = row.snapshot().rows(FamilyId::Process);
+    let name = rows.find(|row| row.raw(process::pid) == Some(pid));
+    Some(short!("{pid} {}", name.map_or("", |row| row.shown(process::name))))
+}
+
+/// CPU time by class of service, since the process began.
+fn classes(app: &App, usage: Row<'_>, sheet: &mut Sheet<'_>) {
+    const CLASSES: [(&str, retop_model::Field); 7] = [
+        ("interactive", usage::interactive_seconds),
+        ("initiated", usage::initiated_seconds),
+        ("default", usage::default_seconds),
+        ("utility", usage::utility_seconds),
+        ("background", usage::background_seconds),
+        ("maintenance", usage::maintenance_seconds),
+        ("legacy", usage::legacy_seconds),
+    ];
+    let of = |field| usage.get(field).unwrap_or(0.0);
+    let whole: f64 = CLASSES.iter().map(|(_, field)| of(*field)).sum();
+    if whole <= 0.0 {
+        return;
+    }
+    sheet.line(|canvas| {
+        let mut x = canvas.text(0, 0, "service", app.theme.dim) + 3;
+        for (name, field) in CLASSES {
+            let share = of(field) / whole;
+            if share >= 0.005 {
+                x = facts::fact(app, canvas, x, 0, name, &units::whole_percent(share));
+            }
+        }
+    });
 }
