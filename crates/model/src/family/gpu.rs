@@ -45,6 +45,8 @@ family! {
         pci_address: Info { label: "PCI" },
         /// Driver with its version.
         driver: Info { label: "DRIVER" },
+        /// Who had the device open when it woke, as far as may be seen.
+        woken_by: Info { label: "WOKEN BY" },
     }
     raw {
         /// Number that the driver gives the device; it may be another after a restart.
@@ -63,6 +65,8 @@ family! {
         multiprocessors: Gauge Count { label: "SMS" },
         /// How long the device has been asleep, as far as retop has seen.
         asleep_seconds: Gauge Seconds / 1000 { label: "ASLEEP" },
+        /// How long ago the device woke, if retop has seen that.
+        woken_seconds: Gauge Seconds / 1000 { label: "AWAKE", scraped: false },
         /// Time that the device slept since its driver was loaded.
         suspended_seconds: Counter Seconds / 1000 { label: "SLEPT" },
         /// Time in which the device's core had its power taken away between two pieces of work.

@@ -199,7 +199,15 @@ fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
     let name = called(row);
     if matches!(row.raw(gpu::state), Some(gpu::ACTIVE) | None) {
         let more = row.shown(gpu::driver);
-        return sheet.line(|canvas| columns.named(app, row, canvas, (&name, more)));
+        sheet.line(|canvas| columns.named(app, row, canvas, (&name, more)));
+        if let Some(since) = since(app, row, gpu::woken_seconds) {
+            let text = short!("awake since {}, open in ", &*since);
+            sheet.line(|canvas| {
+                let end = canvas.text(2, 0, &text, app.theme.dim);
+                canvas.text(end, 0, row.shown(gpu::woken_by), app.theme.text);
+            });
+        }
+        return;
     }
     // Nothing else is known of it.
     let state = row.state(gpu::state).unwrap_or("");
@@ -217,7 +225,11 @@ fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
 
 /// Since when it sleeps, as far as retop has seen.
 pub fn asleep_since(app: &App, row: Row<'_>) -> Option<Text> {
-    let seconds = row.get(gpu::asleep_seconds)?;
+    since(app, row, gpu::asleep_seconds)
+}
+
+fn since(app: &App, row: Row<'_>, field: Field) -> Option<Text> {
+    let seconds = row.get(field)?;
     let time = app.time(row.snapshot().stamp().wall_ms - (seconds * 1e3) as i64);
     // Reads are a second apart: seconds would flicker.
     Some(short!("{}", time.get(..5).unwrap_or("")))

@@ -312,7 +312,14 @@ fn a_sleeping_device_is_not_touched() {
     let states: Vec<_> = devices(&taken).iter().map(|row| row.state(gpu::state)).collect();
     assert_eq!(states, [Some("asleep"); 2]);
     assert_eq!(devices(&taken)[0].get(gpu::asleep_seconds), Some(59.0));
-    // Somebody wakes one: it alone is read.
+    // Somebody wakes one: it alone is read. Of two that hold devices one holds this.
+    gpus.process(71, "train", 900);
+    gpus.process(72, "other", 950);
+    gpus.tree.write("proc/71/fd/5", "-> /dev/nvidia1");
+    gpus.tree.write("proc/72/fd/5", "-> /dev/nvidia0");
+    gpus.tree.write("proc/72/fd/6", "-> /dev/nvidiactl");
+    let known = "Model: \t\t NVIDIA H200\nDevice Minor: \t 1\n";
+    gpus.tree.write("proc/driver/nvidia/gpus/0000:02:00.0/information", known);
     gpus.plug("0000:02:00.0", "active", "auto");
     gpus.tick();
     let taken = gpus.tick();
@@ -324,6 +331,20 @@ fn a_sleeping_device_is_not_touched() {
     assert_eq!(seen, [("GPU-b".to_owned(), Some(200.0))]);
     let touched = gpus.driver.calls().expect("a list").iter().any(|call| call.device == Some(0));
     assert!(!touched, "the other one sleeps on");
+    let told = |taken: &Taken| {
+        let rows = devices(taken);
+        let row = rows.iter().find(|row| row.shown(gpu::uuid) == "GPU-b").expect("there");
+        (row.shown(gpu::woken_by).to_owned(), row.get(gpu::woken_seconds))
+    };
+    assert_eq!(told(&taken), ("train (71)".to_owned(), Some(1.0)));
+    // Asleep again, woken by somebody who is gone already.
+    gpus.plug("0000:02:00.0", "suspended", "auto");
+    let taken = gpus.tick();
+    assert!(devices(&taken).iter().all(|row| row.text(gpu::woken_by).is_none()));
+    gpus.tree.remove("proc/71");
+    gpus.plug("0000:02:00.0", "active", "auto");
+    let taken = gpus.tick();
+    assert_eq!(told(&taken), ("nobody who has it open still".to_owned(), Some(0.0)));
 }
 
 #[test]

@@ -163,7 +163,7 @@ fn charts(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
             &trace.memory,
             row.get(process::resident_bytes).map(size),
             scale(peak(&trace.memory), 1e6),
-            &theme.util,
+            &theme.flow,
             tail(&trace.memory, &size),
         ),
         line(
@@ -171,7 +171,7 @@ fn charts(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
             &trace.io,
             io,
             scale(peak(&trace.io), 1e4),
-            &theme.util,
+            &theme.flow,
             tail(&trace.io, &size),
         ),
     ];
