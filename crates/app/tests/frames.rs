@@ -163,12 +163,16 @@ impl Watch {
     }
 
     fn with(scene: scene::Scene, size: (u16, u16), options: &Options) -> Watch {
+        Watch::of(scene.run(60), size, options)
+    }
+
+    fn of(moments: Vec<Arc<Snapshot>>, size: (u16, u16), options: &Options) -> Watch {
         let mut watch = Watch {
             app: App::new(options),
             control: Deaf::new(),
             screen: Screen::new(size.0, size.1, true),
             size,
-            moments: scene.run(60).into_iter(),
+            moments: moments.into_iter(),
         };
         // Buffers grow to their size while the first frames are drawn.
         for _ in 0..10 {
@@ -367,6 +371,54 @@ fn so_does_each_page() {
                 let nothing = Cost { allocations: 0, writes: 0, bytes: 0 };
                 assert_eq!(watch.frame(), nothing, "page {digit} at {size:?}");
             }
+        }
+    }
+}
+
+/// A made-up Mac of the largest kind, one second after the other.
+#[cfg(target_os = "linux")]
+fn mac(count: u64) -> Vec<Arc<Snapshot>> {
+    let folder = std::env::temp_dir().join(format!("retop-frames-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder for temporary files");
+    let chips = retop_fake_apple::chips();
+    let (_, scenario) = chips.iter().find(|(name, _)| *name == "m1-ultra").expect("a chip");
+    let installed = retop_fake_apple::install(&folder, scenario, &[]).expect("installed");
+    installed.set_clock(0.0).expect("set");
+    let clock = Arc::new(retop_fake_machine::HandClock::new(100_000, 1_750_000_000_000));
+    let source = format!("apple:{}", installed.library().display());
+    let machine = retop_engine::open(Some(&source), retop_engine::Roots::real());
+    let mut ticker = retop_engine::Ticker::lockstep(
+        machine.expect("a library"),
+        Arc::<retop_fake_machine::HandClock>::clone(&clock),
+    );
+    ticker.set_demand(retop_engine::Demand::everything());
+    let moments = (1..=count).map(|second| {
+        clock.set(second);
+        installed.set_clock(second as f64).expect("set");
+        ticker.tick()
+    });
+    let moments = moments.collect();
+    let _ = std::fs::remove_dir_all(&folder);
+    moments
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn so_does_each_page_of_a_mac() {
+    let moments = mac(60);
+    for size in SIZES {
+        let options = Options { depth: Depth::True, ..Options::default() };
+        let mut watch = Watch::of(moments.clone(), size, &options);
+        for digit in ['0', '1', '4', '5', '6', '2'] {
+            watch.press(Key::char(digit));
+            watch.tick();
+            for step in 0..3 {
+                let cost = watch.tick();
+                assert_eq!(cost.allocations, 0, "page {digit}, tick {step} at {size:?}");
+                assert!(cost.writes <= 1, "page {digit}, tick {step} at {size:?}");
+            }
+            let nothing = Cost { allocations: 0, writes: 0, bytes: 0 };
+            assert_eq!(watch.frame(), nothing, "page {digit} at {size:?}");
         }
     }
 }

@@ -308,6 +308,12 @@ pub fn page(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
             fans(app, now, canvas, x);
         });
     }
+    let reduced = row.shown(chip::reduced);
+    if !reduced.is_empty() {
+        sheet.line(|canvas| {
+            canvas.field(0, 0, canvas.width(), reduced, theme.dim);
+        });
+    }
     held_back(app, now, sheet);
     for (part, &(name, field, ..)) in PARTS.iter().enumerate() {
         let Some(watts) = row.get(field) else { continue };
