@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use retop_engine::history::{Channel, Entry, Log, Past, Spike, Told, What};
 use retop_model::alert::Severity;
-use retop_model::human::{Duration, Size, Value};
-use retop_model::{Key, Snapshot, Stamp};
+use retop_model::human::{Duration, Value};
+use retop_model::{Key, Snapshot, Stamp, Unit};
 
 use super::app::App;
 use super::page::Page;
@@ -226,12 +226,12 @@ impl fmt::Display for Event {
                     return write!(f, "cpu full, {pid} took {value} of a core, usual {usual}");
                 }
                 f.write_str(spike.channel.name())?;
-                return match spike.channel.is_share() {
-                    true => {
+                return match spike.channel.unit() {
+                    Unit::Ratio => {
                         let (value, usual) = (whole_percent(value), whole_percent(usual));
                         write!(f, " {}, usual {}", &*value, &*usual)
                     }
-                    false => write!(f, " {}/s, usual {}/s", Size(value), Size(usual)),
+                    unit => write!(f, " {}, usual {}", Value(unit, value), Value(unit, usual)),
                 };
             }
             Event::Logged(entry) => entry,

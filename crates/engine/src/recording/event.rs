@@ -191,12 +191,11 @@ impl Event {
             }
             channel => format!("{} rose far above what was usual", channel.name()),
         };
-        let unit = if spike.channel.is_share() { Unit::Ratio } else { Unit::BytesPerSecond };
         Event {
             name: spike.channel.name().to_owned(),
             value: Some(f64::from(spike.value)),
             limit: Some(f64::from(spike.usual)),
-            unit: unit.name().to_owned(),
+            unit: spike.channel.unit().name().to_owned(),
             culprit_pid: spike.pid,
             rise_samples: spike.number.checked_sub(spike.before),
             ..Event::new(spike.stamp, EventKind::Spike, message)
