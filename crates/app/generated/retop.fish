@@ -140,12 +140,57 @@ complete -c retop -n "__fish_retop_using_subcommand record" -l root -d 'Read the
 complete -c retop -n "__fish_retop_using_subcommand record" -l source -d 'Watch a made-up machine, or a recording: replay:FILE' -r -f
 complete -c retop -n "__fish_retop_using_subcommand record" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
 complete -c retop -n "__fish_retop_using_subcommand record" -s h -l help -d 'Print help'
+complete -c retop -n "__fish_retop_using_subcommand replay" -s f -l filter -d 'Only these processes: words, a regex, or cpu>10 && user=bob' -r -f
+complete -c retop -n "__fish_retop_using_subcommand replay" -l color -d 'auto, always, never; 0 to 8: the terminal\'s own colours [auto]' -r -f
+complete -c retop -n "__fish_retop_using_subcommand replay" -l color-depth -d 'Colours that the terminal has: auto, mono, 8, 16, 256, truecolor [auto]' -r -f -a "auto\t''
+mono\t''
+8\t''
+16\t''
+256\t''
+truecolor\t''"
+complete -c retop -n "__fish_retop_using_subcommand replay" -l theme -d 'Colours of the screen: ink, paper, nord, cb-dark or a file of one\'s own, NAME.toml' -r -f
+complete -c retop -n "__fish_retop_using_subcommand replay" -l palette -d 'Colours of charts and bars, in place of the theme\'s: theme, thermal, viridis, mono [theme]' -r -f -a "theme\t''
+thermal\t''
+viridis\t''
+mono\t''"
+complete -c retop -n "__fish_retop_using_subcommand replay" -l ambiguous -d 'Characters whose width is left open: narrow, wide [narrow]' -r -f -a "narrow\t''
+wide\t''"
+complete -c retop -n "__fish_retop_using_subcommand replay" -l low-bandwidth -d '256 colours at most, each second sample: auto if frames are slow to leave: auto, on, off [auto]' -r -f -a "auto\t''
+on\t''
+off\t''"
+complete -c retop -n "__fish_retop_using_subcommand replay" -l keys -d 'Whose keys; [keys] in the file binds more: default, htop, actop, vim, btop [default]' -r -f -a "default\t''
+htop\t''
+actop\t''
+vim\t''
+btop\t''"
+complete -c retop -n "__fish_retop_using_subcommand replay" -l core-view -d 'How cores are drawn: auto, gauge, history, both, heat [auto]' -r -f -a "auto\t''
+gauge\t''
+history\t''
+both\t''
+heat\t''"
+complete -c retop -n "__fish_retop_using_subcommand replay" -l layout -d 'What stands above the processes: by size, lines of meters, or nothing: auto, stack, table [auto]' -r -f -a "auto\t''
+stack\t''
+table\t''"
+complete -c retop -n "__fish_retop_using_subcommand replay" -l chart-glyph -d 'What charts are drawn with: dots, block, ascii [dots]' -r -f -a "dots\t''
+block\t''
+ascii\t''"
+complete -c retop -n "__fish_retop_using_subcommand replay" -l power-scale -d 'What power bars are relative to: auto, profile [profile]' -r -f -a "auto\t''
+profile\t''"
+complete -c retop -n "__fish_retop_using_subcommand replay" -l avg -d 'Window of rolling averages [30s]' -r -f
 complete -c retop -n "__fish_retop_using_subcommand replay" -l at -d 'The moment to begin at: 14:01, -10m, 2026-11-03T14:01:00Z' -r -f
 complete -c retop -n "__fish_retop_using_subcommand replay" -l speed -d 'How much faster than life a replay plays [1]' -r -f
 complete -c retop -n "__fish_retop_using_subcommand replay" -l root -d 'Read the machine under DIR: a tree with proc/ and sys/ [/]' -r -f -a "(__fish_complete_directories)"
 complete -c retop -n "__fish_retop_using_subcommand replay" -l source -d 'Watch a made-up machine, or a recording: replay:FILE' -r -f
 complete -c retop -n "__fish_retop_using_subcommand replay" -l config -d 'Read FILE and not config.toml in the XDG config folder' -r -F
 complete -c retop -n "__fish_retop_using_subcommand replay" -l json -d 'Stream samples as JSON, one line each; answers as JSON'
+complete -c retop -n "__fish_retop_using_subcommand replay" -l accessible -d 'Keep the terminal\'s cursor on the selected row, for screen readers'
+complete -c retop -n "__fish_retop_using_subcommand replay" -l no-mouse -d 'Leave the mouse to the terminal'
+complete -c retop -n "__fish_retop_using_subcommand replay" -l show-cores -d 'Start with one row per core'
+complete -c retop -n "__fish_retop_using_subcommand replay" -l no-show-cores -d 'Start without rows for cores'
+complete -c retop -n "__fish_retop_using_subcommand replay" -l show-residency -d 'Show how long each clock was held'
+complete -c retop -n "__fish_retop_using_subcommand replay" -l no-show-residency -d 'Leave that out'
+complete -c retop -n "__fish_retop_using_subcommand replay" -l show-processes -d 'Start with the table of processes'
+complete -c retop -n "__fish_retop_using_subcommand replay" -l no-show-processes -d 'Start without it: boxes take its room'
 complete -c retop -n "__fish_retop_using_subcommand replay" -l score -d 'Print how right the forecasts of GPU memory were; with --json one object'
 complete -c retop -n "__fish_retop_using_subcommand replay" -s h -l help -d 'Print help'
 complete -c retop -n "__fish_retop_using_subcommand export" -l processes -d 'Processes in the output, by CPU; with --filter all that match [20]' -r -f

@@ -190,7 +190,7 @@ fn recording() -> Arg {
 }
 
 fn subcommand(name: &'static str, about: &'static str) -> Command {
-    let own = OPTIONS.iter().filter(|option| option.scope.has(name)).map(argument);
+    let own = OPTIONS.iter().filter(|option| option.is_of(name)).map(argument);
     Command::new(name).about(about).args(own)
 }
 
@@ -291,7 +291,7 @@ fn resolve(matches: &ArgMatches, environment: &Environment) -> Result<(Task, Res
     for option in OPTIONS {
         let from = match option.scope {
             // `retop --interval 5s record` and `retop record --interval 5s` are the same.
-            Scope::With(_) if stands_in(own, option.long) => own,
+            Scope::Main | Scope::With(_) if stands_in(own, option.long) => own,
             Scope::Main | Scope::With(_) => matches,
             Scope::All | Scope::Among(_) | Scope::Only(_) => own,
         };
@@ -454,6 +454,28 @@ mod tests {
     #[test]
     fn clap_finds_nothing_wrong_with_the_command() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn a_replay_takes_what_the_screen_takes() {
+        for args in [
+            "replay x --filter cpu>1 --theme mono --at -5m",
+            "--filter cpu>1 --theme mono replay x --at -5m",
+            "replay -f cpu>1 x --theme mono",
+        ] {
+            let (task, resolved) = right(args);
+            assert_eq!(task, Task::Replay, "{args}");
+            assert_eq!(resolved.settings.filter.as_deref(), Some("cpu>1"), "{args}");
+            assert_eq!(
+                resolved.settings.screen.theme,
+                right("--theme mono").1.settings.screen.theme,
+                "{args}"
+            );
+        }
+        let (_, later) = right("--filter a replay x --filter b");
+        assert_eq!(later.settings.filter.as_deref(), Some("b"));
+        assert!(wrong("record --theme mono").starts_with("unknown option '--theme'"));
+        assert!(wrong("replay x --serve").starts_with("unknown option '--serve'"));
     }
 
     #[test]

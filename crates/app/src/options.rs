@@ -125,6 +125,14 @@ impl Scope {
 }
 
 impl Opt {
+    /// True if that subcommand takes it as one of its own. A recording is shown by the same screen:
+    /// what is the screen's is the replay's too.
+    #[must_use]
+    pub fn is_of(&self, command: &str) -> bool {
+        let is_screen = self.group == Group::Screen && self.scope.is_main();
+        self.scope.has(command) || (command == "replay" && is_screen)
+    }
+
     const fn new(
         group: Group,
         long: &'static str,

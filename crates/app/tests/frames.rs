@@ -6,15 +6,19 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 
+use retop::config::Resolved;
+use retop::environment::{self, Terminal};
+use retop::run::looks;
 use retop::tui::app::App;
+use retop::tui::dialog::Overlay;
 use retop::tui::input::{Code, Event, Key};
 use retop::tui::pane::Tab;
 use retop::tui::render::{Depth, Screen, Sink};
 use retop::tui::{Control, Options, panel};
 use retop_engine::history::History;
 use retop_engine::{
-    Access, Environment, FileKind, Files, Found, Inspection, Limit, MapKind, Maps, OpenFile, Part,
-    Space,
+    Access, Affinity, CpuSet, Environment, FileKind, Files, Found, Inspection, IoPriority, Limit,
+    MapKind, Maps, OpenFile, Part, Space,
 };
 use retop_model::{Snapshot, Text};
 
@@ -117,6 +121,15 @@ impl Control for Deaf {
         Ok(())
     }
 
+    fn io_priority(&self, _: retop_model::Key) -> Result<IoPriority, String> {
+        Ok(IoPriority::default())
+    }
+
+    fn affinity(&self, _: retop_model::Key) -> Result<Affinity, String> {
+        let all = (0..16).collect::<CpuSet>();
+        Ok(Affinity { any: all.clone(), all })
+    }
+
     fn ask(&self, _: retop_model::Key, part: Part) -> Result<(), String> {
         let place = self.parts.iter().position(|answer| answer.part == part);
         self.asked.set(place.expect("one of them"));
@@ -146,13 +159,20 @@ struct Cost {
 
 impl Watch {
     fn new(scene: scene::Scene, size: (u16, u16)) -> Watch {
-        let options = Options { depth: Depth::True, ..Options::default() };
+        Watch::with(scene, size, &Options { depth: Depth::True, ..Options::default() })
+    }
+
+    fn with(scene: scene::Scene, size: (u16, u16), options: &Options) -> Watch {
+        Watch::of(scene.run(60), size, options)
+    }
+
+    fn of(moments: Vec<Arc<Snapshot>>, size: (u16, u16), options: &Options) -> Watch {
         let mut watch = Watch {
-            app: App::new(&options),
+            app: App::new(options),
             control: Deaf::new(),
             screen: Screen::new(size.0, size.1, true),
             size,
-            moments: scene.run(60).into_iter(),
+            moments: moments.into_iter(),
         };
         // Buffers grow to their size while the first frames are drawn.
         for _ in 0..10 {
@@ -355,6 +375,54 @@ fn so_does_each_page() {
     }
 }
 
+/// A made-up Mac of the largest kind, one second after the other.
+#[cfg(target_os = "linux")]
+fn mac(count: u64) -> Vec<Arc<Snapshot>> {
+    let folder = std::env::temp_dir().join(format!("retop-frames-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder for temporary files");
+    let chips = retop_fake_apple::chips();
+    let (_, scenario) = chips.iter().find(|(name, _)| *name == "m1-ultra").expect("a chip");
+    let installed = retop_fake_apple::install(&folder, scenario, &[]).expect("installed");
+    installed.set_clock(0.0).expect("set");
+    let clock = Arc::new(retop_fake_machine::HandClock::new(100_000, 1_750_000_000_000));
+    let source = format!("apple:{}", installed.library().display());
+    let machine = retop_engine::open(Some(&source), retop_engine::Roots::real());
+    let mut ticker = retop_engine::Ticker::lockstep(
+        machine.expect("a library"),
+        Arc::<retop_fake_machine::HandClock>::clone(&clock),
+    );
+    ticker.set_demand(retop_engine::Demand::everything());
+    let moments = (1..=count).map(|second| {
+        clock.set(second);
+        installed.set_clock(second as f64).expect("set");
+        ticker.tick()
+    });
+    let moments = moments.collect();
+    let _ = std::fs::remove_dir_all(&folder);
+    moments
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn so_does_each_page_of_a_mac() {
+    let moments = mac(60);
+    for size in SIZES {
+        let options = Options { depth: Depth::True, ..Options::default() };
+        let mut watch = Watch::of(moments.clone(), size, &options);
+        for digit in ['0', '1', '4', '5', '6', '2'] {
+            watch.press(Key::char(digit));
+            watch.tick();
+            for step in 0..3 {
+                let cost = watch.tick();
+                assert_eq!(cost.allocations, 0, "page {digit}, tick {step} at {size:?}");
+                assert!(cost.writes <= 1, "page {digit}, tick {step} at {size:?}");
+            }
+            let nothing = Cost { allocations: 0, writes: 0, bytes: 0 };
+            assert_eq!(watch.frame(), nothing, "page {digit} at {size:?}");
+        }
+    }
+}
+
 /// What happens is noted when it happens; until then nothing is, live or in the past.
 #[test]
 fn the_page_of_events_rests_between_events() {
@@ -424,6 +492,172 @@ fn so_does_each_tab_of_a_process() {
             }
         }
     }
+}
+
+/// What is open, by name: whoever adds a dialog is asked to open it below.
+fn open(overlay: &Overlay) -> &'static str {
+    match overlay {
+        Overlay::None => "nothing",
+        Overlay::Filter(..) => "filter",
+        Overlay::Find(..) => "find",
+        Overlay::Ask(..) => "question",
+        Overlay::Sort(_) => "sort",
+        Overlay::Users(_) => "users",
+        Overlay::Columns(_) => "columns",
+        Overlay::Signal(_) => "signal",
+        Overlay::Io(_) => "io",
+        Overlay::Cpus(_) => "cpus",
+        Overlay::Setup(_) => "setup",
+        Overlay::Palette(_) => "palette",
+        Overlay::Help(_) => "help",
+    }
+}
+
+#[test]
+fn so_does_each_dialog() {
+    let cases: [(&str, &[Key]); 12] = [
+        ("filter", &[Key::char('/'), Key::char('r')]),
+        ("find", &[Key::of(Code::F(3)), Key::char('r')]),
+        ("question", &[Key::char('B')]),
+        ("sort", &[Key::of(Code::F(6))]),
+        ("users", &[Key::char('u')]),
+        ("columns", &[Key::char('o')]),
+        ("signal", &[Key::of(Code::F(9))]),
+        ("io", &[Key::char('i')]),
+        ("cpus", &[Key::char('a')]),
+        ("setup", &[Key::of(Code::F(2))]),
+        ("palette", &[Key::char(':')]),
+        ("help", &[Key::char('?')]),
+    ];
+    let nothing = Cost { allocations: 0, writes: 0, bytes: 0 };
+    let terminal = Terminal {
+        term: "xterm-256color".to_owned(),
+        colorterm: "truecolor".to_owned(),
+        utf8: true,
+        ..Terminal::default()
+    };
+    let environment = environment::Environment { terminal, ..environment::Environment::default() };
+    let options = looks::options(&Resolved::defaults(), &environment).expect("valid");
+    for (name, keys) in cases {
+        for (scene, size) in [(scene::LAPTOP, (80, 24)), (scene::SERVER, (200, 60))] {
+            let mut watch = Watch::with(scene, size, &options);
+            for &key in keys {
+                watch.press(key);
+            }
+            assert_eq!(open(&watch.app.overlay), name, "{keys:?}");
+            watch.tick();
+            watch.tick();
+            for step in 0..4 {
+                let cost = watch.tick();
+                assert_eq!(cost.allocations, 0, "{name}, tick {step} at {size:?}");
+                assert!(cost.writes <= 1, "{name}, tick {step} at {size:?}");
+            }
+            assert_eq!(watch.frame(), nothing, "{name} at {size:?}");
+        }
+    }
+}
+
+/// Every page in the past, while samples come, with and without a comparison.
+#[test]
+fn so_does_each_page_of_the_past() {
+    let nothing = Cost { allocations: 0, writes: 0, bytes: 0 };
+    for (scene, size) in [(scene::GPUS, (120, 40)), (scene::SERVER, (200, 60))] {
+        let mut watch = Watch::new(scene, size);
+        let history = Arc::new(Mutex::new(History::new(32 << 20).expect("an encoder")));
+        watch.app.record = Some(history.clone());
+        let tick = |watch: &mut Watch| {
+            let cost = watch.tick();
+            let newest = watch.app.newest.as_ref().expect("a moment");
+            history.lock().expect("no reader failed").push(newest).expect("encoded");
+            cost
+        };
+        for _ in 0..6 {
+            tick(&mut watch);
+        }
+        watch.press(Key::char('r'));
+        watch.press(Key::of(Code::Left));
+        for page in ['1', '2', '3', '4', '5', '6', '7', '8', '9', '0'] {
+            watch.press(Key::char(page));
+            tick(&mut watch);
+            for step in 0..2 {
+                let cost = tick(&mut watch);
+                assert_eq!(cost.allocations, 0, "page {page}, tick {step} at {size:?}");
+                assert!(cost.writes <= 1, "page {page}, tick {step} at {size:?}");
+            }
+            assert_eq!(watch.frame(), nothing, "page {page} at {size:?}");
+        }
+        // Details, and then a comparison with now, which is another one after each sample.
+        for keys in [&[Key::of(Code::Enter)][..], &[Key::of(Code::Esc), Key::char('d')]] {
+            for &key in keys {
+                watch.press(key);
+            }
+            tick(&mut watch);
+            tick(&mut watch);
+            for step in 0..3 {
+                let cost = tick(&mut watch);
+                assert_eq!(cost.allocations, 0, "{keys:?}, tick {step} at {size:?}");
+                assert!(cost.writes <= 1, "{keys:?}, tick {step} at {size:?}");
+            }
+            assert_eq!(watch.frame(), nothing, "{keys:?} at {size:?}");
+        }
+    }
+}
+
+#[test]
+fn so_does_each_view_of_the_cores() {
+    for scene in [scene::LAPTOP, scene::SERVER, scene::HUGE] {
+        let mut watch = Watch::new(scene, (200, 60));
+        for view in 0..5 {
+            watch.press(Key::char('v'));
+            watch.tick();
+            for step in 0..3 {
+                let cost = watch.tick();
+                assert_eq!(cost.allocations, 0, "view {view}, tick {step}: {scene:?}");
+                assert!(cost.writes <= 1, "view {view}, tick {step}: {scene:?}");
+            }
+        }
+    }
+}
+
+/// What a frame takes, printed: 200x60, 1,000 rows, every chart; no number is asserted, for no test
+/// depends on how fast the machine is. `cargo test --release --test frames -- --ignored --nocapture`
+#[test]
+#[ignore = "prints what a frame takes"]
+fn what_a_frame_takes() {
+    let crowd = scene::Scene { cores: 16, processes: 1_000, gpus: 2, ..scene::LAPTOP };
+    let page = |digit| [Key::char(digit)];
+    let mut cases: Vec<(String, Vec<Key>)> =
+        ('1'..='9').map(|digit| (format!("page {digit}"), page(digit).to_vec())).collect();
+    cases.insert(0, ("overview".to_owned(), Vec::new()));
+    cases.push(("details".to_owned(), vec![Key::of(Code::Enter)]));
+    cases.push(("help".to_owned(), vec![Key::char('?')]));
+    cases.push(("setup".to_owned(), vec![Key::of(Code::F(2))]));
+    cases.push(("tree".to_owned(), vec![Key::char('t')]));
+    cases.push(("heat".to_owned(), vec![Key::char('v'), Key::char('v')]));
+    for (name, keys) in cases {
+        let mut watch = Watch::new(crowd, (200, 60));
+        keys.iter().for_each(|&key| _ = watch.press(key));
+        watch.tick();
+        let mut taken = Vec::new();
+        let mut bytes = 0;
+        for _ in 0..40 {
+            let snapshot = watch.moments.next().expect("moments enough");
+            let begin = thread_seconds();
+            let cost = watch.cost(|app, _| _ = app.update(&snapshot));
+            taken.push((thread_seconds() - begin) * 1e3);
+            bytes += cost.bytes;
+        }
+        taken.sort_by(f64::total_cmp);
+        let (median, worst) = (taken[taken.len() / 2], taken[taken.len() - 1]);
+        let mean = bytes / taken.len();
+        println!("{name:10} {median:.2} ms of CPU, worst {worst:.2} ms, {mean} bytes");
+    }
+}
+
+/// CPU time of this thread, from the kernel's nanoseconds.
+fn thread_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
 }
 
 #[test]

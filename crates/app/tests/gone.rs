@@ -48,8 +48,8 @@ fn moments(alive: &[&[u64]]) -> Vec<Arc<Snapshot>> {
 /// Mark and name of each row, from the top.
 fn rows(app: &mut App) -> Vec<String> {
     let screen = look::shown(app, 90, 20);
-    let rows =
-        screen.lines().filter(|line| line.trim_end().ends_with(|c: char| c.is_ascii_digit()));
+    let rows = screen.lines().map(|line| line.trim_end_matches(['┃', ' ']));
+    let rows = rows.filter(|line| line.ends_with(|c: char| c.is_ascii_digit()));
     let rows = rows.filter_map(|line| {
         let name = line.split_whitespace().last().filter(|word| word.starts_with('p'))?;
         Some(format!("{}{name}", line.chars().next()?))
@@ -74,6 +74,24 @@ fn who_has_ended_stays_where_they_were_for_two_samples() {
         assert_eq!(seen[3], [">p1", gone, " p3", " p4"]);
         assert_eq!(seen[4], [">p1", " p3", " p4", "+p5"]);
     }
+}
+
+/// However many end, most rows are of those who live, and so is the first.
+#[test]
+fn who_has_ended_leaves_most_rows_to_the_living() {
+    let mut app = App::new(&Options::default());
+    let before: Vec<u64> = (1..=60).collect();
+    let after: Vec<u64> = (40..=60).collect();
+    let mut seen = Vec::new();
+    for moment in moments(&[&before, &before, &after]) {
+        app.update(&moment);
+        seen = rows(&mut app);
+    }
+    let gone: Vec<&str> =
+        seen.iter().filter(|row| row.starts_with('†')).map(String::as_str).collect();
+    let most = app.table.page / 5;
+    assert_eq!((gone.len(), seen[0].as_str()), (most, ">p40"), "{seen:?}");
+    assert!(most >= 2, "{most}");
 }
 
 /// What is shown of it is who it was; no number is an old one, and nothing can be done to it.

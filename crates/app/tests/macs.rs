@@ -61,7 +61,9 @@ fn steady(text: &str) -> String {
 #[test]
 fn macs_look_as_they_did() {
     for (name, scenario) in retop_fake_apple::chips() {
-        for (page, key) in [("overview", None), ("cpu", Some('1')), ("power", Some('5'))] {
+        for (page, key) in
+            [("overview", None), ("cpu", Some('1')), ("power", Some('5')), ("gpu", Some('4'))]
+        {
             for (width, height) in [(80, 24), (120, 40), (200, 60)] {
                 let mut app = watched(name, scenario);
                 if let Some(key) = key {

@@ -66,7 +66,7 @@ fn assert_same(moments: &[Arc<Snapshot>], folder: &std::path::Path) {
     for place in [moments.len() / 2, moments.len() - 3] {
         let at = moments[place].stamp();
         let (mut live, mut replayed) = (live(moments, place), replayed(folder, moments, place));
-        for page in ['1', '2', '3', '4', '5', '6', '7', '8'] {
+        for page in ['1', '2', '3', '4', '5', '6', '7', '8', '9', '0'] {
             for app in [&mut live, &mut replayed] {
                 app.event(Event::Key(Key::char(page)), &Nobody);
                 assert_eq!(app.now.as_ref().map(|now| now.stamp()), Some(at));

@@ -209,6 +209,8 @@ fn other_tools_series_are_all_there_on_a_machine_that_tells_everything() {
     let (snapshot, beside) = mac(scenario, &scratch);
     let actop = "cpu_power_watts gpu_power_watts ane_power_watts package_power_watts \
         ecpu_utilization_percent pcpu_utilization_percent gpu_utilization_percent \
+        gpu_device_utilization_percent gpu_renderer_utilization_percent \
+        gpu_tiler_utilization_percent \
         cpu_temperature_celsius gpu_temperature_celsius ecpu_frequency_mhz pcpu_frequency_mhz \
         gpu_frequency_mhz ram_used_bytes ram_total_bytes swap_used_bytes swap_total_bytes \
         memory_bandwidth_gbps network_receive_bytes_per_second network_transmit_bytes_per_second \

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use retop_engine::history::fuzz_frames;
 use retop_engine::recording::{
     Directory, EventKind, FORMAT, Recorder, Recording, Settings, fuzz_segment,
 };
@@ -95,18 +96,15 @@ fn is_read(name: &str, format: u8) {
 
 const TOLD: [&str; 3] = ["1073741824", "0.106493", "init"];
 
-#[test]
-fn what_the_fuzzer_found_is_still_understood() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/recordings");
-    let formats = ["format-1.retop", "format-2.retop"];
-    let mut inputs: Vec<_> =
-        formats.iter().map(|name| std::fs::read(kept(name)).expect("there")).collect();
-    for entry in std::fs::read_dir(&corpus).expect("a corpus").flatten() {
-        inputs.push(std::fs::read(entry.path()).expect("a readable input"));
-    }
-    assert!(inputs.len() > 5, "{} is empty", corpus.display());
-    inputs.iter().for_each(|input| fuzz_segment(input));
-    // Cut, doubled and flipped: a fuzzer's first minute, the same in each run.
+/// The inputs of a fuzzer's corpus.
+fn corpus(name: &str) -> Vec<Vec<u8>> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(name);
+    let entries = std::fs::read_dir(&corpus).expect("a corpus").flatten();
+    entries.map(|entry| std::fs::read(entry.path()).expect("a readable input")).collect()
+}
+
+/// Cut, doubled and flipped: a fuzzer's first minute, the same in each run.
+fn damaged(inputs: &[Vec<u8>], times: usize, try_it: fn(&[u8])) {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = move |below: usize| {
         state ^= state << 13;
@@ -114,8 +112,8 @@ fn what_the_fuzzer_found_is_still_understood() {
         state ^= state << 17;
         usize::try_from(state % below.max(1) as u64).unwrap_or(0)
     };
-    for whole in inputs.iter().filter(|input| input.len() < 10_000) {
-        for _ in 0..200 {
+    for whole in inputs {
+        for _ in 0..times {
             let mut input = whole.clone();
             for _ in 0..=random(4) {
                 let place = random(input.len());
@@ -127,7 +125,25 @@ fn what_the_fuzzer_found_is_still_understood() {
                 }
                 input.truncate(64 * 1024);
             }
-            fuzz_segment(&input);
+            try_it(&input);
         }
     }
+}
+
+#[test]
+fn what_the_fuzzer_found_is_still_understood() {
+    let formats = ["format-1.retop", "format-2.retop"];
+    let mut inputs = corpus("recordings");
+    assert!(inputs.len() > 3, "the corpus is empty");
+    damaged(&inputs, 200, fuzz_segment);
+    inputs.extend(formats.iter().map(|name| std::fs::read(kept(name)).expect("there")));
+    inputs.iter().for_each(|input| fuzz_segment(input));
+}
+
+#[test]
+fn bodies_of_frames_that_are_damaged_are_no_frames() {
+    let inputs = corpus("frames");
+    assert!(inputs.len() > 1, "the corpus is empty");
+    inputs.iter().for_each(|input| fuzz_frames(input));
+    damaged(&inputs, 300, fuzz_frames);
 }

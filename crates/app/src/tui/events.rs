@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use retop_engine::history::{Channel, Entry, Log, Past, Spike, Told, What};
 use retop_model::alert::Severity;
-use retop_model::human::{Duration, Size, Value};
-use retop_model::{Key, Snapshot, Stamp};
+use retop_model::human::{Duration, Value};
+use retop_model::{Key, Snapshot, Stamp, Unit};
 
 use super::app::App;
 use super::page::Page;
@@ -128,7 +128,7 @@ impl Event {
             Event::Bookmark(_) => Mark::Bookmark,
             Event::Logged(entry) => match &entry.what {
                 What::Fired { alert, .. } => Mark::of(alert.severity),
-                What::Cleared { .. } | What::Back { .. } => Mark::Ended,
+                What::Cleared { .. } | What::Back { .. } | What::Woken { .. } => Mark::Ended,
                 What::Killed { .. } => Mark::Killed,
                 What::Lost { .. } => Mark::Lost,
                 What::Slept(_) | What::Missed(_) | What::ClockSet(_) => Mark::Gap,
@@ -146,6 +146,7 @@ impl Event {
                 What::Fired { alert, .. } | What::Cleared { alert, .. } => &alert.name,
                 What::Killed { .. } => "OOM kill",
                 What::Lost { .. } | What::Back { .. } => "source",
+                What::Woken { .. } => "woken",
                 What::Slept(_) | What::Missed(_) => "gap",
                 What::ClockSet(_) => "clock",
             },
@@ -207,6 +208,7 @@ fn subject(entry: &Entry) -> &str {
         What::Fired { alert, .. } | What::Cleared { alert, .. } => &alert.subject,
         What::Killed { group, .. } => group,
         What::Lost { source, .. } | What::Back { source } => source,
+        What::Woken { device, .. } => device,
         What::Slept(_) | What::Missed(_) | What::ClockSet(_) => "",
     }
 }
@@ -224,12 +226,12 @@ impl fmt::Display for Event {
                     return write!(f, "cpu full, {pid} took {value} of a core, usual {usual}");
                 }
                 f.write_str(spike.channel.name())?;
-                return match spike.channel.is_share() {
-                    true => {
+                return match spike.channel.unit() {
+                    Unit::Ratio => {
                         let (value, usual) = (whole_percent(value), whole_percent(usual));
                         write!(f, " {}, usual {}", &*value, &*usual)
                     }
-                    false => write!(f, " {}/s, usual {}/s", Size(value), Size(usual)),
+                    unit => write!(f, " {}, usual {}", Value(unit, value), Value(unit, usual)),
                 };
             }
             Event::Logged(entry) => entry,
@@ -262,6 +264,7 @@ impl fmt::Display for Event {
             }
             What::Lost { source, reason } => write!(f, "{source} gives nothing: {reason}"),
             What::Back { source } => write!(f, "{source} works again"),
+            What::Woken { device, by } => write!(f, "open in {by}: {device} woke"),
             What::Slept(seconds) => write!(f, "the machine slept for {}", Duration(*seconds)),
             What::Missed(seconds) => {
                 write!(f, "no sample was taken for {}", Duration(*seconds))

@@ -7,8 +7,9 @@ use super::app::App;
 use super::dialog::Overlay;
 use super::edit::Editor;
 use super::events::Mark;
+use super::input::Key;
 use super::keymap::{Keymap, names};
-use super::keys::{Action, Mode};
+use super::keys::{Action, Binding, Mode};
 use super::render::Glyphs;
 use super::table::set;
 
@@ -72,6 +73,19 @@ impl Line {
     }
 }
 
+/// What somebody who has never seen the screen wants to know.
+const FIRST: [Action; 9] = [
+    Action::Quit,
+    Action::Details,
+    Action::Filter,
+    Action::SortMenu,
+    Action::Tree,
+    Action::Signal,
+    Action::Rewind,
+    Action::Palette,
+    Action::Setup,
+];
+
 /// The help while it is open.
 #[derive(Debug, Default)]
 pub struct Help {
@@ -101,12 +115,14 @@ impl Help {
             lines.push(Line::heading(name));
             lines.extend(part);
         };
+        let first = FIRST.iter().map(|action| (action.binding(), map.keys(*action)));
+        let key = |(binding, keys): (&Binding, &[Key])| {
+            // What has no key can be bound to one, and is in the man page.
+            (!keys.is_empty()).then(|| Line::new(&names(keys, NAMES), binding.help))
+        };
+        part("To begin with", &mut first.filter_map(key));
         for (name, mode) in KEYS {
-            let keys = map.mode(mode);
-            part(
-                name,
-                &mut keys.map(|(binding, keys)| Line::new(&names(keys, NAMES), binding.help)),
-            );
+            part(name, &mut map.mode(mode).filter_map(key));
         }
         part("Signs", &mut SIGNS.iter().map(|(sign, help)| Line::new(sign, help)));
         let mark = |(mark, help): &(Mark, &str)| Line::new(&mark.sign(glyphs).to_string(), help);
@@ -198,9 +214,10 @@ mod tests {
         for line in help.lines.iter().filter(|line| !line.heading && **line != Line::default()) {
             assert!(!line.text.is_empty(), "{line:?}");
         }
-        for binding in
-            BINDINGS.iter().filter(|b| matches!(b.mode, Mode::Live | Mode::Pane | Mode::Rewind))
-        {
+        let told = |b: &&Binding| {
+            matches!(b.mode, Mode::Live | Mode::Pane | Mode::Rewind) && !b.keys.is_empty()
+        };
+        for binding in BINDINGS.iter().filter(told) {
             assert!(help.lines.iter().any(|line| line.text == binding.help), "{}", binding.id);
         }
         for rule in builtin() {

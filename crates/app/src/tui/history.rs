@@ -361,28 +361,19 @@ pub fn links(now: &Snapshot) -> impl Iterator<Item = retop_model::Row<'_>> + Clo
     now.rows(FamilyId::Network).filter(|row| row.get(network::loopback) != Some(1.0))
 }
 
-/// Watts of the whole machine, else the sum of the packages, which are not parts of one another, else
-/// of a chip by its parts.
+/// Watts of the whole machine, as far as they are known.
 #[must_use]
 pub fn watts(now: &Snapshot) -> Option<f64> {
-    let parts = || now.row(FamilyId::Chip, 0)?.get(chip::package_watts);
-    whole(now, |row| row.get(power::watts)).or_else(parts)
+    power::machine_watts(now)
 }
 
 /// Watts that what [`watts`] tells of is held to over the long term.
 #[must_use]
 pub fn limit_watts(now: &Snapshot) -> Option<f64> {
     let scale = || now.row(FamilyId::Chip, 0)?.get(chip::package_scale_watts);
-    let limits = whole(now, |row| row.get(power::limit_watts)).or_else(scale)?;
+    let limits = power::whole(now, |row| row.get(power::limit_watts)).or_else(scale)?;
     // A limit that the machine does not know is stated as a very large one.
     (limits > 0.0 && limits < 100_000.0).then_some(limits)
-}
-
-pub(super) fn whole<'a>(now: &'a Snapshot, value: impl Fn(Row<'a>) -> Option<f64>) -> Option<f64> {
-    let rows = now.rows(FamilyId::Power);
-    let machine = rows.clone().filter(|row| row.get(power::whole_machine) == Some(1.0));
-    let packages = rows.filter(|row| row.shown(power::domain).starts_with("package"));
-    sum(machine.map(&value)).or_else(|| sum(packages.map(&value)))
 }
 
 /// The graphics processor that does most.

@@ -238,7 +238,7 @@ actions! {
         ZoomIn "rewind.zoom_in" [c('+')] "Less time on the screen" => "Zoom",
         ZoomOut "rewind.zoom_out" [c('-')] "More time on the screen",
         Oldest "rewind.oldest" [k(Home)] "To the oldest sample" => "Oldest",
-        Leave "rewind.leave" [k(End), c('r'), k(Esc)] "Back to what is now" => "Live",
+        Leave "rewind.leave" [k(Esc), k(End), c('r')] "Back to what is now" => "Live",
     }
     Columns {
         ColumnShow "columns.show" [c(' ')] "Show or hide the column" => "Show/hide",

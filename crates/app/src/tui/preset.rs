@@ -139,7 +139,7 @@ const BTOP: &[(Action, &[Key])] = &[
     (SortInvert, &[c('r'), c('I')]),
     (SortNext, &[alt('s')]),
     (Rewind, &[c('w')]),
-    (Leave, &[k(Code::End), c('w'), k(Code::Esc)]),
+    (Leave, &[k(Code::Esc), k(Code::End), c('w')]),
     (Details, &[k(Code::Enter)]),
     (Signal, &[f(9), c('k'), c('t'), c('s')]),
     (Base, &[c('c'), c('%')]),

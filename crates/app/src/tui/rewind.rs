@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use retop_engine::history::{Blame, Buckets, Channel, Cursor, Past, Spike, View, blame};
 use retop_model::family::process;
-use retop_model::human::Size;
-use retop_model::{FamilyId, Snapshot, Stamp};
+use retop_model::human::{Size, Value};
+use retop_model::{FamilyId, Snapshot, Stamp, Unit};
 
 use self::scrubber::Measure;
 pub use self::scrubber::Window;
@@ -503,9 +503,9 @@ impl App {
     fn tell(&mut self, spike: &Spike, behind: Option<Blame>) {
         let Some(now) = self.now.clone() else { return };
         let value = f64::from(spike.value);
-        let value = match spike.channel.is_share() {
-            true => whole_percent(value),
-            false => short!("{}/s", Size(value)),
+        let value = match spike.channel.unit() {
+            Unit::Ratio => whole_percent(value),
+            unit => short!("{}", Value(unit, value)),
         };
         let mut text = match spike.channel {
             // Their sum did not rise.
@@ -519,8 +519,10 @@ impl App {
                 Channel::Cpu | Channel::Taken | Channel::Pressure => {
                     short!("{:.0}", rise * 100.0)
                 }
-                Channel::Memory => short!("{}", Size(rise)),
-                _ => short!("{}/s", Size(rise)),
+                Channel::Gpu => short!("{:.0}", rise * 100.0),
+                Channel::Memory | Channel::GpuMemory => short!("{}", Size(rise)),
+                Channel::Power => short!("{}", Value(Unit::Watts, rise)),
+                Channel::Io | Channel::Disk | Channel::Network => short!("{}/s", Size(rise)),
             };
             text.push_str(&format!(" {} +{}", row.shown(process::name), &*rise));
             self.table.select(&now, key);

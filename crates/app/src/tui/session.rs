@@ -3,7 +3,7 @@
 use retop_model::family::power;
 use retop_model::{FamilyId, Key, Snapshot};
 
-use super::history::{entry, whole};
+use super::history::entry;
 
 /// What power domains drew since the start, or since somebody reset it.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +57,7 @@ impl Session {
     /// Energy of the machine, from the instruments that tell its power.
     #[must_use]
     pub fn joules(&self, now: &Snapshot) -> Option<f64> {
-        whole(now, |row| self.of(row.key())?.joules())
+        power::whole(now, |row| self.of(row.key())?.joules())
     }
 }
 

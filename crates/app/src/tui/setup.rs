@@ -58,13 +58,17 @@ impl Setup {
         Setup { tab: 0, at: 0, typing: None, wrong: None, before: given.clone(), given }
     }
 
-    /// The options of the tab.
+    /// The options of the tab. Of two that are each other's opposite one is enough here.
     pub fn options(&self) -> impl Iterator<Item = &'static Opt> + use<> {
         let group = TABS[self.tab.min(TABS.len() - 1)];
         OPTIONS.iter().filter(move |option| {
             option.group == group
                 && option.place == Place::Config
                 && (option.scope == Scope::All || option.scope.is_main())
+                && option
+                    .long
+                    .strip_prefix("no-")
+                    .is_none_or(|name| OPTIONS.iter().all(|other| other.long != name))
         })
     }
 

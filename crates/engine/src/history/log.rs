@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use retop_model::alert::{Severity, UNSEEN, metric, victim};
-use retop_model::family::{alert, cgroup, memory, source};
+use retop_model::family::{alert, cgroup, gpu, memory, source};
 use retop_model::{FamilyId, Field, Key, Row, Snapshot, Stamp, Unit};
 
 /// The oldest beyond this many are forgotten.
@@ -68,6 +68,13 @@ pub enum What {
     Back {
         /// The source.
         source: String,
+    },
+    /// A graphics processor that slept was woken.
+    Woken {
+        /// The device.
+        device: String,
+        /// Who had it open then.
+        by: String,
     },
     /// The machine slept for so many seconds.
     Slept(f64),
@@ -129,6 +136,7 @@ impl What {
             }
             What::Lost { source, reason } => source.capacity() + reason.capacity(),
             What::Back { source } => source.capacity(),
+            What::Woken { device, by } => device.capacity() + by.capacity(),
             What::Slept(_) | What::Missed(_) | What::ClockSet(_) => 0,
         }
     }
@@ -152,8 +160,12 @@ pub struct Log {
     open: Vec<Open>,
     /// Sources that are lost.
     lost: Vec<Key>,
+    /// Devices that are awake after a sleep.
+    woken: Vec<Key>,
     /// Kills so far, of the machine and of its groups.
     kills: Vec<(FamilyId, Key, i64)>,
+    /// The first sample that was looked at.
+    first: Option<u64>,
     last: Option<Stamp>,
     /// The time before the newest sample, and the one before that if it may have been a gap.
     step_ns: u64,
@@ -164,10 +176,12 @@ pub struct Log {
 impl Log {
     /// Looks at the newest sample.
     pub fn push(&mut self, number: u64, moment: &Snapshot) {
+        self.first.get_or_insert(number);
         self.time(number, moment);
         self.alerts(number, moment);
         self.kills(number, moment);
         self.sources(number, moment);
+        self.devices(number, moment);
         while self.entries.len() > MOST {
             self.drop_oldest();
         }
@@ -359,6 +373,32 @@ impl Log {
                 _ => {}
             }
         }
+    }
+
+    fn devices(&mut self, number: u64, moment: &Snapshot) {
+        if moment.window(FamilyId::Gpu).is_none() {
+            return;
+        }
+        // What was awake before the first sample is no news.
+        let first = number == self.first.unwrap_or(number);
+        for row in moment.rows(FamilyId::Gpu) {
+            let place = self.woken.iter().position(|&key| key == row.key());
+            match (place, row.text(gpu::woken_by)) {
+                (None, Some(by)) => {
+                    self.woken.push(row.key());
+                    if !first {
+                        let named =
+                            [gpu::name, gpu::pci_address, gpu::uuid].map(|text| row.shown(text));
+                        let device = named.into_iter().find(|text| !text.is_empty()).unwrap_or("");
+                        let (device, by) = (device.to_owned(), by.shown().to_owned());
+                        self.add(number, moment.stamp(), What::Woken { device, by });
+                    }
+                }
+                (Some(place), None) => drop(self.woken.swap_remove(place)),
+                _ => {}
+            }
+        }
+        self.woken.retain(|&key| moment.find(FamilyId::Gpu, key).is_some());
     }
 
     /// Everything, the oldest first.

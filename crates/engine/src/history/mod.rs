@@ -76,5 +76,33 @@ const ROW_LIMIT: usize = 1 << 22;
 /// Longest text in bytes; longer ones are cut. Twice what any source reads of a command line.
 const STRING_LIMIT: usize = 64 << 10;
 
+/// Decodes any bytes as bodies of frames, for the fuzzer: what stands behind the checksums and zstd.
+/// Each body has its length as a u16 before it; the first byte of all chooses the format.
+pub fn fuzz_frames(bytes: &[u8]) {
+    let Some((&format, mut rest)) = bytes.split_first() else { return };
+    let mapping = schema::Mapping::of_format(1 + format % FORMAT, &Schema::own());
+    let (mut state, mut strings) = (decode::State::new(), Vec::new());
+    while let Some((&length, after)) = rest.split_first_chunk() {
+        let length = usize::from(u16::from_le_bytes(length));
+        let (body, after) = after.split_at(length.min(after.len()));
+        rest = after;
+        if state.apply(body, &mapping, &mut strings, |_| true).is_err() {
+            (state, strings) = (decode::State::new(), Vec::new());
+            continue;
+        }
+        let moment = state.snapshot();
+        for family in retop_model::FamilyId::all() {
+            for row in moment.rows(family) {
+                for field in family.get().fields() {
+                    let _ = row.get(field);
+                }
+                for field in family.get().text_fields() {
+                    let _ = row.text(field).map(|text| text.shown().len());
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -12,9 +12,9 @@ mod taker;
 
 use std::collections::VecDeque;
 
-use retop_model::family::{cpu, disk, memory, network, pressure, process};
+use retop_model::family::{cpu, disk, gpu, memory, network, power, pressure, process};
 use retop_model::snapshot::sum;
-use retop_model::{FamilyId, Field, Key, Snapshot, Stamp};
+use retop_model::{FamilyId, Field, Key, Snapshot, Stamp, Unit};
 
 use self::taker::{Taken, Takers};
 use super::view::Cursor;
@@ -53,18 +53,27 @@ pub enum Channel {
     Network,
     /// Share of time in which a task waited for a CPU.
     Pressure,
+    /// Share of time in which the busiest graphics processor worked.
+    Gpu,
+    /// Share of the memory of all graphics processors in use.
+    GpuMemory,
+    /// Watts of the machine.
+    Power,
 }
 
 impl Channel {
     /// Every channel, the one that explains most first.
-    pub const ALL: [Channel; 7] = [
+    pub const ALL: [Channel; 10] = [
         Channel::Cpu,
         Channel::Taken,
         Channel::Memory,
+        Channel::Gpu,
+        Channel::GpuMemory,
         Channel::Io,
         Channel::Disk,
         Channel::Network,
         Channel::Pressure,
+        Channel::Power,
     ];
 
     /// What it is called.
@@ -78,6 +87,9 @@ impl Channel {
             Channel::Disk => "disk",
             Channel::Network => "network",
             Channel::Pressure => "cpu pressure",
+            Channel::Gpu => "gpu",
+            Channel::GpuMemory => "gpu memory",
+            Channel::Power => "power",
         }
     }
 
@@ -87,10 +99,14 @@ impl Channel {
         matches!(self, Channel::Cpu | Channel::Taken)
     }
 
-    /// True for shares of a whole, or of a core; the others are bytes per second.
+    /// The unit of its values.
     #[must_use]
-    pub fn is_share(self) -> bool {
-        !matches!(self, Channel::Disk | Channel::Network)
+    pub fn unit(self) -> Unit {
+        match self {
+            Channel::Disk | Channel::Network => Unit::BytesPerSecond,
+            Channel::Power => Unit::Watts,
+            _ => Unit::Ratio,
+        }
     }
 
     /// The number of a process that moves it; none is known for the network.
@@ -101,6 +117,9 @@ impl Channel {
             Channel::Memory => Some(process::resident_bytes),
             Channel::Io | Channel::Disk => Some(process::io_bytes_per_second),
             Channel::Network => None,
+            Channel::Gpu => Some(process::gpu_ratio),
+            Channel::GpuMemory => Some(process::gpu_memory_bytes),
+            Channel::Power => Some(process::watts),
         }
     }
 
@@ -108,10 +127,11 @@ impl Channel {
     /// the highest seen, and not less than what any disk or link does beside other work.
     fn least(self, highest: f32, cores: f32) -> f32 {
         match self {
-            Channel::Cpu | Channel::Memory | Channel::Io => 0.15,
+            Channel::Cpu | Channel::Memory | Channel::Io | Channel::GpuMemory => 0.15,
             Channel::Taken => (0.15 * cores.max(1.0)).min(0.5),
-            // Swings more than what it comes from.
-            Channel::Pressure => 0.3,
+            // These swing more than others.
+            Channel::Pressure | Channel::Gpu => 0.3,
+            Channel::Power => (highest / 10.0).max(5.0),
             Channel::Disk => (highest / 10.0).max(8e6),
             Channel::Network => (highest / 10.0).max(1e6),
         }
@@ -129,6 +149,20 @@ impl Channel {
             Channel::Memory => now.one(memory::used_ratio),
             Channel::Io => waits("io"),
             Channel::Pressure => waits("cpu"),
+            Channel::Gpu => {
+                let shares =
+                    now.rows(FamilyId::Gpu).filter_map(|row| row.get(gpu::utilization_ratio));
+                shares.max_by(f64::total_cmp)
+            }
+            Channel::GpuMemory => {
+                // What a device is divided into has its memory from it.
+                let devices = now.rows(FamilyId::Gpu);
+                let devices = devices.filter(|row| row.shown(gpu::parent).is_empty());
+                let all = |field| sum(devices.clone().map(|row| row.get(field)));
+                let total = all(gpu::memory_total_bytes).filter(|&total| total > 0.0)?;
+                Some(all(gpu::memory_used_bytes)? / total)
+            }
+            Channel::Power => power::machine_watts(now),
             Channel::Disk => {
                 // Whole disks: what is made of them would count twice.
                 let whole = |kind: Option<&str>| kind.is_none_or(|kind| kind == "disk");
@@ -158,7 +192,7 @@ pub struct Spike {
     pub stamp: Stamp,
     /// The last sample before it that was no spike.
     pub before: u64,
-    /// The highest value, a share or bytes per second.
+    /// The highest value, in the unit of its channel.
     pub value: f32,
     /// The median before it.
     pub usual: f32,

@@ -79,6 +79,8 @@ pub enum EventKind {
     SourceLost,
     /// A source that was lost works again.
     SourceBack,
+    /// A graphics processor that slept was woken.
+    DeviceWoken,
     /// A value went far above what was usual.
     Spike,
     /// The machine slept.
@@ -99,8 +101,11 @@ pub enum EventKind {
     Other,
 }
 
+/// What stands before who woke a device.
+const WOKEN: &str = "woke; open in ";
+
 /// Every kind with its name, as JSON and exports give it.
-const KINDS: [(EventKind, &str); 15] = [
+const KINDS: [(EventKind, &str); 16] = [
     (EventKind::Started, "started"),
     (EventKind::Ended, "ended"),
     (EventKind::AlertFired, "alert_fired"),
@@ -108,6 +113,7 @@ const KINDS: [(EventKind, &str); 15] = [
     (EventKind::Killed, "killed"),
     (EventKind::SourceLost, "source_lost"),
     (EventKind::SourceBack, "source_back"),
+    (EventKind::DeviceWoken, "device_woken"),
     (EventKind::Spike, "spike"),
     (EventKind::Slept, "slept"),
     (EventKind::Missed, "missed"),
@@ -185,12 +191,11 @@ impl Event {
             }
             channel => format!("{} rose far above what was usual", channel.name()),
         };
-        let unit = if spike.channel.is_share() { Unit::Ratio } else { Unit::BytesPerSecond };
         Event {
             name: spike.channel.name().to_owned(),
             value: Some(f64::from(spike.value)),
             limit: Some(f64::from(spike.usual)),
-            unit: unit.name().to_owned(),
+            unit: spike.channel.unit().name().to_owned(),
             culprit_pid: spike.pid,
             rise_samples: spike.number.checked_sub(spike.before),
             ..Event::new(spike.stamp, EventKind::Spike, message)
@@ -248,6 +253,10 @@ impl Event {
             What::Back { source } => Event {
                 name: source.clone(),
                 ..event(EventKind::SourceBack, format!("{source} works again"))
+            },
+            What::Woken { device, by } => Event {
+                name: device.clone(),
+                ..event(EventKind::DeviceWoken, format!("{WOKEN}{by}"))
             },
             What::Slept(s) => {
                 seconds(EventKind::Slept, *s, format!("the machine slept for {s:.0} s"))
@@ -312,6 +321,10 @@ impl Event {
                 What::Lost { source: self.name.clone(), reason: self.message.clone() }
             }
             EventKind::SourceBack => What::Back { source: self.name.clone() },
+            EventKind::DeviceWoken => What::Woken {
+                device: self.name.clone(),
+                by: self.message.strip_prefix(WOKEN)?.to_owned(),
+            },
             EventKind::Slept => What::Slept(self.value?),
             EventKind::Missed | EventKind::Paused => What::Missed(self.value?),
             EventKind::ClockSet => What::ClockSet(self.value?),
@@ -356,6 +369,7 @@ mod tests {
             What::Killed { count: 1, group: String::new(), victim: None },
             What::Lost { source: "disks".into(), reason: "no answer for 5 s".into() },
             What::Back { source: "disks".into() },
+            What::Woken { device: "NVIDIA RTX 4090".into(), by: "python3 (71)".into() },
             What::Slept(60.5),
             What::Missed(7.0),
             What::ClockSet(-3.0),

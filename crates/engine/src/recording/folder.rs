@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -79,6 +79,10 @@ pub trait SegmentFile: Send {
     ///
     /// If the disk failed.
     fn sync(&mut self) -> io::Result<()>;
+    /// True if somebody removed it: what is written to it is lost.
+    fn is_gone(&self) -> bool {
+        false
+    }
 }
 
 /// A folder of the file system, for this writer alone.
@@ -86,7 +90,7 @@ pub trait SegmentFile: Send {
 pub struct Directory {
     path: PathBuf,
     /// Held until the recorder ends; the system lets go of it even after a crash.
-    _lock: File,
+    lock: File,
 }
 
 impl Directory {
@@ -102,7 +106,7 @@ impl Directory {
         options.write(true).create(true).truncate(false).mode(0o600).custom_flags(no_follow());
         let lock = options.open(path.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Directory { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Directory { path: path.to_owned(), lock }),
             Err(TryLockError::WouldBlock) => {
                 let what = "another retop records here; give this one a folder of its own";
                 Err(RecordingError::new(path, what))
@@ -135,6 +139,11 @@ impl Folder for Directory {
     }
 
     fn create(&mut self, name: &SegmentName) -> io::Result<Box<dyn SegmentFile>> {
+        if self.lock.is_gone() {
+            // The folder was removed, and is made again like that of a new recorder.
+            let again = Directory::open(&self.path);
+            *self = again.map_err(|error| io::Error::other(error.reason))?;
+        }
         let mut options = OpenOptions::new();
         options.append(true).create_new(true).mode(0o600).custom_flags(no_follow());
         let file = options.open(self.path.join(name.to_string()))?;
@@ -165,5 +174,9 @@ impl SegmentFile for File {
 
     fn sync(&mut self) -> io::Result<()> {
         self.sync_data()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.metadata().is_ok_and(|facts| facts.nlink() == 0)
     }
 }

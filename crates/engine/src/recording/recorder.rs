@@ -98,6 +98,8 @@ pub enum Note {
     Resumed,
     /// A segment was removed to make room.
     Removed(String),
+    /// Somebody removed the segment that was being written.
+    Gone(String),
 }
 
 impl Display for Note {
@@ -110,6 +112,9 @@ impl Display for Note {
             Note::Paused(why) => write!(f, "recording paused: {why}"),
             Note::Resumed => f.write_str("recording goes on"),
             Note::Removed(name) => write!(f, "removed {name}"),
+            Note::Gone(name) => {
+                write!(f, "{name} was removed by somebody: its samples are lost, recording goes on")
+            }
         }
     }
 }
@@ -187,7 +192,7 @@ impl Recorder {
     /// If the folder cannot be read.
     pub fn new(mut folder: Box<dyn Folder>, settings: Settings) -> io::Result<Recorder> {
         let mut kept = folder.list()?;
-        kept.sort_by_key(|entry| (entry.name.sequence, entry.name.wall_ms));
+        kept.sort_by_key(in_order);
         let sequence = kept.iter().map(|entry| entry.name.sequence).max().unwrap_or(0);
         let encoder = Encoder::with_arguments(settings.arguments).map_err(io::Error::other)?;
         Ok(Recorder {
@@ -397,6 +402,11 @@ impl Recorder {
     fn rotate(&mut self, moment: &Snapshot) -> io::Result<()> {
         let stamp = moment.stamp();
         let boot = boot_id(moment);
+        if let Some(gone) = self.segment.take_if(|segment| segment.is_gone()) {
+            self.notes.push(Note::Gone(gone.name.to_string()));
+            self.kept = self.folder.list().unwrap_or_default().into();
+            self.kept.make_contiguous().sort_by_key(in_order);
+        }
         if let Some(segment) = &self.segment {
             let age_ns = stamp.boottime_ns.saturating_sub(segment.begun.boottime_ns);
             let last_ms = segment.index.last().map_or(stamp.wall_ms, |last| last.wall_ms);
@@ -490,6 +500,10 @@ impl Recorder {
         let least = (space.total as f64 * self.settings.min_free.clamp(0.0, 1.0)) as u64;
         space.free < least || space.free < wanted
     }
+}
+
+fn in_order(entry: &Entry) -> (u64, i64) {
+    (entry.name.sequence, entry.name.wall_ms)
 }
 
 fn boot_id(moment: &Snapshot) -> String {

@@ -129,6 +129,11 @@ impl Writer {
         self.file.sync()
     }
 
+    /// True if somebody removed the file.
+    pub fn is_gone(&self) -> bool {
+        self.file.is_gone()
+    }
+
     /// How many frames there are.
     pub fn frames(&self) -> u64 {
         self.frames

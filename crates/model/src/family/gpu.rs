@@ -45,6 +45,8 @@ family! {
         pci_address: Info { label: "PCI" },
         /// Driver with its version.
         driver: Info { label: "DRIVER" },
+        /// Who had the device open when it woke, as far as may be seen.
+        woken_by: Info { label: "WOKEN BY" },
     }
     raw {
         /// Number that the driver gives the device; it may be another after a restart.
@@ -53,6 +55,8 @@ family! {
         kind: State ["gpu", "npu"] Count { scraped: false, label: "KIND" },
         /// 1 if the device is a part of the processor: it has no memory of its own, and what it draws is in what that draws.
         integrated: Gauge Count { scraped: false, label: "PART" },
+        /// 1 if the device has no memory of its own, and all that is told of its memory is of the machine's.
+        unified: Gauge Count { scraped: false, label: "SHARED" },
         /// Whether the device can be read.
         state: State ["active", "asleep", "lost"] Count { label: "STATE" },
         /// Number of the GPU instance, of a part of a device.
@@ -63,6 +67,8 @@ family! {
         multiprocessors: Gauge Count { label: "SMS" },
         /// How long the device has been asleep, as far as retop has seen.
         asleep_seconds: Gauge Seconds / 1000 { label: "ASLEEP" },
+        /// How long ago the device woke, if retop has seen that.
+        woken_seconds: Gauge Seconds / 1000 { label: "AWAKE", scraped: false },
         /// Time that the device slept since its driver was loaded.
         suspended_seconds: Counter Seconds / 1000 { label: "SLEPT" },
         /// Time in which the device's core had its power taken away between two pieces of work.

@@ -1,6 +1,8 @@
 //! Energy and power, each labelled with what it measures.
 
+use super::{FamilyId, chip};
 use crate::metric::named;
+use crate::snapshot::{Row, Snapshot, sum};
 
 family! {
     /// Power domains: what each draws, and which instrument says so.
@@ -36,4 +38,20 @@ family! {
         /// Power as a share of what the domain is held to.
         limit_ratio: Ratio = |d| d.share(watts, limit_watts);
     }
+}
+
+/// What the whole machine has of something, else the sum of the packages, which are not parts of one
+/// another.
+pub fn whole<'a>(now: &'a Snapshot, value: impl Fn(Row<'a>) -> Option<f64>) -> Option<f64> {
+    let rows = now.rows(FamilyId::Power);
+    let machine = rows.clone().filter(|row| row.get(whole_machine) == Some(1.0));
+    let packages = rows.filter(|row| row.shown(domain).starts_with("package"));
+    sum(machine.map(&value)).or_else(|| sum(packages.map(&value)))
+}
+
+/// Watts of the whole machine, else of its packages, else of a chip by its parts.
+#[must_use]
+pub fn machine_watts(now: &Snapshot) -> Option<f64> {
+    let parts = || now.row(FamilyId::Chip, 0)?.get(chip::package_watts);
+    whole(now, |row| row.get(watts)).or_else(parts)
 }

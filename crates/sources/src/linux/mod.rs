@@ -48,6 +48,7 @@ pub(crate) mod tree;
 mod trial;
 mod users;
 mod virtualization;
+mod waker;
 
 pub use child::{Launch, Running};
 pub use fuzz::PARSERS;

@@ -145,9 +145,14 @@ fn whole(app: &App, subject: &Subject<'_>, form: Form, room: u16) -> (Text, Pen,
     let theme = &app.theme;
     let missing =
         || (short!("{}", units::missing(subject.is_pending(app, form))), theme.dim, false);
-    let look = |value: f64| if value == 0.0 { theme.dim } else { theme.text };
     let text = |field: Field, text: &dyn Fn(f64) -> Text| match subject.get(field) {
-        Sum { value: Some(value), partial } => (text(value), look(value), partial),
+        Sum { value: Some(value), partial } => {
+            let text = text(value);
+            // What is rounded to nothing looks like nothing.
+            let nothing = !text.chars().any(|c| matches!(c, '1'..='9'));
+            let pen = if nothing { theme.dim } else { theme.text };
+            (text, pen, partial)
+        }
         Sum { value: None, .. } => missing(),
     };
     match form {

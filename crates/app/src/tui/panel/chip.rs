@@ -2,10 +2,13 @@
 //! are to the scale of the chip, and how hot it says it is.
 
 use retop_model::family::chip::power_key;
-use retop_model::family::{chip, cluster, energy, gpu, held_down, memory, sensor};
-use retop_model::human::Size;
+use retop_model::family::{
+    chip, cluster, energy, gpu, held_down, memory, performance_state, sensor,
+};
+use retop_model::human::{Percent, Size};
 use retop_model::{FamilyId, Field, Row, Snapshot};
 
+use super::page::Places;
 use super::{facts, fields};
 use crate::short;
 use crate::tui::app::App;
@@ -305,6 +308,12 @@ pub fn page(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
             fans(app, now, canvas, x);
         });
     }
+    let reduced = row.shown(chip::reduced);
+    if !reduced.is_empty() {
+        sheet.line(|canvas| {
+            canvas.field(0, 0, canvas.width(), reduced, theme.dim);
+        });
+    }
     held_back(app, now, sheet);
     for (part, &(name, field, ..)) in PARTS.iter().enumerate() {
         let Some(watts) = row.get(field) else { continue };
@@ -331,6 +340,33 @@ pub fn page(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
         }
     }
     shared_out(app, now, sheet);
+}
+
+/// How long each clock of the graphics processor was held.
+pub fn states(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
+    let states = Places::of(now, FamilyId::PerformanceState, |row| {
+        row.shown(performance_state::domain) == "GPU"
+            && row.get(performance_state::share_ratio).is_some()
+    });
+    if !app.residency || states.count() == 0 {
+        return;
+    }
+    fields::heading(app, sheet, "Clocks", "share of the time at each");
+    let shape = (states.count(), 36, states.count().div_ceil(2).min(8));
+    sheet.items(shape, None, |canvas, place| {
+        let Some(row) = states.row(now, FamilyId::PerformanceState, place) else { return };
+        let hertz = row.get(performance_state::frequency_hertz).filter(|&hertz| hertz > 0.0);
+        canvas.field(0, 0, 8, row.shown(performance_state::state), app.theme.dim);
+        if let Some(hertz) = hertz {
+            canvas.right(16, 0, &short!("{:.0}MHz", hertz / 1e6), app.theme.text);
+        }
+        let share = row.get(performance_state::share_ratio);
+        let room = canvas.width().saturating_sub(17 + 6).min(40);
+        gauge(canvas, (17, 0), room, share, &app.theme.flow, &app.theme);
+        let text = share.map_or(short!("{}", app.missing()), |share| short!("{}", Percent(share)));
+        let pen = if share == Some(0.0) { app.theme.dim } else { app.theme.text };
+        canvas.right(17 + room + 6, 0, &text, pen);
+    });
 }
 
 /// Fans with their highest speeds.

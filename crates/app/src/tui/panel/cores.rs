@@ -103,54 +103,73 @@ fn one(app: &App, row: Row<'_>, canvas: &mut Canvas<'_>, bars: bool) {
     }
 }
 
-/// Cells in a row of the heat view, so that all cores fit.
-fn per_row(cores: usize, width: u16, height: u16) -> u16 {
-    let fits = |per: u16| {
-        let cells = 8 + per + per / 16;
-        cells <= width && cores <= usize::from(per) * usize::from(height)
-    };
-    [16, 32, 64, 128, 256].into_iter().find(|&per| fits(per)).unwrap_or_else(|| {
-        let most = [16, 32, 64, 128, 256].into_iter().rfind(|&per| 8 + per + per / 16 <= width);
-        most.unwrap_or(width.saturating_sub(8).max(1))
-    })
+/// Cells in a row of the heat view and cores in a cell, so that all cores are there: one each, and
+/// where there is no room for that, two, four and so on.
+#[must_use]
+pub fn folded(cores: usize, width: u16, height: u16) -> (u16, usize) {
+    let is_wide_enough = |per: u16| 8 + per + per / 16 <= width;
+    let rows =
+        [16, 32, 64, 128, 256, 48, 80, 96, 112].into_iter().filter(|&per| is_wide_enough(per));
+    let widest = rows.clone().max().unwrap_or(width.saturating_sub(8).max(1));
+    let mut each = 1;
+    loop {
+        let cells = cores.div_ceil(each);
+        let holds = |per: u16| cells <= usize::from(per) * usize::from(height);
+        if let Some(per) = rows.clone().find(|&per| holds(per)) {
+            return (per, each);
+        }
+        if holds(widest) || each >= cores.max(1) {
+            return (widest, each);
+        }
+        each *= 2;
+    }
 }
 
 /// Rows that the heat view takes of that area.
 #[must_use]
 pub fn heat_rows(cores: usize, width: u16, height: u16) -> u16 {
-    (cores.div_ceil(usize::from(per_row(cores, width, height))) as u16).min(height)
+    let (per, each) = folded(cores, width, height);
+    (cores.div_ceil(usize::from(per) * each) as u16).min(height)
 }
 
-/// One cell for each core, rows with their average and maximum.
+/// One cell for each core, or for the busiest of several; rows with their average and maximum.
 pub fn heat(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     let rows = now.rows(FamilyId::Core);
     let cores = rows.len();
-    let per = per_row(cores, canvas.width(), canvas.height());
+    let (per, each) = folded(cores, canvas.width(), canvas.height());
+    let in_row = usize::from(per) * each;
     let (mut sum, mut most, mut known) = (0.0, 0.0_f64, 0);
-    for (row, place) in rows.zip(0..) {
-        let place = u16::try_from(place).unwrap_or(u16::MAX);
-        let (line, at) = (place / per, place % per);
+    let (mut cell, mut online) = (None, false);
+    for (row, place) in rows.zip(0_usize..) {
+        let line = u16::try_from(place / in_row).unwrap_or(u16::MAX);
         if line >= canvas.height() {
             break;
         }
-        if at == 0 {
-            let last = (usize::from(place) + usize::from(per)).min(cores) - 1;
+        let in_line = place % in_row;
+        if in_line == 0 {
+            let last = (place + in_row).min(cores) - 1;
             canvas.right(7, line, &short!("{place}-{last}"), theme.dim);
             (sum, most, known) = (0.0, 0.0, 0);
         }
         let share = row.get(core::utilization_ratio);
-        let (c, pen) = match share {
-            _ if row.get(core::online) == Some(0.0) => ('x', theme.dim),
-            Some(share) if share < 0.02 => (level(canvas.glyphs(), share), theme.empty),
-            Some(share) => (level(canvas.glyphs(), share), theme.util.bar(share)),
-            None => ('–', theme.dim),
-        };
-        canvas.put(8 + at + at / 16, line, c, pen);
+        cell = cell.max_by_share(share);
+        online |= row.get(core::online) != Some(0.0);
         if let Some(share) = share {
             (sum, most, known) = (sum + share, most.max(share), known + 1);
         }
-        let ends = at + 1 == per || usize::from(place) + 1 == cores;
+        if (in_line + 1).is_multiple_of(each) || place + 1 == cores {
+            let (c, pen) = match cell {
+                _ if !online => ('x', theme.dim),
+                Some(share) if share < 0.02 => (level(canvas.glyphs(), share), theme.empty),
+                Some(share) => (level(canvas.glyphs(), share), theme.util.bar(share)),
+                None => ('–', theme.dim),
+            };
+            let at = (in_line / each) as u16;
+            canvas.put(8 + at + at / 16, line, c, pen);
+            (cell, online) = (None, false);
+        }
+        let ends = in_line + 1 == in_row || place + 1 == cores;
         if ends && known > 0 {
             let x = 8 + per + per / 16 + 1;
             let text =
@@ -201,5 +220,29 @@ impl Larger for Option<f64> {
             (Some(a), Some(b)) => Some(a.max(b)),
             (a, b) => a.or(b),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_core_has_its_cell_or_shares_one() {
+        for cores in [1, 2, 17, 64, 100, 256, 300, 512, 1024] {
+            for width in 9..=220 {
+                for height in 1..=20 {
+                    let (per, each) = folded(cores, width, height);
+                    let cells = cores.div_ceil(each);
+                    assert!(cells <= usize::from(per) * usize::from(height) || each >= cores);
+                    assert!(8 + per <= width, "{per} of {width}");
+                }
+            }
+        }
+        // One each where there is room, and no more in a cell than it takes.
+        assert_eq!(folded(64, 66, 7), (16, 1));
+        assert_eq!(folded(256, 66, 7), (48, 1));
+        assert_eq!(folded(512, 66, 7), (48, 2));
+        assert_eq!(folded(512, 100, 8), (64, 1));
     }
 }

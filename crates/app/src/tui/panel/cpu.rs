@@ -38,6 +38,13 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         let (open, close) = if *view == chosen { ("[", "]") } else { ("", "") };
         below.push(" ").push(open).push(view.name()).push(close);
     }
+    let mut threads = short!("{count} threads");
+    if chosen == CoreView::Heat {
+        let each = cores::folded(count, room.0, room.1).1;
+        if each > 1 {
+            threads.push(&short!(", {each} a cell"));
+        }
+    }
     let edges = Edges {
         key: app.keys.digit(Page::Cpu),
         page: Some(Page::Cpu),
@@ -45,7 +52,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         now: &title(app, now),
         right: &right,
         below: &below,
-        below_right: &short!("{count} threads"),
+        below_right: &threads,
         below_spot: Some(Spot::Do(Action::CoreView)),
         ..Edges::default()
     };

@@ -260,7 +260,8 @@ pub fn keys(app: &App, wrong: Option<u16>, canvas: &mut Canvas<'_>) {
 }
 
 /// What a newcomer looks for: on a narrow screen the others make room for these.
-const FIRST: [Action; 10] = [
+const FIRST: [Action; 11] = [
+    Action::Leave,
     Action::Help,
     Action::Setup,
     Action::Find,

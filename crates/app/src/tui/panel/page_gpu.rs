@@ -7,7 +7,7 @@ use retop_model::{FamilyId, Field, Row, Snapshot};
 
 use super::fields::{self, Columns};
 use super::page::Places;
-use super::{gpu as overview, page_gpu_health as health};
+use super::{chip, gpu as overview, page_gpu_health as health};
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::render::{Canvas, Glyphs, Rect};
@@ -16,7 +16,7 @@ use crate::tui::widget::chart::chart;
 use crate::tui::widget::sheet::Sheet;
 
 /// What is shown of each device, what matters most first.
-const DEVICE: [Field; 28] = [
+const DEVICE: [Field; 31] = [
     gpu::utilization_ratio,
     gpu::memory_ratio,
     gpu::memory_used_bytes,
@@ -28,6 +28,9 @@ const DEVICE: [Field; 28] = [
     gpu::shader_ratio,
     gpu::throttled_ratio,
     gpu::shader_hertz,
+    gpu::driver_ratio,
+    gpu::renderer_ratio,
+    gpu::tiler_ratio,
     gpu::graphics_ratio,
     gpu::compute_ratio,
     gpu::video_ratio,
@@ -48,7 +51,10 @@ const DEVICE: [Field; 28] = [
 ];
 
 /// What is computed of each device, and what it is computed from: without that there is no column.
-const MADE_OF: [(Field, Field); 4] = [
+const MADE_OF: [(Field, Field); 7] = [
+    (gpu::memory_ratio, gpu::memory_total_bytes),
+    (gpu_process::memory_ratio, gpu_process::memory_bytes),
+    (gpu_process::memory_growth_bytes_per_second, gpu_process::memory_bytes),
     (gpu::throttled_ratio, gpu::power_capped_seconds),
     (gpu::pcie_received_bytes_per_second, gpu::pcie_received_bytes),
     (gpu::pcie_sent_bytes_per_second, gpu::pcie_sent_bytes),
@@ -87,8 +93,13 @@ const FORECAST: [Field; 8] = [
 ];
 
 /// What is shown of each call.
-const CALL: [Field; 4] =
-    [gpu_call::busy_ratio, gpu_call::mean_seconds, gpu_call::worst_seconds, gpu_call::calls];
+const CALL: [Field; 5] = [
+    gpu_call::busy_ratio,
+    gpu_call::median_seconds,
+    gpu_call::p99_seconds,
+    gpu_call::worst_seconds,
+    gpu_call::calls,
+];
 
 /// Rows for the past.
 pub fn head_height(now: &Snapshot, height: u16) -> u16 {
@@ -98,6 +109,9 @@ pub fn head_height(now: &Snapshot, height: u16) -> u16 {
 /// Draws the past: what the busiest does, and how full the fullest is.
 pub fn head(app: &App, canvas: &mut Canvas<'_>) {
     let (width, height) = (canvas.width(), canvas.height());
+    if app.past().vram.peak(usize::MAX).is_none() {
+        return chart(canvas, &app.past().gpu, 1.0, &app.theme.util, false);
+    }
     let half = width / 2;
     for (x, name, ring, ramp) in [
         (0, "busiest", &app.past().gpu, &app.theme.util),
@@ -146,6 +160,7 @@ pub fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
             });
         }
     }
+    chip::states(app, now, sheet);
     health::starved(app, now, sheet);
     forecasts(app, now, sheet);
     processes(app, now, sheet);
@@ -182,14 +197,27 @@ fn numbers(part: Row<'_>) -> Text {
 
 fn is_told(now: &Snapshot, field: Field) -> bool {
     let part = MADE_OF.iter().find(|(made, _)| *made == field);
-    part.is_none_or(|&(_, of)| now.rows(FamilyId::Gpu).any(|row| row.raw(of).is_some()))
+    part.is_none_or(|&(_, of)| now.rows(of.family).any(|row| row.raw(of).is_some()))
 }
 
 fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
     let name = called(row);
     if matches!(row.raw(gpu::state), Some(gpu::ACTIVE) | None) {
         let more = row.shown(gpu::driver);
-        return sheet.line(|canvas| columns.named(app, row, canvas, (&name, more)));
+        sheet.line(|canvas| columns.named(app, row, canvas, (&name, more)));
+        if row.raw(gpu::unified) == Some(1) {
+            sheet.line(|canvas| {
+                canvas.text(2, 0, "its memory is the machine's", app.theme.dim);
+            });
+        }
+        if let Some(since) = since(app, row, gpu::woken_seconds) {
+            let text = short!("awake since {}, open in ", &*since);
+            sheet.line(|canvas| {
+                let end = canvas.text(2, 0, &text, app.theme.dim);
+                canvas.text(end, 0, row.shown(gpu::woken_by), app.theme.text);
+            });
+        }
+        return;
     }
     // Nothing else is known of it.
     let state = row.state(gpu::state).unwrap_or("");
@@ -207,7 +235,11 @@ fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
 
 /// Since when it sleeps, as far as retop has seen.
 pub fn asleep_since(app: &App, row: Row<'_>) -> Option<Text> {
-    let seconds = row.get(gpu::asleep_seconds)?;
+    since(app, row, gpu::asleep_seconds)
+}
+
+fn since(app: &App, row: Row<'_>, field: Field) -> Option<Text> {
+    let seconds = row.get(field)?;
     let time = app.time(row.snapshot().stamp().wall_ms - (seconds * 1e3) as i64);
     // Reads are a second apart: seconds would flicker.
     Some(short!("{}", time.get(..5).unwrap_or("")))
@@ -293,13 +325,17 @@ fn forecast_name(now: &Snapshot, row: Row<'_>) -> Text {
 
 /// Who is on the devices, those with the most memory first.
 fn processes(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
-    let by_memory = |row: Row<'_>| row.get(gpu_process::memory_bytes).or(Some(0.0));
+    let by_memory = |row: Row<'_>| {
+        let time = || row.get(gpu_process::utilization_ratio);
+        row.get(gpu_process::memory_bytes).or_else(time).or(Some(0.0))
+    };
     let rows = Places::top(now, FamilyId::GpuProcess, 64, by_memory);
     if rows.count() == 0 {
         return;
     }
     sheet.part();
-    let columns = Columns::fit(now, PROCESS, sheet.width(), (24, 34));
+    let told = PROCESS.into_iter().filter(|&field| is_told(now, field));
+    let columns = Columns::fit(now, told, sheet.width(), (24, 34));
     sheet.line(|canvas| columns.head(app, canvas, "Process", "DEVICE"));
     for place in 0..rows.count() {
         let Some(row) = rows.row(now, FamilyId::GpuProcess, place) else { continue };
@@ -312,7 +348,10 @@ fn processes(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
         let index = device.and_then(|device| device.get(gpu::index));
         let size = device.and_then(|device| device.get(gpu::memory_total_bytes));
         let mut more = match (index, device) {
-            (Some(index), _) => short!("{index:.0} of {}", Or(size.map(Size))),
+            (Some(index), _) => match size {
+                Some(size) => short!("{index:.0} of {}", Size(size)),
+                None => short!("{index:.0}"),
+            },
             (None, Some(device)) => called(device),
             (None, None) => Text::new(),
         };

@@ -10,7 +10,7 @@ use crate::tui::render::Depth;
 /// Themes that use what the terminal has: its palette of 16, and none of it.
 const PLAIN: [&str; 2] = ["terminal", "mono"];
 
-/// Names that another tool has for one of them.
+/// Names that another tool has for one of them. It paints its backgrounds.
 const THEIRS: [(&str, &str); 3] =
     [("textual-dark", "ink"), ("textual-light", "paper"), ("catppuccin-mocha", "catppuccin")];
 
@@ -95,7 +95,7 @@ impl Catalogue {
     pub fn theme(&self, name: &str, depth: Depth) -> Result<Theme, String> {
         let own = self.own.iter().find(|(own, _)| own == name);
         let theirs = THEIRS.iter().find(|(theirs, _)| own.is_none() && *theirs == name);
-        let name = theirs.map_or(name, |(_, ours)| ours);
+        let (asked, name) = (name, theirs.map_or(name, |(_, ours)| ours));
         let built_in = BUILT_IN.iter().find(|(known, _)| *known == name);
         let palette = match (own, built_in) {
             (Some((_, palette)), _) => Some(palette.as_ref().map_err(Clone::clone)?),
@@ -110,13 +110,16 @@ impl Catalogue {
             }
             (_, _, Depth::Mono) => Ok(Theme::mono()),
             (None, Some(number), depth) => Ok(Theme::one_colour(number, depth)),
-            (Some(palette), _, Depth::Indexed | Depth::True) => Ok(match self.tint {
-                None => palette.theme(name, depth),
-                Some(tint) => {
-                    let (util, fill, heat) = (tint.stops(), tint.stops(), tint.stops());
-                    Palette { util, fill, heat, ..palette.clone() }.theme(name, depth)
+            (Some(palette), _, Depth::Indexed | Depth::True) => {
+                let mut palette = palette.clone();
+                palette.paint |= theirs.is_some();
+                if let Some(tint) = self.tint {
+                    (palette.util, palette.fill, palette.heat) =
+                        (tint.stops(), tint.stops(), tint.stops());
                 }
-            }),
+                // Under the name that was asked for, so that it can be taken again.
+                Ok(palette.theme(asked, depth))
+            }
             (None, None, _) if name == "mono" => Ok(Theme::mono()),
             // With so few colours a theme is whatever the user has made of them.
             _ => Ok(Theme::terminal(depth)),

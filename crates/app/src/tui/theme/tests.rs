@@ -5,7 +5,7 @@ use ratatui_core::style::Color;
 
 use super::built_in::BUILT_IN;
 use super::palette::{Palette, READABLE};
-use super::{Catalogue, Ramp, Theme, on_ramp};
+use super::{Catalogue, Ramp, Theme, Tint, on_ramp};
 use crate::tui::render::{Depth, colour};
 
 fn each(mut check: impl FnMut(&str, &Palette)) {
@@ -184,5 +184,35 @@ fn without_colours_nothing_is_coloured() {
         assert_eq!(theme.name, "mono");
         assert_eq!(theme.util, Ramp::flat(Color::Reset));
         assert_eq!((theme.crit.fg, theme.crit.bg), (Color::Reset, Color::Reset));
+    }
+}
+
+#[test]
+fn names_of_another_tool_are_known_and_paint_what_they_stand_on() {
+    let known = Catalogue::default();
+    for (theirs, ours) in
+        [("textual-dark", "ink"), ("textual-light", "paper"), ("catppuccin-mocha", "catppuccin")]
+    {
+        let theme = known.theme(theirs, Depth::True).expect("known");
+        let own = known.theme(ours, Depth::True).expect("known");
+        assert_eq!((theme.name.as_str(), theme.text), (theirs, own.text));
+        assert!(theme.background.is_some() && own.background.is_none(), "{theirs}");
+    }
+}
+
+#[test]
+fn a_tint_stands_in_for_the_colours_of_charts_in_every_theme() {
+    let plain = Catalogue::default();
+    for tint in [Tint::Thermal, Tint::Viridis, Tint::Grey] {
+        let tinted = Catalogue::default().tinted(Some(tint));
+        let mut ramps = Vec::new();
+        for name in ["ink", "paper", "nord"] {
+            let (own, theme) = (plain.theme(name, Depth::True), tinted.theme(name, Depth::True));
+            let (own, theme) = (own.expect("known"), theme.expect("known"));
+            assert_ne!(own.util, theme.util, "{name}");
+            assert_eq!((own.flow, own.ok), (theme.flow, theme.ok), "{name}");
+            ramps.push(theme.util.bar(1.0));
+        }
+        assert!(ramps.iter().all(|pen| *pen == ramps[0]));
     }
 }

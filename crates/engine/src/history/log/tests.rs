@@ -73,6 +73,7 @@ impl Scene {
                 }
                 What::Lost { source, reason } => format!("lost {source}: {reason}"),
                 What::Back { source } => format!("back {source}"),
+                What::Woken { device, by } => format!("woken {device}: {by}"),
                 What::Slept(seconds) => format!("slept {seconds}"),
                 What::Missed(seconds) => format!("missed {seconds}"),
                 What::ClockSet(seconds) => format!("set {seconds}"),
@@ -198,4 +199,33 @@ fn the_log_is_bounded_and_goes_with_its_samples() {
     assert_eq!(scene.log.iter().next().map(|entry| entry.number), Some(1400));
     scene.log.forget(u64::MAX);
     assert_eq!((scene.log.iter().len(), scene.log.bytes), (0, 0));
+}
+
+#[test]
+fn a_device_that_wakes_is_told_once_and_by_whom() {
+    let device = |state: i64, by: Option<&str>| {
+        let mut table = RawTable::new(FamilyId::Gpu);
+        table
+            .push(Key(1, 0))
+            .text(gpu::pci_address, "0000:01:00.0")
+            .text_if(gpu::woken_by, by)
+            .set(gpu::state, state);
+        table
+    };
+    let mut scene = Scene::new();
+    for (state, by) in [
+        (gpu::ASLEEP, None),
+        (gpu::ACTIVE, Some("python3 (71)")),
+        (gpu::ACTIVE, Some("python3 (71)")),
+        (gpu::ASLEEP, None),
+        (gpu::ACTIVE, Some("Xorg (20)")),
+    ] {
+        scene.pass(1.0, 0.0, 0.0).tick(|give| give(device(state, by)));
+    }
+    let told = |number, by: &str| (number, format!("woken 0000:01:00.0: {by}"));
+    assert_eq!(scene.said(), [told(1, "python3 (71)"), told(4, "Xorg (20)")]);
+    // What woke before the first sample that is there is no news.
+    let mut late = Scene::new();
+    late.pass(1.0, 0.0, 0.0).tick(|give| give(device(gpu::ACTIVE, Some("Xorg (20)"))));
+    assert_eq!(late.said(), []);
 }

@@ -326,3 +326,68 @@ proptest! {
         }
     }
 }
+
+/// Graphics processors and power domains at a moment: device, share in percent, MiB used, watts.
+fn device_moment(last: Option<&Snapshot>, tick: u64, share: i64, mib: i64, watts: i64) -> Snapshot {
+    let ns = (tick + 1) * 1_000_000_000;
+    let stamp = Stamp { wall_ms: tick as i64 * 1000, monotonic_ns: ns, boottime_ns: ns };
+    let mut sample = RawSample::new(stamp);
+    let mut give = |mut table: RawTable| {
+        table.finish(Window { begin_ns: ns, end_ns: ns });
+        sample.put(Arc::new(table));
+    };
+    let mut table = RawTable::new(FamilyId::Gpu);
+    // The second one rests; the third is part of the first and has its memory from it.
+    for (key, share, mib, parent) in [(1, share, mib, ""), (2, 2, 100, ""), (3, 1, mib, "GPU-1")] {
+        table
+            .push(Key(key, 0))
+            .text(gpu::parent, parent)
+            .set(gpu::utilization_ratio, share)
+            .set(gpu::memory_total_bytes, 1000_i64 << 20)
+            .set(gpu::memory_used_bytes, mib << 20);
+    }
+    give(table);
+    let mut table = RawTable::new(FamilyId::Power);
+    for (key, domain, watts) in [(1, "core", 2 * watts), (2, "package-0", watts)] {
+        table
+            .push(Key(key, 0))
+            .text(power::domain, domain)
+            .set(power::reading_watts, watts * 1_000_000);
+    }
+    give(table);
+    let mut table = RawTable::new(FamilyId::Process);
+    table
+        .push(Key(7, 1))
+        .set(process::pid, 7_i64)
+        .set(process::watts, (watts - 20).max(0) * 1_000_000);
+    give(table);
+    derive(last, Arc::new(sample))
+}
+
+#[test]
+fn graphics_processors_and_power_have_spikes_too() {
+    type Case = (Channel, (i64, i64, i64), f32, f32);
+    let cases: [Case; 4] = [
+        (Channel::Gpu, (90, 100, 20), 0.9, 0.1),
+        (Channel::GpuMemory, (10, 900, 20), 0.5, 0.1),
+        (Channel::Power, (10, 100, 60), 60.0, 20.0),
+        // Less than five watts are no news.
+        (Channel::Power, (10, 100, 24), 0.0, 0.0),
+    ];
+    for (channel, (share, mib, watts), value, usual) in cases {
+        let mut spikes = Spikes::default();
+        let mut made: Vec<Snapshot> = Vec::new();
+        for tick in 0..60 {
+            let (share, mib, watts) =
+                if (40..43).contains(&tick) { (share, mib, watts) } else { (10, 100, 20) };
+            made.push(device_moment(made.last(), tick, share, mib, watts));
+            spikes.push(tick, &made[tick as usize]);
+        }
+        let found: Vec<_> = spikes.iter().map(|s| (s.channel, s.value, s.usual)).collect();
+        let want = if value > 0.0 { vec![(channel, value, usual)] } else { Vec::new() };
+        assert_eq!(found, want, "{channel:?}");
+    }
+    let before = device_moment(None, 0, 10, 100, 20);
+    let at = device_moment(Some(&before), 1, 10, 100, 60);
+    assert_eq!(culprit(Channel::Power, &before, &at), Some((Key(7, 1), 40.0)));
+}

@@ -172,3 +172,42 @@ fn a_read_only_folder_is_an_error_with_its_path() {
     std::os::unix::fs::symlink(&file, other.join(".lock")).expect("linked");
     crate::recording::Directory::open(&other).expect_err("a link");
 }
+
+#[test]
+fn a_folder_that_is_removed_is_made_again_and_said_to_be() {
+    let folder = Temporary::new("vanished");
+    let path = folder.0.join("rec");
+    let directory = crate::recording::Directory::open(&path).expect("made");
+    let settings = Settings { min_free: 0.0, ..Settings::default() };
+    let mut recorder =
+        crate::recording::Recorder::new(Box::new(directory), settings).expect("readable");
+    let mut made = Made::new("sim:small");
+    let samples = |recorder: &mut crate::recording::Recorder, made: &mut Made| {
+        (0..5).for_each(|_| recorder.push(&made.tick()));
+        recorder.notes().map(|note| note.to_string()).collect::<Vec<_>>()
+    };
+    samples(&mut recorder, &mut made);
+    for remove in [
+        |path: &std::path::Path| std::fs::remove_dir_all(path),
+        // The file alone.
+        |path: &std::path::Path| {
+            let file = std::fs::read_dir(path)?.flatten().map(|entry| entry.path());
+            file.filter(|path| path.extension().is_some()).try_for_each(std::fs::remove_file)
+        },
+    ] {
+        remove(&path).expect("removed");
+        let notes = samples(&mut recorder, &mut made);
+        assert!(notes.len() == 2 && notes[0].contains("was removed by somebody"), "{notes:?}");
+        assert!(notes[1].starts_with("recording into "), "{notes:?}");
+        let recording = Recording::open(&path).expect("a recording");
+        assert_eq!(recording.samples(i64::MIN, i64::MAX).count(), 5);
+        let second = crate::recording::Directory::open(&path).expect_err("still its own");
+        assert!(second.to_string().contains("another retop records here"), "{second}");
+    }
+    // Somebody else records there by now.
+    std::fs::remove_dir_all(&path).expect("removed");
+    let other = crate::recording::Directory::open(&path).expect("free");
+    let notes = samples(&mut recorder, &mut made);
+    assert!(notes[1].starts_with("recording paused: another retop records here"), "{notes:?}");
+    drop(other);
+}

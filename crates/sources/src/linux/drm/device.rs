@@ -96,6 +96,13 @@ fn connectors(class: &Path, card: &str) -> Vec<PathBuf> {
 }
 
 impl Device {
+    /// True of what a descriptor of the device links to.
+    pub fn is_node(&self, target: &Path) -> bool {
+        let folders = ["/dev/dri", "/dev/accel"];
+        let name = folders.iter().find_map(|folder| target.strip_prefix(folder).ok());
+        name.is_some_and(|name| self.nodes.iter().any(|node| Path::new(node) == name))
+    }
+
     fn learn(folder: PathBuf) -> Option<Device> {
         let text = sysfs::attribute_text(&folder, "uevent").unwrap_or_default();
         let of = |key: &str| {

@@ -41,6 +41,7 @@ use self::rest::{May, Rest};
 use self::rows::Seen;
 use self::told::{Driver, Told};
 use super::occupant::Containers;
+use super::waker::Woken;
 use super::{perf, sysfs};
 use crate::roots::Roots;
 use crate::source::{Pace, Problem, Read, Source};
@@ -72,6 +73,8 @@ struct Watched {
     name: Option<String>,
     driver: Driver,
     rest: Rest,
+    /// Who woke it, since it was seen to sleep.
+    woken: Option<Woken>,
     /// Whether the driver said of the whole device how busy it is.
     tells_busy: bool,
     /// It, or a client of it, has told anything at all.
@@ -123,6 +126,7 @@ impl Drm {
                     name: device.ids.name(&self.base, &device.driver),
                     driver: Driver::of(&device),
                     rest: Rest::default(),
+                    woken: None,
                     tells_busy: false,
                     tells: device.tells(),
                     idle: None,
@@ -226,9 +230,19 @@ impl Watched {
     }
 
     /// Reads the device itself.
-    fn read(&mut self, now_ns: u64, row: &mut RowMut<'_>) -> Seen {
+    fn read(&mut self, proc: &Path, now_ns: u64, row: &mut RowMut<'_>) -> Seen {
         self.identify(row);
+        let slept = self.rest.is_asleep();
         let may = self.rest.before(self.device.sleeps(), now_ns);
+        if matches!(may, May::Sleeps(_)) {
+            self.woken = None;
+        } else if slept {
+            let device = &self.device;
+            self.woken = Some(Woken::now(proc, now_ns, |target| device.is_node(target)));
+        }
+        if let Some(woken) = &self.woken {
+            woken.write(now_ns, row);
+        }
         let told = match may {
             May::Sleeps(for_ns) => {
                 row.set(gpu::state, gpu::ASLEEP).set(gpu::asleep_seconds, for_ns / 1_000_000);
@@ -315,7 +329,7 @@ impl Source for Drm {
         let mut seen: Vec<Seen> = Vec::with_capacity(self.devices.len());
         for watched in &mut self.devices {
             let mut row = table.push(watched.key);
-            seen.push(watched.read(clock.monotonic_ns(), &mut row));
+            seen.push(watched.read(&self.proc, clock.monotonic_ns(), &mut row));
         }
         let awake = seen.iter().any(|seen| seen.may == May::Read);
         let silent = |watched: &Watched| !watched.tells_busy;

@@ -27,6 +27,11 @@ pub struct Rest {
 }
 
 impl Rest {
+    /// True if it slept when it was looked at last.
+    pub fn is_asleep(&self) -> bool {
+        self.asleep_ns.is_some()
+    }
+
     /// Before a read.
     pub fn before(&mut self, sleeps: bool, now_ns: u64) -> May {
         if sleeps {

@@ -408,6 +408,8 @@ fn a_device_that_sleeps_is_not_touched_for_a_minute() {
     assert_eq!((asleep, busy), (None, Some(0.99)));
     assert!(opens.any() && outcome.result.is_ok());
     assert_eq!(outcome.rows(FamilyId::GpuProcess), 1);
+    let row = outcome.row(gpu::uuid, "0000:03:00.0");
+    assert_eq!((row.shown(gpu::woken_by), row.get(gpu::woken_seconds)), ("prog (70)", Some(0.0)));
 }
 
 #[test]

@@ -32,6 +32,7 @@ use self::health::Listener;
 use self::library::{Library, Unusable};
 use self::pci::Pci;
 use crate::linux::patience::{FALLING_ASLEEP_NS, Patience};
+use crate::linux::waker::Woken;
 use crate::roots::Roots;
 use crate::source::{Pace, Problem, Read, Source};
 
@@ -63,6 +64,9 @@ pub struct Nvml {
     phase: Phase,
     /// Since when all devices sleep.
     asleep_ns: Option<u64>,
+    /// Devices by PCI address: those that slept at the last look, and who woke the others.
+    slept: Vec<String>,
+    woken: Vec<(String, Woken)>,
     /// Names by PCI address, from when a device was awake.
     seen: Vec<Seen>,
     /// How long devices must be idle before they are let go.
@@ -116,6 +120,8 @@ impl Nvml {
             looked_ns: None,
             phase: Phase::Closed { retry_ns: 0, why: None },
             asleep_ns: None,
+            slept: Vec::new(),
+            woken: Vec::new(),
             seen: Vec::new(),
             patience: Patience::default(),
             rest_until_ns: 0,
@@ -183,6 +189,19 @@ impl Nvml {
     fn leave(&mut self, next: Phase, clock: &dyn Clock) {
         if let Phase::Open(session) = std::mem::replace(&mut self.phase, next) {
             session.close(clock);
+        }
+    }
+
+    /// Learns which devices sleep, and who has those open that did.
+    fn look_who_woke(&mut self, now_ns: u64) {
+        let before = std::mem::take(&mut self.slept);
+        for pci in &self.devices {
+            if pci.sleeps() {
+                self.woken.retain(|(address, _)| *address != pci.address);
+                self.slept.push(pci.address.clone());
+            } else if before.contains(&pci.address) {
+                self.woken.push((pci.address.clone(), pci.woken(&self.proc, now_ns)));
+            }
         }
     }
 
@@ -308,7 +327,13 @@ impl Session {
     }
 
     /// Reads every device that is awake.
-    fn read(&mut self, bus: &[Pci], proc: &Path, read: &mut Read<'_>) -> [RawTable; 2] {
+    fn read(
+        &mut self,
+        bus: &[Pci],
+        woken: &[(String, Woken)],
+        proc: &Path,
+        read: &mut Read<'_>,
+    ) -> [RawTable; 2] {
         let clock = read.clock();
         let cycles = read.demand().gpu_cycles;
         let mut devices = read.table(FamilyId::Gpu);
@@ -325,7 +350,13 @@ impl Session {
                 continue;
             }
             let mut row = devices.push(device.key());
-            device.read(&self.library, clock, cycles, &mut row);
+            device.read(&self.library, clock, (cycles, proc), &mut row);
+            let at = |pci: &&Pci| pci.is_at(&device.address);
+            if let Some(pci) = bus.iter().find(at)
+                && let Some((_, woken)) = woken.iter().find(|(address, _)| *address == pci.address)
+            {
+                woken.write(clock.monotonic_ns(), &mut row);
+            }
             if !device.lost {
                 device.read_parts(&self.library, clock, cycles, &mut devices);
                 processes::read(device, &self.library, clock, proc, &mut processes);
@@ -365,7 +396,7 @@ impl Session {
     }
 
     fn driver_ns(&self) -> u64 {
-        self.library.symbols.costs().map(|(.., cost)| cost.total_ns).sum()
+        self.library.symbols.total_ns()
     }
 }
 
@@ -392,7 +423,8 @@ impl Source for Nvml {
             self.leave(Phase::Closed { retry_ns: 0, why: None }, clock);
             return Err(Problem::absent("no NVIDIA device on the PCI bus"));
         }
-        if !self.devices.is_empty() && self.devices.iter().all(Pci::sleeps) {
+        self.look_who_woke(now_ns);
+        if !self.devices.is_empty() && self.slept.len() == self.devices.len() {
             self.leave(Phase::Closed { retry_ns: 0, why: None }, clock);
             self.patience = Patience::default();
             self.write_asleep(read);
@@ -423,7 +455,7 @@ impl Source for Nvml {
             session.learn(&self.devices, clock);
         }
         let before_ns = session.driver_ns();
-        let tables = session.read(&self.devices, &self.proc, read);
+        let tables = session.read(&self.devices, &self.woken, &self.proc, read);
         let taken_ns = session.driver_ns().saturating_sub(before_ns);
         let each_ns = taken_ns / session.devices.len().max(1) as u64;
         self.rest_until_ns = now_ns.saturating_add(each_ns.saturating_mul(DRIVER_SHARE));
@@ -481,6 +513,8 @@ fn costs(session: &Session, read: &mut Read<'_>) -> RawTable {
             .set(gpu_call::present, present)
             .set(gpu_call::calls, cost.calls)
             .set(gpu_call::call_seconds, cost.total_ns)
+            .set(gpu_call::median_seconds, cost.median_ns)
+            .set(gpu_call::p99_seconds, cost.p99_ns)
             .set(gpu_call::worst_seconds, cost.worst_ns);
     }
     table

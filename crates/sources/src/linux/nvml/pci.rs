@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::linux::sysfs;
+use crate::linux::waker::Woken;
 
 /// A device on the PCI bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,25 @@ impl Pci {
         sysfs::may_sleep(&self.folder)
     }
 
+    /// Who has it open as it wakes. Which number its node has is what the driver remembers.
+    pub fn woken(&self, proc: &Path, now_ns: u64) -> Woken {
+        let folder = proc.join("driver/nvidia/gpus").join(&self.address);
+        let known = std::fs::read_to_string(folder.join("information")).unwrap_or_default();
+        let minor = known.lines().find_map(|line| line.strip_prefix("Device Minor:"));
+        let own = minor.map(|minor| format!("nvidia{}", minor.trim()));
+        let drawing = sysfs::names(&self.folder.join("drm")).unwrap_or_default();
+        Woken::now(proc, now_ns, |target| {
+            let Some(name) = target.strip_prefix("/dev").ok().and_then(Path::to_str) else {
+                return false;
+            };
+            match (&own, name.strip_prefix("dri/")) {
+                (_, Some(node)) => drawing.iter().any(|drawing| drawing == node),
+                (Some(own), None) => own == name,
+                (None, None) => name.strip_prefix("nvidia").is_some_and(is_number),
+            }
+        })
+    }
+
     /// The same address as the library writes it: with eight digits of the domain, and in capitals.
     pub fn is_at(&self, bus_id: &str) -> bool {
         let bare = |address: &str| {
@@ -52,6 +72,10 @@ impl Pci {
         };
         bare(&self.address).is_some_and(|own| bare(bus_id) == Some(own))
     }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -10,6 +10,10 @@ use super::{Line, Order, What};
 /// Samples for which a row stays.
 const STAYS: u8 = 2;
 
+/// Of so many rows on the screen one is left to those that have ended: a compiler that starts a
+/// hundred processes a second would leave no others.
+const SHARE: usize = 5;
+
 /// A process that was on the screen and has ended.
 #[derive(Clone, Debug)]
 pub struct Gone {
@@ -36,8 +40,12 @@ impl Order {
             gone.left -= 1;
             gone.left > 0
         });
+        let most = (count / SHARE).max(1);
         let ended = |key: Key| now.find(FamilyId::Process, key).is_none();
         for (place, line) in self.lines.iter().enumerate().skip(first).take(count) {
+            if self.gone.len() >= most {
+                break;
+            }
             let row = before.row(FamilyId::Process, line.row as usize);
             if line.what == What::Process && row.is_some_and(|row| ended(row.key())) {
                 let moment = Arc::clone(before);
@@ -57,7 +65,8 @@ impl Order {
         self.gone.sort_unstable_by_key(|gone| gone.line);
         for (place, gone) in (0_u32..).zip(&self.gone) {
             let line = Line { what: What::Gone, beside: true, ..Line::of(place) };
-            self.lines.insert(gone.line.min(self.lines.len()), line);
+            // The first line is where the cursor waits for the busiest: that one lives.
+            self.lines.insert(gone.line.max(1).min(self.lines.len()), line);
         }
     }
 }
