@@ -83,7 +83,7 @@ fn compare(
 }
 
 /// A folder like a machine: the processes of this one, and another driver.
-fn machine(base: &Path, scenario: Option<&str>) -> Result<Option<Installed>> {
+pub fn machine(base: &Path, scenario: Option<&str>) -> Result<Option<Installed>> {
     for folder in ["dev", "sys", "usr/lib"] {
         std::fs::create_dir_all(base.join(folder))?;
     }

@@ -1,7 +1,7 @@
 //! retop, its peers and the scan floor on the same load, in turn, in one run.
 
 pub mod cost;
-mod gpus;
+pub mod gpus;
 mod peer;
 mod pty;
 

@@ -55,10 +55,12 @@ fn calls(out: &mut dyn Write, snapshot: &Snapshot) -> fmt::Result {
         let calls = row.get(gpu_call::calls).unwrap_or(0.0);
         write!(
             out,
-            "  {:<42} {:>5} calls, {} each, {} at worst",
+            "  {:<42} {:>5} calls, {} each, p50 {}, p99 {}, {} at worst",
             row.shown(gpu_call::symbol),
             Count(calls),
             Duration(seconds(&row) / calls.max(1.0)),
+            Or(row.get(gpu_call::median_seconds).map(Duration)),
+            Or(row.get(gpu_call::p99_seconds).map(Duration)),
             Or(row.get(gpu_call::worst_seconds).map(Duration)),
         )?;
         match row.shown(gpu_call::refused_by) {
@@ -157,6 +159,8 @@ absent
                     .set(gpu_call::present, present)
                     .set(gpu_call::calls, calls)
                     .set(gpu_call::call_seconds, ns)
+                    .set(gpu_call::median_seconds, worst / 3)
+                    .set(gpu_call::p99_seconds, worst / 2)
                     .set(gpu_call::worst_seconds, worst);
             }
         }));
@@ -164,8 +168,8 @@ absent
         write(&mut text, &made::play([sample])).unwrap();
         let wanted = "
 calls into the driver
-  nvmlDear                                       8 calls, 4ms each, 9ms at worst
-  nvmlCheap                                     40 calls, 2µs each, 4µs at worst, not for 0 3
+  nvmlDear                                       8 calls, 4ms each, p50 3ms, p99 4ms, 9ms at worst
+  nvmlCheap                                     40 calls, 2µs each, p50 1µs, p99 2µs, 4µs at worst, not for 0 3
 
 not in this driver
   nvmlNew

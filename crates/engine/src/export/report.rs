@@ -8,8 +8,8 @@ use std::fmt::{self, Display, Write};
 use retop_model::alert::Severity;
 use retop_model::civil::Rfc3339;
 use retop_model::family::{
-    alert, battery, cpu, disk, filesystem, host, limit, memory, network, power, pressure, process,
-    sensor, task,
+    alert, battery, chip, cluster, cpu, disk, filesystem, host, limit, memory, network, power,
+    pressure, process, sensor, task,
 };
 use retop_model::human::{Count, Duration, MISSING, Or, Percent, Rate, Size, Value};
 use retop_model::{FamilyId, Field, Row, Snapshot, Unit};
@@ -32,10 +32,12 @@ pub fn write(out: &mut dyn Write, snapshot: &Snapshot) -> fmt::Result {
     page.alerts()?;
     page.processor()?;
     page.memory()?;
+    page.chip()?;
     page.limits()?;
     page.disks()?;
     page.filesystems()?;
     page.networks()?;
+    page.clusters()?;
     page.sensors()?;
     page.power()?;
     page.batteries()?;
@@ -238,6 +240,61 @@ impl<'a> Page<'a> {
                 ]
             },
         )
+    }
+
+    /// A system on a chip: its words for its heat, and its parts against its scale.
+    fn chip(&mut self) -> fmt::Result {
+        let Some(row) = self.snapshot.row(FamilyId::Chip, 0) else { return Ok(()) };
+        let mut words: Vec<String> = Vec::new();
+        for (name, field) in [("heat", chip::thermal), ("pressure", chip::thermal_pressure)] {
+            words.extend(row.state(field).map(|state| format!("{name} {state}")));
+        }
+        for (name, field) in
+            [("cpu", chip::cpu_highest_celsius), ("gpu", chip::gpu_highest_celsius)]
+        {
+            let celsius = row.get(field).map(|celsius| Value(Unit::Celsius, celsius));
+            words.extend(celsius.map(|celsius| format!("{name} {celsius}")));
+        }
+        words.extend(row.get(chip::package_watts).map(|watts| {
+            let of = row.get(chip::package_scale_watts);
+            let of = of.map_or(String::new(), |of| format!(" of {}", Value(Unit::Watts, of)));
+            format!("package {}{of}", Value(Unit::Watts, watts))
+        }));
+        words.extend(self.snapshot.one(memory::traffic_bytes_per_second).map(|moved| {
+            let of = self.snapshot.one(memory::traffic_limit_bytes_per_second);
+            let of = of.map_or(String::new(), |of| format!(" of {:.0}", of / 1e9));
+            format!("memory {:.0}{of} GB/s", moved / 1e9)
+        }));
+        let (first, second) = words.split_at(words.len().min(4));
+        for (name, part) in [("chip", first), ("", second)] {
+            if !part.is_empty() {
+                self.line(name, &part.join(", "))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn clusters(&mut self) -> fmt::Result {
+        let heads = [
+            ("cluster", 0),
+            ("load", 6),
+            ("clock", 8),
+            ("idle", 6),
+            ("low", 6),
+            ("mid", 6),
+            ("high", 6),
+        ];
+        self.table(heads, self.snapshot.rows(FamilyId::Cluster), |row| {
+            [
+                row.shown(cluster::cluster).to_owned(),
+                get(row, cluster::utilization_ratio, Percent),
+                get(row, cluster::frequency_hertz, |hertz| Value(Unit::Hertz, hertz)),
+                get(row, cluster::idle_ratio, Percent),
+                get(row, cluster::low_ratio, Percent),
+                get(row, cluster::middle_ratio, Percent),
+                get(row, cluster::high_ratio, Percent),
+            ]
+        })
     }
 
     fn power(&mut self) -> fmt::Result {

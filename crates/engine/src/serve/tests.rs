@@ -72,6 +72,22 @@ fn pages_have_their_types_and_contents() {
 }
 
 #[test]
+fn under_the_names_of_actop_the_root_is_its_page_too() {
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let scrape = prometheus::Options { names: Names::Actop, ..prometheus::Options::default() };
+    let server = Server::start(Settings { listen, allowed_hosts: Vec::new(), scrape }).unwrap();
+    assert_eq!(ask(&server, "GET /", HOST).0, 503);
+    publish(&server);
+    for path in ["/", "/metrics", "/metrics/"] {
+        let (status, head, body) = ask(&server, &format!("GET {path}"), HOST);
+        assert_eq!(status, 200, "{path}");
+        assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
+        assert!(body.contains("\nactop_alert_thermal 0\n"), "{path}: {body}");
+    }
+    assert_eq!(ask(&server, "GET /nothing", HOST).0, 404);
+}
+
+#[test]
 fn head_is_answered_without_a_body_and_other_methods_are_not() {
     let server = start();
     publish(&server);

@@ -55,6 +55,8 @@ family! {
         kind: State ["gpu", "npu"] Count { scraped: false, label: "KIND" },
         /// 1 if the device is a part of the processor: it has no memory of its own, and what it draws is in what that draws.
         integrated: Gauge Count { scraped: false, label: "PART" },
+        /// 1 if the device has no memory of its own, and all that is told of its memory is of the machine's.
+        unified: Gauge Count { scraped: false, label: "SHARED" },
         /// Whether the device can be read.
         state: State ["active", "asleep", "lost"] Count { label: "STATE" },
         /// Number of the GPU instance, of a part of a device.

@@ -16,6 +16,10 @@ family! {
         calls: Counter Count { scraped: false, label: "CALLS" },
         /// Time that the calls took.
         call_seconds: Counter Seconds / 1000000000 { scraped: false, label: "TIME" },
+        /// What half of the calls took at most, to a fifth.
+        median_seconds: Gauge Seconds / 1000000000 { scraped: false, label: "P50" },
+        /// What 99 of 100 calls took at most, to a fifth.
+        p99_seconds: Gauge Seconds / 1000000000 { scraped: false, label: "P99" },
         /// The longest that one call took.
         worst_seconds: Gauge Seconds / 1000000000 { scraped: false, label: "WORST" },
     }

@@ -18,11 +18,13 @@ use crate::tui::units::{self, Text};
 use crate::tui::widget::frame::{Edges, frame};
 use crate::tui::widget::scrollbar::scrollbar;
 
-/// An area of that size in the middle, cut to the screen.
+/// An area of that size in the middle, cut to the screen; as wide as the screen where only slivers
+/// of what is behind would be seen.
 #[must_use]
 pub fn middle(canvas: &Canvas<'_>, width: u16, height: u16) -> Rect {
     let (w, h) = (canvas.width(), canvas.height());
     let (width, height) = (width.min(w), height.min(h));
+    let width = if w - width <= 6 { w } else { width };
     Rect::new((w - width) / 2, (h - height) / 2, width, height)
 }
 

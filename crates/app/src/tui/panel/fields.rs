@@ -278,15 +278,20 @@ pub fn heading(app: &App, sheet: &mut Sheet<'_>, name: &str, more: &str) {
     });
 }
 
-/// The same of a family that many machines have nothing of: a line only where there is a reason.
+/// The same of a family that many machines have nothing of: a line only where something is wrong.
 pub fn missing_for_a_reason(app: &App, now: &Snapshot, family: FamilyId, sheet: &mut Sheet<'_>) {
     use retop_model::family::source;
-    let gives_one =
-        |row: Row<'_>| source::feeds_family(row, family) && !row.shown(source::reason).is_empty();
-    if now.rows(FamilyId::Source).any(gives_one) {
+    let is_wrong = |row: Row<'_>| source::feeds_family(row, family) && is_sick(row);
+    if now.rows(FamilyId::Source).any(is_wrong) {
         sheet.part();
         missing(app, now, family, sheet);
     }
+}
+
+/// True if the source may not read, fails or is too slow.
+fn is_sick(row: Row<'_>) -> bool {
+    use retop_model::family::source;
+    matches!(row.raw(source::state), Some(source::DENIED | source::FAILING | source::SLOW))
 }
 
 /// One line that says why a family is missing, as its source has it.
@@ -305,9 +310,7 @@ pub fn missing(app: &App, now: &Snapshot, family: FamilyId, sheet: &mut Sheet<'_
         },
     };
     let hint = row.map_or("", |row| row.shown(source::hint));
-    let denied = row
-        .and_then(|row| row.raw(source::state))
-        .is_some_and(|state| matches!(state, source::DENIED | source::FAILING | source::SLOW));
+    let denied = row.is_some_and(is_sick);
     sheet.line(|canvas| {
         let theme = &app.theme;
         let pen = if denied { theme.warn } else { theme.dim };

@@ -31,7 +31,8 @@ struct Columns {
 fn columns(width: u16) -> Columns {
     let dated = width >= 100;
     let mark = if dated { 17 } else { 11 };
-    let name_room = if dated { 14 } else { 11 };
+    // The longest that comes with retop is THROTTLING:CPU.
+    let name_room = if dated { 16 } else { 11 };
     let lasted = (width >= LASTED).then_some(8);
     Columns { dated, mark, name: mark + 2, text: mark + 2 + name_room, lasted }
 }

@@ -93,8 +93,13 @@ const FORECAST: [Field; 8] = [
 ];
 
 /// What is shown of each call.
-const CALL: [Field; 4] =
-    [gpu_call::busy_ratio, gpu_call::mean_seconds, gpu_call::worst_seconds, gpu_call::calls];
+const CALL: [Field; 5] = [
+    gpu_call::busy_ratio,
+    gpu_call::median_seconds,
+    gpu_call::p99_seconds,
+    gpu_call::worst_seconds,
+    gpu_call::calls,
+];
 
 /// Rows for the past.
 pub fn head_height(now: &Snapshot, height: u16) -> u16 {
@@ -200,6 +205,11 @@ fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
     if matches!(row.raw(gpu::state), Some(gpu::ACTIVE) | None) {
         let more = row.shown(gpu::driver);
         sheet.line(|canvas| columns.named(app, row, canvas, (&name, more)));
+        if row.raw(gpu::unified) == Some(1) {
+            sheet.line(|canvas| {
+                canvas.text(2, 0, "its memory is the machine's", app.theme.dim);
+            });
+        }
         if let Some(since) = since(app, row, gpu::woken_seconds) {
             let text = short!("awake since {}, open in ", &*since);
             sheet.line(|canvas| {

@@ -1,5 +1,7 @@
 //! One device: what it is, and what it does now.
 
+use std::path::Path;
+
 use retop_model::Clock;
 use retop_model::family::gpu;
 use retop_model::{Key, RowMut};
@@ -13,11 +15,15 @@ use super::parts::Place;
 use super::processes::{Listed, Shares};
 use crate::linux::due::is_due;
 use crate::linux::occupant::Containers;
+use crate::linux::parse;
 
 /// How often what moves slowly is read: fan, link, temperature of the memory.
 pub const SLOW_NS: u64 = 5_000_000_000;
 /// How often what hardly ever moves is read: limits, counts of errors.
 const RARE_NS: u64 = 60_000_000_000;
+
+/// Parts of a period over which devices are spread.
+const PHASES: u64 = 5;
 
 /// A device that the driver has told of.
 pub struct Device {
@@ -46,6 +52,9 @@ pub struct Device {
     /// Memory in use at the last read, and all that there is.
     pub used: Option<u64>,
     pub total: Option<u64>,
+    /// It was said to have no memory of its own; and it uses that of the machine.
+    without_memory: bool,
+    unified: bool,
     /// It is divided (MIG), and into what.
     pub divided: bool,
     pub parts: Vec<Device>,
@@ -139,6 +148,8 @@ impl Device {
             busy: None,
             used: None,
             total: None,
+            without_memory: false,
+            unified: false,
             divided: false,
             parts: Vec::new(),
             place: None,
@@ -208,7 +219,7 @@ impl Device {
         &mut self,
         library: &Library,
         clock: &dyn Clock,
-        wanted: bool,
+        (wanted, proc): (bool, &Path),
         row: &mut RowMut<'_>,
     ) {
         let (symbols, handle) = (&library.symbols, self.handle);
@@ -237,6 +248,9 @@ impl Device {
         row.set(gpu::utilization_ratio, self.busy)
             .set(gpu::memory_busy_ratio, utilization.and_then(|shares| percent(shares.memory)));
         self.memory(library, clock, row);
+        if self.unified {
+            self.machines_memory(proc, row);
+        }
         row.set(gpu::reading_watts, self.ask(&symbols.power, |s| s.get(clock, handle, 0)))
             .set(gpu::energy_joules, self.ask(&symbols.energy, |s| s.get(clock, handle, 0)))
             .set(
@@ -297,6 +311,7 @@ impl Device {
     /// is used; else by the first, which does not.
     pub fn memory(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
         let (symbols, handle) = (&library.symbols, self.handle);
+        self.unified = false;
         let empty =
             MemoryV2 { version: versioned::<MemoryV2>(2), total: 0, reserved: 0, free: 0, used: 0 };
         if let Some(memory) = self.ask(&symbols.memory_v2, |s| s.get(clock, handle, empty)) {
@@ -308,19 +323,48 @@ impl Device {
                     .set(gpu::memory_used_bytes, memory.used)
                     .set(gpu::memory_free_bytes, memory.free);
             }
+            self.unified = memory.total == 0;
             return;
         }
-        let Some(memory) = self.ask(&symbols.memory, |s| s.get(clock, handle, Memory::default()))
-        else {
+        // A board that shares the machine's memory has neither call, or says 0.
+        let mut code = SUCCESS;
+        let asked = self.ask(&symbols.memory, |symbol| {
+            let answer = symbol.get(clock, handle, Memory::default());
+            code = answer.err().unwrap_or(SUCCESS);
+            answer
+        });
+        self.without_memory |= code == NOT_SUPPORTED;
+        let Some(memory) = asked else {
+            self.unified = self.without_memory;
             return;
         };
-        // A board that shares the machine's memory says 0.
+        self.unified = memory.total == 0;
         if memory.total > 0 && memory.used <= memory.total {
             (self.used, self.total) = (Some(memory.used), Some(memory.total));
             row.set(gpu::memory_total_bytes, memory.total)
                 .set(gpu::memory_used_bytes, memory.used)
                 .set(gpu::memory_free_bytes, memory.free);
         }
+    }
+
+    /// What the machine has is what such a board has.
+    fn machines_memory(&mut self, proc: &Path, row: &mut RowMut<'_>) {
+        let text = std::fs::read(proc.join("meminfo")).unwrap_or_default();
+        let bytes = |name: &[u8]| {
+            let mut lines = text.split(|&byte| byte == b'\n');
+            let line = lines.find_map(|line| line.strip_prefix(name))?;
+            parse::decimal(line.trim_ascii().strip_suffix(b" kB")?)?.checked_mul(1024)
+        };
+        let (Some(total), Some(free)) = (bytes(b"MemTotal:"), bytes(b"MemAvailable:")) else {
+            return;
+        };
+        let used = total.saturating_sub(free);
+        // What of it nobody on the device holds is no matter of the device.
+        self.total = Some(total);
+        row.set(gpu::unified, true)
+            .set(gpu::memory_total_bytes, total)
+            .set(gpu::memory_used_bytes, used)
+            .set(gpu::memory_free_bytes, free);
     }
 
     /// Counters, read at each tick so that their rates are those of the interval.
@@ -354,10 +398,20 @@ impl Device {
         }
     }
 
+    /// When it counts as read: now, and the first time a part of the period ago, another one for
+    /// each device, so that not all of them are asked in one go ever after.
+    fn spread(&self, last_ns: Option<u64>, now_ns: u64, period_ns: u64) -> u64 {
+        let place = u64::from(self.index.unwrap_or(0)) % PHASES;
+        match last_ns {
+            Some(_) => now_ns,
+            None => now_ns.saturating_sub(period_ns / PHASES * place),
+        }
+    }
+
     fn slow(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
         let now_ns = clock.monotonic_ns();
         if is_due(self.slow_ns, now_ns, SLOW_NS) {
-            self.slow_ns = Some(now_ns);
+            self.slow_ns = Some(self.spread(self.slow_ns, now_ns, SLOW_NS));
             let (symbols, handle) = (&library.symbols, self.handle);
             let mut memory =
                 [FieldValue { id: field::MEMORY_TEMPERATURE, ..FieldValue::default() }];
@@ -387,7 +441,7 @@ impl Device {
     fn rare(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
         let now_ns = clock.monotonic_ns();
         if is_due(self.rare_ns, now_ns, RARE_NS) {
-            self.rare_ns = Some(now_ns);
+            self.rare_ns = Some(self.spread(self.rare_ns, now_ns, RARE_NS));
             self.health = Health::learn(self, library, clock);
             self.links = Links::learn(self, library, clock);
             let mut replays = [FieldValue { id: field::PCIE_REPLAYS, ..FieldValue::default() }];

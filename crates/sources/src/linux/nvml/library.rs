@@ -15,7 +15,8 @@ use super::abi::*;
 pub struct Symbol<F> {
     pub name: &'static str,
     function: Option<F>,
-    pub cost: Cell<Cost>,
+    total: Cell<Cost>,
+    spread: Spread,
 }
 
 /// What the calls of one symbol have cost.
@@ -24,6 +25,43 @@ pub struct Cost {
     pub calls: u64,
     pub total_ns: u64,
     pub worst_ns: u64,
+    /// What half of the calls took at most, and 99 of 100; none before the first.
+    pub median_ns: Option<u64>,
+    pub p99_ns: Option<u64>,
+}
+
+/// Steps in which the time of a call doubles.
+const STEPS: usize = 4;
+/// Places for calls up to 17 s; what takes longer is in the last.
+const PLACES: usize = 34 * STEPS;
+
+/// How many calls took how long, each known to a fifth. Not in the symbol itself: the table of all
+/// of them passes over the stack of a thread that has 256 KiB.
+struct Spread(Box<[Cell<u32>]>);
+
+impl Spread {
+    fn new() -> Spread {
+        Spread(vec![Cell::new(0); PLACES].into())
+    }
+
+    fn add(&self, taken_ns: u64) {
+        let place = (taken_ns.max(1) as f64).log2() * STEPS as f64;
+        if let Some(count) = self.0.get((place as usize).min(PLACES - 1)) {
+            count.set(count.get().saturating_add(1));
+        }
+    }
+
+    /// What a share of the calls took at most.
+    fn at(&self, share: f64) -> Option<u64> {
+        let all: u64 = self.0.iter().map(|count| u64::from(count.get())).sum();
+        let wanted = (all as f64 * share).ceil().max(1.0) as u64;
+        let mut passed = 0;
+        let place = self.0.iter().position(|count| {
+            passed += u64::from(count.get());
+            passed >= wanted
+        });
+        place.map(|place| 2.0_f64.powf((place as f64 + 0.5) / STEPS as f64).round() as u64)
+    }
 }
 
 impl<F: Copy> Symbol<F> {
@@ -33,7 +71,16 @@ impl<F: Copy> Symbol<F> {
         // SAFETY: the name is one of the table below, where it stands beside the signature that
         // the header gives it.
         let function = unsafe { library.get::<F>(symbol.as_slice()) };
-        Symbol { name, function: function.ok().map(|found| *found), cost: Cell::default() }
+        let function = function.ok().map(|found| *found);
+        Symbol { name, function, total: Cell::default(), spread: Spread::new() }
+    }
+
+    /// What its calls have cost so far.
+    pub fn cost(&self) -> Cost {
+        let total = self.total.get();
+        // A place is known to a fifth, the longest to the nanosecond.
+        let within = |share| self.spread.at(share).map(|ns| ns.min(total.worst_ns));
+        Cost { median_ns: within(0.5), p99_ns: within(0.99), ..total }
     }
 
     pub fn is_there(&self) -> bool {
@@ -46,11 +93,12 @@ impl<F: Copy> Symbol<F> {
         let begin_ns = clock.monotonic_ns();
         let code = body(function);
         let taken_ns = clock.monotonic_ns().saturating_sub(begin_ns);
-        let mut cost = self.cost.get();
-        cost.calls += 1;
-        cost.total_ns += taken_ns;
-        cost.worst_ns = cost.worst_ns.max(taken_ns);
-        self.cost.set(cost);
+        let mut total = self.total.get();
+        total.calls += 1;
+        total.total_ns += taken_ns;
+        total.worst_ns = total.worst_ns.max(taken_ns);
+        self.total.set(total);
+        self.spread.add(taken_ns);
         if code == SUCCESS { Ok(()) } else { Err(code) }
     }
 }
@@ -152,7 +200,12 @@ macro_rules! symbols {
 
             /// Name, presence and cost of each.
             pub fn costs(&self) -> impl Iterator<Item = (&'static str, bool, Cost)> {
-                [$((self.$field.name, self.$field.is_there(), self.$field.cost.get()),)*].into_iter()
+                [$((self.$field.name, self.$field.is_there(), self.$field.cost()),)*].into_iter()
+            }
+
+            /// Time that all calls took.
+            pub fn total_ns(&self) -> u64 {
+                [$(self.$field.total.get().total_ns,)*].into_iter().sum()
             }
         }
     };
@@ -303,4 +356,26 @@ impl Library {
 fn reason(error: &libloading::Error) -> String {
     use std::error::Error as _;
     error.source().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spread_of_calls_is_known_to_a_fifth() {
+        let spread = Spread::new();
+        assert_eq!(spread.at(0.5), None);
+        (0..98).for_each(|_| spread.add(2_500));
+        spread.add(0);
+        spread.add(4_500_000);
+        for (share, expected) in [(0.001, 1.0), (0.5, 2_500.0), (0.98, 2_500.0), (1.0, 4.5e6)] {
+            let seen = spread.at(share).expect("calls") as f64;
+            assert!((seen / expected - 1.0).abs() < 0.2, "{share}: {seen}");
+        }
+        // Longer than there are places for.
+        let spread = Spread::new();
+        spread.add(u64::MAX);
+        assert!(spread.at(0.5).is_some_and(|ns| ns > 10_000_000_000));
+    }
 }

@@ -350,7 +350,7 @@ impl Session {
                 continue;
             }
             let mut row = devices.push(device.key());
-            device.read(&self.library, clock, cycles, &mut row);
+            device.read(&self.library, clock, (cycles, proc), &mut row);
             let at = |pci: &&Pci| pci.is_at(&device.address);
             if let Some(pci) = bus.iter().find(at)
                 && let Some((_, woken)) = woken.iter().find(|(address, _)| *address == pci.address)
@@ -396,7 +396,7 @@ impl Session {
     }
 
     fn driver_ns(&self) -> u64 {
-        self.library.symbols.costs().map(|(.., cost)| cost.total_ns).sum()
+        self.library.symbols.total_ns()
     }
 }
 
@@ -513,6 +513,8 @@ fn costs(session: &Session, read: &mut Read<'_>) -> RawTable {
             .set(gpu_call::present, present)
             .set(gpu_call::calls, cost.calls)
             .set(gpu_call::call_seconds, cost.total_ns)
+            .set(gpu_call::median_seconds, cost.median_ns)
+            .set(gpu_call::p99_seconds, cost.p99_ns)
             .set(gpu_call::worst_seconds, cost.worst_ns);
     }
     table

@@ -460,13 +460,41 @@ memory_mib = 99
         rows.find(|row| row.shown(gpu::uuid) == uuid).expect("there")
     };
     assert_eq!(of("GPU-a").get(gpu::utilization_ratio), None);
-    assert_eq!(of("GPU-b").get(gpu::memory_total_bytes), None, "it shares the machine's memory");
+    assert_eq!(of("GPU-b").get(gpu::memory_total_bytes), None, "and nobody tells of the machine's");
     assert_eq!(of("GPU-c").get(gpu::memory_used_bytes), None, "more than there is");
     let unknown = of_pid(&taken, 10).expect("listed");
     assert_eq!(unknown.get(gpu_process::memory_bytes), None);
     assert_eq!(unknown.get(gpu_process::utilization_ratio), Some(0.0));
     let nobody = of_pid(&taken, 0).expect("what is left");
     assert_eq!(nobody.shown(gpu_process::name), "(unattributed)");
+}
+
+#[test]
+fn a_board_without_memory_of_its_own_has_the_machines() {
+    let meminfo = "MemTotal:       125000000 kB\nMemFree: 5 kB\nMemAvailable:   100000000 kB\n";
+    let calls = "[\"nvmlDeviceGetMemoryInfo_v2\", \"nvmlDeviceGetMemoryInfo\"]";
+    for board in [format!("unsupported = {calls}\n"), "total_mib = 0\n".to_owned()] {
+        let process = "[[device.process]]\npid = 7\nmemory_mib = 512\n";
+        let mut gpus = Gpus::new(&format!("[[device]]\n{board}{process}"));
+        gpus.tree.write("proc/meminfo", meminfo);
+        gpus.tick();
+        let taken = gpus.tick();
+        let memory =
+            [gpu::memory_total_bytes, gpu::memory_used_bytes, gpu::memory_free_bytes, gpu::unified];
+        let told = all(devices(&taken)[0], &memory);
+        assert_eq!(told, [Some(1.28e11), Some(2.56e10), Some(1.024e11), Some(1.0)], "{board}");
+        let process = of_pid(&taken, 7).expect("listed");
+        assert_eq!(process.get(gpu_process::memory_bytes), Some(512.0 * MIB), "{board}");
+        assert!(of_pid(&taken, 0).is_none(), "{board}: nobody holds what is the machine's");
+    }
+    // One that may not be asked is not said to share.
+    let fault = "[[fault]]\nsymbol = \"nvmlDeviceGetMemoryInfo_v2\"\ncode = 4\n\
+                 [[fault]]\nsymbol = \"nvmlDeviceGetMemoryInfo\"\ncode = 4\n";
+    let mut gpus = Gpus::new(&format!("[[device]]\n{fault}"));
+    gpus.tree.write("proc/meminfo", meminfo);
+    gpus.tick();
+    let told = all(devices(&gpus.tick())[0], &[gpu::memory_total_bytes, gpu::unified]);
+    assert_eq!(told, [None, None]);
 }
 
 #[test]
@@ -503,23 +531,32 @@ fn calls_follow_their_tiers() {
     gpus.bench.demand.gpu_cycles = false;
     let last = gpus.ticks(30);
     assert_eq!(devices(&last).len(), 8);
+    // Every five seconds, and every minute, each after a first part of that of its own.
+    let (slow, rare) = (2 * 6 + 6 * 7, 8 + 2);
     for (symbol, times) in [
-        ("nvmlDeviceGetUtilizationRates", 30),
-        ("nvmlDeviceGetMemoryInfo_v2", 30),
-        ("nvmlDeviceGetComputeRunningProcesses_v3", 30),
-        ("nvmlDeviceGetGraphicsRunningProcesses_v3", 30),
-        ("nvmlDeviceGetMPSComputeRunningProcesses_v3", 6),
-        ("nvmlDeviceGetPerformanceState", 6),
-        ("nvmlDeviceGetEnforcedPowerLimit", 1),
-        ("nvmlDeviceGetName", 1),
+        ("nvmlDeviceGetUtilizationRates", 30 * 8),
+        ("nvmlDeviceGetMemoryInfo_v2", 30 * 8),
+        ("nvmlDeviceGetComputeRunningProcesses_v3", 30 * 8),
+        ("nvmlDeviceGetGraphicsRunningProcesses_v3", 30 * 8),
+        ("nvmlDeviceGetMPSComputeRunningProcesses_v3", 6 * 8),
+        ("nvmlDeviceGetPerformanceState", slow),
+        ("nvmlDeviceGetEnforcedPowerLimit", rare),
+        ("nvmlDeviceGetName", 8),
         ("nvmlDeviceGetPcieThroughput", 0),
         ("nvmlGpmSampleGet", 0),
     ] {
-        assert_eq!(gpus.calls_of(symbol), times * 8, "{symbol}");
+        assert_eq!(gpus.calls_of(symbol), times, "{symbol}");
     }
+    let calls = gpus.driver.calls().expect("a list");
+    let at_once = |second: f64| {
+        let slow = calls.iter().filter(|call| call.symbol == "nvmlDeviceGetPerformanceState");
+        slow.filter(|call| call.seconds == second).count()
+    };
+    assert_eq!(at_once(1.0), 8, "all are known from the start");
+    assert!((2..=30).all(|second| at_once(f64::from(second)) <= 2), "and then spread");
     assert_eq!(gpus.calls_of("nvmlEventSetWait_v2"), 30, "for all of them together");
     // Counters at each read, heat of the memory each five seconds, health and links once.
-    assert_eq!(gpus.calls_of("nvmlDeviceGetFieldValues"), (30 + 6 + 3) * 8);
+    assert_eq!(gpus.calls_of("nvmlDeviceGetFieldValues"), 30 * 8 + slow + 3 * rare);
     let calls = last.snapshot.rows(FamilyId::GpuCall);
     let counted: f64 = calls.filter_map(|row| row.get(gpu_call::calls)).sum();
     assert_eq!(counted as usize, gpus.driver.calls().expect("a list").len());

@@ -34,7 +34,17 @@ pub fn lines(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
             line.iter().fold(0, |x, say| say(app, row, x, canvas));
         });
     }
-    command(app, row, sheet);
+    // A compiler's command fills a pane: what the process uses shall be seen below it.
+    let wrapped = wrap::words(command_of(row), sheet.width()).count();
+    let shown = usize::from(sheet.height() / 4).max(2);
+    let cut = wrapped > shown + 1;
+    command(app, row, sheet, if cut { shown } else { wrapped });
+    if cut {
+        let text = short!("… {} more lines, below", wrapped - shown);
+        sheet.line(|canvas| {
+            canvas.text(0, 0, &text, app.theme.dim);
+        });
+    }
     for (name, field) in [("cgroup", process::cgroup), ("unit", process::container)] {
         let text = row.shown(field);
         if !text.is_empty() {
@@ -51,6 +61,15 @@ pub fn lines(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
     }
     charts(app, row, sheet);
     numbers(app, row, sheet);
+    if cut {
+        sheet.part();
+        command(app, row, sheet, wrapped);
+    }
+}
+
+fn command_of(row: Row<'_>) -> &str {
+    let text = row.shown(process::command);
+    if text.is_empty() { row.shown(process::name) } else { text }
 }
 
 fn number(row: Row<'_>, field: retop_model::Field) -> Text {
@@ -98,16 +117,15 @@ fn offspring(app: &App, row: Row<'_>, x: u16, canvas: &mut Canvas<'_>) -> u16 {
     facts::fact(app, canvas, x, 0, "oom score", &number(row, process::oom_score))
 }
 
-/// The command over as many lines as it takes: its folder dim, its name bold.
-fn command(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
+/// So many lines of the command: its folder dim, its name bold.
+fn command(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>, lines: usize) {
     let theme = &app.theme;
-    let text = row.shown(process::command);
-    let text = if text.is_empty() { row.shown(process::name) } else { text };
+    let text = command_of(row);
     let program = text.split(' ').next().map_or(0, str::len);
     let folder = text[..program].rfind('/').map_or(0, |slash| slash + 1);
     let room = sheet.width();
     let mut at = 0;
-    for line in wrap::words(text, room) {
+    for line in wrap::words(text, room).take(lines) {
         let (first, end) = (at, at + line.len());
         sheet.line(|canvas| {
             let mut x = 0;
