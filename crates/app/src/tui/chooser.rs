@@ -104,6 +104,19 @@ impl App {
         self.sort();
     }
 
+    /// Sorts by the next of those columns in turn that are on the screen.
+    pub(super) fn sort_in_turn(&mut self) {
+        let (placed, count) = self.table.columns(self.room_of_columns(), |_| 0);
+        let is_shown =
+            |col: &Col| placed[..count].iter().flatten().any(|placed| placed.col == *col);
+        let at = Col::IN_TURN.iter().position(|&col| col == self.table.sort);
+        let behind = at.map_or(0, |at| at + 1);
+        let mut turn = Col::IN_TURN.iter().cycle().skip(behind).take(Col::IN_TURN.len());
+        if let Some(&next) = turn.find(|col| is_shown(col)) {
+            self.sort_by(next);
+        }
+    }
+
     pub(super) fn sort_beside(&mut self, by: isize) {
         // Of the columns that are on the screen: what nobody sees sorts nothing.
         let (placed, count) = self.table.columns(self.room_of_columns(), |_| 0);

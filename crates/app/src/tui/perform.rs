@@ -160,15 +160,7 @@ impl App {
             SortMemory => self.sort_by(Col::RESIDENT),
             SortTime => self.sort_by(Col::TIME),
             SortPid => self.sort_by(Col::PID),
-            SortNext => {
-                let at = Col::IN_TURN.iter().position(|&col| col == self.table.sort);
-                let from = at.map_or(0, |at| at + 1);
-                let turn = (0..Col::IN_TURN.len()).map(|by| (from + by) % Col::IN_TURN.len());
-                let shown = |col: &Col| self.table.shown_set().position(*col).is_some();
-                if let Some(next) = turn.map(|at| Col::IN_TURN[at]).find(shown) {
-                    self.sort_by(next);
-                }
-            }
+            SortNext => self.sort_in_turn(),
             SortInvert => self.table.descending = !self.table.descending,
             Tree => {
                 self.table.tree = !self.table.tree;

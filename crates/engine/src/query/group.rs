@@ -32,6 +32,8 @@ pub(super) struct Groups {
     /// Groups of the present moment.
     held: Vec<usize>,
     passed_ns: u64,
+    /// Of all moments.
+    looked_ns: u64,
 }
 
 #[derive(Default)]
@@ -95,10 +97,10 @@ impl Group {
         self.resident_ns = self.resident_ns.saturating_add(held);
     }
 
-    fn finish(self, seconds: f64) -> Used {
+    fn finish(self, looked_ns: u64) -> Used {
         let [cpu, read, written, energy] = [CPU, READ, WRITTEN, ENERGY].map(|i| self.used[i]);
         let micro = |value: i64| value as f64 / 1e6;
-        let mean = (seconds > 0.0).then(|| self.resident_ns as f64 / 1e9 / seconds);
+        let mean = (looked_ns > 0).then(|| self.resident_ns as f64 / looked_ns as f64);
         Used {
             cpu_seconds: cpu.map(micro),
             cpu_seconds_from_exits: micro(self.from_exits_us),
@@ -123,12 +125,14 @@ impl Groups {
             users: HashMap::new(),
             held: Vec::new(),
             passed_ns: 0,
+            looked_ns: 0,
         }
     }
 
     /// A moment begins, so long after the last one.
     pub fn begin(&mut self, passed_ns: u64) {
         self.passed_ns = passed_ns;
+        self.looked_ns = self.looked_ns.saturating_add(passed_ns);
     }
 
     /// The moment is complete.
@@ -276,14 +280,15 @@ impl Groups {
         self.total.on_gpu(seconds, memory);
     }
 
-    pub fn finish(self, seconds: f64) -> (Used, Vec<Line>) {
+    pub fn finish(self) -> (Used, Vec<Line>) {
+        let looked_ns = self.looked_ns;
         let lines = self.groups.into_iter().map(|group| Line {
             name: group.name.to_string(),
             pid: group.pid,
             processes: group.processes,
-            used: group.finish(seconds),
+            used: group.finish(looked_ns),
         });
         let lines = lines.collect();
-        (self.total.finish(seconds), lines)
+        (self.total.finish(looked_ns), lines)
     }
 }

@@ -250,7 +250,7 @@ impl Tally {
             self.live.clear();
             self.departed.clear();
         }
-        self.groups.begin(step.passed_ns.unwrap_or(0));
+        self.groups.begin(self.counted_ns(step));
         self.merge(table, step);
         if let Some(exits) = moment.raw().table(FamilyId::Exit) {
             self.ends(exits, step);
@@ -261,6 +261,15 @@ impl Tally {
         }
         self.groups.end();
         self.steps.push(step);
+    }
+
+    /// For how long what a moment holds was held: not for a gap before it, in which nobody looked.
+    fn counted_ns(&self, step: Step) -> u64 {
+        let usual = self.steps.last().and_then(|last| last.passed_ns);
+        match (step.passed_ns, usual) {
+            (Some(ns), Some(usual)) if ns >= usual.saturating_mul(GAP) => usual,
+            (passed_ns, _) => passed_ns.unwrap_or(0),
+        }
     }
 
     /// When the moment is, and whether it follows the last one.
@@ -381,7 +390,7 @@ impl Tally {
     pub fn finish(mut self, top: Top) -> Answer {
         self.missed_ends += self.departed.settle() + self.departed.settle();
         let (gaps, seconds) = self.gaps();
-        let (total, mut lines) = self.groups.finish(seconds);
+        let (total, mut lines) = self.groups.finish();
         lines.sort_by(|one, other| {
             let order = weight(&other.used, top).total_cmp(&weight(&one.used, top));
             let names = || one.name.cmp(&other.name).then(one.pid.cmp(&other.pid));

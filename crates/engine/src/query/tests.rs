@@ -241,6 +241,9 @@ fn gaps_are_told_and_counters_go_on_through_them() {
     assert_eq!(cpu_of(&answer), [("a", Some(0.61))]);
     let gap = answer.gaps[0];
     assert_eq!((answer.gaps.len(), gap.until_ms - gap.from_ms, answer.seconds), (1, 57_000, 4.0));
+    // What was the same in all samples is its own mean, whatever lies between them.
+    let Used { memory_max_bytes, memory_mean_bytes, .. } = &answer.total;
+    assert_eq!((*memory_max_bytes, *memory_mean_bytes), (Some(400), Some(400.0)));
 }
 
 #[test]
