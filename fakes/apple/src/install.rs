@@ -29,6 +29,7 @@ pub fn chips() -> &'static [(&'static str, &'static str)] {
         ("m4-pro", include_str!("../scenarios/m4-pro.toml")),
         ("m5", include_str!("../scenarios/m5.toml")),
         ("a18-pro", include_str!("../scenarios/a18-pro.toml")),
+        ("intel", include_str!("../scenarios/intel.toml")),
         ("virtual", include_str!("../scenarios/virtual.toml")),
     ]
 }

@@ -20,6 +20,8 @@ enum Node {
     Decoy,
     Controller,
     Accelerator,
+    /// The same processor once more, which nobody uses.
+    Spare,
     Client(usize),
     Driver(usize),
     Medium(usize),
@@ -78,7 +80,7 @@ impl Node {
             Node::Device | Node::PowerManager => "AppleARMIODevice",
             Node::Cpus | Node::Cpu(..) => "IOPlatformDevice",
             Node::Decoy | Node::Controller => "AppleSMC",
-            Node::Accelerator => "AGXAcceleratorG13G_B0",
+            Node::Accelerator | Node::Spare => "AGXAcceleratorG13G_B0",
             Node::Client(_) => "AGXDeviceUserClient",
             Node::Driver(_) => "IOBlockStorageDriver",
             Node::Medium(_) => "IOMedia",
@@ -89,7 +91,9 @@ impl Node {
     /// Matching takes subclasses too.
     fn is_a(self, class: &str) -> bool {
         match self {
-            Node::Accelerator => ["IOAccelerator", "AGXAccelerator", self.class()].contains(&class),
+            Node::Accelerator | Node::Spare => {
+                ["IOAccelerator", "AGXAccelerator", self.class()].contains(&class)
+            }
             _ => self.class() == class,
         }
     }
@@ -177,6 +181,10 @@ impl Node {
                     ),
                 ])
             }
+            Node::Spare => dictionary([
+                ("model", "Apple GPU".into()),
+                ("PerformanceStatistics", dictionary([("Device Utilization %", 0_u64.into())])),
+            ]),
             Node::Client(place) => {
                 let process = &scenario.processes[place];
                 let name: String = process.name.chars().take(16).collect();
@@ -248,7 +256,10 @@ fn table(mhz: &[u32], scale: u32) -> Property {
 fn all(stage: &Stage) -> Vec<Node> {
     let scenario = &stage.scenario;
     let mut all = vec![Node::Device];
-    if !scenario.is_virtual {
+    if scenario.is_intel {
+        // The controller of such a Mac has no endpoint of keys.
+        all.push(Node::Decoy);
+    } else if !scenario.is_virtual {
         all.push(Node::PowerManager);
         all.push(Node::Decoy);
         if !scenario.keys.is_empty() {
@@ -257,6 +268,9 @@ fn all(stage: &Stage) -> Vec<Node> {
     }
     if scenario.gpu.is_some() {
         all.push(Node::Accelerator);
+        if scenario.is_wrong("two accelerators") {
+            all.push(Node::Spare);
+        }
     }
     for disk in 0..scenario.disks.len() {
         all.extend([Node::Driver(disk), Node::Medium(disk)]);
@@ -313,7 +327,11 @@ pub unsafe extern "C" fn IORegistryEntryFromPath(main: u32, path: *const c_char)
         stage.fault(format!("IORegistryEntryFromPath: {path:?}"));
         return 0;
     }
-    if stage.scenario.is_virtual { 0 } else { open_port(Port::Node(Node::Cpus)) }
+    if stage.scenario.is_virtual || stage.scenario.is_intel {
+        0
+    } else {
+        open_port(Port::Node(Node::Cpus))
+    }
 }
 
 #[unsafe(no_mangle)]

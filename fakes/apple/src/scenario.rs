@@ -41,6 +41,8 @@ pub struct Scenario {
     pub memory_gib: f64,
     pub is_virtual: bool,
     pub is_translated: bool,
+    /// A processor of Intel's: no chip of Apple's has anything to tell, and ticks are nanoseconds.
+    pub is_intel: bool,
     pub levels: Vec<String>,
     /// Words of the memory statistics that this system answers, and demands.
     pub vm_words: u32,
@@ -251,6 +253,7 @@ impl Scenario {
             memory_gib: of.number("memory_gib", 16.0),
             is_virtual: of.flag("virtual"),
             is_translated: of.flag("translated"),
+            is_intel: of.flag("intel"),
             levels: of.texts("levels"),
             vm_words: of.number("vm_words", 38.0) as u32,
             vm_strict: of.flag("vm_strict"),
@@ -283,6 +286,12 @@ impl Scenario {
         };
         of.end()?;
         Ok(scenario)
+    }
+
+    /// Ticks of the clock in a second.
+    #[must_use]
+    pub fn hertz(&self) -> f64 {
+        if self.is_intel { 1e9 } else { 24e6 }
     }
 
     /// Something that goes wrong here.

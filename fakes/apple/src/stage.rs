@@ -110,7 +110,7 @@ impl Stage {
 
     /// Ticks of the machine's clock of 24 MHz.
     pub fn ticks(&self) -> u64 {
-        (self.uptime() * 24e6) as u64
+        (self.uptime() * self.scenario.hertz()) as u64
     }
 
     fn faults(&self) -> MutexGuard<'_, Vec<String>> {

@@ -69,8 +69,9 @@ fn named(stage: &Stage, name: &str) -> Option<Vec<u8>> {
         "kern.hostname" => Some(text(&of.host)),
         "kern.bootsessionuuid" => Some(text("7F3C0000-0000-4000-8000-000000000001")),
         "hw.memsize" => long((of.memory_gib * 1_073_741_824.0) as u64),
-        "hw.pagesize" => long(16_384),
-        "hw.tbfrequency" => long(24_000_000),
+        "hw.pagesize" => long(if of.is_intel { 4_096 } else { 16_384 }),
+        "hw.tbfrequency" => long(of.hertz() as u64),
+        "hw.machine" => Some(text(if of.is_intel { "x86_64" } else { "arm64" })),
         "hw.ncpu" | "hw.logicalcpu" | "hw.physicalcpu" => word(cpus),
         "kern.hv_vmm_present" => word(u32::from(of.is_virtual)),
         "sysctl.proc_translated" => word(u32::from(of.is_translated)),
@@ -239,7 +240,8 @@ pub extern "C" fn mach_absolute_time() -> u64 {
 pub unsafe extern "C" fn mach_timebase_info(out: *mut [u32; 2]) -> c_int {
     let stage = entered!(mach_timebase_info);
     // Translated programs are told 1/1, and it is not so.
-    let base = if stage.scenario.is_translated { [1, 1] } else { [125, 3] };
+    let base =
+        if stage.scenario.is_translated || stage.scenario.is_intel { [1, 1] } else { [125, 3] };
     // SAFETY: the caller gives a place for two words.
     unsafe { out.write(base) };
     0
@@ -321,6 +323,10 @@ pub unsafe extern "C" fn host_statistics64(
         return 4;
     }
     let (of, wanted) = (&stage.scenario, stage.scenario.vm_words);
+    // macOS 26.6 writes a line into the system's log each time.
+    if room > wanted {
+        stage.fault(format!("host_statistics64: {room} words are more than {wanted}"));
+    }
     if of.is_wrong("memory fails") {
         return 5;
     }
@@ -331,7 +337,7 @@ pub unsafe extern "C" fn host_statistics64(
     }
     let given = room.min(wanted);
     let mut words = vec![0_u32; 256];
-    let pages = |mib: f64| (mib * 64.0) as u32;
+    let pages = |mib: f64| (mib * if of.is_intel { 256.0 } else { 64.0 }) as u32;
     let memory = &of.memory;
     words[0] = pages(memory.free);
     words[1] = pages(memory.internal / 2.0);
@@ -383,8 +389,8 @@ pub unsafe extern "C" fn proc_listpids(
     (room * 4) as c_int
 }
 
-fn ticks(seconds: f64) -> u64 {
-    (seconds * 24e6) as u64
+fn ticks(stage: &Stage, seconds: f64) -> u64 {
+    (seconds * stage.scenario.hertz()) as u64
 }
 
 /// Seconds that a process has run.
@@ -420,8 +426,8 @@ fn task_all(stage: &Stage, of: &Process) -> Vec<u8> {
     put(&mut bytes, 136, &(4_u64 << 30).to_le_bytes());
     put(&mut bytes, 144, &((of.resident_mib * 1_048_576.0) as u64).to_le_bytes());
     let used = of.cpu * lived(stage, of);
-    put(&mut bytes, 152, &ticks(used * 0.75).to_le_bytes());
-    put(&mut bytes, 160, &ticks(used * 0.25).to_le_bytes());
+    put(&mut bytes, 152, &ticks(stage, used * 0.75).to_le_bytes());
+    put(&mut bytes, 160, &ticks(stage, used * 0.25).to_le_bytes());
     put(&mut bytes, 136 + 84, &of.threads.to_le_bytes());
     put(&mut bytes, 136 + 88, &u32::from(of.cpu > 0.0).to_le_bytes());
     put(&mut bytes, 136 + 92, &31_i32.to_le_bytes());
@@ -498,18 +504,18 @@ pub unsafe extern "C" fn proc_pid_rusage(pid: c_int, flavor: c_int, out: *mut c_
     let mut bytes = vec![0; 464];
     let mut long = |at: usize, value: u64| put(&mut bytes, at, &value.to_le_bytes());
     let used = of.cpu * lived(stage, of);
-    long(16, ticks(used * 0.75));
-    long(24, ticks(used * 0.25));
+    long(16, ticks(stage, used * 0.75));
+    long(24, ticks(stage, used * 0.25));
     long(32, (lived(stage, of) * 2.0) as u64);
     long(40, (lived(stage, of) * 5.0) as u64);
     long(72, (of.footprint_mib * 1_048_576.0) as u64);
     long(144, (used * 1e6) as u64);
     long(152, (used * 2e6) as u64);
-    long(160, ticks(used * 0.5));
-    long(208, ticks(used * 0.5));
+    long(160, ticks(stage, used * 0.5));
+    long(208, ticks(stage, used * 0.5));
     long(248, (used * 6e9) as u64);
     long(256, (used * 3e9) as u64);
-    long(304, ticks(used * of.fast));
+    long(304, ticks(stage, used * of.fast));
     long(336, (of.watts * lived(stage, of) * 1e9) as u64);
     long(344, (of.watts * lived(stage, of) * 1e9 * of.fast) as u64);
     long(368, (of.neural_mib * 1_048_576.0) as u64);

@@ -19,6 +19,7 @@ pub struct Host {
 struct Facts {
     os: Option<Text>,
     kernel: Option<Text>,
+    machine: Option<Text>,
     cpu_model: Option<Text>,
     boot_id: Option<Text>,
     virtualization: Option<Text>,
@@ -38,6 +39,7 @@ impl Facts {
         Facts {
             os: version.map(Text::from),
             kernel: text("kern.osrelease").map(|release| Text::from(format!("Darwin {release}"))),
+            machine: text("hw.machine").map(Text::from),
             cpu_model: text("machdep.cpu.brand_string").map(Text::from),
             boot_id: text("kern.bootsessionuuid").map(Text::from),
             virtualization: is_virtual.then(|| Text::from("virtual machine")),
@@ -78,7 +80,7 @@ impl Source for Host {
             .text_if(host::name, system::text(&self.library, "kern.hostname"))
             .text_if(host::os, facts.os.clone())
             .text_if(host::kernel, facts.kernel.clone())
-            .text(host::architecture, "arm64")
+            .text_if(host::architecture, facts.machine.clone())
             .text_if(host::cpu_model, facts.cpu_model.clone())
             .text_if(host::boot_id, facts.boot_id.clone())
             .text_if(host::virtualization, facts.virtualization.clone())

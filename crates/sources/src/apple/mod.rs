@@ -29,7 +29,7 @@ mod power;
 mod power_source;
 mod processes;
 mod rails;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod recordings;
 mod registry;
 mod report;

@@ -75,10 +75,14 @@ fn is_numbered(name: &str, stem: &str) -> bool {
 
 /// Which channels of the energy model add up to which rail: an entry for each channel that counts.
 pub fn rails<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<(usize, Rail)> {
-    let has = |wanted: &str| names.clone().any(|name| name.trim() == wanted);
-    let (whole_cpu, whole_gpu) = (has("CPU Energy"), has("GPU Energy"));
-    let rail = |name: &str| {
+    let plain = |name: &'a str| {
         let name = name.trim();
+        name.strip_prefix("PRIM ").unwrap_or(name)
+    };
+    let has = |wanted: &str| names.clone().any(|name| plain(name) == wanted);
+    let (whole_cpu, whole_gpu) = (has("CPU Energy"), has("GPU Energy"));
+    let rail = |name: &'a str| {
+        let name = plain(name);
         if name == "CPU Energy" {
             return Some(Rail::Cpu);
         }
@@ -316,6 +320,10 @@ mod tests {
         assert_eq!(of(&ultra, Rail::GpuSram), ["GPU CS0_0", "GPU SRAM0_1"]);
         assert_eq!(of(&ultra, Rail::Ane), ["ANE0_0", "ANE0_1"]);
         assert_eq!(of(&["GPU0", "GPU1_1", "GPUPH", "GPU_CLTM"], Rail::Gpu), ["GPU0", "GPU1_1"]);
+        // Betas of macOS 27 wrote something before some names.
+        assert_eq!(of(&["PRIM CPU Energy", "DIE0 CPU Energy"], Rail::Cpu), ["PRIM CPU Energy"]);
+        assert_eq!(of(&["DIE0 CPU Energy", "DIE1 CPU Energy"], Rail::Cpu).len(), 2);
+        assert_eq!(of(&["PRIM DRAM0", "PRIM DRAM0 X"], Rail::Dram), ["PRIM DRAM0"]);
         let both = ["CPU Energy", "DIE_0_CPU Energy", "DIE_1_CPU Energy"];
         assert_eq!(of(&both, Rail::Cpu), ["CPU Energy"]);
         let none =

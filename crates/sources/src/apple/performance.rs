@@ -426,7 +426,7 @@ impl Source for Performance {
         }
         let missing = none.then(|| {
             Problem::absent(
-                "no performance states of cores (IOReport, CPU Stats): a virtual machine has none",
+                "no performance states of cores (IOReport, CPU Stats): a virtual machine and an Intel Mac have none",
             )
         });
         read.report("performance/clusters", "clusters", missing);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::energy::{Meter, Published};
-use super::fixture::{columns, fixture, folder, registry};
+use super::fixture::{columns, fixture, folder};
 use super::names::{EnergyOf, Rail, energy_exponent, energy_of, rails};
 use super::smc::Code;
 use super::states::{self, Spent, State};
@@ -224,9 +224,10 @@ fn powermetrics_in_words_on_macos_12() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn the_made_up_m1_is_the_recorded_one() {
     let Some(text) = fixture("m1-macbookair10-1/ioreg-platform.txt") else { return };
-    let platform = registry(&text).remove(0);
+    let platform = super::fixture::registry(&text).remove(0);
     let texts = |key: &str| {
         let data = platform.properties.get(key).and_then(super::value::Value::data);
         String::from_utf8_lossy(data.expect(key)).into_owned()

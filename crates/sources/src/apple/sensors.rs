@@ -69,6 +69,8 @@ impl Facts {
             Some("a virtual machine: it has neither sensors nor the chip's own accounts")
         } else if is("sysctl.proc_translated") {
             Some("retop is translated from Intel code: use the one for Apple's chips")
+        } else if system::text(library, "hw.machine").is_some_and(|machine| machine == "x86_64") {
+            Some("a processor of Intel's: its sensors, clocks and power are not read")
         } else {
             None
         };

@@ -192,7 +192,10 @@ fn programs() -> Vec<Program> {
         Program::new("node")
             .command("node /app/server.js --port 300{n}")
             .user(1000, "node")
-            .group("/system.slice/docker-7c1f0a2be9d44e0f8a51c6d2f97b3e60{n}.scope", "7c1f0a2be9d4")
+            .group(
+                "/system.slice/docker-{n}c1f0a2be9d44e0f8a51c6d2f97b3e60.scope",
+                "{n}c1f0a2be9d4",
+            )
             .count(3)
             .threads(11)
             .cpu(70)

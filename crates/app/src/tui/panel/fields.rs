@@ -1,7 +1,7 @@
 //! Metrics as they are declared: a table of rows with a column for each field, or a list of
 //! captions with their values. Names, units and help come from the declarations alone.
 
-use retop_model::family::{battery, memory};
+use retop_model::family::{battery, gpu_forecast, memory};
 use retop_model::human::{Count, MISSING, Percent, Size, Value};
 use retop_model::metric::{Kind, Slot};
 use retop_model::{Family, FamilyId, Field, Row, Snapshot, Unit};
@@ -21,7 +21,12 @@ const GAP: u16 = 2;
 const MORE: u16 = 8;
 
 /// Shares of which much is good: the colours from idle to busy would warn of them.
-const GOOD: [Field; 3] = [memory::available_ratio, battery::health_ratio, battery::charge_ratio];
+const GOOD: [Field; 4] = [
+    memory::available_ratio,
+    battery::health_ratio,
+    battery::charge_ratio,
+    gpu_forecast::confidence_ratio,
+];
 
 /// The columns of a table that fit side by side.
 #[derive(Clone, Copy, Debug)]

@@ -92,6 +92,9 @@ const FORECAST: [Field; 8] = [
     gpu_forecast::confidence_ratio,
 ];
 
+/// So many devices are shown though their memory stays as it is.
+const FEW: usize = 2;
+
 /// What is shown of each call.
 const CALL: [Field; 5] = [
     gpu_call::busy_ratio,
@@ -263,14 +266,24 @@ fn name(row: Row<'_>) -> &str {
     if bare.is_empty() { fields::or_missing(row.shown(gpu::pci_address)) } else { bare }
 }
 
-/// Devices and processes whose memory goes anywhere.
+/// Devices and processes whose memory goes anywhere, those that are full soonest first; of few devices
+/// those too that stay as they are.
 fn forecasts(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
-    let moves = |row: Row<'_>| {
+    let few = in_order(now).count() <= FEW;
+    let rank = |row: Row<'_>| {
         let flat = [gpu_forecast::FLAT, gpu_forecast::PREALLOCATED, gpu_forecast::LOADING];
-        row.raw(gpu_forecast::pid).is_none()
-            || row.raw(gpu_forecast::shape).is_some_and(|shape| !flat.contains(&shape))
+        let moves = row.raw(gpu_forecast::shape).is_some_and(|shape| !flat.contains(&shape))
+            || row.raw(gpu_forecast::victim_pid).is_some();
+        let device = now.find(FamilyId::Gpu, row.key());
+        let index = device.and_then(|device| device.get(gpu::index)).unwrap_or(0.0);
+        let still = few && device.is_some();
+        // Soonest first; then what has no time, devices by their numbers.
+        (moves || still).then(|| match row.get(gpu_forecast::full_seconds) {
+            Some(full) => -full,
+            None => -1e12 - index,
+        })
     };
-    let rows = Places::of(now, FamilyId::GpuForecast, moves);
+    let rows = Places::top(now, FamilyId::GpuForecast, 64, rank);
     if rows.count() == 0 {
         return;
     }

@@ -79,7 +79,8 @@ pub fn links(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
         |row| row.raw(gpu::nvlink_links).is_some(),
         |row| {
             // One that is down is a slower neighbour, and often the first sign of a broken one.
-            row.raw(gpu::nvlink_active_links) < row.raw(gpu::nvlink_links)
+            let active = row.raw(gpu::nvlink_active_links);
+            active.is_some() && active < row.raw(gpu::nvlink_links)
         },
     );
 }

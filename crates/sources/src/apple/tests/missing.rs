@@ -27,6 +27,50 @@ fn a_virtual_machine_says_what_it_lacks_and_shows_the_rest() {
 }
 
 #[test]
+fn an_intel_mac_says_what_it_lacks_and_shows_the_rest() {
+    let mut mac = Mac::of("intel");
+    mac.ticks(3);
+    let now = mac.ticks(10);
+    assert_eq!(now.rows(FamilyId::Core).len(), 16);
+    let busy = now.one(cpu::utilization_ratio).expect("by ticks");
+    assert!((busy - 0.25).abs() < 0.03, "{busy}");
+    // Ticks are nanoseconds there, pages are of 4 KiB.
+    near(process_of(&now, 700).get(process::cpu_ratio), 0.5, "a process");
+    near(process_of(&now, 700).get(process::resident_bytes), 20.0 * 1_048_576.0, "memory");
+    near(now.one(memory::used_bytes), (7900.0 + 2000.0 + 500.0) * 1_048_576.0, "used");
+    let row = now.row(FamilyId::Host, 0).expect("a host");
+    assert_eq!(row.shown(host::architecture), "x86_64");
+    let row = now.row(FamilyId::Chip, 0).expect("a chip");
+    assert!(row.shown(chip::reduced).contains("Intel"), "{}", row.shown(chip::reduced));
+    let row = now.rows(FamilyId::Battery).next().expect("a battery");
+    near(row.get(battery::power_watts), 18.0, "drawn");
+    for family in [FamilyId::Disk, FamilyId::Network] {
+        assert!(now.rows(family).len() > 0, "{family:?}");
+    }
+    for family in [FamilyId::Cluster, FamilyId::Gpu, FamilyId::Display, FamilyId::HeldDown] {
+        assert_eq!(now.rows(family).len(), 0, "{family:?}");
+    }
+    for part in ["performance/clusters", "performance/gpu", "memory/traffic", "sensors/smc"] {
+        assert_eq!(mac.problem(part).map(|problem| problem.state), Some(ABSENT), "{part}");
+    }
+    assert_eq!(mac.problems["display"].state, ABSENT);
+    mac.end("intel");
+}
+
+#[test]
+fn a_translated_program_reads_the_same_and_says_so() {
+    let text = changed("m1", "rusage_version = 4", "rusage_version = 4\ntranslated = true");
+    let mut mac = Mac::new(&text);
+    let now = mac.ticks(3);
+    // The system tells it that a tick is a nanosecond, which is wrong.
+    near(process_of(&now, 4242).get(process::cpu_ratio), 1.5, "time");
+    near(rail(&now, "ioreport/cpu", power::watts), 10.0, "power");
+    let row = now.row(FamilyId::Chip, 0).expect("a chip");
+    assert!(row.shown(chip::reduced).contains("translated"), "{}", row.shown(chip::reduced));
+    mac.end("translated");
+}
+
+#[test]
 fn machines_that_misbehave_lose_that_and_nothing_else() {
     let with = |line: &str| changed("m4-max", "thermal = 1", &format!("thermal = 1\n{line}"));
     // Energy in millijoules that stands at nothing: betas of macOS 27.
@@ -84,6 +128,85 @@ fn machines_that_misbehave_lose_that_and_nothing_else() {
     assert_eq!(now.rows(FamilyId::Cluster).len(), 0);
     assert!(now.one(cpu::utilization_ratio).is_some());
     mac.end("no names");
+}
+
+#[test]
+fn betas_write_before_names_and_that_is_no_other_core() {
+    // A cluster with the prefix of a die, the total of the energy with another.
+    let text = changed("m1", "names = \"ECPU0{c}0\"", "names = \"DIE0 ECPU_CPU{c}\"");
+    let text = text.replacen("channel = \"CPU Energy\"", "channel = \"PRIM CPU Energy\"", 1);
+    let mut mac = Mac::new(&text);
+    let now = mac.ticks(3);
+    assert_eq!(now.rows(FamilyId::Core).len(), 8);
+    near(cluster_of(&now, "E0").get(cluster::utilization_ratio), 0.25, "busy");
+    near(now.one(chip::cpu_watts), 10.0, "power");
+    mac.end("prefixes");
+}
+
+#[test]
+fn of_two_nodes_of_one_graphics_processor_the_busier_tells() {
+    let twice = "vm_strict = true\nwrong = [\"two accelerators\"]";
+    let text = changed("m1-ultra", "vm_strict = true", twice);
+    let mut mac = Mac::new(&text);
+    let now = mac.ticks(3);
+    assert_eq!(now.rows(FamilyId::Gpu).len(), 1);
+    let row = now.rows(FamilyId::Gpu).next().expect("a device");
+    assert_eq!(row.shown(gpu::name), "Apple M1 Ultra");
+    assert!(row.get(gpu::driver_ratio).is_some_and(|share| share > 0.0));
+    near(process_of(&now, 4242).get(process::gpu_ratio), 0.6, "counted once");
+    mac.end("two accelerators");
+}
+
+#[test]
+fn memory_is_read_from_every_kernel() {
+    // Words that a kernel has, and whether it refuses to give fewer: macOS 12 to 15, 26, 27.
+    for (words, is_strict) in [(38, false), (62, false), (62, true), (104, true), (104, false)] {
+        let line = format!("rusage_version = 4\nvm_words = {words}\nvm_strict = {is_strict}");
+        let mut mac = Mac::new(&changed("m1", "rusage_version = 4", &line));
+        for _ in 0..3 {
+            let used = mac.tick().one(memory::used_bytes);
+            near(used, 5_500.0 * 1_048_576.0, &line);
+        }
+        mac.end(&line);
+    }
+}
+
+#[test]
+fn usage_is_read_in_the_version_that_a_kernel_knows() {
+    // Version; whether energy, instructions and footprint are told.
+    for (version, told) in [
+        (6, [true, true, true]),
+        (4, [false, true, true]),
+        (3, [false, false, true]),
+        (2, [false, false, true]),
+        (0, [false, false, true]),
+    ] {
+        let line = format!("rusage_version = {version}");
+        let mut mac = Mac::new(&changed("m1", "rusage_version = 4", &line));
+        let now = mac.ticks(3);
+        let own = process_of(&now, 4242);
+        let fields = [process::counted_watts, process::ipc, process::footprint_bytes];
+        assert_eq!(fields.map(|field| own.get(field).is_some()), told, "{line}");
+        near(own.get(process::cpu_ratio), 1.5, &line);
+        mac.end(&line);
+    }
+}
+
+#[test]
+fn a_sleep_is_no_spike_and_no_gap_in_what_drivers_stamp() {
+    let mut mac = Mac::of("m1");
+    mac.ticks(3);
+    // An hour by the clock of the day; the machine's own stood still.
+    mac.clock.pass(3_600);
+    let now = mac.tick();
+    near(now.one(chip::cpu_watts), 10.0, "by the driver's own time");
+    near(cluster_of(&now, "P0").get(cluster::utilization_ratio), 0.5, "by the chip's ticks");
+    let en0 = now.rows(FamilyId::Network).find(|row| row.shown(network::device) == "en0");
+    let rate = en0.expect("en0").get(network::receive_bytes_per_second);
+    assert!(rate.is_none_or(|rate| rate < 1.5e6), "{rate:?}: never more than before");
+    let now = mac.tick();
+    near(now.one(chip::cpu_watts), 10.0, "and after");
+    mac.end("sleep");
 }
 
 /// Families that have a value, with the number of their values.

@@ -443,7 +443,8 @@ impl Device {
         if is_due(self.rare_ns, now_ns, RARE_NS) {
             self.rare_ns = Some(self.spread(self.rare_ns, now_ns, RARE_NS));
             self.health = Health::learn(self, library, clock);
-            self.links = Links::learn(self, library, clock);
+            // How many are up is looked at more often, and known until then.
+            self.links = Links::learn(self, library, clock).known(self.links);
             let mut replays = [FieldValue { id: field::PCIE_REPLAYS, ..FieldValue::default() }];
             self.fields(library, clock, &mut replays);
             let (symbols, handle) = (&library.symbols, self.handle);

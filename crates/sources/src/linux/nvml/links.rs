@@ -51,6 +51,12 @@ impl Links {
         links
     }
 
+    /// With what was counted before, of as many.
+    pub fn known(self, before: Links) -> Links {
+        let active = before.active.filter(|_| before.count == self.count);
+        Links { active, ..self }
+    }
+
     /// Counts those that are up.
     pub fn look(&mut self, device: &mut Device, library: &Library, clock: &dyn Clock) {
         if self.count == 0 {

@@ -157,3 +157,20 @@ fn errors_that_the_driver_reports_are_counted_without_a_wait() {
     assert_eq!(gpus.calls_of("nvmlEventSetWait_v2:waits"), 0);
     assert!(gpus.calls_of("nvmlEventSetWait_v2") >= 12);
 }
+
+#[test]
+fn links_that_are_up_are_known_at_each_read() {
+    let device = |number: usize| {
+        format!(
+            "[[device]]\nuuid = \"GPU-{number}\"\npci = \"00000000:0{number}:00.0\"\nnvlinks = 18\n"
+        )
+    };
+    let mut gpus = Gpus::new(&(device(1) + &device(2)));
+    for second in 1..=130 {
+        let taken = gpus.tick();
+        for row in devices(&taken) {
+            let up = row.get(gpu::nvlink_active_links);
+            assert_eq!(up, Some(18.0), "{} at {second}", row.shown(gpu::uuid));
+        }
+    }
+}
