@@ -118,6 +118,12 @@ pub fn line(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>, x: u16, end: u16
         } else if place == 0 || width(message) <= spare {
             let cells = spare.min(width(message));
             x = canvas.field(x + 1, 0, cells.max(room.min(12)), message, theme.text);
+        } else {
+            // Two disks are told apart, if no more than that.
+            let subject = row.shown(alert::subject);
+            if !subject.is_empty() && width(subject) < spare {
+                x = canvas.text(x + 1, 0, subject, theme.dim);
+            }
         }
         x += 2;
     }

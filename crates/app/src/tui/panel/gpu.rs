@@ -74,7 +74,7 @@ pub fn title(app: &App, now: &Snapshot) -> Text {
     let count = wholes(now).count();
     let Some(row) = busiest_gpu(now) else {
         let asleep = |row: &Row<'_>| row.raw(gpu::state) == Some(gpu::ASLEEP);
-        if !now.rows(FamilyId::Gpu).all(|row| asleep(&row)) {
+        if count == 0 || !now.rows(FamilyId::Gpu).all(|row| asleep(&row)) {
             return short!("{}", app.missing());
         }
         let since = now.rows(FamilyId::Gpu).next().and_then(|row| asleep_since(app, row));
