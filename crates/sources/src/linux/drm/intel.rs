@@ -63,8 +63,20 @@ fn throttled(dir: &Path, stem: &str, row: &mut RowMut<'_>) {
     let is_set = |name: &str| sysfs::attribute_i64(dir, name).map(|value| value != 0);
     let sum = is_set(&format!("{stem}status")).or_else(|| is_set("status"));
     let any = |reasons: [&str; 4]| {
-        let mut set = reasons.iter().map(|reason| is_set(&format!("{stem}{reason}")));
-        sum.map(|sum| sum && set.any(|set| set == Some(true)))
+        if !sum? {
+            return Some(false);
+        }
+        // A kernel that lacks a reason knows none of the kind; one that fails to tell may well hold
+        // clocks down for it.
+        let mut is_untold = false;
+        for reason in reasons.map(|reason| format!("{stem}{reason}")) {
+            match is_set(&reason) {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => is_untold |= dir.join(reason).exists(),
+            }
+        }
+        (!is_untold).then_some(false)
     };
     row.set(gpu::power_capped, any(POWER)).set(gpu::heat_capped, any(HEAT));
 }

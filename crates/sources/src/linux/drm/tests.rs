@@ -1,6 +1,7 @@
 //! The source on made-up machines of several makers, drivers and kernels, and on nonsense.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use retop_fake_machine::{Scratch, build};
 use retop_model::family::source::{ABSENT, ASLEEP, DENIED, FAILING};
@@ -579,4 +580,86 @@ fn print_costs() {
     println!("{} processes here", processes.count());
     let look = || Holders::default().look(real, || 0);
     timed("looking through them", 20, Box::new(look));
+}
+
+/// Every file of devices below a machine's folder.
+fn files(root: &Path) -> Vec<PathBuf> {
+    let mut folders = vec![root.join("sys/devices")];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("it is there").flatten() {
+            let kind = entry.file_type().expect("it is there");
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() {
+                found.push(entry.path());
+            }
+        }
+    }
+    found
+}
+
+/// A file that gives an error when it is read, as a driver does that has no answer, or nothing.
+fn break_file(path: &Path, gives_error: bool) {
+    std::fs::remove_file(path).expect("it is there");
+    match gives_error {
+        // Nothing lies at its beginning: EIO.
+        true => std::os::unix::fs::symlink("/proc/self/mem", path).expect("writable"),
+        false => std::fs::write(path, "").expect("writable"),
+    }
+}
+
+/// Numbers of each row by its identity.
+fn numbers(outcome: &Outcome) -> BTreeMap<(FamilyId, String), Vec<Option<f64>>> {
+    let mut all = BTreeMap::new();
+    for family in [FamilyId::Gpu, FamilyId::GpuProcess] {
+        for row in outcome.snapshot.rows(family) {
+            let name = format!("{:?}", row.key());
+            all.insert((family, name), family.get().fields().map(|field| row.get(field)).collect());
+        }
+    }
+    all
+}
+
+#[test]
+fn a_file_that_cannot_be_read_takes_its_own_values_alone() {
+    for machine in ["amd-desktop", "intel-laptop", "arm-board"] {
+        let whole = numbers(&watch(machine));
+        let scratch = Scratch::new();
+        build(machine, scratch.path(), 0).expect("built");
+        let mut gone = 0;
+        for (path, gives_error) in
+            files(scratch.path()).into_iter().flat_map(|path| [(path.clone(), true), (path, false)])
+        {
+            let mut trial = Trial::new(Drm::new(&Roots::below(scratch.path())));
+            let mut at = |second| {
+                build(machine, scratch.path(), second).expect("built");
+                break_file(&path, gives_error);
+                let found = numbers(&trial.at(second));
+                std::fs::remove_file(&path).expect("broken before");
+                found
+            };
+            at(0);
+            for (row, values) in &at(2) {
+                let before = &whole[row];
+                for ((field, &now), &before) in row.0.get().fields().zip(values).zip(before) {
+                    // Another file may step in with much the same; for how busy it is, what its
+                    // clients tell.
+                    let is_by_clients = field == gpu::utilization_ratio;
+                    // Its place among those that are there, no number of its own.
+                    if field == gpu::index {
+                        continue;
+                    }
+                    let is_same = now.zip(before).is_some_and(|(now, before)| {
+                        let near = is_by_clients || (now / before - 1.0).abs() < 0.2;
+                        now == before || now != 0.0 && near
+                    });
+                    gone += usize::from(now.is_none() && before.is_some());
+                    let name = field.name();
+                    assert!(now.is_none() || is_same, "{path:?}: {name} {before:?}, {now:?}");
+                }
+            }
+        }
+        assert!(gone > 0, "{machine}: nothing was read of what was broken");
+    }
 }
