@@ -192,6 +192,14 @@ impl Watch {
         })
     }
 
+    /// A tick whose moment is part of the past as well.
+    fn noted(&mut self, history: &Mutex<History>) -> Cost {
+        let cost = self.tick();
+        let newest = self.app.newest.as_ref().expect("a moment");
+        history.lock().expect("no reader failed").push(newest).expect("encoded");
+        cost
+    }
+
     fn press(&mut self, key: Key) -> Cost {
         self.cost(|app, control| {
             app.event(Event::Key(key), control);
@@ -318,13 +326,8 @@ fn the_past_stands_still_for_nothing() {
         let mut watch = Watch::new(scene::LAPTOP, size);
         let history = Arc::new(Mutex::new(History::new(16 << 20).expect("an encoder")));
         watch.app.record = Some(history.clone());
-        let keep = |watch: &Watch| {
-            let newest = watch.app.newest.as_ref().expect("a moment");
-            history.lock().expect("no reader failed").push(newest).expect("encoded");
-        };
         for _ in 0..20 {
-            watch.tick();
-            keep(&watch);
+            watch.noted(&history);
         }
         for key in [Key::char('r'), Key::char(','), Key::of(Code::Left)] {
             assert!(watch.press(key).writes <= 1, "{key} at {size:?}");
@@ -332,8 +335,7 @@ fn the_past_stands_still_for_nothing() {
         let nothing = Cost { allocations: 0, writes: 0, bytes: 0 };
         assert_eq!(watch.frame(), nothing, "{size:?}");
         for step in 0..4 {
-            let cost = watch.tick();
-            keep(&watch);
+            let cost = watch.noted(&history);
             assert!(cost.allocations == 0 && cost.writes == 1, "tick {step} at {size:?}: {cost:?}");
             assert!(cost.bytes <= 1_000, "tick {step} at {size:?}: {cost:?}");
         }
@@ -432,23 +434,17 @@ fn the_page_of_events_rests_between_events() {
             let mut watch = Watch::new(scene, size);
             let history = Arc::new(Mutex::new(History::new(16 << 20).expect("an encoder")));
             watch.app.record = Some(history.clone());
-            let tick = |watch: &mut Watch| {
-                let cost = watch.tick();
-                let newest = watch.app.newest.as_ref().expect("a moment");
-                history.lock().expect("no reader failed").push(newest).expect("encoded");
-                cost
-            };
             for _ in 0..20 {
-                tick(&mut watch);
+                watch.noted(&history);
             }
             if rewound {
                 watch.press(Key::char('r'));
             }
             watch.press(Key::char('8'));
-            tick(&mut watch);
+            watch.noted(&history);
             assert!(watch.app.events.list().len() >= 3, "trouble began");
             for step in 0..4 {
-                let cost = tick(&mut watch);
+                let cost = watch.noted(&history);
                 assert_eq!(cost.allocations, 0, "tick {step} at {size:?}, rewound {rewound}");
                 assert!(cost.writes <= 1, "tick {step} at {size:?}");
             }
@@ -565,22 +561,16 @@ fn so_does_each_page_of_the_past() {
         let mut watch = Watch::new(scene, size);
         let history = Arc::new(Mutex::new(History::new(32 << 20).expect("an encoder")));
         watch.app.record = Some(history.clone());
-        let tick = |watch: &mut Watch| {
-            let cost = watch.tick();
-            let newest = watch.app.newest.as_ref().expect("a moment");
-            history.lock().expect("no reader failed").push(newest).expect("encoded");
-            cost
-        };
         for _ in 0..6 {
-            tick(&mut watch);
+            watch.noted(&history);
         }
         watch.press(Key::char('r'));
         watch.press(Key::of(Code::Left));
         for page in ['1', '2', '3', '4', '5', '6', '7', '8', '9', '0'] {
             watch.press(Key::char(page));
-            tick(&mut watch);
+            watch.noted(&history);
             for step in 0..2 {
-                let cost = tick(&mut watch);
+                let cost = watch.noted(&history);
                 assert_eq!(cost.allocations, 0, "page {page}, tick {step} at {size:?}");
                 assert!(cost.writes <= 1, "page {page}, tick {step} at {size:?}");
             }
@@ -591,10 +581,10 @@ fn so_does_each_page_of_the_past() {
             for &key in keys {
                 watch.press(key);
             }
-            tick(&mut watch);
-            tick(&mut watch);
+            watch.noted(&history);
+            watch.noted(&history);
             for step in 0..3 {
-                let cost = tick(&mut watch);
+                let cost = watch.noted(&history);
                 assert_eq!(cost.allocations, 0, "{keys:?}, tick {step} at {size:?}");
                 assert!(cost.writes <= 1, "{keys:?}, tick {step} at {size:?}");
             }

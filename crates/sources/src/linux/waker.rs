@@ -12,7 +12,7 @@ use super::parse;
 use super::process::Stat;
 
 /// A process with more descriptors than these is looked at no further.
-const MOST_DESCRIPTORS: usize = 65_536;
+pub const MOST_DESCRIPTORS: usize = 65_536;
 
 /// A device that was seen to wake.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,9 +61,7 @@ impl Woken {
         };
         Woken { at_ns, by: Text::from(by) }
     }
-}
 
-impl Woken {
     /// Tells it of a device.
     pub fn write(&self, now_ns: u64, row: &mut RowMut<'_>) {
         row.text(gpu::woken_by, self.by.clone())

@@ -3,6 +3,13 @@
 use super::*;
 use crate::apple::library::NAMES;
 
+/// What comes from drivers of Apple's own chips is absent, each part with its reason.
+fn lacks_what_its_drivers_tell(mac: &Mac) {
+    for part in ["performance/clusters", "performance/gpu", "memory/traffic", "sensors/smc"] {
+        assert_eq!(mac.problem(part).map(|problem| problem.state), Some(ABSENT), "{part}");
+    }
+}
+
 #[test]
 fn a_virtual_machine_says_what_it_lacks_and_shows_the_rest() {
     let mut mac = Mac::of("virtual");
@@ -19,9 +26,7 @@ fn a_virtual_machine_says_what_it_lacks_and_shows_the_rest() {
     let row = now.row(FamilyId::Chip, 0).expect("a chip");
     assert!(row.shown(chip::reduced).contains("virtual machine"));
     near(process_of(&now, 700).get(process::cpu_ratio), 0.5, "a process");
-    for part in ["performance/clusters", "performance/gpu", "memory/traffic", "sensors/smc"] {
-        assert_eq!(mac.problem(part).map(|problem| problem.state), Some(ABSENT), "{part}");
-    }
+    lacks_what_its_drivers_tell(&mac);
     assert_eq!(mac.problems["power"].state, ABSENT);
     mac.end("virtual");
 }
@@ -50,9 +55,7 @@ fn an_intel_mac_says_what_it_lacks_and_shows_the_rest() {
     for family in [FamilyId::Cluster, FamilyId::Gpu, FamilyId::Display, FamilyId::HeldDown] {
         assert_eq!(now.rows(family).len(), 0, "{family:?}");
     }
-    for part in ["performance/clusters", "performance/gpu", "memory/traffic", "sensors/smc"] {
-        assert_eq!(mac.problem(part).map(|problem| problem.state), Some(ABSENT), "{part}");
-    }
+    lacks_what_its_drivers_tell(&mac);
     assert_eq!(mac.problems["display"].state, ABSENT);
     mac.end("intel");
 }

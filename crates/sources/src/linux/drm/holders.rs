@@ -7,13 +7,12 @@ use std::path::Path;
 
 use crate::linux::parse;
 use crate::linux::process::Stat;
+use crate::linux::waker::MOST_DESCRIPTORS;
 
 /// How often all processes are looked through, at least this far apart.
 const WALK_NS: u64 = 5_000_000_000;
 /// A walk may take one part in this many of the time.
 const WALK_SHARE: u64 = 100;
-/// A process with more descriptors than these is no client of a device in all of them.
-const MOST_DESCRIPTORS: usize = 65_536;
 
 /// A process with what it has open.
 #[derive(Debug, PartialEq, Eq)]
