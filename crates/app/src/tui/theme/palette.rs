@@ -1,10 +1,9 @@
 //! The colours that a theme names, and the looks that are made of them.
 
-use ratatui_core::style::Color;
 
 use super::{Ramp, Theme};
 use crate::tui::render::colour::bytes;
-use crate::tui::render::{Depth, Pen, colour};
+use crate::tui::render::{Colour, Depth, Pen, colour};
 
 /// Colours as `0xrrggbb`.
 #[derive(Clone, Debug)]
@@ -91,7 +90,7 @@ impl Palette {
                 if colour::shown(near).is_none_or(reads) {
                     near
                 } else {
-                    depth.quantise(Color::Rgb(r, g, b))
+                    depth.quantise(Colour::Rgb(r, g, b))
                 }
             }),
         }

@@ -1,7 +1,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use ratatui_core::style::Color;
+use crate::tui::render::Colour;
 
 use super::built_in::BUILT_IN;
 use super::palette::{Palette, READABLE};
@@ -122,10 +122,10 @@ fn the_catalogue_has_what_was_promised() {
             let shows = [theme.text, theme.crit, theme.dim, theme.series[0], theme.util.bar(1.0)];
             for colour in shows.into_iter().flat_map(|pen| [pen.fg, pen.bg]) {
                 let fits = match colour {
-                    Color::Reset => true,
-                    Color::Indexed(index) if depth == Depth::Eight => index < 8,
-                    Color::Indexed(index) if depth == Depth::Sixteen => index < 16,
-                    Color::Indexed(_) => depth >= Depth::Indexed,
+                    Colour::Reset => true,
+                    Colour::Indexed(index) if depth == Depth::Eight => index < 8,
+                    Colour::Indexed(index) if depth == Depth::Sixteen => index < 16,
+                    Colour::Indexed(_) => depth >= Depth::Indexed,
                     _ => depth == Depth::True,
                 };
                 assert!(fits, "{name} at {depth:?}: {colour:?}");
@@ -139,10 +139,10 @@ fn the_catalogue_has_what_was_promised() {
 #[test]
 fn a_number_is_a_colour_of_the_terminal() {
     for (number, depth, wanted) in [
-        ("2", Depth::True, Color::Indexed(2)),
-        ("8", Depth::Sixteen, Color::Indexed(8)),
-        ("8", Depth::Eight, Color::Reset),
-        ("0", Depth::Mono, Color::Reset),
+        ("2", Depth::True, Colour::Indexed(2)),
+        ("8", Depth::Sixteen, Colour::Indexed(8)),
+        ("8", Depth::Eight, Colour::Reset),
+        ("0", Depth::Mono, Colour::Reset),
     ] {
         let theme = Catalogue::default().theme(number, depth).expect("a number");
         assert_eq!(theme.util, Ramp::flat(wanted));
@@ -168,7 +168,7 @@ fn themes_of_ones_own_stand_before_the_others() {
     assert_eq!(names, ["bad", "closed", "mine", "nord", "ink"]);
     assert_eq!(known.names().filter(|&name| name == "nord").count(), 1);
     let nord = known.theme("nord", Depth::True).expect("valid");
-    assert_eq!(nord.text.fg, Color::Rgb(0xfe, 0xfe, 0xfe));
+    assert_eq!(nord.text.fg, Colour::Rgb(0xfe, 0xfe, 0xfe));
     for (name, wanted) in [
         ("bad", "bad.toml:1: text: takes a colour such as \"#88c0d0\""),
         ("closed", "closed.toml: permission denied"),
@@ -182,8 +182,8 @@ fn without_colours_nothing_is_coloured() {
     for name in Catalogue::default().names() {
         let theme = Theme::new(name, Depth::Mono);
         assert_eq!(theme.name, "mono");
-        assert_eq!(theme.util, Ramp::flat(Color::Reset));
-        assert_eq!((theme.crit.fg, theme.crit.bg), (Color::Reset, Color::Reset));
+        assert_eq!(theme.util, Ramp::flat(Colour::Reset));
+        assert_eq!((theme.crit.fg, theme.crit.bg), (Colour::Reset, Colour::Reset));
     }
 }
 
