@@ -655,10 +655,10 @@ fn a_refresh_is_small() {
     // What moves: 16 cores, every chart, and the rows whose numbers change.
     let crowd = scene::Scene { cores: 8, processes: 3_000, ..scene::LAPTOP };
     for (scene, size, most) in [
-        (scene::LAPTOP, (80, 24), 500),
-        (scene::LAPTOP, (120, 40), 1_250),
-        (scene::LAPTOP, (200, 60), 1_600),
-        (crowd, (200, 50), 1_400),
+        (scene::LAPTOP, (80, 24), 400),
+        (scene::LAPTOP, (120, 40), 850),
+        (scene::LAPTOP, (200, 60), 1_100),
+        (crowd, (200, 50), 900),
     ] {
         let mut watch = Watch::new(scene, size);
         let mean = (0..20).map(|_| watch.tick().bytes).sum::<usize>() / 20;

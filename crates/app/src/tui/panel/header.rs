@@ -3,7 +3,6 @@
 use retop_model::family::{host, limit, task};
 use retop_model::human::{Count, Or, Size};
 
-
 use super::{alerts, facts};
 use crate::short;
 use crate::tui::app::App;

@@ -389,7 +389,11 @@ mod tests {
         for c in (' '..=char::MAX).filter(|c| char_width(*c) > 0) {
             grid.clear();
             let end = Canvas::new(&mut grid, Glyphs::Braille).put(0, 0, c, Pen::default());
-            assert_eq!((grid[(0, 0)].width(), end), (width(c.encode_utf8(&mut [0; 4])), end), "{c:?}");
+            assert_eq!(
+                (grid[(0, 0)].width(), end),
+                (width(c.encode_utf8(&mut [0; 4])), end),
+                "{c:?}"
+            );
             assert_eq!(grid[(end, 0)], Cell::BLANK, "{c:?}");
         }
     }

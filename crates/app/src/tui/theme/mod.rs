@@ -9,7 +9,6 @@ mod tests;
 
 pub use self::catalogue::{Catalogue, Tint};
 
-
 use super::render::{Colour, Depth, Modifier, Pen};
 
 /// Every look that the screen uses.
@@ -78,6 +77,13 @@ pub struct Theme {
     /// Traffic: little to much.
     pub flow: Ramp,
 }
+
+/// The theme where nobody chose one, on dark terminals and on those that say nothing.
+pub const ON_DARK: &str = "ink";
+/// The same on light ones.
+pub const ON_LIGHT: &str = "paper";
+/// A terminal with black text on white, as `COLORFGBG` has it.
+pub const LIGHT: &str = "0;15";
 
 /// Colours from little to much, in 32 steps.
 #[derive(Clone, Debug, PartialEq, Eq)]

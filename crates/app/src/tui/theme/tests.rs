@@ -1,12 +1,10 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::tui::render::Colour;
-
 use super::built_in::BUILT_IN;
 use super::palette::{Palette, READABLE};
 use super::{Catalogue, Ramp, Theme, Tint, on_ramp};
-use crate::tui::render::{Depth, colour};
+use crate::tui::render::{Colour, Depth, Pen, colour};
 
 fn each(mut check: impl FnMut(&str, &Palette)) {
     for (name, palette) in &BUILT_IN {
@@ -33,13 +31,20 @@ fn text_can_be_read() {
             let contrast = contrast(hex, behind);
             assert!(contrast >= READABLE, "{name}: {hex:06x} on {behind:06x}: {contrast:.1}");
         }
+        // What else stands on the row of the cursor is short, and stands in the same place on others.
+        for hex in [dim, accent, ok, warn, crit] {
+            let contrast = contrast(hex, cursor);
+            assert!(contrast >= 3.0, "{name}: {hex:06x} on {cursor:06x}: {contrast:.1}");
+        }
         let theme = palette.theme(name, Depth::True);
         for ramp in [&theme.util, &theme.fill, &theme.heat, &theme.flow] {
             for step in 0..32 {
                 let pen = on_ramp(ramp, f64::from(step) / 31.0);
                 let shown = colour::shown(pen.fg).expect("a colour");
-                let contrast = colour::contrast(shown, bytes(background));
-                assert!(contrast >= READABLE, "{name}: {pen:?}: {contrast:.2}");
+                for behind in [background, cursor] {
+                    let contrast = colour::contrast(shown, bytes(behind));
+                    assert!(contrast >= READABLE, "{name}: {pen:?} on {behind:06x}: {contrast:.2}");
+                }
             }
         }
     });
@@ -174,6 +179,24 @@ fn themes_of_ones_own_stand_before_the_others() {
         ("closed", "closed.toml: permission denied"),
     ] {
         assert_eq!(known.theme(name, Depth::True).expect_err(name), wanted);
+    }
+}
+
+/// A share that swings by a few percent is written in the same colour: each other one is up to 20
+/// bytes in a frame.
+#[test]
+fn numbers_have_eight_colours_at_most() {
+    let catalogue = Catalogue::default();
+    for name in catalogue.names() {
+        let theme = Theme::new(name, Depth::True);
+        for ramp in [&theme.util, &theme.fill, &theme.heat, &theme.flow] {
+            let mut pens: Vec<Pen> =
+                (0..=1000).map(|n| on_ramp(ramp, f64::from(n) / 1e3)).collect();
+            pens.dedup();
+            assert!(pens.len() <= 8, "{name}: {}", pens.len());
+            assert_eq!(on_ramp(ramp, -1.0), on_ramp(ramp, 0.0));
+            assert_eq!(on_ramp(ramp, 9.0), on_ramp(ramp, 1.0));
+        }
     }
 }
 

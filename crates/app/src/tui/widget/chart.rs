@@ -63,7 +63,8 @@ pub fn chart(canvas: &mut Canvas<'_>, ring: &Ring, full: f64, ramp: &Ramp, upsid
             };
             let y = if upside_down { up } else { height - 1 - up };
             // A tall chart is coloured by height; a flat one has no height to speak of.
-            let heat = if height < 3 { eighth(share) } else { f64::from(up + 1) / f64::from(height) };
+            let heat =
+                if height < 3 { eighth(share) } else { f64::from(up + 1) / f64::from(height) };
             canvas.put(x, y, c, ramp.bar(heat));
         }
     }
