@@ -321,7 +321,7 @@ fn about(value: f64) -> f64 {
     if !value.is_normal() {
         return value;
     }
-    f64::from_bits(value.to_bits() + (1 << (REST - 1)) >> REST << REST)
+    f64::from_bits(((value.to_bits() + (1 << (REST - 1))) >> REST) << REST)
 }
 
 fn compare(a: f64, b: f64, descending: bool) -> Ordering {
