@@ -445,8 +445,10 @@ fn counters_that_are_missing_stay_missing() {
 
 #[test]
 fn cpu_time_of_the_machine_is_that_of_each_boot() {
-    // Boot, second, busy and idle seconds. The other boot has been up for longer than the first.
-    let cases: [(&[(&str, u64, i64, i64)], Option<f64>); 4] = [
+    /// Boot, second, busy and idle seconds.
+    type Seen = &'static [(&'static str, u64, i64, i64)];
+    // The other boot has been up for longer than the first.
+    let cases: [(Seen, Option<f64>); 4] = [
         (&[("a", 0, 10, 90), ("a", 1, 11, 93)], Some(1.0)),
         (&[("a", 0, 10, 90), ("a", 1, 11, 93), ("b", 2, 500, 900), ("b", 3, 502, 902)], Some(3.0)),
         (&[("a", 0, 10, 90), ("b", 1, 500, 900)], None),

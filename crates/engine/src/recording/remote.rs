@@ -7,13 +7,16 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use retop_model::Clock;
 
 use super::body::Body;
 use super::error::{RecordingError, plain};
 use super::reader::Recording;
 use super::slot::Shared;
 use super::spool::Spool;
+use crate::RealClock;
 
 /// Where a server has its history.
 const PATH: &str = "/api/history";
@@ -153,12 +156,13 @@ impl Reply<'_> {
             _ => format!("{authority}:80"),
         };
         let io = |error: io::Error| failed(told(&error));
-        let end = Instant::now() + limits.whole;
+        let whole_ns = u64::try_from(limits.whole.as_nanos()).unwrap_or(u64::MAX);
+        let end_ns = RealClock.monotonic_ns().saturating_add(whole_ns);
         let mut stream = connect(&with_port, limits.patience).map_err(io)?;
         let request =
             format!("GET {path}{query} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).map_err(io)?;
-        let mut stream = BufReader::new(Timed { stream, patience: limits.patience, end });
+        let mut stream = BufReader::new(Timed { stream, patience: limits.patience, end_ns });
         let Some(head) = head(&mut stream).map_err(io)? else {
             return Err(failed("the answer is not one of HTTP".to_owned()));
         };
@@ -245,12 +249,13 @@ enum Left {
 struct Timed {
     stream: TcpStream,
     patience: Duration,
-    end: Instant,
+    end_ns: u64,
 }
 
 impl Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.end.saturating_duration_since(Instant::now());
+        let left_ns = self.end_ns.saturating_sub(RealClock.monotonic_ns());
+        let left = Duration::from_nanos(left_ns);
         let over = || io::Error::other("the answer takes too long; ask over a faster connection");
         if left.is_zero() {
             return Err(over());
