@@ -365,18 +365,14 @@ impl App {
     /// on graphics processors.
     pub(super) fn zoom(&mut self) {
         let Some(now) = self.now.clone() else { return };
-        match self.pages.page {
-            Page::Groups => {
-                if self.pages.zoom_group(&now, &mut self.table) {
-                    self.say("the processes of one group; Esc leads back".to_owned());
-                }
-            }
-            Page::Gpu if now.rows(FamilyId::GpuProcess).len() > 0 => {
-                self.pages.zoom_gpu(&mut self.table);
-                self.say("the processes on GPUs; Esc leads back".to_owned());
-            }
-            Page::Gpu => self.say("no process is on a GPU".to_owned()),
-            _ => {}
+        let page = self.pages.page;
+        if page == Page::Groups && self.pages.zoom_group(&now, &mut self.table) {
+            self.say("the processes of one group; Esc leads back".to_owned());
+        } else if page == Page::Gpu && now.rows(FamilyId::GpuProcess).len() > 0 {
+            self.pages.zoom_gpu(&mut self.table);
+            self.say("the processes on GPUs; Esc leads back".to_owned());
+        } else if page == Page::Gpu {
+            self.say("no process is on a GPU".to_owned());
         }
     }
 }

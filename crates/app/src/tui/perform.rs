@@ -281,8 +281,7 @@ impl App {
     fn close(&mut self) {
         if self.pages.page.is_sheet() {
             self.open_page(Page::Overview);
-        } else if self.details.take().is_some() {
-        } else if self.pages.unzoom(&mut self.table) {
+        } else if self.details.take().is_some() || self.pages.unzoom(&mut self.table) {
         } else if self.table.filter.take().is_some() {
             self.say("the filter is dropped".to_owned());
         } else if self.pages.page != Page::Overview {

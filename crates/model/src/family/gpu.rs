@@ -195,6 +195,8 @@ family! {
         last_xid: Gauge Count { label: "XID", alias: dcgm("DCGM_FI_DEV_XID_ERRORS", 1.0) },
         /// What the driver says must be done to the device.
         recovery: State ["none", "reset", "reboot", "drain_peers", "drain_and_reset"] Count { label: "NEEDS" },
+        /// Share of time in which the engine that computes and draws had work, of a part of a device as well.
+        engine_ratio: Gauge Ratio / 10000 { label: "ENGINE", alias: dcgm("DCGM_FI_PROF_GR_ENGINE_ACTIVE", 1.0) },
         /// Share of cycles in which a tensor core worked.
         tensor_ratio: Gauge Ratio / 10000 { label: "TENSOR", alias: dcgm("DCGM_FI_PROF_PIPE_TENSOR_ACTIVE", 1.0) },
         /// Share of cycles in which a shader processor had work.

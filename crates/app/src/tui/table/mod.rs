@@ -154,7 +154,7 @@ impl Table {
     /// The set for graphics processors, where it is offered.
     #[must_use]
     pub fn gpu_set(&self) -> Option<usize> {
-        self.sets.iter().position(|set| set::is_gpu(set))
+        self.sets.iter().position(set::is_gpu)
     }
 
     /// Goes to the next set, or the one before, around.
