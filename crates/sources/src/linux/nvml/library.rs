@@ -83,6 +83,12 @@ impl<F: Copy> Symbol<F> {
         Cost { median_ns: within(0.5), p99_ns: within(0.99), ..total }
     }
 
+    /// Calls so far, and what they took together.
+    pub fn spent(&self) -> (u64, u64) {
+        let total = self.total.get();
+        (total.calls, total.total_ns)
+    }
+
     pub fn is_there(&self) -> bool {
         self.function.is_some()
     }

@@ -7,6 +7,7 @@ use crate::linux::tree::{Bench, Taken, Tree};
 
 mod faults;
 mod health;
+mod looks;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
