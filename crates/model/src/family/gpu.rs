@@ -211,6 +211,14 @@ family! {
         occupancy_ratio: Gauge Ratio / 10000 { label: "OCC", alias: dcgm("DCGM_FI_PROF_SM_OCCUPANCY", 1.0) },
         /// Share of the memory's bandwidth that was used.
         bandwidth_ratio: Gauge Ratio / 10000 { label: "DRAM", alias: dcgm("DCGM_FI_PROF_DRAM_ACTIVE", 1.0) },
+        /// Share of cycles in which the engine for graphics and computing had anything to do.
+        engine_ratio: Gauge Ratio / 10000 { label: "ENGINE", alias: dcgm("DCGM_FI_PROF_GR_ENGINE_ACTIVE", 1.0) },
+        /// Share of cycles in which the pipe for numbers of 64 bits worked.
+        fp64_ratio: Gauge Ratio / 10000 { label: "FP64", alias: dcgm("DCGM_FI_PROF_PIPE_FP64_ACTIVE", 1.0) },
+        /// Share of cycles in which the pipe for numbers of 32 bits worked.
+        fp32_ratio: Gauge Ratio / 10000 { label: "FP32", alias: dcgm("DCGM_FI_PROF_PIPE_FP32_ACTIVE", 1.0) },
+        /// Share of cycles in which the pipe for numbers of 16 bits worked, without tensor cores.
+        fp16_ratio: Gauge Ratio / 10000 { label: "FP16", alias: dcgm("DCGM_FI_PROF_PIPE_FP16_ACTIVE", 1.0) },
     }
     derived {
         /// Share of the time without work, or at a clock that is not known.

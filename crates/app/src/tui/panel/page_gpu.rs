@@ -16,7 +16,7 @@ use crate::tui::widget::chart::chart;
 use crate::tui::widget::sheet::Sheet;
 
 /// What is shown of each device, what matters most first.
-const DEVICE: [Field; 33] = [
+const DEVICE: [Field; 36] = [
     gpu::utilization_ratio,
     gpu::utilization_peak_ratio,
     gpu::memory_ratio,
@@ -43,6 +43,9 @@ const DEVICE: [Field; 33] = [
     gpu::memory_temperature_celsius,
     gpu::bandwidth_ratio,
     gpu::occupancy_ratio,
+    gpu::fp32_ratio,
+    gpu::fp16_ratio,
+    gpu::fp64_ratio,
     gpu::pcie_received_bytes_per_second,
     gpu::pcie_sent_bytes_per_second,
     gpu::fan_ratio,

@@ -87,6 +87,7 @@ struct Rare {
     corrected: Option<u64>,
     uncorrected: Option<u64>,
     replays: Option<u64>,
+    bar1: Option<Bar1>,
 }
 
 /// Memory of a device, in bytes.
@@ -282,6 +283,7 @@ impl Device {
                 gpu::decoder_ratio,
                 self.ask(&symbols.decoder, |s| s.first(clock, handle)).and_then(percent),
             );
+        self.reasons(library, clock, row);
         self.counters(library, clock, row);
         self.rare(library, clock, row);
         self.slow(library, clock, row);
@@ -397,6 +399,19 @@ impl Device {
             .set(gpu::memory_free_bytes, free);
     }
 
+    /// Why clocks are held down now. Before driver 535 the call has another name. That the hardware
+    /// slows down (8) is said beside what makes it: heat, or the power supply.
+    fn reasons(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
+        const POWER: u64 = 0x4 | 0x80;
+        const HEAT: u64 = 0x20 | 0x40;
+        let (symbols, handle) = (&library.symbols, self.handle);
+        let newer = symbols.reasons.is_there();
+        let symbol = if newer { &symbols.reasons } else { &symbols.old_reasons };
+        let reasons = self.ask(symbol, |s| s.get(clock, handle, 0));
+        let any = |bits| reasons.map(|reasons| u32::from(reasons & bits != 0));
+        row.set(gpu::power_capped, any(POWER)).set(gpu::heat_capped, any(HEAT));
+    }
+
     /// Counters, read at each tick so that their rates are those of the interval.
     fn counters(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
         let [thermal, hardware, brake] = field::held_down(library.version);
@@ -495,6 +510,7 @@ impl Device {
                 corrected: self.ask(&symbols.ecc_errors, errors(0)),
                 uncorrected: self.ask(&symbols.ecc_errors, errors(1)),
                 replays: replays[0].whole(),
+                bar1: self.ask(&symbols.bar1, |s| s.get(clock, handle, Bar1::default())),
             };
         }
         let hertz = self.rare.highest_clock.map(|megahertz| u64::from(megahertz) * 1_000_000);
@@ -503,6 +519,9 @@ impl Device {
             .set(gpu::pcie_replays, self.rare.replays)
             .set(gpu::corrected_errors, self.rare.corrected)
             .set(gpu::uncorrected_errors, self.rare.uncorrected);
+        if let Some(bar1) = self.rare.bar1.filter(|bar1| bar1.used <= bar1.total) {
+            row.set(gpu::visible_total_bytes, bar1.total).set(gpu::visible_used_bytes, bar1.used);
+        }
         self.health.write(row);
     }
 }

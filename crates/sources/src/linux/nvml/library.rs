@@ -239,6 +239,9 @@ symbols! {
     clock nvmlDeviceGetClockInfo: Chooser<u32>;
     highest_clock nvmlDeviceGetMaxClockInfo: Chooser<u32>;
     performance_state nvmlDeviceGetPerformanceState: Getter<u32>;
+    reasons nvmlDeviceGetCurrentClocksEventReasons: Getter<u64>;
+    old_reasons nvmlDeviceGetCurrentClocksThrottleReasons: Getter<u64>;
+    bar1 nvmlDeviceGetBAR1MemoryInfo: Getter<Bar1>;
     fan nvmlDeviceGetFanSpeed: Getter<u32>;
     encoder nvmlDeviceGetEncoderUtilization: PairGetter;
     decoder nvmlDeviceGetDecoderUtilization: PairGetter;
