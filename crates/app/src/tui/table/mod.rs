@@ -212,7 +212,6 @@ impl Table {
         let largest = if self.threads { largest.max(last(FamilyId::Thread)) } else { largest };
         let digits = largest.checked_ilog10().map_or(1, |log| log as u16 + 1);
         self.pid_digits = self.pid_digits.max(digits.min(10));
-        self.tagged.retain(|&key| now.find(FamilyId::Process, key).is_some());
         // In a tree the neighbours mean something, so the cursor stays with its process there.
         // At the top, the cursor waits for whatever comes there.
         let nested = self.tree || self.group.is_some() || self.threads;
@@ -224,6 +223,12 @@ impl Table {
         }
         self.clamp(now);
         self.know(now);
+    }
+
+    /// Unties the tags of those that have ended. One that had not begun at the moment on the screen
+    /// keeps its tag: the newest moment says who lives.
+    pub fn untag_ended(&mut self, newest: &Snapshot) {
+        self.tagged.retain(|&key| newest.find(FamilyId::Process, key).is_some());
     }
 
     /// Notes who of those on the screen has ended between two moments.
