@@ -25,7 +25,7 @@ mod page_gpu;
 mod page_gpu_health;
 mod page_gpu_past;
 mod page_gpu_processes;
-mod page_groups;
+pub mod page_groups;
 mod page_memory;
 mod page_own;
 mod page_power;

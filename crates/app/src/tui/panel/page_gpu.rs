@@ -15,8 +15,9 @@ use crate::tui::units::Text;
 use crate::tui::widget::sheet::Sheet;
 
 /// What is shown of each device, what matters most first.
-const DEVICE: [Field; 31] = [
+const DEVICE: [Field; 36] = [
     gpu::utilization_ratio,
+    gpu::utilization_peak_ratio,
     gpu::memory_ratio,
     gpu::memory_used_bytes,
     gpu::memory_total_bytes,
@@ -27,6 +28,7 @@ const DEVICE: [Field; 31] = [
     gpu::shader_ratio,
     gpu::throttled_ratio,
     gpu::shader_hertz,
+    gpu::memory_peak_bytes,
     gpu::driver_ratio,
     gpu::renderer_ratio,
     gpu::tiler_ratio,
@@ -42,6 +44,9 @@ const DEVICE: [Field; 31] = [
     gpu::pcie_sent_bytes_per_second,
     gpu::bandwidth_ratio,
     gpu::occupancy_ratio,
+    gpu::fp32_ratio,
+    gpu::fp16_ratio,
+    gpu::fp64_ratio,
     gpu::fan_ratio,
     gpu::encoder_ratio,
     gpu::decoder_ratio,
