@@ -387,7 +387,7 @@ impl Processes {
                 1 => "the I/O counters of another user's process may not be read".to_owned(),
                 _ => format!("the I/O counters of {denied} processes of others may not be read"),
             })
-            .hint("sudo setcap cap_sys_ptrace+ep $(command -v retop), or run as root");
+            .hint(super::AS_ROOT);
             read.report("processes/io", "read_bytes written_bytes", Some(problem));
         }
         if let Some(problem) = self.counters.problem() {
