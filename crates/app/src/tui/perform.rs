@@ -46,6 +46,12 @@ impl App {
             Record if self.replay.is_some() => self.say("this is a recording".to_owned()),
             Record => return Effect::Record,
             Still => return Effect::Still,
+            More | Less | FoldAll | SortMenu | SortLeft | SortRight | SortCpu | SortMemory
+            | SortPid | SortNext | SortInvert
+                if self.pages.page == Page::Groups =>
+            {
+                self.change_groups(action);
+            }
             More | Less | FoldAll if self.table.tree || self.table.group.is_some() => {
                 self.fold(action);
             }
