@@ -263,13 +263,14 @@ fn dear_families_are_wanted_while_their_page_is_open() {
 fn overlays_look_as_they_did() {
     type Keys<'a> = &'a [Key];
     let enter = Key::of(Code::Enter);
-    let cases: [(&str, Keys<'_>, &str); 16] = [
+    let cases: [(&str, Keys<'_>, &str); 17] = [
         ("tree", &[Key::char('t')], ""),
         ("tree-filtered", &[Key::char('t'), Key::char('/')], "ray"),
         ("filter", &[Key::char('/')], "post|node"),
         ("find", &[Key::f(3)], "9133"),
         ("sort", &[Key::f(6)], ""),
         ("kill", &[Key::char('k')], ""),
+        ("kill-tagged", &[Key::char(' '); 9], "k"),
         ("help", &[Key::char('?')], ""),
         ("palette", &[Key::char(':')], "sort"),
         ("palette-theme", &[Key::char(':')], "theme "),

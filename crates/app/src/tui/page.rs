@@ -1,12 +1,14 @@
 //! Pages: the whole screen for one part of the machine, each behind a digit.
 
 use retop_model::family::cgroup;
-use retop_model::{FamilyId, Key, Row, Snapshot};
+use retop_model::{FamilyId, Field, Key, Row, Snapshot};
 
 use super::app::App;
 use super::filter::Filter;
+use super::group_tree::GroupTree;
 use super::keys::Action;
 use super::pane::Pane;
+use super::panel;
 
 /// What the screen shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -158,13 +160,12 @@ impl Page {
         match action {
             Details => self.has_cursor(),
             CoreView => self == Page::Cpu,
-            Find | FindNext | FindBack | FindPid | Filter | Tree | SortMenu | SortLeft
-            | SortRight | SortCpu | SortMemory | SortTime | SortPid | SortNext | SortInvert
-            | Signal | Environment | Files | NiceLower | NiceHigher | IoPriority | Affinity
-            | Tag | Untag | Follow | Hold | Kernel | Command | Base | SetNext | SetBack
-            | Columns | Group | Threads | Users | TagBranch | FoldAll | Layout | Left | Right => {
-                false
-            }
+            SortMenu | SortLeft | SortRight | SortCpu | SortMemory | SortPid | SortNext
+            | SortInvert | FoldAll => self == Page::Groups,
+            Find | FindNext | FindBack | FindPid | Filter | Tree | SortTime | Signal
+            | Environment | Files | NiceLower | NiceHigher | IoPriority | Affinity | Tag
+            | Untag | Follow | Hold | Kernel | Command | Base | SetNext | SetBack | Columns
+            | Group | Threads | Users | TagBranch | Layout | Left | Right => false,
             _ => true,
         }
     }
@@ -185,8 +186,8 @@ pub struct Pages {
     lines: usize,
     /// Lines of the screen for them.
     room: usize,
-    /// Control groups by path: a group stands above its children.
-    order: Vec<u32>,
+    /// The control groups in order.
+    pub groups: GroupTree,
     /// The group under the cursor.
     selected: Option<Key>,
     /// The processes of one group are shown; the filter in force before.
@@ -250,41 +251,36 @@ impl Pages {
         self.selected = self.group_at(now, self.cursor).map(Row::key);
     }
 
-    /// Puts the control groups in order; the cursor stays with its group. The order keeps its
-    /// memory: a steady frame allocates nothing.
+    /// Puts the control groups in order; the cursor stays with its group.
     pub fn sort_groups(&mut self, now: &Snapshot) {
-        let count = u32::try_from(now.rows(FamilyId::Cgroup).len()).unwrap_or(u32::MAX);
-        self.order.clear();
-        self.order.extend(0..count);
-        let path = |row: &u32| {
-            let row = now.row(FamilyId::Cgroup, *row as usize);
-            row.map_or("", |row| row.shown(cgroup::cgroup))
-        };
-        // A slash comes before everything else, so that children follow their parent at once.
-        let rank = |byte: u8| if byte == b'/' { 0 } else { byte };
-        self.order.sort_unstable_by(|a, b| {
-            let (a, b) = (path(a).trim_end_matches('/'), path(b).trim_end_matches('/'));
-            a.bytes().map(rank).cmp(b.bytes().map(rank))
-        });
+        self.groups.update(now);
         if let Some(key) = self.selected
             && let Some(row) = now.find(FamilyId::Cgroup, key)
-            && let Some(line) = self.order.iter().position(|&at| at as usize == row.index())
+            && let Some(line) =
+                self.groups.lines.iter().position(|line| line.row as usize == row.index())
         {
             self.cursor = line;
         }
         self.selected = self.group_at(now, self.cursor).map(Row::key);
     }
 
+    /// Folds or unfolds the group under the cursor, or all of them; the cursor goes to the group
+    /// that was folded.
+    fn fold_group(&mut self, now: &Snapshot, action: Action) {
+        match action {
+            Action::FoldAll => self.groups.fold_all(now),
+            _ => {
+                let folded = self.groups.fold(now, self.cursor, action == Action::Less);
+                self.selected = folded.or(self.selected);
+            }
+        }
+        self.sort_groups(now);
+    }
+
     /// The control group on that line.
     #[must_use]
     pub fn group_at<'a>(&self, now: &'a Snapshot, line: usize) -> Option<Row<'a>> {
-        now.row(FamilyId::Cgroup, *self.order.get(line)? as usize)
-    }
-
-    /// Control groups there are.
-    #[must_use]
-    pub fn groups(&self) -> usize {
-        self.order.len()
+        now.row(FamilyId::Cgroup, self.groups.lines.get(line)?.row as usize)
     }
 
     /// Goes to the processes of the group under the cursor: gives their filter, and remembers the
@@ -325,6 +321,40 @@ impl App {
     /// Back to the overview.
     pub(super) fn leave_page(&mut self) {
         self.open_page(Page::Overview);
+    }
+
+    /// Folds or sorts the control groups, if that is what the action means on their page.
+    pub(super) fn change_groups(&mut self, action: Action) {
+        use Action::*;
+        let Some(now) = self.now.clone() else { return };
+        let by = match action {
+            More | Less | FoldAll => return self.pages.fold_group(&now, action),
+            SortCpu => Some(cgroup::cpu_ratio),
+            SortMemory => Some(cgroup::working_set_bytes),
+            SortPid => None,
+            SortInvert => self.pages.groups.sort,
+            _ => self.group_column(&now, action == SortLeft),
+        };
+        self.sort_groups_by(by);
+    }
+
+    /// Sorts control groups by that; by the same again turns the order round.
+    pub(super) fn sort_groups_by(&mut self, by: Option<Field>) {
+        let Some(now) = self.now.clone() else { return };
+        self.pages.groups.sort_by(by);
+        // Who asks for another order looks at its beginning.
+        (self.pages.cursor, self.pages.top, self.pages.selected) = (0, 0, None);
+        self.pages.sort_groups(&now);
+    }
+
+    /// The column beside the one that groups are sorted by, around: names are the first.
+    fn group_column(&self, now: &Snapshot, left: bool) -> Option<Field> {
+        let width = self.areas.page.map_or(0, |area| area.width);
+        let columns = panel::page_groups::shown(now, width);
+        let shown = || std::iter::once(None).chain(columns.fields().map(Some));
+        let count = shown().count();
+        let at = shown().position(|by| by == self.pages.groups.sort).unwrap_or(0);
+        shown().nth((at + if left { count - 1 } else { 1 }) % count).flatten()
     }
 
     /// Shows the processes of the control group under the cursor.
@@ -388,7 +418,7 @@ mod tests {
             groups(&["/b", "/a-b", "/a/c", "/", "/a", "/a.slice", "/a/c/d", "/a.slice/x", ""]);
         let mut pages = Pages::default();
         pages.sort_groups(&now);
-        let paths: Vec<&str> = (0..pages.groups())
+        let paths: Vec<&str> = (0..pages.groups.lines.len())
             .filter_map(|line| pages.group_at(&now, line))
             .map(|row| row.shown(cgroup::cgroup))
             .collect();

@@ -46,6 +46,12 @@ impl App {
             Record if self.replay.is_some() => self.say("this is a recording".to_owned()),
             Record => return Effect::Record,
             Still => return Effect::Still,
+            More | Less | FoldAll | SortMenu | SortLeft | SortRight | SortCpu | SortMemory
+            | SortPid | SortNext | SortInvert
+                if self.pages.page == Page::Groups =>
+            {
+                self.change_groups(action);
+            }
             More | Less | FoldAll if self.table.tree || self.table.group.is_some() => {
                 self.fold(action);
             }
@@ -161,10 +167,15 @@ impl App {
             SortTime => self.sort_by(Col::TIME),
             SortPid => self.sort_by(Col::PID),
             SortNext => self.sort_in_turn(),
-            SortInvert => self.table.descending = !self.table.descending,
+            SortInvert => self.table.sort_by(self.table.sort),
             Tree => {
-                self.table.tree = !self.table.tree;
-                self.table.group = None;
+                self.table.turn_tree();
+                if self.table.tree {
+                    self.say(
+                        "children below their parents, the eldest first; a sort key sorts them"
+                            .to_owned(),
+                    );
+                }
             }
             Users => {
                 if let Some(now) = &self.now {

@@ -23,7 +23,7 @@ mod page_cpu;
 mod page_events;
 mod page_gpu;
 mod page_gpu_health;
-mod page_groups;
+pub mod page_groups;
 mod page_memory;
 mod page_own;
 mod page_power;

@@ -145,7 +145,7 @@ fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
 fn title(app: &App, now: &Snapshot) -> Text {
     match app.pages.page {
         Page::Cpu => super::cpu::title(app, now),
-        Page::Groups => crate::short!("{}", app.pages.groups()),
+        Page::Groups => crate::short!("{}", app.pages.groups.all),
         Page::Gpu => page_gpu::title(app, now),
         Page::Power => page_power::title(app, now),
         Page::Memory => page_memory::title(app, now),

@@ -16,8 +16,9 @@ use crate::tui::widget::chart::chart;
 use crate::tui::widget::sheet::Sheet;
 
 /// What is shown of each device, what matters most first.
-const DEVICE: [Field; 31] = [
+const DEVICE: [Field; 36] = [
     gpu::utilization_ratio,
+    gpu::utilization_peak_ratio,
     gpu::memory_ratio,
     gpu::memory_used_bytes,
     gpu::memory_total_bytes,
@@ -28,6 +29,7 @@ const DEVICE: [Field; 31] = [
     gpu::shader_ratio,
     gpu::throttled_ratio,
     gpu::shader_hertz,
+    gpu::memory_peak_bytes,
     gpu::driver_ratio,
     gpu::renderer_ratio,
     gpu::tiler_ratio,
@@ -41,6 +43,9 @@ const DEVICE: [Field; 31] = [
     gpu::memory_temperature_celsius,
     gpu::bandwidth_ratio,
     gpu::occupancy_ratio,
+    gpu::fp32_ratio,
+    gpu::fp16_ratio,
+    gpu::fp64_ratio,
     gpu::pcie_received_bytes_per_second,
     gpu::pcie_sent_bytes_per_second,
     gpu::fan_ratio,
