@@ -103,7 +103,7 @@ family! {
         swap_bytes: Gauge Bytes { label: "SWAP" },
         /// Bytes read from disks for the process.
         read_bytes: Counter Bytes { label: "READ" },
-        /// Bytes that the process made the kernel write to disks, cancelled writes taken off.
+        /// Bytes that the process made the kernel write to disks, at once or later.
         written_bytes: Counter Bytes { label: "WRITE" },
         /// Bytes asked for by read calls, from caches and pipes too.
         read_call_bytes: Counter Bytes { label: "RCHAR" },
@@ -149,6 +149,8 @@ family! {
         counted_ratio: Gauge Ratio / 10000 { label: "CNT%" },
         /// How likely the kernel is to kill the process when memory runs out: 0 to 1000 and beyond.
         oom_score: Gauge Count { label: "OOM" },
+        /// Bytes that never reached a disk because the process removed or cut the file first, whoever wrote them.
+        cancelled_write_bytes: Counter Bytes { label: "CANCEL" },
     }
     derived {
         /// CPU time used per second: 1 is one CPU.
@@ -174,6 +176,9 @@ family! {
         read_bytes_per_second: BytesPerSecond { label: "RD/s" } = |d| d.rate(read_bytes);
         /// Bytes written to disks per second.
         written_bytes_per_second: BytesPerSecond { label: "WR/s" } = |d| d.rate(written_bytes);
+        /// Bytes written to disks since the start less those that the process cancelled: below 0 for one that removes what others wrote.
+        net_written_bytes: Bytes { label: "NETWR" } =
+            |d| Some(d.now(written_bytes)? - d.now(cancelled_write_bytes)?);
         /// Bytes read and written per second.
         io_bytes_per_second: BytesPerSecond { label: "IO/s" } =
             |d| Some(d.rate(read_bytes)? + d.rate(written_bytes)?);
