@@ -15,6 +15,7 @@ mod drain;
 pub mod edit;
 pub mod events;
 pub mod filter;
+pub mod group_tree;
 pub mod help;
 pub mod history;
 pub mod input;
