@@ -109,6 +109,8 @@ pub struct App {
     pub replay: Option<Replayed>,
     /// Seconds since the retop that is replayed last answered, if it does not any more.
     pub silent_seconds: Option<u64>,
+    /// The terminal has the focus; one that does not say so always has it.
+    pub focused: bool,
     /// The past is shown, and which.
     pub rewind: Option<Box<Rewind>>,
     /// Moments that somebody wants to find again, oldest first.
@@ -202,6 +204,7 @@ impl App {
             record: None,
             replay: options.replay.clone(),
             silent_seconds: None,
+            focused: true,
             recording: None,
             rewind: None,
             bookmarks: Bookmarks::default(),
@@ -334,6 +337,7 @@ impl App {
         };
         let snapshot = whole.as_ref().unwrap_or(snapshot);
         self.newest = Some(Arc::clone(snapshot));
+        self.table.untag_ended(snapshot);
         if self.record.is_none() {
             self.events.note(snapshot);
         }
@@ -364,6 +368,12 @@ impl App {
         self.passed = 0;
         let raw = Arc::clone(snapshot.raw());
         Some(Arc::new(retop_model::derive(self.newest.as_deref(), raw)))
+    }
+
+    /// True while the folder of a recording is being opened.
+    #[must_use]
+    pub fn is_opening(&self) -> bool {
+        self.recording.as_ref().is_some_and(|state| !state.begun && state.failed.is_none())
     }
 
     /// Says what became of the wish to record.
@@ -480,6 +490,11 @@ impl App {
             // Only who drew the screen knows what lies where.
             Event::Mouse(_) => return None,
             Event::Background(colour) => return self.stand_on(colour),
+            // What is read follows with the next frame.
+            Event::Focus(focused) => {
+                self.focused = focused;
+                return None;
+            }
         };
         let mode = self.mode();
         let press = match (self.prefix.take(), press) {

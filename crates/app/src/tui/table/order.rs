@@ -72,6 +72,8 @@ pub struct Wish<'a> {
     pub then: Col,
     pub descending: bool,
     pub tree: bool,
+    /// Siblings in the tree are sorted.
+    pub pinned: bool,
     /// Processes with the same text are one line. There is no tree then.
     pub group: Option<TextField>,
     /// Threads that were read stand below their processes.
@@ -84,6 +86,23 @@ pub struct Wish<'a> {
     pub folded: &'a [Key],
     /// Groups whose members are shown, in order.
     pub unfolded: &'a [Key],
+}
+
+/// What rows are compared by, and whether the largest is above. Looked up once: 1,000 rows are compared
+/// 10,000 times.
+#[derive(Clone, Copy, Debug)]
+struct By {
+    first: (Form, bool),
+    then: (Form, bool),
+}
+
+impl By {
+    fn of(wish: &Wish<'_>) -> By {
+        By {
+            first: (wish.sort.form(), wish.descending),
+            then: (wish.then.form(), wish.then.largest_first()),
+        }
+    }
 }
 
 /// The rows in order, and what it takes to find it.
@@ -119,6 +138,7 @@ pub struct Order {
     parents: Vec<u32>,
     children: Vec<u32>,
     visited: Vec<bool>,
+    branch: Vec<u32>,
     stack: Vec<Line>,
     /// The order so far, by key: rows that are held stay at their rank.
     ranks: Vec<(Key, u32)>,
@@ -207,30 +227,29 @@ impl Order {
     }
 
     fn sort(&self, now: &Snapshot, wish: &Wish<'_>, rows: &mut [u32]) {
-        let (values, seconds) = (&self.values, &self.seconds);
-        let (kernel, places) = (&self.kernel, &self.last);
         if wish.hold {
             // New rows come last.
+            let places = &self.last;
             rows.sort_unstable_by_key(|&row| (places[row as usize], row));
             return;
         }
-        // Looked up once: 1,000 rows are compared 10,000 times.
-        let (form, then) = (wish.sort.form(), wish.then.form());
-        let (descending, then_descending) = (wish.descending, wish.then.largest_first());
-        rows.sort_unstable_by(|&a, &b| {
-            let last = |row: u32| (kernel[row as usize], places[row as usize], row);
+        let by = By::of(wish);
+        rows.sort_unstable_by(|&a, &b| self.compare(now, by, a, b));
+    }
+
+    /// Which of two rows stands above.
+    fn compare(&self, now: &Snapshot, by: By, a: u32, b: u32) -> Ordering {
+        let last = |row: u32| (self.kernel[row as usize], self.last[row as usize], row);
+        let ordered = |(form, descending), values: &[f64]| match form {
+            Form::Text(field) => compare_texts(now, field, (a, b), descending),
+            Form::Command => compare_texts(now, process::name, (a, b), descending),
+            _ => compare(values[a as usize], values[b as usize], descending),
+        };
+        ordered(by.first, &self.values)
+            .then_with(|| ordered(by.then, &self.seconds))
             // Equals stay in the order that they are in. By number instead, each row that falls
             // back among thousands of idle ones would move all the rows between.
-            let equals = || last(a).cmp(&last(b));
-            let ordered = |form: Form, descending, values: &[f64]| match form {
-                Form::Text(field) => compare_texts(now, field, (a, b), descending),
-                Form::Command => compare_texts(now, process::name, (a, b), descending),
-                _ => compare(values[a as usize], values[b as usize], descending),
-            };
-            ordered(form, descending, values)
-                .then_with(|| ordered(then, then_descending, seconds))
-                .then_with(equals)
-        });
+            .then_with(|| last(a).cmp(&last(b)))
     }
 
     fn rank_of(&self, key: Key) -> u32 {
