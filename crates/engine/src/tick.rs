@@ -110,6 +110,9 @@ impl Ticker {
         if self.wants.groups {
             demand.want_seldom(FamilyId::Cgroup);
         }
+        if self.wants.groups_often {
+            demand.want(FamilyId::Cgroup, true);
+        }
         if self.wants.io && demand.wants(FamilyId::Process) {
             demand.processes.io = Rows::All;
         }

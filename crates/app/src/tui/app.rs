@@ -106,6 +106,8 @@ pub struct App {
     pub replay: Option<Replayed>,
     /// Seconds since the retop that is replayed last answered, if it does not any more.
     pub silent_seconds: Option<u64>,
+    /// The recording that is shown has been removed from the disk.
+    pub removed: bool,
     /// The past is shown, and which.
     pub rewind: Option<Box<Rewind>>,
     /// Moments that somebody wants to find again, oldest first.
@@ -198,6 +200,7 @@ impl App {
             record: None,
             replay: options.replay.clone(),
             silent_seconds: None,
+            removed: false,
             recording: None,
             rewind: None,
             bookmarks: Bookmarks::default(),

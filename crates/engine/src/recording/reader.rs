@@ -283,6 +283,13 @@ impl Recording {
         true
     }
 
+    /// True if somebody has removed its newest file: nothing will come any more, and what is read of
+    /// it now may not be there.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        self.slots.last().is_none_or(|slot| !slot.path.exists())
+    }
+
     /// The wall clock of the newest key frame: what comes from there on is a recording of its own.
     #[must_use]
     pub fn newest_key_ms(&self) -> Option<i64> {

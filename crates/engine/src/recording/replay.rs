@@ -183,6 +183,7 @@ impl Replay {
                         entries.push(Entry { number: first, stamp, what });
                     }
                 }
+                EventKind::AlertNamed => event.amend(&mut entries),
                 _ => entries.extend(event.entry(number)),
             }
         }

@@ -66,6 +66,10 @@ pub enum Phrase {
     Measured(&'static str),
     /// These words alone, where the numbers say nothing.
     Plain(&'static str),
+    /// As [`Phrase::Measured`], in words that say what it is about.
+    Whole(&'static str),
+    /// As [`Phrase::Plain`], in words that say what it is about.
+    Sentence(&'static str),
 }
 
 /// A condition on one metric of each entity of a family.
@@ -158,6 +162,14 @@ impl Rule {
         Rule { phrase: Phrase::Plain(words), ..self }
     }
 
+    fn whole(self, words: &'static str) -> Rule {
+        Rule { phrase: Phrase::Whole(words), ..self }
+    }
+
+    fn sentence(self, words: &'static str) -> Rule {
+        Rule { phrase: Phrase::Sentence(words), ..self }
+    }
+
     /// True for an entity that the rule is about.
     #[must_use]
     pub fn concerns(&self, row: Row<'_>) -> bool {
@@ -209,34 +221,36 @@ pub fn builtin() -> Vec<Rule> {
             _ => |row| row.shown(pressure::resource) == "io",
         }
     };
-    let stalled = "of the time, all tasks wait";
-    let killed = "killed a process for want of memory";
     vec![
         Rule::new("PSI-CPU", pressure::some_ratio, Above, 0.8, 0.6)
             .only(resource("cpu"))
             .sustain(5)
-            .measured("of the time, some task waits")
+            .whole("of the time, some task waits for a CPU")
             .culprit(by_cpu),
         Rule::new("PSI-MEM", pressure::full_ratio, Above, 0.1, 0.05)
             .only(resource("memory"))
             .critical()
-            .measured(stalled)
+            .whole("of the time, all tasks wait for memory")
             .culprit(by_memory),
         Rule::new("PSI-IO", pressure::full_ratio, Above, 0.5, 0.3)
             .only(resource("io"))
             .sustain(5)
-            .measured(stalled)
+            .whole("of the time, all tasks wait for disks")
             .culprit(by_io),
-        Rule::new("MEM", memory::available_ratio, Below, 0.05, 0.08).critical().culprit(by_memory),
+        Rule::new("MEM", memory::available_ratio, Below, 0.05, 0.08)
+            .critical()
+            .whole("of memory available")
+            .culprit(by_memory),
         Rule::new("SWAP", memory::swap_in_bytes_per_second, Above, 20e6, 10e6)
             .sustain(5)
+            .whole("swapped in")
             .culprit(by_memory),
         Rule::new("OOM", memory::oom_kills_per_second, Above, 1e-9, 1e-9)
             .critical()
             .sustain(1)
             .linger()
             .culprit(Culprit::Killed)
-            .plain("the kernel killed a process for want of it"),
+            .sentence("the kernel killed a process for want of memory"),
         Rule::new("DISK", filesystem::used_ratio, Above, 0.95, 0.93)
             .only(is_writable)
             .nears(fills)
@@ -248,9 +262,11 @@ pub fn builtin() -> Vec<Rule> {
             .culprit(Culprit::Writer),
         Rule::new("LATENCY", disk::latency_seconds, Above, 0.2, 0.1).sustain(5).culprit(by_io),
         Rule::new("CGROUP-MEM", cgroup::memory_limit_ratio, Above, 0.9, 0.85)
+            .nears(is_near)
             .measured("of its memory limit")
             .culprit(Culprit::MostWithin(process::resident_bytes)),
         Rule::new("CGROUP-TASKS", cgroup::tasks_ratio, Above, 0.9, 0.85)
+            .nears(is_near)
             .measured("of its processes and threads")
             .culprit(Culprit::MostWithin(process::threads)),
         Rule::new("LIMIT-MEM", limit::memory_ratio, Above, 0.9, 0.85)
@@ -264,12 +280,12 @@ pub fn builtin() -> Vec<Rule> {
             .culprit(by_tasks),
         Rule::new("FILES", host::file_handles_ratio, Above, 0.9, 0.85)
             .measured("of all file handles"),
-        Rule::new("CGROUP-OOM", cgroup::oom_kills_per_second, Above, 1e-9, 1e-9)
+        Rule::new("CGROUP-OOM", cgroup::limit_oom_kills_per_second, Above, 1e-9, 1e-9)
             .critical()
             .sustain(1)
             .linger()
             .culprit(Culprit::KilledWithin)
-            .plain(killed),
+            .plain("was at its memory limit, and the kernel killed a process of it"),
         Rule::new("THROTTLED", cgroup::throttled_ratio, Above, 0.5, 0.25)
             .sustain(5)
             .culprit(Culprit::MostWithin(process::cpu_ratio)),
@@ -323,6 +339,12 @@ pub fn builtin() -> Vec<Rule> {
             .sustain(3)
             .plain("no longer answers, see 'retop doctor'"),
     ]
+}
+
+/// True for a control group that comes near to a limit: whether it stays there is looked at often.
+fn is_near(row: Row<'_>) -> bool {
+    let shares = [cgroup::memory_limit_ratio, cgroup::tasks_ratio];
+    shares.into_iter().any(|share| row.get(share).is_some_and(|share| share >= 0.75))
 }
 
 /// The minute in which a disk that fills would be full.
@@ -392,7 +414,7 @@ fn is_of_hot_chip(row: Row<'_>) -> bool {
 #[must_use]
 pub fn bandwidth(share: f64) -> Rule {
     Rule::new("MEM-BOUND", memory::traffic_ratio, Bound::Above, share, share - 0.05)
-        .measured("of the memory's bandwidth")
+        .whole("of the memory's bandwidth")
         .culprit(Culprit::Most(process::cpu_ratio))
 }
 
@@ -413,7 +435,7 @@ const RISE_SECONDS: f64 = 300.0;
 #[must_use]
 pub fn swap_rise(bytes: f64) -> Rule {
     let rule = Rule::new("SWAP-RISE", memory::swap_used_bytes, Bound::Above, bytes, bytes * 0.8)
-        .measured("more swap used within 5m")
+        .whole("more swap used within 5m")
         .culprit(Culprit::Most(process::resident_bytes));
     Rule { rise_seconds: Some(RISE_SECONDS), ..rule }
 }

@@ -137,6 +137,7 @@ fn past(app: &App, canvas: &mut Canvas<'_>) {
     let worst = worst.map_or_else(Text::new, |(text, _)| text);
     let host = now.one_text(host::name).map_or("", |name| name.shown());
     let silent = match app.silent_seconds {
+        None if app.removed => short!("recording was removed"),
         None => Text::new(),
         Some(seconds @ ..100) => short!("source not answering ({seconds} s)"),
         Some(seconds) => short!("source not answering ({})", &*ago(seconds as i64 * 1_000)),
