@@ -66,13 +66,19 @@ echo end-files
 $bb poweroff -f
 ";
 
-const HOG: &str = r#"BEGIN {
-    for (i = 0; i < 57; i++) {
-        held[i] = sprintf("%1048576s", "")
+/// Takes memory until its group is near the limit, stays there, and goes on.
+const HOG: &str = r#"function used(  bytes) {
+    getline bytes < "/sys/fs/cgroup/web/memory.current"
+    close("/sys/fs/cgroup/web/memory.current")
+    return bytes
+}
+BEGIN {
+    while (used() < 60 * 1048576 && i < 100) {
+        held[i++] = sprintf("%1048576s", "")
         if (i % 4 == 3) system("/bin/busybox sleep 1")
     }
-    system("/bin/busybox sleep 12")
-    for (; i < 400; i++) held[i] = sprintf("%1048576s", "")
+    system("/bin/busybox sleep 15")
+    while (i < 400) held[i++] = sprintf("%1048576s", "")
 }
 "#;
 

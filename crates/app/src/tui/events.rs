@@ -240,7 +240,7 @@ impl fmt::Display for Event {
             What::Fired { alert, .. } => f.write_str(&alert.message),
             What::Cleared { alert, fired } => {
                 let gap = if alert.subject.is_empty() { "" } else { " " };
-                let ms = entry.stamp.wall_ms.saturating_sub(fired.wall_ms).max(0);
+                let ms = entry.stamp.since_ms(*fired).max(0);
                 write!(f, "{}{gap}cleared after {}", alert.subject, Duration(ms as f64 / 1e3))?;
                 // A limit of next to nothing is a fact, such as a kill, and no measure.
                 if let (Some(worst), Some(limit @ 1e-3..)) = (alert.worst, alert.limit) {

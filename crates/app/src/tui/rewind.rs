@@ -417,7 +417,13 @@ impl App {
     fn step_ms(&mut self, by_ms: i64) {
         let (Some(record), Some(now)) = (&self.record, &self.now) else { return };
         let number = locked(record).view().number_at(now.stamp().wall_ms.saturating_add(by_ms));
-        self.go(number.unwrap_or(0));
+        // Where the wall clock was set back a time stands for two samples: the way is never turned.
+        let at = self.rewind.as_ref().map_or(0, |rewind| rewind.cursor.number());
+        self.go(match (number, by_ms < 0) {
+            (None, _) => 0,
+            (Some(number), true) => number.min(at.saturating_sub(1)),
+            (Some(number), false) => number.max(at.saturating_add(1)),
+        });
     }
 
     /// To the nearest spike, or whatever else happened, before or after the moment shown.

@@ -202,10 +202,13 @@ impl Log {
     pub(crate) fn restored(entries: Vec<Entry>, last: u64) -> Log {
         let mut log = Log { version: last, ..Log::default() };
         let excess = entries.len().saturating_sub(MOST);
-        for Entry { number, stamp, what } in entries.into_iter().skip(excess) {
-            if let What::Cleared { alert, fired } = &what {
-                let began = |entry: &Entry| entry.stamp.wall_ms == fired.wall_ms;
-                log.amend(alert, began, |_, ended| *ended = Some(stamp));
+        for Entry { number, stamp, mut what } in entries.into_iter().skip(excess) {
+            if let What::Cleared { alert, fired } = &mut what {
+                let wall_ms = fired.wall_ms;
+                let began = |entry: &Entry| entry.stamp.wall_ms == wall_ms;
+                // What was written tells the wall clock alone, which may have been set meanwhile.
+                let known = log.amend(alert, began, |_, ended| *ended = Some(stamp));
+                *fired = known.unwrap_or(*fired);
             }
             let is_of_group = matches!(&what, What::Killed { group, .. } if !group.is_empty());
             if !is_of_group || !log.explain(stamp, &what) {
@@ -308,13 +311,13 @@ impl Log {
         }
     }
 
-    /// Adds to the entry of an alert's beginning what came out later.
+    /// Adds to the entry of an alert's beginning what came out later; gives when that was.
     fn amend(
         &mut self,
         told: &Told,
         began: impl Fn(&Entry) -> bool,
         add: impl FnOnce(&mut Told, &mut Option<Stamp>),
-    ) {
+    ) -> Option<Stamp> {
         for entry in self.entries.iter_mut().rev().filter(|entry| began(entry)) {
             let is_it = |what: &What| match what {
                 What::Fired { alert, .. } => {
@@ -330,9 +333,10 @@ impl Log {
                 self.bytes += alert.memory();
                 self.bytes -= before;
                 self.version += 1;
-                return;
+                return Some(entry.stamp);
             }
         }
+        None
     }
 
     fn kills(&mut self, number: u64, moment: &Snapshot) {

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use retop_model::Snapshot;
+use retop_model::{Snapshot, Stamp};
 
 use crate::history::View;
 
@@ -18,7 +18,7 @@ use super::name::SegmentName;
 use super::preview::{Gather, Preview};
 use super::segment::Segment;
 use super::shelf::Files;
-use super::slot::{Extent, Shared, Slot};
+use super::slot::{Extent, INDEXES, Shared, Slot};
 
 /// Most bytes of what was fetched of a running retop: in files six days of 2,000 processes, and in
 /// memory where no file could be made.
@@ -155,8 +155,18 @@ impl Recording {
                 None
             }
         };
-        let first = self.slots.iter().find_map(|slot| find(slot, false));
-        let last = self.slots.iter().rev().find_map(|slot| find(slot, true));
+        let mut first = self.slots.iter().find_map(|slot| find(slot, false));
+        let mut last = self.slots.iter().rev().find_map(|slot| find(slot, true));
+        // Where the wall clock was set back, the ends of time are not those of the recording. To look
+        // into thousands of segments for that would take longer than it is worth.
+        if self.slots.len() <= INDEXES {
+            let extents = self.slots.iter().filter_map(|slot| slot.begun().ok().flatten());
+            for extent in extents {
+                let wall_ms = |stamp: Option<Stamp>| stamp.map(|stamp| stamp.wall_ms);
+                first = first.min(wall_ms(extent.first).or(first));
+                last = last.max(wall_ms(extent.last));
+            }
+        }
         match (first, last, failed) {
             (Some(first), Some(last), _) => Ok(Some(first..last.max(first).saturating_add(1))),
             (_, _, Some(error)) => Err(error),
@@ -287,7 +297,9 @@ impl Recording {
     /// it now may not be there.
     #[must_use]
     pub fn is_removed(&self) -> bool {
-        self.slots.last().is_none_or(|slot| !slot.path.exists())
+        // What was fetched, or is of this program's memory, has no place.
+        let is_there = |slot: &Arc<Slot>| slot.path.as_os_str().is_empty() || slot.path.exists();
+        !self.slots.last().is_some_and(is_there)
     }
 
     /// The wall clock of the newest key frame: what comes from there on is a recording of its own.

@@ -141,8 +141,15 @@ impl Shelf for Files {
     }
 
     /// Boots follow each other, and each has a monotonic clock of its own: the wall clock tells
-    /// which one is meant.
+    /// which one is meant; and where that was set back, the monotonic one which of two samples.
     fn number_of(&self, stamp: Stamp) -> Option<u64> {
-        self.newest(&|other| other.wall_ms <= stamp.wall_ms)
+        let wall_ms = stamp.wall_ms;
+        let both =
+            |other: Stamp| other.wall_ms <= wall_ms && other.monotonic_ns <= stamp.monotonic_ns;
+        let is_it = |&number: &u64| {
+            self.place(number).and_then(|(chunk, frame)| chunk.stamp(frame)) == Some(stamp)
+        };
+        let found = self.newest(&both).filter(is_it);
+        found.or_else(|| self.newest(&|other| other.wall_ms <= wall_ms))
     }
 }

@@ -16,8 +16,8 @@ use std::collections::{HashMap, VecDeque};
 pub use culprit::Suspect;
 pub use gone::Gone;
 pub use rule::{
-    Bound, Culprit, Phrase, Rule, Severity, bandwidth, builtin, chip_power, gpu_throttling,
-    package_power, swap_rise, throttling,
+    Bound, Culprit, Phrase, Rule, Severity, Written, bandwidth, builtin, chip_power,
+    gpu_throttling, package_power, swap_rise, throttling,
 };
 pub use show::{UNSEEN, about};
 pub(crate) use user::value;
@@ -111,6 +111,8 @@ pub struct Wants {
     pub groups: bool,
     /// Control groups as often as they are read at all: one of them is near its limit.
     pub groups_often: bool,
+    /// What rules are about that somebody wrote.
+    pub written: Written,
 }
 
 /// Samples for which somebody is looked for after an alert has fired.
@@ -148,7 +150,8 @@ impl Alerts {
     pub fn wants(&self) -> Wants {
         let of_groups = |rule: &Rule| rule.field.family == FamilyId::Cgroup;
         let groups = self.rules.iter().any(of_groups);
-        Wants { io: self.io, groups, groups_often: self.groups_often }
+        let written = self.rules.iter().map(Rule::asks).fold(Written::default(), Written::and);
+        Wants { io: self.io, groups, groups_often: self.groups_often, written }
     }
 
     /// Takes a new moment; gives the number of events that it brought. A moment that was judged

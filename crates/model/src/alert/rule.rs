@@ -1,9 +1,12 @@
 //! What an alert is about, and the rules that come with retop.
 
+use std::sync::Arc;
+
 use crate::family::{
     FamilyId, cgroup, chip, cpu, disk, filesystem, gpu, gpu_forecast, host, limit, memory, power,
     pressure, process, sensor, source, task,
 };
+use crate::filter::{Filter, Verdict};
 use crate::metric::Field;
 use crate::snapshot::Row;
 
@@ -72,6 +75,38 @@ pub enum Phrase {
     Sentence(&'static str),
 }
 
+/// What is read for rules that somebody wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    families: u64,
+    /// Bytes read and written by every process.
+    pub io: bool,
+    /// The status of every process.
+    pub status: bool,
+    /// What the scheduler did with every process.
+    pub schedule: bool,
+    /// Hardware counters of the busiest.
+    pub counters: bool,
+}
+
+impl Written {
+    /// True if it is read for them.
+    #[must_use]
+    pub fn has(self, family: FamilyId) -> bool {
+        self.families & (1 << family.index()) != 0
+    }
+
+    pub(super) fn and(self, other: Written) -> Written {
+        Written {
+            families: self.families | other.families,
+            io: self.io || other.io,
+            status: self.status || other.status,
+            schedule: self.schedule || other.schedule,
+            counters: self.counters || other.counters,
+        }
+    }
+}
+
 /// A condition on one metric of each entity of a family.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -100,6 +135,10 @@ pub struct Rule {
     pub culprit: Culprit,
     /// Which entities it concerns.
     pub only: fn(Row<'_>) -> bool,
+    /// Of processes those that it concerns, as somebody wrote it.
+    pub chosen: Option<Arc<Filter>>,
+    /// Somebody wrote it: what it is about is read for it, even if nobody looks at that.
+    pub written: bool,
     /// True for an entity that is on its way to the limit: what it takes to name somebody is read
     /// from then on.
     pub nears: fn(Row<'_>) -> bool,
@@ -124,6 +163,8 @@ impl Rule {
             linger_seconds: 0.0,
             culprit: Culprit::Nobody,
             only: |_| true,
+            chosen: None,
+            written: false,
             nears: |_| false,
             phrase: Phrase::Named,
             note: None,
@@ -173,7 +214,28 @@ impl Rule {
     /// True for an entity that the rule is about.
     #[must_use]
     pub fn concerns(&self, row: Row<'_>) -> bool {
-        (self.only)(row)
+        let is_chosen = |filter: &Arc<Filter>| filter.test(row) == Verdict::Yes;
+        (self.only)(row) && self.chosen.as_ref().is_none_or(is_chosen)
+    }
+
+    /// True if it asks for any of these fields of processes.
+    fn needs(&self, fields: &[Field]) -> bool {
+        let filter = self.chosen.as_ref().is_some_and(|filter| filter.needs(fields));
+        fields.contains(&self.field) || filter
+    }
+
+    /// What has to be read for it, if somebody wrote it.
+    pub(super) fn asks(&self) -> Written {
+        match self.written {
+            true => Written {
+                families: 1 << self.field.family.index(),
+                io: self.needs(&process::READ),
+                status: self.needs(&process::STATUS),
+                schedule: self.needs(&process::SCHEDULED),
+                counters: self.needs(&process::COUNTED),
+            },
+            false => Written::default(),
+        }
     }
 
     /// True on the bad side.

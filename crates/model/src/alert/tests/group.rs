@@ -161,3 +161,31 @@ fn of_those_who_are_gone_the_kernel_says_who_was_killed() {
     }
     assert_eq!(named(&mut gone), None);
 }
+
+#[test]
+fn a_rule_about_processes_concerns_those_that_its_filter_means() {
+    let rule = |expr: &str, filter: &str| {
+        let (name, expr, filter) = ("MINE".to_owned(), expr.to_owned(), Some(filter.to_owned()));
+        UserRule { name, expr, filter, ..UserRule::default() }.rule()
+    };
+    let large = rule("processes.resident_bytes > 50", "cgroup=/web/* && !rd>0").expect("valid");
+    let mut alerts = Alerts::new(vec![large]);
+    let wants = alerts.wants().written;
+    assert!(wants.has(FamilyId::Process) && !wants.has(FamilyId::Cgroup));
+    assert!(wants.io && !wants.status, "the filter asks for what is read of all only then");
+    let mut machine = Machine::new();
+    alerts.advance(&machine.step(Some(60), 0, None));
+    assert_eq!(said(&alerts), [""; 0], "what it reads is unknown, and unknown is not false");
+    let large = rule("processes.resident_bytes > 50", "cgroup=/web/*").expect("valid");
+    let mut alerts = Alerts::new(vec![large]);
+    alerts.advance(&machine.step(Some(60), 0, None));
+    let wanted = "MINE awk (7) 60B resident, limit 50B";
+    assert_eq!(said(&alerts), [wanted], "and not of the larger one elsewhere");
+    for (expr, filter, part) in [
+        ("memory.used_bytes > 1", "cpu>1", "chooses among processes"),
+        ("processes.cpu_ratio > 1", "cpu>", "column 5: expected a value here"),
+    ] {
+        let error = rule(expr, filter).expect_err(filter);
+        assert!(error.contains(part), "{error}");
+    }
+}
