@@ -27,17 +27,17 @@ const WORKER: &str = "/web/worker";
 
 const SCRIPT: &str = "
 $bb mount -t cgroup2 cgroup /sys/fs/cgroup
-$bb ln -s busybox /bin/awk
+for name in awk sh; do $bb ln -s busybox /bin/$name; done
 top=/sys/fs/cgroup
 echo '+memory +pids' >$top/cgroup.subtree_control
 $bb mkdir -p $top/web/worker $top/batch
 echo '+memory +pids' >$top/web/cgroup.subtree_control
 echo 64M >$top/web/memory.max
-echo 16M >$top/batch/memory.high
+echo 8M >$top/batch/memory.high
 export HOME=/tmp
-/bin/retop record /tmp/recording --interval 1s --config /etc/retop.toml >/tmp/record.log 2>&1 &
+/bin/retop record /tmp/recording --interval 2s --config /etc/retop.toml >/tmp/record.log 2>&1 &
 record=$!
-/bin/retop --json --interval 1s --config /etc/retop.toml >/tmp/json 2>/tmp/json.log &
+/bin/retop --json --interval 2s --config /etc/retop.toml >/tmp/json 2>/tmp/json.log &
 json=$!
 $bb sleep 6
 (echo 0 >$top/web/worker/cgroup.procs; exec awk -f /etc/hog) &
@@ -51,7 +51,7 @@ $bb sleep 8
 (echo 0 >$top/batch/cgroup.procs; exec awk -f /etc/hog) &
 thrasher=$!
 echo thrasher $thrasher
-$bb sleep 20
+$bb sleep 30
 $bb cat /proc/pressure/memory
 $bb kill -9 $thrasher
 $bb sleep 45
@@ -77,7 +77,7 @@ BEGIN {
         held[i++] = sprintf("%1048576s", "")
         if (i % 4 == 3) system("/bin/busybox sleep 1")
     }
-    system("/bin/busybox sleep 15")
+    system("/bin/busybox sleep 20")
     while (i < 400) held[i++] = sprintf("%1048576s", "")
 }
 "#;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use retop_engine::history::{Blame, Buckets, Channel, Cursor, Past, Spike, View, blame};
 use retop_model::family::process;
 use retop_model::human::{Size, Value};
-use retop_model::{FamilyId, Snapshot, Stamp, Unit};
+use retop_model::{FamilyId, Snapshot, Unit};
 
 use self::scrubber::Measure;
 pub use self::scrubber::Window;
@@ -222,14 +222,6 @@ impl App {
         self.paused = false;
         self.theme.rewound = true;
         self.go(number);
-    }
-
-    /// The order in which moments came. In a recording of several boots the wall clock alone tells.
-    pub(super) fn order(&self) -> fn(Stamp) -> i64 {
-        match self.replay {
-            Some(_) => |stamp| stamp.wall_ms,
-            None => |stamp| i64::try_from(stamp.monotonic_ns).unwrap_or(i64::MAX),
-        }
     }
 
     /// A recording has another newest sample, or its first.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use retop_model::{Snapshot, Stamp};
 
 use crate::history::View;
+use crate::history::view::FAR_MS;
 
 use super::body::Body;
 use super::error::RecordingError;
@@ -181,8 +182,25 @@ impl Recording {
     ///
     /// If what is recorded of that time cannot be read.
     pub fn asof(&self, wall_ms: i64) -> Result<Option<Snapshot>, RecordingError> {
-        for slot in self.slots.iter().rev() {
-            if slot.name.as_ref().is_some_and(|name| name.wall_ms > wall_ms) {
+        // Where the wall clock was set back and did not come so far again, those before are meant.
+        let ends_ms = |slot: &Arc<Slot>| {
+            let extent = slot.begun().ok().flatten()?;
+            Some((extent.first?.wall_ms, extent.last?.wall_ms))
+        };
+        let is_later = |slot: &Arc<Slot>| slot.name.as_ref().is_some_and(|n| n.wall_ms > wall_ms);
+        let begun = |slot: &&Arc<Slot>| {
+            !is_later(slot) && ends_ms(slot).is_some_and(|ends| ends.0 <= wall_ms)
+        };
+        let newest = self.slots.iter().rev().find(begun).and_then(ends_ms);
+        let is_far = newest.is_some_and(|ends| wall_ms.saturating_sub(ends.1) >= FAR_MS);
+        let holds = |slot: &Arc<Slot>| {
+            ends_ms(slot).is_some_and(|(first, last)| (first..=last).contains(&wall_ms))
+        };
+        let looks = is_far && self.slots.len() <= INDEXES;
+        let end = looks.then(|| self.slots.iter().rposition(holds)).flatten();
+        let slots = end.map_or(&self.slots[..], |end| &self.slots[..=end]);
+        for slot in slots.iter().rev() {
+            if is_later(slot) {
                 continue;
             }
             let Some(segment) = slot.begun_segment()? else { continue };

@@ -164,7 +164,9 @@ fn a_kill_names_the_largest_who_is_gone() {
     let kills = [(1, "killed 2  huge (9)"), (1, "killed 2 /app hog (5)")];
     assert_eq!(scene.said(), kills.map(|(number, text)| (number, text.to_owned())));
     scene.pass(1.0, 0.0, 0.0).tick(crowd(&[all[0]], 6));
-    assert_eq!(scene.said()[2].1, "killed 1  -", "nobody is known");
+    assert_eq!(scene.said()[2].1, "killed 1 /app cat (6)", "who is gone besides");
+    scene.pass(1.0, 0.0, 0.0).tick(crowd(&[all[0]], 7));
+    assert_eq!(scene.said()[3].1, "killed 1 /app -", "nobody is known");
 }
 
 #[test]
