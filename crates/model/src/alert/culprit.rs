@@ -52,6 +52,11 @@ fn user(culprit: Culprit, row: Row<'_>, gone: &mut Gone) -> Option<Suspect> {
             let least = used.unwrap_or(0.0) * FAIR;
             most(now, field, Some(row.shown(cgroup::cgroup)), least)
         }
+        Culprit::Thrashing => {
+            let within =
+                waiting(now).and_then(|group| most(now, process::resident_bytes, Some(group), 0.0));
+            within.or_else(|| most(now, process::resident_bytes, None, 0.0))
+        }
         Culprit::ParentOf(state) => parent_of_most(now, state),
         Culprit::Killed => gone.victim(None),
         Culprit::Victim => {
@@ -72,6 +77,18 @@ fn most(now: &Snapshot, field: Field, group: Option<&str>, least: f64) -> Option
         .filter_map(|row| Some((row, row.get(field).filter(|&v| v > 0.0 && v >= least)?)))
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
     Some(Suspect::named(row))
+}
+
+/// The control group in which memory is waited for, if it is one group: the deepest of those that wait
+/// nearly as long as any.
+fn waiting(now: &Snapshot) -> Option<&str> {
+    const LEAST: f64 = 0.05;
+    const NEARLY: f64 = 0.9;
+    let wait = |row: &Row<'_>| row.get(cgroup::memory_pressure_ratio).unwrap_or(0.0);
+    let below = now.rows(FamilyId::Cgroup).filter(|row| row.raw(cgroup::depth) != Some(0));
+    let longest = below.clone().map(|row| wait(&row)).fold(0.0, f64::max);
+    let near = below.filter(|row| longest >= LEAST && wait(row) >= longest * NEARLY);
+    Some(near.max_by_key(|row| row.raw(cgroup::depth))?.shown(cgroup::cgroup))
 }
 
 impl Culprit {

@@ -48,6 +48,8 @@ pub enum Culprit {
     Most(Field),
     /// The process with the most of this among those in the control group that the alert is about.
     MostWithin(Field),
+    /// The process with most memory, in the control group that waits most for memory if one does.
+    Thrashing,
     /// The process that wrote most lately: to devices, or to a file system without one.
     Writer,
     /// The parent of most of the processes in that state.
@@ -293,7 +295,7 @@ pub fn builtin() -> Vec<Rule> {
             .only(resource("memory"))
             .critical()
             .whole("of the time, all tasks wait for memory")
-            .culprit(by_memory),
+            .culprit(Culprit::Thrashing),
         Rule::new("PSI-IO", pressure::full_ratio, Above, 0.5, 0.3)
             .only(resource("io"))
             .sustain(5)

@@ -189,3 +189,41 @@ fn a_rule_about_processes_concerns_those_that_its_filter_means() {
         assert!(error.contains(part), "{error}");
     }
 }
+
+#[test]
+fn who_makes_all_wait_for_memory_is_in_the_group_that_waits() {
+    for (waited, named) in [(900_000_u64, "awk"), (0, "big")] {
+        let (mut alerts, mut scene) = (Alerts::new(builtin()), Scene::new());
+        for second in 1..6 {
+            alerts.advance(&scene.step(|tables| {
+                let mut rows = RawTable::new(FamilyId::Process);
+                for (pid, name, group, bytes) in
+                    [(7, "awk", "/batch/one", 20_u64), (8, "big", "/", 900)]
+                {
+                    rows.push(Key(pid, 1))
+                        .text(process::name, name)
+                        .text(process::cgroup, group)
+                        .set(process::resident_bytes, bytes);
+                }
+                let mut groups = RawTable::new(FamilyId::Cgroup);
+                for (depth, path) in [(0, "/"), (1, "/batch"), (2, "/batch/one"), (1, "/calm")] {
+                    let waits = if path == "/calm" { 0 } else { second * waited };
+                    groups
+                        .push(Key(depth, path.len() as u64))
+                        .text(cgroup::cgroup, path)
+                        .set(cgroup::depth, depth)
+                        .set(cgroup::memory_pressure_seconds, waits);
+                }
+                let mut stalls = RawTable::new(FamilyId::Pressure);
+                stalls
+                    .push(Key::named(b"memory"))
+                    .text(pressure::resource, "memory")
+                    .set(pressure::full_seconds, second * 500_000);
+                tables.extend([rows, groups, stalls]);
+            }));
+        }
+        let said = said(&alerts);
+        let wanted = "PSI-MEM 50% of the time, all tasks wait for memory, limit 10%, by ";
+        assert!(said.len() == 1 && said[0].starts_with(&format!("{wanted}{named} ")), "{said:?}");
+    }
+}
