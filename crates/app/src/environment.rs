@@ -17,6 +17,8 @@ pub struct Environment {
     pub state_folder: Option<PathBuf>,
     /// Where large files may be that nobody needs afterwards, the best first.
     pub temporary_folders: Vec<PathBuf>,
+    /// `CUDA_VISIBLE_DEVICES`: the graphics processors that programs started here see.
+    pub visible_devices: String,
     /// Where it was started.
     pub folder: Option<PathBuf>,
     /// Whether a person reads what is printed.
@@ -73,6 +75,7 @@ impl Environment {
             config_folder: folders.as_ref().map(|xdg| xdg.config_dir().join("retop")),
             state_folder: folders.and_then(|xdg| Some(xdg.state_dir()?.join("retop"))),
             temporary_folders: temporary_folders(),
+            visible_devices: get("CUDA_VISIBLE_DEVICES"),
             folder: std::env::current_dir().ok(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
@@ -90,15 +93,15 @@ impl Environment {
     }
 }
 
-/// Without any locale the C locale is in force, in which modern terminals still show UTF-8; a
-/// locale that names another encoding is believed.
+/// Without any locale the C locale is in force, in which modern terminals still show UTF-8. One that
+/// names no encoding has an older one, of one byte a letter.
 fn is_utf8(locale: &str) -> bool {
     match locale.split_once('.') {
         Some((_, encoding)) => {
             let encoding = encoding.to_ascii_lowercase();
             encoding.starts_with("utf-8") || encoding.starts_with("utf8")
         }
-        None => !matches!(locale, "POSIX"),
+        None => matches!(locale, "" | "C"),
     }
 }
 
@@ -114,6 +117,8 @@ mod tests {
             ("en_GB.UTF-8@euro", true),
             ("de_DE.ISO-8859-1", false),
             ("POSIX", false),
+            ("en_US", false),
+            ("de_DE@euro", false),
         ];
         for (locale, wanted) in cases {
             assert_eq!(super::is_utf8(locale), wanted, "{locale}");

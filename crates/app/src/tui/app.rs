@@ -108,6 +108,8 @@ pub struct App {
     pub silent_seconds: Option<u64>,
     /// The recording that is shown has been removed from the disk.
     pub removed: bool,
+    /// The terminal has the focus; one that does not say so always has it.
+    pub focused: bool,
     /// The past is shown, and which.
     pub rewind: Option<Box<Rewind>>,
     /// Moments that somebody wants to find again, oldest first.
@@ -201,6 +203,7 @@ impl App {
             replay: options.replay.clone(),
             silent_seconds: None,
             removed: false,
+            focused: true,
             recording: None,
             rewind: None,
             bookmarks: Bookmarks::default(),
@@ -319,6 +322,7 @@ impl App {
         };
         let snapshot = whole.as_ref().unwrap_or(snapshot);
         self.newest = Some(Arc::clone(snapshot));
+        self.table.untag_ended(snapshot);
         if self.record.is_none() {
             self.events.note(snapshot);
         }
@@ -349,6 +353,12 @@ impl App {
         self.passed = 0;
         let raw = Arc::clone(snapshot.raw());
         Some(Arc::new(retop_model::derive(self.newest.as_deref(), raw)))
+    }
+
+    /// True while the folder of a recording is being opened.
+    #[must_use]
+    pub fn is_opening(&self) -> bool {
+        self.recording.as_ref().is_some_and(|state| !state.begun && state.failed.is_none())
     }
 
     /// Says what became of the wish to record.
@@ -464,6 +474,11 @@ impl App {
             Event::Pasted(c) => return self.type_in(c),
             // Only who drew the screen knows what lies where.
             Event::Mouse(_) => return None,
+            // What is read follows with the next frame.
+            Event::Focus(focused) => {
+                self.focused = focused;
+                return None;
+            }
         };
         let mode = self.mode();
         let press = match (self.prefix.take(), press) {

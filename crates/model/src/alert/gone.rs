@@ -3,6 +3,7 @@
 //! What tells of a kill may be read seconds after the processes are: control groups are read now
 //! and then. So those who are gone are remembered for as long as that takes.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::culprit::{Suspect, is_within};
@@ -17,6 +18,8 @@ const REMEMBERED_NS: u64 = 15_000_000_000;
 const RECENT_NS: u64 = 3_000_000_000;
 /// Those with least memory are forgotten first.
 const MOST: usize = 64;
+/// Ends that are remembered.
+const MOST_ENDS: usize = 256;
 const KILL: i64 = 9;
 
 #[derive(Debug)]
@@ -35,6 +38,9 @@ struct One {
 #[derive(Debug, Default)]
 pub struct Gone {
     recent: Vec<One>,
+    /// How processes ended of late: when that was told, of whom, and whether it was by SIGKILL. That
+    /// may come before they are missed, and after.
+    ends: VecDeque<(u64, u64, bool)>,
     noted: Option<Stamp>,
     /// The last end that was taken.
     last_end: u64,
@@ -49,6 +55,7 @@ impl Gone {
         }
         let at_ns = stamp.monotonic_ns;
         self.recent.retain(|one| at_ns.saturating_sub(one.at_ns) < REMEMBERED_NS);
+        self.note_ends(now);
         if let Some(before) = now.before() {
             let then = Snapshot::compare(None, Arc::clone(before));
             let has_read = |moment: &Snapshot| moment.window(FamilyId::Process);
@@ -56,13 +63,26 @@ impl Gone {
                 self.compare(&then, now);
             }
         }
+    }
+
+    fn note_ends(&mut self, now: &Snapshot) {
+        let at_ns = now.stamp().monotonic_ns;
+        while self.ends.front().is_some_and(|end| at_ns.saturating_sub(end.0) >= REMEMBERED_NS) {
+            self.ends.pop_front();
+        }
         let last = self.last_end;
         for row in now.rows(FamilyId::Exit).filter(|row| row.key().1 > last) {
             self.last_end = self.last_end.max(row.key().1);
-            let pid = row.raw(exit::pid).and_then(|raw| u64::try_from(raw).ok());
+            let Some(pid) = row.raw(exit::pid).and_then(|raw| u64::try_from(raw).ok()) else {
+                continue;
+            };
             let killed = row.raw(exit::signal) == Some(KILL);
-            let those = self.recent.iter_mut().filter(|one| Some(one.suspect.pid) == pid);
+            let those = self.recent.iter_mut().filter(|one| one.suspect.pid == pid);
             those.for_each(|one| one.killed = Some(killed));
+            if self.ends.len() >= MOST_ENDS {
+                self.ends.pop_front();
+            }
+            self.ends.push_back((at_ns, pid, killed));
         }
     }
 
@@ -91,14 +111,13 @@ impl Gone {
             }
         }
         let pid = row.key().0;
-        let is_it = |end: &Row<'_>| end.raw(exit::pid).is_some_and(|raw| raw as u64 == pid);
-        let end = now.rows(FamilyId::Exit).find(is_it);
+        let end = self.ends.iter().rev().find(|end| end.1 == pid);
         self.recent.push(One {
             at_ns: now.stamp().monotonic_ns,
             bytes,
             suspect: Suspect { guessed: true, ..Suspect::named(row) },
             group: row.text(process::cgroup).cloned(),
-            killed: end.map(|end| end.raw(exit::signal) == Some(KILL)),
+            killed: end.map(|end| end.2),
             named: [false; 2],
         });
     }

@@ -39,6 +39,12 @@ impl<S: Source> Trial<S> {
         Trial { source, demand: Demand::everything(), clock, last: None }
     }
 
+    /// Lets it look at that time, while nobody reads.
+    pub fn look_at(&mut self, seconds: u64) {
+        self.clock.0.store(1_000_000_000 * (1_000 + seconds), Ordering::Relaxed);
+        self.source.keep_up(&self.clock);
+    }
+
     /// Reads at that time and derives from the read before.
     pub fn at(&mut self, seconds: u64) -> Outcome {
         self.clock.0.store(1_000_000_000 * (1_000 + seconds), Ordering::Relaxed);

@@ -151,6 +151,15 @@ fn of_those_who_are_gone_the_kernel_says_who_was_killed() {
     assert_eq!([named(&mut gone), named(&mut gone)], [Some(6), None], "nobody is killed twice");
     let of_group = gone.victim(Some("/")).map(|suspect| suspect.pid);
     assert_eq!(of_group, None, "nobody knows where it was");
+    // An end is reported before its process is missed.
+    gone.note(&scene.step(|tables| tables.extend([rows(&[5, 8, 9]), exits(&[(7, 15)])])));
+    gone.note(&scene.step(|tables| {
+        let mut late = RawTable::new(FamilyId::Exit);
+        late.push(Key(1, 2)).set(exit::pid, 9).set(exit::exit_code, 0);
+        tables.extend([rows(&[5, 8, 9]), late]);
+    }));
+    gone.note(&scene.step(|tables| tables.push(rows(&[5]))));
+    assert_eq!(named(&mut gone), Some(8), "and not the larger one, which ended by itself");
     // Nobody is remembered for ever, nor more of them than is good.
     gone.note(&scene.step(|_| {}));
     gone.note(&scene.step(|tables| tables.push(rows(&(100..400).collect::<Vec<u64>>()))));

@@ -100,6 +100,15 @@ pub struct MemoryV2 {
     pub used: u64,
 }
 
+/// `nvmlBAR1Memory_t`, in bytes: what the CPU can reach.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct Bar1 {
+    pub total: u64,
+    pub free: u64,
+    pub used: u64,
+}
+
 /// `nvmlPciInfo_t`.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -295,7 +304,7 @@ mod tests {
     fn layouts_are_those_of_the_header() {
         assert_eq!(size_of::<MemoryV2>(), 40);
         assert_eq!(versioned::<MemoryV2>(2), 0x0200_0028);
-        assert_eq!(size_of::<Memory>(), 24);
+        assert_eq!((size_of::<Memory>(), size_of::<Bar1>()), (24, 24));
         assert_eq!(size_of::<PciInfo>(), 68);
         assert_eq!((size_of::<ProcessInfoV1>(), size_of::<ProcessInfoV2>()), (16, 24));
         assert_eq!((size_of::<UtilizationSample>(), size_of::<UtilizationInfo>()), (32, 40));

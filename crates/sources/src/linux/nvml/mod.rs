@@ -10,6 +10,7 @@
 mod abi;
 mod cycles;
 mod device;
+mod glance;
 mod health;
 mod library;
 mod links;
@@ -25,9 +26,11 @@ use retop_model::family::{gpu, gpu_call, gpu_process};
 use retop_model::{Clock, FamilyId, Key, RawTable};
 
 use self::abi::{
-    Code, DRIVER_NOT_LOADED, INVALID_ARGUMENT, UNINITIALIZED, VERSION_MISMATCH, meaning,
+    Code, DRIVER_NOT_LOADED, INVALID_ARGUMENT, NO_PERMISSION, UNINITIALIZED, VERSION_MISMATCH,
+    meaning,
 };
 use self::device::Device;
+use self::glance::Rhythm;
 use self::health::Listener;
 use self::library::{Library, Unusable};
 use self::pci::Pci;
@@ -40,7 +43,8 @@ use crate::source::{Pace, Problem, Read, Source};
 /// which newer packages leave out.
 const NAME: &str = "libnvidia-ml.so.1";
 /// Where Windows puts it for its Linux guests, outside the linker's path.
-const WSL: &str = "/usr/lib/wsl/lib/libnvidia-ml.so.1";
+const LIBRARIES: &str = "/usr/lib";
+const WSL: &str = "wsl/lib";
 
 /// How often devices are looked for on the bus.
 const LOOK_NS: u64 = 60_000_000_000;
@@ -106,6 +110,7 @@ struct Session {
     divided_ns: u64,
     idle_since_ns: Option<u64>,
     listener: Listener,
+    rhythm: Rhythm,
 }
 
 impl Nvml {
@@ -137,9 +142,9 @@ impl Nvml {
 
     fn candidates(&self) -> Vec<PathBuf> {
         if self.libraries.as_os_str().is_empty() {
-            vec![PathBuf::from(NAME), PathBuf::from(WSL)]
+            vec![PathBuf::from(NAME), Path::new(LIBRARIES).join(WSL).join(NAME)]
         } else {
-            vec![self.libraries.join(NAME)]
+            vec![self.libraries.join(NAME), self.libraries.join(WSL).join(NAME)]
         }
     }
 
@@ -162,6 +167,7 @@ impl Nvml {
                         divided_ns: now_ns,
                         idle_since_ns: None,
                         listener: Listener::default(),
+                        rhythm: Rhythm::default(),
                     };
                     session.learn(&self.devices, clock);
                     self.phase = Phase::Open(Box::new(session));
@@ -366,6 +372,9 @@ impl Session {
             let problem = Problem::failing(format!("{name}: {} ({code})", meaning(*code)));
             read.report(format!("nvml/{name}"), "gpus", Some(problem));
         }
+        if cycles {
+            self.report_cycles(read);
+        }
         let parts = self.devices.iter().flat_map(|device| &device.parts);
         for device in self.devices.iter().chain(parts) {
             let Some((symbol, code)) = device.trouble else { continue };
@@ -373,6 +382,23 @@ impl Session {
             read.report(format!("nvml/{}", device.uuid), "gpus", Some(problem));
         }
         [devices, processes]
+    }
+
+    /// Why there are no shares of cycles, where somebody wants them.
+    fn report_cycles(&self, read: &mut Read<'_>) {
+        let symbols = &self.library.symbols;
+        let asked = [symbols.gpm_support.name, symbols.gpm_sample.name, symbols.gpm_metrics.name];
+        let by = |denied| asked.iter().find_map(|symbol| refused_by(self, symbol, denied));
+        let problem = match (by(true), by(false)) {
+            (Some(devices), _) => Problem::denied(format!("no permission for GPU {devices}")).hint(
+                "root may, and all if the module nvidia has NVreg_RestrictProfilingToAdminUsers=0",
+            ),
+            (None, Some(devices)) => {
+                Problem::absent(format!("Hopper and newer count cycles, not GPU {devices}"))
+            }
+            (None, None) => return,
+        };
+        read.report("nvml/cycles", "tensor_ratio shader_ratio occupancy_ratio", Some(problem));
     }
 
     /// True if devices must be learnt anew: one is lost, or unknown, or its handle means nothing
@@ -398,6 +424,32 @@ impl Session {
     fn driver_ns(&self) -> u64 {
         self.library.symbols.total_ns()
     }
+
+    /// Plans looks until the next read, after one that took so long for each device.
+    fn plan(&mut self, wanted: bool, now_ns: u64, each_ns: u64) {
+        let symbols = &self.library.symbols;
+        let (looks, busy_ns) = symbols.utilization.spent();
+        let memory = [symbols.memory_v2.spent(), symbols.memory.spent()];
+        let all_ns = busy_ns + memory.iter().map(|(_, ns)| ns).sum::<u64>();
+        self.rhythm.begin(wanted, now_ns, each_ns, (looks, all_ns));
+        let count = self.devices.len();
+        for (place, device) in self.devices.iter_mut().enumerate() {
+            device.seen.due_ns = self.rhythm.first(now_ns, place, count);
+        }
+    }
+
+    /// Looks at the devices whose moment has come.
+    fn look(&mut self, bus: &[Pci], clock: &dyn Clock) {
+        let (now_ns, before_ns) = (clock.monotonic_ns(), self.driver_ns());
+        for device in &mut self.devices {
+            let due = device.seen.is_due(&self.rhythm, now_ns);
+            let sleeps = || bus.iter().any(|pci| pci.is_at(&device.address) && pci.sleeps());
+            if due && !device.lost && !sleeps() {
+                device.look(&self.library, clock);
+            }
+        }
+        self.rhythm.spent_ns += self.driver_ns().saturating_sub(before_ns);
+    }
 }
 
 impl Source for Nvml {
@@ -411,6 +463,18 @@ impl Source for Nvml {
 
     fn pace(&self) -> Pace {
         Pace::Apart(Duration::from_secs(1))
+    }
+
+    fn pulse(&self, now_ns: u64) -> Option<Duration> {
+        let Phase::Open(session) = &self.phase else { return None };
+        let next_ns = session.devices.iter().filter_map(|device| device.seen.due_ns).min()?;
+        Some(Duration::from_nanos(next_ns.saturating_sub(now_ns)))
+    }
+
+    fn keep_up(&mut self, clock: &dyn Clock) {
+        if let Phase::Open(session) = &mut self.phase {
+            session.look(&self.devices, clock);
+        }
     }
 
     fn read(&mut self, read: &mut Read<'_>) -> Result<(), Problem> {
@@ -457,8 +521,11 @@ impl Source for Nvml {
         let before_ns = session.driver_ns();
         let tables = session.read(&self.devices, &self.woken, &self.proc, read);
         let taken_ns = session.driver_ns().saturating_sub(before_ns);
-        let each_ns = taken_ns / session.devices.len().max(1) as u64;
-        self.rest_until_ns = now_ns.saturating_add(each_ns.saturating_mul(DRIVER_SHARE));
+        let looked_ns = std::mem::take(&mut session.rhythm.spent_ns);
+        let each = |ns: u64| ns / session.devices.len().max(1) as u64;
+        let (each_ns, all_ns) = (each(taken_ns), each(taken_ns + looked_ns));
+        self.rest_until_ns = now_ns.saturating_add(all_ns.saturating_mul(DRIVER_SHARE));
+        session.plan(read.demand().gpu_finely, now_ns, each_ns);
         self.seen = session
             .devices
             .iter()
@@ -509,7 +576,8 @@ fn costs(session: &Session, read: &mut Read<'_>) -> RawTable {
     for (name, present, cost) in session.library.symbols.costs() {
         let mut row = table.push(Key::named(name.as_bytes()));
         row.text(gpu_call::symbol, name)
-            .text_if(gpu_call::refused_by, refused_by(session, name))
+            .text_if(gpu_call::refused_by, refused_by(session, name, false))
+            .text_if(gpu_call::denied_by, refused_by(session, name, true))
             .set(gpu_call::present, present)
             .set(gpu_call::calls, cost.calls)
             .set(gpu_call::call_seconds, cost.total_ns)
@@ -520,9 +588,12 @@ fn costs(session: &Session, read: &mut Read<'_>) -> RawTable {
     table
 }
 
-/// Numbers of the devices that refuse a call, which the driver has.
-fn refused_by(session: &Session, symbol: &str) -> Option<String> {
-    let refuses = session.devices.iter().filter(|device| device.refuses(symbol));
+/// Numbers of the devices that refuse a call, which the driver has: for want of rights, or of the
+/// thing itself.
+fn refused_by(session: &Session, symbol: &str, denied: bool) -> Option<String> {
+    let refuses = session.devices.iter().filter(|device| {
+        device.refuses(symbol).is_some_and(|code| (code == NO_PERMISSION) == denied)
+    });
     let numbers: Vec<String> = refuses
         .map(|device| device.index.map_or(device.uuid.clone(), |index| index.to_string()))
         .collect();

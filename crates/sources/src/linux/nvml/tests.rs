@@ -1,5 +1,5 @@
 use retop_fake_nvml::{Installed, install};
-use retop_model::family::source::{ABSENT, ASLEEP, FAILING};
+use retop_model::family::source::{ABSENT, ASLEEP, DENIED, FAILING};
 use retop_model::{Field, Row};
 
 use super::*;
@@ -7,6 +7,7 @@ use crate::linux::tree::{Bench, Taken, Tree};
 
 mod faults;
 mod health;
+mod looks;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -99,6 +100,9 @@ gpm = true
 tensor_percent = 62.5
 occupancy_percent = 48
 dram_percent = 33
+fp64_percent = 1
+fp32_percent = 12.25
+fp16_percent = 3
 other_mib = 20
 pcie_sent_bytes_per_second = 1000000
 [[device.process]]
@@ -146,11 +150,18 @@ fn a_device_tells_everything_in_base_units() {
         (gpu::tensor_ratio, 0.625),
         (gpu::occupancy_ratio, 0.48),
         (gpu::bandwidth_ratio, 0.33),
+        (gpu::engine_ratio, 0.98),
+        (gpu::fp64_ratio, 0.01),
+        (gpu::fp32_ratio, 0.1225),
+        (gpu::fp16_ratio, 0.03),
+        (gpu::visible_total_bytes, 131_072.0 * MIB),
+        (gpu::visible_used_bytes, 0.0),
         (gpu::corrected_errors, 0.0),
         (gpu::memory_growth_bytes_per_second, 100.0 * MIB),
     ] {
         let value = row.get(field).unwrap_or(f64::NAN);
-        assert!((value - expected).abs() < 1.0, "{}: {value} for {expected}", field.name());
+        let error = (value - expected).abs();
+        assert!(error <= expected.abs() * 1e-9, "{}: {value} for {expected}", field.name());
     }
     assert_eq!(row.get(gpu::fan_ratio), None, "the chassis cools it");
     assert_eq!(row.state(gpu::state), Some("active"));
@@ -170,7 +181,6 @@ fn processes_of_all_lists_stand_once_with_what_nobody_holds_beside_them() {
     assert_eq!(python.get(gpu_process::start_seconds), Some(7.77));
     assert_eq!(python.get(gpu_process::memory_bytes), Some(20_200.0 * MIB));
     assert_eq!(python.get(gpu_process::utilization_ratio), Some(0.71));
-    assert_eq!(python.get(gpu_process::memory_growth_bytes_per_second), Some(100.0 * MIB));
     let drawing = of_pid(&taken, 4300).expect("there");
     assert_eq!(drawing.shown(gpu_process::name), "host pid 4300", "procfs does not know it");
     let both = [gpu_process::compute, gpu_process::graphics, gpu_process::memory_bytes];
@@ -208,7 +218,116 @@ fn every_driver_gives_processes_and_memory() {
         // The time held down for heat has another number in new drivers; here power holds it down.
         let held = all(row, &[gpu::power_capped_seconds, gpu::thermal_seconds]);
         assert_eq!(held, [Some(2.0), Some(0.0)], "{driver}");
+        // Why they are held down now is asked by the name that the driver knows.
+        let now = all(row, &[gpu::power_capped, gpu::heat_capped]);
+        assert_eq!(now, [Some(1.0), Some(0.0)], "{driver}");
     }
+}
+
+#[test]
+fn each_driver_is_asked_by_the_names_that_it_knows() {
+    let third = "nvmlDeviceGetComputeRunningProcesses_v3";
+    let second = "nvmlDeviceGetComputeRunningProcesses_v2";
+    let (newer, older) =
+        ("nvmlDeviceGetProcessesUtilizationInfo", "nvmlDeviceGetProcessUtilization");
+    for (driver, list, sampled, memory) in [
+        ("470.256.02", second, older, "nvmlDeviceGetMemoryInfo"),
+        ("510.108.03", third, older, "nvmlDeviceGetMemoryInfo_v2"),
+        // Its third version fills another struct.
+        ("535.54.03", second, older, "nvmlDeviceGetMemoryInfo_v2"),
+        ("535.98", second, older, "nvmlDeviceGetMemoryInfo_v2"),
+        ("550.54.14", third, newer, "nvmlDeviceGetMemoryInfo_v2"),
+        ("580.65.06", third, newer, "nvmlDeviceGetMemoryInfo_v2"),
+        ("580.159.03", third, newer, "nvmlDeviceGetMemoryInfo_v2"),
+        ("610.57", third, newer, "nvmlDeviceGetMemoryInfo_v2"),
+    ] {
+        let mut gpus = Gpus::new(&H200.replace("580.159.03", driver));
+        // The first read is before the first sample of shares.
+        gpus.ticks(2);
+        gpus.ticks(8);
+        let calls = gpus.driver.calls().expect("a list");
+        let late = |symbol: &str| {
+            calls.iter().filter(|call| call.symbol == symbol && call.seconds > 2.0).count()
+        };
+        for (symbol, others) in [
+            (list, [third, second, "nvmlDeviceGetComputeRunningProcesses"]),
+            (sampled, [newer, older, newer]),
+            (memory, ["nvmlDeviceGetMemoryInfo_v2", "nvmlDeviceGetMemoryInfo", memory]),
+        ] {
+            assert_eq!(late(symbol), 8, "{driver} {symbol}");
+            for other in others.into_iter().filter(|&other| other != symbol) {
+                assert_eq!(late(other), 0, "{driver} {other}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_guest_of_windows_finds_the_library_where_windows_puts_it() {
+    let tree = Tree::new(&[("dev/dxg", "")]);
+    let folder = tree.roots().libraries.join("wsl/lib");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    // There nobody tells of processes, and not of what they hold.
+    let lists: Vec<String> = ["Compute", "Graphics", "MPSCompute"]
+        .iter()
+        .map(|list| format!("\"nvmlDeviceGet{list}RunningProcesses_v3\""))
+        .collect();
+    let scenario = format!(
+        "[[device]]\nuuid = \"GPU-a\"\npower_watts = 90\nother_mib = 700\nunsupported = [{}]\n",
+        lists.join(", ")
+    );
+    let driver = install(&folder, &scenario, &[]).expect("installed");
+    driver.set_clock(1.0).expect("set");
+    let taken = Bench::new().read(&mut Nvml::new(&tree.roots()));
+    assert_eq!(taken.result, Ok(()));
+    let used = all(devices(&taken)[0], &[gpu::reading_watts, gpu::memory_used_bytes]);
+    assert_eq!(used, [Some(90.0), Some(700.0 * MIB)]);
+    assert_eq!(processes(&taken).len(), 0, "nobody is known, and so nothing is left over");
+}
+
+#[test]
+fn who_may_not_count_cycles_is_told_why() {
+    let told = |scenario: &str, wanted: bool| {
+        let mut gpus = Gpus::new(scenario);
+        gpus.bench.demand.gpu_cycles = wanted;
+        let taken = gpus.ticks(3);
+        assert_eq!(devices(&taken)[0].get(gpu::tensor_ratio), None);
+        assert_eq!(devices(&taken)[0].get(gpu::reading_watts), Some(78.0));
+        let mut reports = taken.reports.into_iter().filter(|report| report.name == "nvml/cycles");
+        reports.next().and_then(|report| report.problem).map(|problem| {
+            (problem.state, problem.reason, problem.hint.is_some_and(|hint| hint.contains("root")))
+        })
+    };
+    let ada = "[[device]]\nname = \"NVIDIA L40S\"\n";
+    let denied = "[[device]]\ngpm = true\n[[fault]]\nsymbol = \"nvmlGpmSampleGet\"\ncode = 4\n";
+    let words = "Hopper and newer count cycles, not GPU 0".to_owned();
+    assert_eq!(told(ada, true), Some((ABSENT, words, false)));
+    let words = "no permission for GPU 0".to_owned();
+    assert_eq!(told(denied, true), Some((DENIED, words, true)));
+    assert_eq!(told(ada, false), None, "nobody wants to know");
+}
+
+#[test]
+fn reasons_for_lower_clocks_are_told_apart_and_unknown_ones_are_none() {
+    for (bits, power, heat) in [
+        (0x0, 0.0, 0.0),
+        (0x1, 0.0, 0.0),
+        (0x4, 1.0, 0.0),
+        (0x80 | 0x8, 1.0, 0.0),
+        (0x20, 0.0, 1.0),
+        (0x40 | 0x8, 0.0, 1.0),
+        (0x4 | 0x40, 1.0, 1.0),
+        (0x8000_0002_u64, 0.0, 0.0),
+    ] {
+        let mut gpus = Gpus::new(&format!("[[device]]\nreasons = {bits}\n"));
+        let now = all(devices(&gpus.tick())[0], &[gpu::power_capped, gpu::heat_capped]);
+        assert_eq!(now, [Some(power), Some(heat)], "{bits:#x}");
+    }
+    let absent =
+        ["nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"];
+    let mut gpus = Gpus::without(H200, &absent);
+    let now = all(devices(&gpus.tick())[0], &[gpu::power_capped, gpu::heat_capped]);
+    assert_eq!(now, [None, None]);
 }
 
 #[test]
@@ -226,6 +345,7 @@ fn a_symbol_that_is_missing_takes_away_its_own_values_alone() {
         ("nvmlDeviceGetEnforcedPowerLimit", gpu::limit_watts),
         ("nvmlDeviceGetCurrPcieLinkWidth", gpu::pcie_lanes),
         ("nvmlDeviceGetTotalEccErrors", gpu::corrected_errors),
+        ("nvmlDeviceGetBAR1MemoryInfo", gpu::visible_total_bytes),
         ("nvmlGpmQueryDeviceSupport", gpu::tensor_ratio),
         ("nvmlDeviceGetPciInfo_v3", gpu::fan_ratio),
         ("nvmlDeviceGetIndex", gpu::index),
@@ -379,6 +499,7 @@ fn idle_devices_are_let_go_and_taken_up_again_if_others_hold_them() {
 fn a_lost_device_hides_no_neighbour_and_comes_back() {
     let fault = "[[fault]]\ndevice = 0\nfrom = 5\nuntil = 15\ncode = 15\n";
     let mut gpus = Gpus::new(&format!("{TWO}{fault}"));
+    gpus.bench.demand.gpu_cycles = false;
     gpus.ticks(4);
     let taken = gpus.ticks(3);
     let states: Vec<_> = devices(&taken)
@@ -516,7 +637,7 @@ fn a_process_that_takes_over_a_number_is_another() {
     let taken = gpus.tick();
     let after = of_pid(&taken, 4242).expect("there");
     assert_ne!(before, Some(after.key()));
-    assert_eq!(after.get(gpu_process::memory_growth_bytes_per_second), None);
+    assert!(after.is_new());
 }
 
 #[test]
@@ -541,6 +662,8 @@ fn calls_follow_their_tiers() {
         ("nvmlDeviceGetMPSComputeRunningProcesses_v3", 6 * 8),
         ("nvmlDeviceGetPerformanceState", slow),
         ("nvmlDeviceGetEnforcedPowerLimit", rare),
+        ("nvmlDeviceGetCurrentClocksEventReasons", 30 * 8),
+        ("nvmlDeviceGetBAR1MemoryInfo", rare),
         ("nvmlDeviceGetName", 8),
         ("nvmlDeviceGetPcieThroughput", 0),
         ("nvmlGpmSampleGet", 0),
