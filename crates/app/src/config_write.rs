@@ -1,8 +1,9 @@
 //! Puts one setting into `config.toml` and leaves everything else as it stands there: comments,
 //! order, blank lines.
 
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, Table, Value};
@@ -17,8 +18,7 @@ use crate::config::lower;
 /// Why it could not be written, in one line with the path.
 pub fn set(path: &Path, table: &str, key: &str, value: Value) -> Result<(), String> {
     let failed = |error: io::Error| format!("{}: {}", path.display(), lower(&error.to_string()));
-    // A link stays one: configurations are often links into a folder under version control.
-    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let real = target(path);
     let before = match fs::read_to_string(&real) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
@@ -35,16 +35,31 @@ pub fn set(path: &Path, table: &str, key: &str, value: Value) -> Result<(), Stri
     replace(&real, &text).map_err(failed)
 }
 
+/// What a link stands for. A link stays one: configurations are often links into a folder under
+/// version control, and what one points to may not be there yet.
+fn target(path: &Path) -> PathBuf {
+    let there = fs::canonicalize(path).or_else(|_| {
+        let to = fs::read_link(path)?;
+        io::Result::Ok(path.parent().unwrap_or(Path::new("")).join(to))
+    });
+    there.unwrap_or_else(|_| path.to_owned())
+}
+
 /// Writes a file beside the old one and puts it in its place.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}", std::process::id()));
     let beside: PathBuf = path.with_file_name(name);
-    let put = || {
-        fs::write(&beside, text)?;
+    // For its owner alone until it has the rights of the old one. What somebody put there under that
+    // name is not written to.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    let mut put = || {
+        file.write_all(text.as_bytes())?;
         if let Ok(facts) = fs::metadata(path) {
-            fs::set_permissions(&beside, facts.permissions())?;
+            file.set_permissions(facts.permissions())?;
         }
+        // The name may reach the disk before the text does, and then a power cut leaves neither.
+        file.sync_all()?;
         fs::rename(&beside, path)
     };
     put().inspect_err(|_| {
@@ -86,6 +101,8 @@ pub fn changed(text: &str, table: &str, key: &str, value: Value) -> Result<Strin
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -127,6 +144,23 @@ mod tests {
         assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
         assert_eq!(fs::read_to_string(&path).expect("there"), "[t]\na = 2\n");
         assert_eq!(fs::read_dir(folder.join("deep")).expect("there").count(), 1, "nothing beside");
+        let dangling = folder.join("dangling.toml");
+        std::os::unix::fs::symlink("deep/later.toml", &dangling).expect("linked");
+        set(&dangling, "t", "a", Value::from(3)).expect("made");
+        assert!(fs::symlink_metadata(&dangling).expect("there").is_symlink());
+        assert_eq!(
+            fs::read_to_string(folder.join("deep/later.toml")).expect("there"),
+            "[t]\na = 3\n"
+        );
+        // A file that was readable for some stays so; one with that name beside it is let be.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("set");
+        set(&path, "t", "a", Value::from(4)).expect("replaced");
+        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o640);
+        let beside = path.with_file_name(format!("config.toml.{}", std::process::id()));
+        std::os::unix::fs::symlink(folder.join("victim"), &beside).expect("linked");
+        assert!(set(&path, "t", "a", Value::from(5)).is_err());
+        assert!(!folder.join("victim").exists());
+        fs::remove_file(&beside).expect("still there");
         fs::write(&path, "a = ").expect("written");
         let message = set(&path, "", "a", Value::from(3)).expect_err("no TOML");
         assert!(message.starts_with(&path.display().to_string()), "{message}");

@@ -90,15 +90,15 @@ impl Environment {
     }
 }
 
-/// Without any locale the C locale is in force, in which modern terminals still show UTF-8; a
-/// locale that names another encoding is believed.
+/// Without any locale the C locale is in force, in which modern terminals still show UTF-8. One that
+/// names no encoding has an older one, of one byte a letter.
 fn is_utf8(locale: &str) -> bool {
     match locale.split_once('.') {
         Some((_, encoding)) => {
             let encoding = encoding.to_ascii_lowercase();
             encoding.starts_with("utf-8") || encoding.starts_with("utf8")
         }
-        None => !matches!(locale, "POSIX"),
+        None => matches!(locale, "" | "C"),
     }
 }
 
@@ -114,6 +114,8 @@ mod tests {
             ("en_GB.UTF-8@euro", true),
             ("de_DE.ISO-8859-1", false),
             ("POSIX", false),
+            ("en_US", false),
+            ("de_DE@euro", false),
         ];
         for (locale, wanted) in cases {
             assert_eq!(super::is_utf8(locale), wanted, "{locale}");

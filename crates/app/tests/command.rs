@@ -38,6 +38,17 @@ fn wrong_usage_is_one_line_and_status_2() {
 }
 
 #[test]
+fn no_escape_sequence_of_others_reaches_the_terminal() {
+    let hostile = scratch("a\x1b]0;mine\x07.retop", "no recording");
+    let hostile = hostile.to_str().expect("UTF-8");
+    for args in [vec!["replay", hostile, "--once"], vec!["run", "--", "/nowhere/\x1b[2J"]] {
+        let (status, _, err) = outcome(&mut retop(&args));
+        assert!(status != Some(0) && err.starts_with("retop: "), "{args:?}: {err:?}");
+        assert!(!err.trim_end().contains(char::is_control), "{args:?}: {err:?}");
+    }
+}
+
+#[test]
 fn a_wrong_file_or_variable_is_told_with_its_place() {
     let file = scratch("wrong.toml", "# mine\nthme = \"ink\"\n");
     let file = file.to_str().expect("UTF-8");

@@ -119,6 +119,24 @@ fn two_keys_find_a_spike_of_two_minutes_ago_and_who_was_behind_it() {
 }
 
 #[test]
+fn a_look_at_the_past_unties_no_tag_of_those_who_live() {
+    let late = Scene { burst: Some(MOMENTS - 2), ..scene::LAPTOP };
+    let mut watch = Watch::over(late.run(MOMENTS + 2), &Options::default());
+    let young = retop_model::Key(14391, 100 + 14391);
+    watch.app.table.tagged.push(young);
+    watch.press(&[Key::char('r'), LEFT, LEFT, LEFT, LEFT]);
+    let then = watch.app.now.clone().expect("a moment");
+    assert!(then.find(FamilyId::Process, young).is_none(), "it had not begun");
+    watch.press(&[Key::of(Code::Esc)]);
+    assert_eq!(watch.app.table.tagged, [young]);
+    // A signal goes to it, until it has ended.
+    watch.tick();
+    assert_eq!(watch.app.table.tagged, [young]);
+    watch.tick();
+    assert!(watch.app.table.tagged.is_empty());
+}
+
+#[test]
 fn two_keys_find_who_took_busy_processors_from_the_others() {
     let full = Scene { full: true, ..BURST };
     let mut watch = Watch::over(full.run(MOMENTS), &Options::default());

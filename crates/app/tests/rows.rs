@@ -49,6 +49,7 @@ const WISH: Wish<'_> = Wish {
     then: Col::RESIDENT,
     descending: true,
     tree: false,
+    pinned: false,
     group: None,
     threads: false,
     hold: false,
@@ -301,6 +302,31 @@ proptest! {
     }
 
     #[test]
+    fn a_sorted_tree_has_siblings_in_order(rows in machine(), fold in 0_usize..40) {
+        let now = snapshot(&rows);
+        let folded: Vec<Key> =
+            now.rows(FamilyId::Process).nth(fold).map(retop_model::Row::key).into_iter().collect();
+        let mut order = Order::default();
+        order.update(&now, &Wish { tree: true, pinned: true, folded: &folded, ..WISH });
+        // The last line of each generation above the present one.
+        let mut path: Vec<f64> = Vec::new();
+        let mut held = 0;
+        for line in &order.lines {
+            let depth = usize::from(line.depth);
+            let value = said(&now, &order, line);
+            if path.len() > depth {
+                path.truncate(depth + 1);
+                // A circle stands at the left too, where nobody is whose sibling it is.
+                prop_assert!(depth == 0 || path[depth] >= value, "{path:?} {value}");
+                path.pop();
+            }
+            path.push(value);
+            held += order.members(line).len().max(1);
+        }
+        prop_assert_eq!(held, now.rows(FamilyId::Process).len(), "everybody once");
+    }
+
+    #[test]
     fn a_folded_branch_stands_for_all_below_it(rows in machine(), fold in 0_usize..40) {
         let now = snapshot(&rows);
         let mut open = Order::default();
@@ -321,6 +347,64 @@ proptest! {
             prop_assert!(!line.folded && members.is_empty(), "nothing below it");
         }
     }
+}
+
+/// What a line of a tree says of its CPU time: of a folded branch the sum.
+fn said(now: &Snapshot, order: &Order, line: &Line) -> f64 {
+    let own = now.row(FamilyId::Process, line.row as usize).expect("a row");
+    let share = match order.members(line) {
+        [] => own.get(process::cpu_ratio),
+        members => now.whole(FamilyId::Process, members).get(process::cpu_ratio).value,
+    };
+    (share.expect("counted") * 1e3).round()
+}
+
+/// A tree rests, the eldest first, until somebody sorts it; then siblings stand in the order of what
+/// their lines say.
+#[test]
+fn siblings_are_sorted_by_what_their_lines_say_once_somebody_asks() {
+    // 1 has 3, 4 and 5; 4 does little itself, and its children most of all. Key: (pid, start).
+    let now = snapshot(&[(1, 0, 1), (3, 1, 20), (4, 1, 2), (5, 1, 10), (8, 4, 90), (9, 4, 30)]);
+    let update = |wish: Wish<'_>| {
+        let mut order = Order::default();
+        order.update(&now, &Wish { tree: true, ..wish });
+        pids(&now, &order)
+    };
+    assert_eq!(update(WISH), [1, 3, 4, 8, 9, 5], "the eldest first");
+    let pinned = Wish { pinned: true, ..WISH };
+    assert_eq!(update(pinned), [1, 3, 5, 4, 8, 9], "by what each does itself");
+    assert_eq!(update(Wish { descending: false, ..pinned }), [1, 4, 9, 8, 5, 3]);
+    assert_eq!(update(Wish { folded: &[Key(4, 4)], ..pinned }), [1, 4, 3, 5], "by the sum");
+    let mut order = Order::default();
+    order.update(&now, &Wish { tree: true, ..pinned });
+    let later = snapshot(&[(1, 0, 1), (3, 1, 2), (4, 1, 9), (5, 1, 5), (8, 4, 1), (9, 4, 30)]);
+    order.update(&later, &Wish { tree: true, hold: true, ..pinned });
+    assert_eq!(pids(&later, &order), [1, 3, 5, 4, 8, 9], "held");
+}
+
+#[test]
+fn the_heads_say_what_a_tree_is_sorted_by() {
+    let mut app = App::new(&Options { depth: Depth::True, ..Options::default() });
+    for snapshot in scene::SERVER.run(3) {
+        app.update(&snapshot);
+    }
+    let drawn = |app: &mut App, key: Press| {
+        app.event(Event::Key(key), &Deaf);
+        app.arrange(120, 40);
+        let mut screen = Screen::new(120, 40, false);
+        screen.draw(&mut Vec::new(), app.glyphs, |canvas| panel::draw(app, canvas)).expect("drawn");
+        let cells = (0..40).flat_map(|y| (0..120).map(move |x| (x, y)));
+        cells.map(|place| screen.shown()[place].symbol().to_owned()).collect::<String>()
+    };
+    let text = drawn(&mut app, Press::f(5));
+    assert!(text.contains("by age · tree") && text.contains("S  CPU% MEM%"), "{text}");
+    let text = drawn(&mut app, Press::char('P'));
+    assert!(text.contains("sort CPU%▼ · tree") && text.contains("CPU%▼ MEM%"), "sorted");
+    assert!(drawn(&mut app, Press::char('P')).contains("sort CPU%▲ · tree"), "turned round");
+    // Another tree rests again.
+    drawn(&mut app, Press::f(5));
+    assert!(drawn(&mut app, Press::f(5)).contains("by age · tree"));
+    assert!(drawn(&mut app, Press::char('I')).contains("sort CPU%▲ · tree"), "as it was last");
 }
 
 /// Sums are made of what was read; what is missing in one part is told of the whole.

@@ -1,6 +1,7 @@
-//! The HTTP server: `/metrics`, `/api/snapshot`, `/healthz`.
+//! The HTTP server: `/metrics`, `/api/snapshot`, `/api/history`, `/healthz`.
 //!
-//! It runs on one thread of its own. The tick side publishes a snapshot by swapping a pointer; a
+//! It runs on one thread of its own, but for the history, which takes a while to put together. The
+//! tick side publishes a snapshot by swapping a pointer; a
 //! page is rendered at most once per sample, when the first client asks for it, on the server's
 //! thread. So a scrape never reads a sensor, never waits for a read and never delays a tick, and
 //! nobody pays for pages that nobody fetches.
@@ -27,7 +28,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use retop_model::Snapshot;
 use retop_model::family::host;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use address::{ServeError, parse_address};
 pub use policy::{Policy, Refusal};
@@ -49,6 +50,9 @@ const HEAD_BYTES: usize = 8 * 1024;
 const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long a connection lives, so that slow readers do not hold all of them.
 const CONNECTION_TIME: Duration = Duration::from_secs(60);
+/// Histories that are sent at a time. Each is a copy of up to the memory that the history may take,
+/// for as long as its reader is slow.
+const HISTORIES: usize = 2;
 /// How long it then has to finish the response that it is in.
 const FINISH_TIME: Duration = Duration::from_secs(10);
 
@@ -88,6 +92,7 @@ struct Past {
     interval: Duration,
     /// What the history holds of process arguments.
     arguments: Arguments,
+    copies: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Past {
@@ -103,7 +108,8 @@ pub struct PastSlot(Arc<Shared>);
 impl PastSlot {
     /// Serves this history from now on: samples that far apart, with so much of process arguments.
     pub fn set(&self, history: Arc<Mutex<History>>, interval: Duration, arguments: Arguments) {
-        let _ = self.0.past.set(Past { history, interval, arguments });
+        let copies = Arc::new(Semaphore::new(HISTORIES));
+        let _ = self.0.past.set(Past { history, interval, arguments, copies });
     }
 }
 
@@ -345,21 +351,43 @@ async fn history(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -
     let Some(past) = shared.past.get() else {
         return (StatusCode::NOT_FOUND, "no history is kept\n").into_response();
     };
+    let Ok(permit) = Arc::clone(&past.copies).try_acquire_owned() else {
+        return come_back("others fetch the history just now; ask again in a second\n");
+    };
     let view = past.history.lock().unwrap_or_else(PoisonError::into_inner).view();
     let interval_ms = u64::try_from(past.interval.as_millis()).unwrap_or(u64::MAX);
-    match segment_of(&view, from_ms, interval_ms, past.arguments) {
-        Some(segment) => {
+    let arguments = past.arguments;
+    let copy = move || segment_of(&view, from_ms, interval_ms, arguments);
+    match tokio::task::spawn_blocking(copy).await {
+        Ok(Some(segment)) => {
             let kind = "application/vnd.retop.recording";
-            ([(header::CONTENT_TYPE, kind)], segment).into_response()
+            let body = Bytes::from_owner(Copied { segment, _permit: permit });
+            ([(header::CONTENT_TYPE, kind)], body).into_response()
         }
-        None => too_early(),
+        _ => too_early(),
+    }
+}
+
+/// A history on its way: it counts among [`HISTORIES`] until the last byte has been sent.
+struct Copied {
+    segment: Vec<u8>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Copied {
+    fn as_ref(&self) -> &[u8] {
+        &self.segment
     }
 }
 
 /// The first sample is not there yet.
 fn too_early() -> Response {
+    come_back("no sample yet\n")
+}
+
+fn come_back(why: &'static str) -> Response {
     let retry = [(header::RETRY_AFTER, "1")];
-    (StatusCode::SERVICE_UNAVAILABLE, retry, "no sample yet\n").into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, retry, why).into_response()
 }
 
 #[cfg(test)]

@@ -187,6 +187,8 @@ impl Ticker {
             }
             self.devices.add(&mut table, self.attribution.covers_machine());
             sample.put(keep(&mut self.retired, table));
+        } else {
+            self.devices.forget();
         }
         let excess = self.retired.len().saturating_sub(RETIRED);
         self.retired.drain(..excess);

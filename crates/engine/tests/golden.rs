@@ -3,6 +3,8 @@
 //! `cargo xtask bless` writes them anew; the difference is then for review.
 #![cfg(target_os = "linux")]
 
+mod mac;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use retop_engine::{Demand, Roots, Ticker, open};
 use retop_fake_machine::{HandClock, NAMES, Scratch, build};
 use retop_model::{FamilyId, Snapshot};
 use serde_json::Value;
+
+use mac::Mac;
 
 /// Two seconds lie between the two samples of a picture.
 const STEP: u64 = 2;
@@ -121,24 +125,14 @@ fn machines_as_json_and_as_a_scrape() {
 
 /// The fourth of four samples of a made-up Mac: energy has been published by then.
 fn mac(scenario: &str, scratch: &Scratch) -> (Arc<Snapshot>, Beside) {
-    let installed = retop_fake_apple::install(scratch.path(), scenario, &[]).expect("installed");
-    installed.set_clock(0.0).expect("set");
-    let clock = Arc::new(HandClock::default());
-    let source = format!("apple:{}", installed.library().display());
-    let machine = open(Some(&source), Roots::real()).expect("a library");
-    let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
-    ticker.set_demand(Demand::everything());
-    ticker.set_rules(retop_model::alert::builtin());
+    let mut mac = Mac::new(scenario, scratch, retop_model::alert::builtin());
     let beside = Beside { processes: true, ..Beside::default() };
     let mut follower = Follower::new(3, 0.3 * 1024.0 * 1024.0 * 1024.0, beside);
-    let mut last = ticker.tick();
-    let mut beside = follower.advance(&last).clone();
-    for step in [STEP, STEP * 2, STEP * 3] {
-        clock.set(step);
-        installed.set_clock(step as f64).expect("set");
-        last = ticker.tick();
-        beside = follower.advance(&last).clone();
+    for _ in 0..3 {
+        follower.advance(&mac.tick());
     }
+    let last = mac.tick();
+    let beside = follower.advance(&last).clone();
     (last, beside)
 }
 

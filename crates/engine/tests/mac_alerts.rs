@@ -2,19 +2,20 @@
 //! after as many samples as it must last for, and in every export.
 #![cfg(target_os = "linux")]
 
-use std::path::PathBuf;
+mod mac;
+
 use std::sync::Arc;
 
 use retop_engine::export::json::{JsonView, Options};
 use retop_engine::export::names::{Beside, Names};
 use retop_engine::export::prometheus::{self, Format};
-use retop_engine::{Demand, Roots, Ticker, open};
-use retop_fake_machine::{HandClock, Scratch};
+use retop_fake_machine::Scratch;
 use retop_model::Snapshot;
 use retop_model::alert::{self, Rule};
 use serde_json::Value;
 
-const STEP: u64 = 2;
+use mac::Mac;
+
 const SAMPLES: u32 = 4;
 
 fn rules() -> Vec<Rule> {
@@ -33,21 +34,8 @@ fn rules() -> Vec<Rule> {
 /// The samples of a made-up Mac, one after the other.
 fn samples(scenario: &str, count: u64) -> Vec<Arc<Snapshot>> {
     let scratch = Scratch::new();
-    let folder: PathBuf = scratch.path().to_owned();
-    let installed = retop_fake_apple::install(&folder, scenario, &[]).expect("installed");
-    installed.set_clock(0.0).expect("set");
-    let clock = Arc::new(HandClock::default());
-    let source = format!("apple:{}", installed.library().display());
-    let machine = open(Some(&source), Roots::real()).expect("a library");
-    let mut ticker = Ticker::lockstep(machine, Arc::<HandClock>::clone(&clock));
-    ticker.set_demand(Demand::everything());
-    ticker.set_rules(rules());
-    let tick = |step: u64| {
-        clock.set(step * STEP);
-        installed.set_clock((step * STEP) as f64).expect("set");
-        ticker.tick()
-    };
-    (0..count).map(tick).collect()
+    let mut mac = Mac::new(scenario, &scratch, rules());
+    (0..count).map(|_| mac.tick()).collect()
 }
 
 /// The scenario of a chip with some of its lines changed.

@@ -8,7 +8,8 @@
 //!   nobody knows the process (it ended between two samples, or was an interrupt).
 //!
 //! Where processes have their cycles counted, those share their common part by cycles: an hour on a
-//! slow core is less energy than one on a fast core. The parts add up to the domain, always.
+//! slow core is less energy than one on a fast core. The parts add up to the domain, always, to a
+//! few millionths of a joule.
 
 mod device;
 
@@ -75,6 +76,9 @@ struct Totals {
     domain: f64,
     processes: f64,
     idle: f64,
+    /// What is left of the others when each is cut to whole microjoules. That may be one less than
+    /// before, and a counter never falls.
+    others: i64,
 }
 
 /// What is to be shared out.
@@ -250,21 +254,22 @@ impl Attribution {
         self.totals.domain += step.energy;
         self.totals.processes += laid;
         self.totals.idle += idle;
+        let Totals { domain, processes, idle, others } = self.totals;
+        self.totals.others = others.max(whole(domain) - whole(processes) - whole(idle));
     }
 
     fn table(&self, power: &RawTable) -> RawTable {
         let mut table = RawTable::new(FamilyId::Energy);
-        let Totals { domain, processes, idle } = self.totals;
-        let (domain, processes, idle) = (whole(domain), whole(processes), whole(idle));
+        let Totals { domain, processes, idle, others } = self.totals;
         let (names, method) = self.names.clone().unzip();
         table
             .push(Key::ONE)
             .text_if(energy::domain, names)
             .text_if(energy::method, method)
-            .set(energy::domain_joules, domain)
-            .set(energy::processes_joules, processes)
-            .set(energy::others_joules, (domain - processes - idle).max(0))
-            .set(energy::idle_joules, idle);
+            .set(energy::domain_joules, whole(domain))
+            .set(energy::processes_joules, whole(processes))
+            .set(energy::others_joules, others)
+            .set(energy::idle_joules, whole(idle));
         // The counters move with the instrument: their rates are over its time.
         table.finish(power.window());
         table

@@ -10,6 +10,7 @@
 mod cgroup;
 mod clock;
 mod cpu;
+pub mod damage;
 mod disk;
 mod gpu;
 mod host;

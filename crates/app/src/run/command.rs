@@ -65,12 +65,8 @@ pub fn run(settings: &Settings, wanted: &Wanted) -> anyhow::Result<ExitCode> {
         Ok(running) => running,
         Err(error) => return Ok(not_run(&shown, &error)),
     };
-    let exit = loop {
-        if let Some(exit) = running.wait(settings.interval)? {
-            break exit;
-        }
-        record.add(&ticker.tick());
-    };
+    let wait = |at_most| running.wait(at_most);
+    let exit = watch(&*clock, settings.interval, wait, || record.add(&ticker.tick()))?;
     let wall_ns = clock.monotonic_ns().saturating_sub(start_ns);
     record.add(&ticker.tick());
     let report = Report::new(shown, exit, wall_ns, settings.interval, &mut running, &record);
@@ -84,6 +80,29 @@ pub fn run(settings: &Settings, wanted: &Wanted) -> anyhow::Result<ExitCode> {
         Exit::Code(code) => u8::try_from(code).unwrap_or(1),
         Exit::Signal(signal) => u8::try_from(128 + signal).unwrap_or(1),
     }))
+}
+
+/// Takes a sample at each interval until the command has ended. `wait` may come back earlier: for a
+/// signal, or for an orphan of the command's that ended, of which a script may leave thousands.
+fn watch(
+    clock: &dyn Clock,
+    interval: Duration,
+    mut wait: impl FnMut(Duration) -> std::io::Result<Option<Exit>>,
+    mut sample: impl FnMut(),
+) -> std::io::Result<Exit> {
+    let interval_ns = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+    let mut due_ns = clock.monotonic_ns().saturating_add(interval_ns);
+    loop {
+        let left = Duration::from_nanos(due_ns.saturating_sub(clock.monotonic_ns()));
+        if let Some(exit) = wait(left)? {
+            return Ok(exit);
+        }
+        let now_ns = clock.monotonic_ns();
+        if now_ns >= due_ns {
+            sample();
+            due_ns = now_ns.saturating_add(interval_ns);
+        }
+    }
 }
 
 /// Says why a program does not run, and gives the exit status for it.
@@ -415,4 +434,30 @@ impl<'a> Report<'a> {
 
 fn ipc(counts: &Counts) -> f64 {
     counts.instructions as f64 / counts.cycles.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use retop_fake_machine::HandClock;
+
+    #[test]
+    fn orphans_that_end_make_no_samples() {
+        let clock = HandClock::default();
+        let (mut waits, mut samples) = (0, 0);
+        let wait = |at_most: Duration| {
+            waits += 1;
+            match waits {
+                // Everybody wakes it, and no time passes.
+                ..1_000 => {}
+                1_000 => clock.set(at_most.as_secs()),
+                1_001 => assert_eq!(at_most, Duration::from_secs(2), "a whole interval again"),
+                _ => return Ok(Some(Exit::Code(3))),
+            }
+            Ok(None)
+        };
+        let exit = watch(&clock, Duration::from_secs(2), wait, || samples += 1);
+        assert!(matches!(exit, Ok(Exit::Code(3))));
+        assert_eq!((waits, samples), (1_002, 1));
+    }
 }

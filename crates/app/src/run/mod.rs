@@ -26,7 +26,7 @@ use std::process::ExitCode;
 
 use retop_engine::export::Limit;
 use retop_engine::{Demand, Machine, ProcessDemand, Roots, Rows, open};
-use retop_model::{FamilyId, Filter, Row, Verdict};
+use retop_model::{FamilyId, Filter, Row, Text, Verdict};
 
 use crate::config::Resolved;
 use crate::environment::Environment;
@@ -155,9 +155,11 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
+/// Says something to a person. What a server, a file or its name says may stand in it: no control
+/// character of theirs reaches the terminal.
 fn note_on_stderr(text: &str) {
     // There is nowhere left to say that stderr is closed.
-    let _ = writeln!(std::io::stderr(), "retop: {text}");
+    let _ = writeln!(std::io::stderr(), "retop: {}", Text::from(text).shown());
 }
 
 /// The exit status of a result. A reader that has seen enough and closed the pipe is no failure.

@@ -316,6 +316,7 @@ impl App {
         };
         let snapshot = whole.as_ref().unwrap_or(snapshot);
         self.newest = Some(Arc::clone(snapshot));
+        self.table.untag_ended(snapshot);
         if self.record.is_none() {
             self.events.note(snapshot);
         }

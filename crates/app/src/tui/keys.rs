@@ -123,13 +123,13 @@ use Code::{
     BackTab, Backspace, Delete, Down, End, Enter, Esc, Home, Left, PageDown, PageUp, Right, Tab, Up,
 };
 
-const fn c(c: char) -> Key {
+pub(super) const fn c(c: char) -> Key {
     Key::char(c)
 }
-const fn f(number: u8) -> Key {
+pub(super) const fn f(number: u8) -> Key {
     Key::f(number)
 }
-const fn k(code: Code) -> Key {
+pub(super) const fn k(code: Code) -> Key {
     Key::of(code)
 }
 

@@ -161,10 +161,15 @@ impl App {
             SortTime => self.sort_by(Col::TIME),
             SortPid => self.sort_by(Col::PID),
             SortNext => self.sort_in_turn(),
-            SortInvert => self.table.descending = !self.table.descending,
+            SortInvert => self.table.sort_by(self.table.sort),
             Tree => {
-                self.table.tree = !self.table.tree;
-                self.table.group = None;
+                self.table.turn_tree();
+                if self.table.tree {
+                    self.say(
+                        "children below their parents, the eldest first; a sort key sorts them"
+                            .to_owned(),
+                    );
+                }
             }
             Users => {
                 if let Some(now) = &self.now {

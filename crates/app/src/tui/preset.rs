@@ -2,6 +2,7 @@
 
 use super::input::{Code, Key};
 use super::keys::Action::{self, *};
+use super::keys::{c, f, k};
 
 /// Whose keys are in force.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,15 +47,6 @@ impl Preset {
     }
 }
 
-const fn c(c: char) -> Key {
-    Key::char(c)
-}
-const fn f(number: u8) -> Key {
-    Key::f(number)
-}
-const fn k(code: Code) -> Key {
-    Key::of(code)
-}
 const fn alt(c: char) -> Key {
     Key::alt(c)
 }

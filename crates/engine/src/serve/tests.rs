@@ -185,3 +185,40 @@ fn a_port_in_use_is_an_error_with_the_next_step() {
     assert!(matches!(error, ServeError::InUse(address) if address == server.address()));
     assert_eq!(server.warning(), None);
 }
+
+#[test]
+fn few_copies_of_the_history_are_sent_at_a_time() {
+    let server = start();
+    publish(&server);
+    let mut history = History::new(64 << 20).unwrap();
+    history.push(&Arc::new(made::small_machine())).unwrap();
+    let history = Arc::new(Mutex::new(history));
+    server.past().set(history, Duration::from_secs(1), Arguments::Redacted);
+    // One that was sent makes room again.
+    let raw = |_| {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        let request = format!("GET /api/history HTTP/1.1\r\nConnection: close\r\n{HOST}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let status = answer.split(' ').nth(1).unwrap_or("").to_owned();
+        assert_eq!(status, "200", "{answer}");
+    };
+    (0..3 * HISTORIES).for_each(raw);
+    let copies = Arc::clone(&server.shared.past.get().unwrap().copies);
+    let mut slow: Vec<Bytes> = (0..HISTORIES)
+        .map(|_| Arc::clone(&copies).try_acquire_owned().unwrap())
+        .map(|permit| Bytes::from_owner(Copied { segment: vec![7; 9], _permit: permit }))
+        .collect();
+    // What was sent of it in part is held whole.
+    slow[0] = slow[0].slice(8..);
+    let (status, head, body) = ask(&server, "GET /api/history", HOST);
+    assert_eq!(
+        (status, &*body),
+        (503, "others fetch the history just now; ask again in a second\n")
+    );
+    assert!(head.contains("\r\nretry-after: 1"), "{head}");
+    slow.pop();
+    raw(0);
+}

@@ -6,7 +6,7 @@
 //! its share, and to that of which no process is known. A device that is a part of a processor draws
 //! from that one's meter, and parts of devices have none: they are left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Text, reading, whole};
@@ -135,9 +135,18 @@ impl Devices {
         self.processes.values_mut().for_each(|drawn| drawn.power = None);
         let mut accounts = BTreeMap::new();
         for (row, place) in on.iter().enumerate() {
-            let (Some(place), Some(share)) = (place, share(row)) else { continue };
-            let meter = self.meters[*place];
             let key = on_them.keys()[row];
+            let (Some(place), Some(share)) = (place, share(row)) else {
+                // Its share was not told this time: what it drew so far stands.
+                if let Some(&energy) = self.accounts.get(&key) {
+                    accounts.insert(key, energy);
+                    if let Some(mut row) = table.row_mut(row) {
+                        row.set(gpu_process::energy_joules, whole(energy));
+                    }
+                }
+                continue;
+            };
+            let meter = self.meters[*place];
             let all = meter.busy.max(meter.known);
             let part = meter.energy.map(|energy| match all > 0.0 {
                 true => energy * (share as f64 / 1e4) / all,
@@ -150,12 +159,7 @@ impl Devices {
                 row.set(gpu_process::energy_joules, whole(energy))
                     .set(gpu_process::watts, power.map(whole));
             }
-            let identity = reading(on_them, row, gpu_process::pid).zip(reading(
-                on_them,
-                row,
-                gpu_process::start_seconds,
-            ));
-            if let Some(identity) = identity {
+            if let Some(identity) = identity(on_them, row) {
                 let drawn = self.processes.entry(identity).or_default();
                 drawn.energy += part.unwrap_or(0.0);
                 drawn.power = match (drawn.power, power) {
@@ -166,6 +170,15 @@ impl Devices {
         }
         self.accounts = accounts;
         table
+    }
+
+    /// Forgets processes that are on no device now. For samples without a table of processes: nobody
+    /// says there which have ended.
+    pub fn forget(&mut self) {
+        let Some((_, on_them)) = &self.last else { return };
+        let there: BTreeSet<_> =
+            (0..on_them.len()).filter_map(|row| identity(on_them, row)).collect();
+        self.processes.retain(|of, _| there.contains(of));
     }
 
     /// Adds what processes drew on devices to what they drew of the processors. One that has ended is
@@ -192,6 +205,11 @@ impl Devices {
             true
         });
     }
+}
+
+/// Pid and start of the process of a row.
+fn identity(on_them: &RawTable, row: usize) -> Option<(i64, i64)> {
+    reading(on_them, row, gpu_process::pid).zip(reading(on_them, row, gpu_process::start_seconds))
 }
 
 #[cfg(test)]
@@ -346,5 +364,35 @@ mod tests {
         // It ended.
         devices.add(&mut RawTable::new(FamilyId::Process), false);
         assert!(devices.processes.is_empty());
+    }
+
+    #[test]
+    fn energy_stands_while_a_share_is_not_told() {
+        let on = [(7, 70, 100)];
+        let mut devices = Devices::default();
+        let busy = |counter| Second { counter: Some(counter), busy: 100, processes: &on, ..QUIET };
+        take(&mut devices, 1, &busy(0));
+        take(&mut devices, 2, &busy(50_000));
+        // Nothing told of shares.
+        let mut untold = sample(3, &busy(60_000));
+        let mut table = RawTable::clone(untold.table(FamilyId::GpuProcess).expect("put"));
+        table.row_mut(0).expect("there").set(gpu_process::utilization_ratio, None::<i64>);
+        untold.put(Arc::new(table));
+        devices.advance(&mut untold, false);
+        assert_eq!(drawn(&untold), [(Some(7), None, Some(50 * W))]);
+        let now = drawn(&take(&mut devices, 4, &busy(90_000)));
+        assert_eq!(now, [(Some(7), Some(30 * W), Some(80 * W))], "a counter never starts anew");
+    }
+
+    #[test]
+    fn without_a_table_of_processes_those_that_left_are_forgotten() {
+        let mut devices = Devices::default();
+        for second in 1..=100 {
+            let pid = i64::try_from(second).expect("small");
+            let on = [(pid, pid, 100)];
+            take(&mut devices, second, &Second { busy: 100, processes: &on, ..QUIET });
+            devices.forget();
+        }
+        assert_eq!(devices.processes.len(), 1);
     }
 }

@@ -252,10 +252,10 @@ proptest! {
             prop_assert!((0..=1_000_000_000).contains(&watts), "{watts}");
             let Some(energy) = energy else { continue };
             let now = parts(&energy);
-            for (before, now) in before.iter().zip(now).skip(1) {
-                prop_assert!(now >= *before - 2, "{before} {now}");
+            for (before, now) in before.iter().zip(now) {
+                prop_assert!(now >= *before, "a counter fell from {before} to {now}");
             }
-            prop_assert!((now[0] - now[1] - now[2] - now[3]).abs() <= 1, "{now:?}");
+            prop_assert!((now[0] - now[1] - now[2] - now[3]).abs() <= 2, "{now:?}");
             before = now;
         }
     }

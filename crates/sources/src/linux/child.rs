@@ -133,11 +133,14 @@ impl Launch {
 }
 
 impl Running {
-    /// Waits until the command has ended or the time is over, and hands on the signals that come.
+    /// Waits until the command has ended, the time is over or a signal has come, which is handed on;
+    /// the end of anything of its tree is a signal too.
     pub fn wait(&mut self, at_most: Duration) -> io::Result<Option<Exit>> {
         self.reap();
         if self.exit.is_none() {
-            ready(&self.signals, i32::try_from(at_most.as_millis()).unwrap_or(i32::MAX))?;
+            // Up: who waits for the rest of a millisecond without end never rests.
+            let milliseconds = at_most.as_micros().div_ceil(1_000);
+            ready(&self.signals, i32::try_from(milliseconds).unwrap_or(i32::MAX))?;
             self.forward();
             self.reap();
         }

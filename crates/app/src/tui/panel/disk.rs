@@ -7,16 +7,16 @@ use retop_model::{FamilyId, Row, Snapshot};
 use super::facts;
 use crate::short;
 use crate::tui::app::App;
-use crate::tui::history::{Ring, disks, waiting};
+use crate::tui::history::{disks, waiting};
 use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Rect};
 use crate::tui::theme::on_ramp;
 use crate::tui::units::{Text, whole_percent};
-use crate::tui::widget::chart::{chart, scale};
+use crate::tui::widget::chart::both_ways;
 use crate::tui::widget::frame::{Edges, frame};
 
 /// The smallest full height of a chart of disk traffic: 1 MiB/s.
-const LEAST: f64 = 1_048_576.0;
+pub(super) const LEAST: f64 = 1_048_576.0;
 
 /// Draws the box.
 pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
@@ -40,13 +40,8 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let facts = if width >= 80 { 46 } else { width.min(30) };
     let past = width - facts;
     if past >= 8 && height >= 2 {
-        let full = |ring: &Ring| scale(ring.highest(past), LEAST);
-        let half = height.div_ceil(2);
-        let history = app.past();
-        let mut upper = inner.region(Rect::new(facts, 0, past, half));
-        chart(&mut upper, &history.read, full(&history.read), &theme.flow, false);
-        let mut lower = inner.region(Rect::new(facts, half, past, height - half));
-        chart(&mut lower, &history.written, full(&history.written), &theme.fill, true);
+        let mut canvas = inner.region(Rect::new(facts, 0, past, height));
+        both_ways(&mut canvas, &app.past().read, &app.past().written, LEAST, theme);
     }
     let mut y = 0;
     for row in disks(now).take(usize::from(height.max(1))) {

@@ -7,15 +7,15 @@ use retop_model::{Row, Snapshot};
 use super::facts;
 use crate::short;
 use crate::tui::app::App;
-use crate::tui::history::{Ring, links};
+use crate::tui::history::links;
 use crate::tui::page::Page;
 use crate::tui::render::{Canvas, Glyphs, Rect};
 use crate::tui::units::Text;
-use crate::tui::widget::chart::{chart, scale};
+use crate::tui::widget::chart::both_ways;
 use crate::tui::widget::frame::{Edges, frame};
 
 /// The smallest full height of a chart of network traffic: 100 KiB/s.
-const LEAST: f64 = 102_400.0;
+pub(super) const LEAST: f64 = 102_400.0;
 
 /// Draws the box.
 pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
@@ -43,13 +43,8 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let facts = if width >= 80 { 46 } else { width.min(29) };
     let past = width - facts;
     if past >= 8 && height >= 2 {
-        let full = |ring: &Ring| scale(ring.highest(past), LEAST);
-        let half = height.div_ceil(2);
-        let history = app.past();
-        let mut upper = inner.region(Rect::new(facts, 0, past, half));
-        chart(&mut upper, &history.received, full(&history.received), &theme.flow, false);
-        let mut lower = inner.region(Rect::new(facts, half, past, height - half));
-        chart(&mut lower, &history.sent, full(&history.sent), &theme.fill, true);
+        let mut canvas = inner.region(Rect::new(facts, 0, past, height));
+        both_ways(&mut canvas, &app.past().received, &app.past().sent, LEAST, theme);
     }
     let up = |row: &Row<'_>| row.state(network::link) != Some("down");
     let there = links(now).filter(up).chain(links(now).filter(|row| !up(row)));

@@ -10,7 +10,7 @@ use crate::short;
 use crate::tui::app::App;
 use crate::tui::history::Ring;
 use crate::tui::render::{Canvas, Rect};
-use crate::tui::widget::chart::{chart, scale};
+use crate::tui::widget::chart::both_ways;
 use crate::tui::widget::sheet::Sheet;
 
 /// The least width with the network beside the disks.
@@ -63,8 +63,8 @@ pub fn head(app: &App, canvas: &mut Canvas<'_>) {
     let history = app.past();
     let half = canvas.width().saturating_sub(2) / 2;
     let parts = [
-        (0, ("disk r", &history.read), ("w", &history.written), 1_048_576.0),
-        (half + 2, (down, &history.received), (up, &history.sent), 102_400.0),
+        (0, ("disk r", &history.read), ("w", &history.written), super::disk::LEAST),
+        (half + 2, (down, &history.received), (up, &history.sent), super::network::LEAST),
     ];
     for (x, first, second, least) in parts {
         let height = canvas.height();
@@ -86,12 +86,8 @@ fn past(
     let rate = |ring| short!("{:<6}", &*short!("{}/s", &*app.rate(app.newest_of(ring))));
     let x = facts::fact(app, canvas, 0, 0, in_name, &rate(came));
     facts::fact(app, canvas, x, 0, out_name, &rate(went));
-    let full = |ring: &Ring| scale(ring.highest(width), least);
-    let half = height / 2;
-    let mut upper = canvas.region(Rect::new(0, 1, width, half));
-    chart(&mut upper, came, full(came), &app.theme.flow, false);
-    let mut lower = canvas.region(Rect::new(0, 1 + half, width, height - 1 - half));
-    chart(&mut lower, went, full(went), &app.theme.fill, true);
+    let mut charts = canvas.region(Rect::new(0, 1, width, height - 1));
+    both_ways(&mut charts, came, went, least, &app.theme);
 }
 
 /// Its lines.

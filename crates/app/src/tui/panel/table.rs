@@ -46,7 +46,10 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         }
     }
     let arrow = arrow(canvas.glyphs(), app.table.descending);
-    let sorted = short!("sort {}{arrow}", app.table.sort.head());
+    let sorted = match app.table.rests() {
+        true => short!("by age"),
+        false => short!("sort {}{arrow}", app.table.sort.head()),
+    };
     let mut form = match app.table.group {
         Some(by) => short!("by {}", by.column().name),
         None => short!("{}", if app.table.tree { "tree" } else { "list" }),
@@ -164,7 +167,7 @@ fn heads(app: &App, placed: &[Option<Placed>], canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     canvas.fill(Rect::new(0, 0, canvas.width(), 1), theme.head);
     for placed in placed.iter().flatten() {
-        let sorted = placed.col == app.table.sort;
+        let sorted = placed.col == app.table.sort && !app.table.rests();
         let pen = if sorted { theme.sorted } else { theme.head };
         let name = match placed.col {
             Col::CPU if app.table.whole_machine => "CPU%a",

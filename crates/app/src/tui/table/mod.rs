@@ -6,7 +6,7 @@ pub mod set;
 
 use std::sync::Arc;
 
-use retop_model::family::{process, thread};
+use retop_model::family::{gpu, process, thread};
 use retop_model::{FamilyId, Key, Snapshot, TextField};
 
 use self::column::{Col, Status};
@@ -44,6 +44,9 @@ pub struct Table {
     pub descending: bool,
     /// Children below their parents.
     pub tree: bool,
+    /// Siblings in a tree are sorted like rows of a list. Else the eldest comes first, so that the
+    /// tree rests.
+    pub pinned: bool,
     /// Processes with the same text in one line, of [`GROUPS`].
     pub group: Option<TextField>,
     /// Threads below their processes.
@@ -91,6 +94,7 @@ impl Default for Table {
             then: Col::RESIDENT,
             descending: true,
             tree: false,
+            pinned: false,
             group: None,
             threads: false,
             filter: None,
@@ -157,14 +161,29 @@ impl Table {
         self.set = (self.set + if back { count - 1 } else { 1 }) % count;
     }
 
-    /// Sorts by that column; by the same one again turns the order round.
+    /// Sorts by that column; by the same one again turns the order round. In a tree that rests the
+    /// first time only sorts it.
     pub fn sort_by(&mut self, col: Col) {
+        let rests = self.rests();
+        self.pinned = self.tree;
         if self.sort == col {
-            self.descending = !self.descending;
+            self.descending ^= !rests;
             return;
         }
         self.then = std::mem::replace(&mut self.sort, col);
         self.descending = col.largest_first();
+    }
+
+    /// True if rows are in a tree that no column has sorted.
+    #[must_use]
+    pub fn rests(&self) -> bool {
+        self.tree && !self.pinned
+    }
+
+    /// Goes from a list to a tree at rest, or back.
+    pub fn turn_tree(&mut self) {
+        self.tree = !self.tree;
+        (self.pinned, self.group) = (false, None);
     }
 
     /// Puts the rows of that moment in order. `held`: a dialog is open, nothing may move.
@@ -176,6 +195,7 @@ impl Table {
                 then: self.then,
                 descending: self.descending,
                 tree: self.tree,
+                pinned: self.pinned,
                 group: self.group,
                 threads: self.threads,
                 hold: self.hold || held,
@@ -192,7 +212,6 @@ impl Table {
         let largest = if self.threads { largest.max(last(FamilyId::Thread)) } else { largest };
         let digits = largest.checked_ilog10().map_or(1, |log| log as u16 + 1);
         self.pid_digits = self.pid_digits.max(digits.min(10));
-        self.tagged.retain(|&key| now.find(FamilyId::Process, key).is_some());
         // In a tree the neighbours mean something, so the cursor stays with its process there.
         // At the top, the cursor waits for whatever comes there.
         let nested = self.tree || self.group.is_some() || self.threads;
@@ -204,6 +223,12 @@ impl Table {
         }
         self.clamp(now);
         self.know(now);
+    }
+
+    /// Unties the tags of those that have ended. One that had not begun at the moment on the screen
+    /// keeps its tag: the newest moment says who lives.
+    pub fn untag_ended(&mut self, newest: &Snapshot) {
+        self.tagged.retain(|&key| newest.find(FamilyId::Process, key).is_some());
     }
 
     /// Notes who of those on the screen has ended between two moments.
@@ -476,16 +501,22 @@ impl Table {
     }
 }
 
-/// True if a process on those lines has a value of that column. Those of devices have one sooner or
-/// later, so that the columns need not come and surprise.
+/// True if a process on those lines has a value of that column. Where there are devices, processes
+/// have one of theirs sooner or later, so that the columns need not come and surprise. Of devices
+/// that take the machine's memory few tell whose it is.
 fn is_known(now: &Snapshot, col: Col, lines: &[Line]) -> bool {
-    let of_device = [process::gpu_ratio, process::gpu_memory_bytes];
+    let mut devices = now.rows(FamilyId::Gpu);
     let mut rows = lines.iter().filter_map(|line| match line.what {
         What::Process => now.row(FamilyId::Process, line.row as usize),
         _ => None,
     });
     match col {
-        Col::Number(field) if of_device.contains(&field) => now.rows(FamilyId::Gpu).len() > 0,
+        Col::Number(process::gpu_ratio) => devices.len() > 0,
+        Col::Number(process::gpu_memory_bytes)
+            if devices.any(|device| device.get(gpu::memory_total_bytes).is_some()) =>
+        {
+            true
+        }
         Col::Number(field) => rows.any(|row| row.get(field).is_some()),
         Col::Text(field) => rows.any(|row| !row.shown(field).is_empty()),
     }

@@ -72,6 +72,8 @@ pub struct Wish<'a> {
     pub then: Col,
     pub descending: bool,
     pub tree: bool,
+    /// Siblings in the tree are sorted.
+    pub pinned: bool,
     /// Processes with the same text are one line. There is no tree then.
     pub group: Option<TextField>,
     /// Threads that were read stand below their processes.
@@ -119,6 +121,7 @@ pub struct Order {
     parents: Vec<u32>,
     children: Vec<u32>,
     visited: Vec<bool>,
+    branch: Vec<u32>,
     stack: Vec<Line>,
     /// The order so far, by key: rows that are held stay at their rank.
     ranks: Vec<(Key, u32)>,
@@ -198,27 +201,28 @@ impl Order {
     }
 
     fn sort(&self, now: &Snapshot, wish: &Wish<'_>, rows: &mut [u32]) {
-        let (values, seconds) = (&self.values, &self.seconds);
-        let (kernel, places) = (&self.kernel, &self.last);
         if wish.hold {
             // New rows come last.
+            let places = &self.last;
             rows.sort_unstable_by_key(|&row| (places[row as usize], row));
             return;
         }
-        rows.sort_unstable_by(|&a, &b| {
-            let last = |row: u32| (kernel[row as usize], places[row as usize], row);
+        rows.sort_unstable_by(|&a, &b| self.compare(now, wish, a, b));
+    }
+
+    /// Which of two rows stands above.
+    fn compare(&self, now: &Snapshot, wish: &Wish<'_>, a: u32, b: u32) -> Ordering {
+        let last = |row: u32| (self.kernel[row as usize], self.last[row as usize], row);
+        let ordered = |col: Col, descending, values: &[f64]| match col.form() {
+            Form::Text(field) => compare_texts(now, field, (a, b), descending),
+            Form::Command => compare_texts(now, process::name, (a, b), descending),
+            _ => compare(values[a as usize], values[b as usize], descending),
+        };
+        ordered(wish.sort, wish.descending, &self.values)
+            .then_with(|| ordered(wish.then, wish.then.largest_first(), &self.seconds))
             // Equals stay in the order that they are in. By number instead, each row that falls
             // back among thousands of idle ones would move all the rows between.
-            let equals = || last(a).cmp(&last(b));
-            let ordered = |col: Col, descending, values: &[f64]| match col.form() {
-                Form::Text(field) => compare_texts(now, field, (a, b), descending),
-                Form::Command => compare_texts(now, process::name, (a, b), descending),
-                _ => compare(values[a as usize], values[b as usize], descending),
-            };
-            ordered(wish.sort, wish.descending, values)
-                .then_with(|| ordered(wish.then, wish.then.largest_first(), seconds))
-                .then_with(equals)
-        });
+            .then_with(|| last(a).cmp(&last(b)))
     }
 
     fn rank_of(&self, key: Key) -> u32 {

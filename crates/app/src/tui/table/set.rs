@@ -30,7 +30,7 @@ pub struct Set {
 const BUILTIN: [(&str, &str); 8] = [
     (
         "Main",
-        "pid user state nice@150 cpu mem rss gpu? vram? shared_bytes@170 vsz@190 rd wr watts? \
+        "pid user state nice@150 cpu mem rss gpu? vram? shared_bytes?@170 vsz@190 rd wr watts? \
          thr@90 time@100 age@180 ctr?@160 cmd",
     ),
     (

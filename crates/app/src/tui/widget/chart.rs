@@ -3,7 +3,7 @@
 use crate::tui::history::Ring;
 use crate::tui::mouse::Spot;
 use crate::tui::render::{Canvas, Glyphs, Rect};
-use crate::tui::theme::Ramp;
+use crate::tui::theme::{Ramp, Theme};
 
 /// Dots of the left and the right column of a cell, from the bottom up.
 const LEFT: [u8; 5] = [0, 0x40, 0x44, 0x46, 0x47];
@@ -77,6 +77,19 @@ fn dots(left: usize, right: usize, upside_down: bool) -> char {
         LEFT[left] | RIGHT[right]
     };
     char::from_u32(0x2800 + u32::from(bits)).unwrap_or(' ')
+}
+
+/// What came stands over what went, which hangs: two rates of one thing, each to its own [`scale`].
+/// Fills the canvas; where the height is odd the upper one has the row more.
+pub fn both_ways(canvas: &mut Canvas<'_>, came: &Ring, went: &Ring, least: f64, theme: &Theme) {
+    let (width, height) = (canvas.width(), canvas.height());
+    let upper = height.div_ceil(2);
+    let parts =
+        [(came, 0, upper, &theme.flow, false), (went, upper, height - upper, &theme.fill, true)];
+    for (ring, y, height, ramp, upside_down) in parts {
+        let full = scale(ring.highest(width), least);
+        chart(&mut canvas.region(Rect::new(0, y, width, height)), ring, full, ramp, upside_down);
+    }
 }
 
 /// The value that the whole height of a chart of rates stands for: the next step of 1, 2, 5 above

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use retop_fake_machine::damage::damaged;
 use retop_model::Snapshot;
 
 use super::{Disk, Made, recorder};
@@ -190,25 +191,5 @@ fn a_header_survives_and_hostile_ones_are_refused() {
 #[test]
 fn damaged_bytes_never_panic() {
     let (bytes, ..) = recorded(KEY_INTERVAL + 10, true);
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = move |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % below.max(1) as u64).unwrap_or(0)
-    };
-    for _ in 0..300 {
-        let mut input = bytes.clone();
-        for _ in 0..=random(4) {
-            let place = random(input.len());
-            match (random(4), input.get_mut(place)) {
-                (0, Some(byte)) => *byte ^= 1 << random(8),
-                (1, Some(byte)) => *byte = [0, 0xff, 5, 64][random(4)],
-                (2, _) => input.truncate(place),
-                (_, _) => input.extend_from_within(place..),
-            }
-            input.truncate(1 << 20);
-        }
-        fuzz_segment(&input);
-    }
+    damaged(&[bytes], 300, &[0, 0xff, 5, 64], 1 << 20, fuzz_segment);
 }

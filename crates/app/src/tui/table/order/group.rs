@@ -99,8 +99,8 @@ impl Order {
     }
 }
 
-/// What a group is sorted by.
-fn value(now: &Snapshot, members: &[u32], col: Col) -> f64 {
+/// What several processes together are sorted by.
+pub(super) fn value(now: &Snapshot, members: &[u32], col: Col) -> f64 {
     let Col::Number(field) = col else { return f64::NAN };
     let sum = now.whole(FamilyId::Process, members).get(field).value.unwrap_or(f64::NAN);
     match col.form() {

@@ -3,7 +3,7 @@
 use retop_model::family::process;
 use retop_model::{FamilyId, Row, Snapshot};
 
-use super::{DEEPEST, Line, NOBODY, Order, Wish, is_in};
+use super::{DEEPEST, Line, NOBODY, Order, Wish, about, group, is_in};
 
 impl Order {
     pub(super) fn tree(&mut self, now: &Snapshot, wish: &Wish<'_>) {
@@ -30,6 +30,9 @@ impl Order {
         });
         self.visited.clear();
         self.visited.resize(self.all, false);
+        if wish.pinned {
+            self.sort_siblings(now, wish);
+        }
         self.stack.clear();
         self.push_children(NOBODY, Line::default(), 0);
         self.descend(now, wish);
@@ -41,6 +44,58 @@ impl Order {
                 self.stack.push(Line { row, last: true, ..Line::default() });
                 self.descend(now, wish);
             }
+        }
+    }
+
+    /// Puts siblings in the order of what their lines show: of a folded one that is the sum.
+    fn sort_siblings(&mut self, now: &Snapshot, wish: &Wish<'_>) {
+        for key in wish.folded {
+            let row =
+                now.find(FamilyId::Process, *key).and_then(|row| u32::try_from(row.index()).ok());
+            let Some(row) = row.filter(|&row| self.shown[row as usize] != 0) else { continue };
+            self.find_branch(row);
+            if let [_, _, ..] = self.branch.as_slice() {
+                let shown = &self.shown;
+                self.branch.retain(|&row| shown[row as usize] == 2);
+                let sum = group::value(now, &self.branch, wish.sort);
+                if !sum.is_nan() {
+                    self.values[row as usize] = sum;
+                }
+                let sum = about(group::value(now, &self.branch, wish.then));
+                if !sum.is_nan() {
+                    self.seconds[row as usize] = sum;
+                }
+            }
+        }
+        let mut children = std::mem::take(&mut self.children);
+        children.sort_unstable_by(|&a, &b| {
+            let (parents, places) = (&self.parents, &self.last);
+            parents[a as usize].cmp(&parents[b as usize]).then_with(|| match wish.hold {
+                true => (places[a as usize], a).cmp(&(places[b as usize], b)),
+                false => self.compare(now, wish, a, b),
+            })
+        });
+        self.children = children;
+    }
+
+    /// A process and all below it, each once.
+    fn find_branch(&mut self, row: u32) {
+        self.branch.clear();
+        self.branch.push(row);
+        self.visited[row as usize] = true;
+        let mut at = 0;
+        while let Some(&parent) = self.branch.get(at) {
+            at += 1;
+            let (first, count) = self.family_of(parent);
+            for place in first..first + count {
+                let child = self.children[place];
+                if !std::mem::replace(&mut self.visited[child as usize], true) {
+                    self.branch.push(child);
+                }
+            }
+        }
+        for &row in &self.branch {
+            self.visited[row as usize] = false;
         }
     }
 
