@@ -113,6 +113,25 @@ fn words(problem: &Problem) -> String {
     }
 }
 
+/// Tests that the page names are there.
+#[test]
+fn the_page_names_tests_that_are_there() {
+    let top = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = std::fs::read_to_string(top.join("docs/gpu-faults.md")).expect("a page");
+    let mut named = 0;
+    for line in page.lines() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, _, _, file, test, _] = cells[..] else { continue };
+        if !file.starts_with("crates/") {
+            continue;
+        }
+        let text = std::fs::read_to_string(top.join(file)).unwrap_or_else(|_| panic!("{file}"));
+        assert!(text.contains(&format!("fn {test}(")), "{file} has no {test}");
+        named += 1;
+    }
+    assert!(named > 10, "{named}");
+}
+
 /// The part of the page between the marks of that name has these lines, or gets them under `BLESS`.
 ///
 /// # Panics
