@@ -9,7 +9,10 @@ use retop::tui::app::App;
 use retop::tui::input::{Code, Event, Key as Press};
 use retop::tui::table::column::Col;
 use retop_engine::Rows;
-use retop_model::FamilyId;
+use std::sync::Arc;
+
+use retop_model::family::battery;
+use retop_model::{FamilyId, Key, RawSample, RawTable, Stamp, derive};
 
 fn app() -> App {
     let mut app = App::new(&Options::default());
@@ -56,4 +59,31 @@ fn what_a_group_does_not_show_is_not_read_of_its_members() {
     // What rows are sorted by is asked for of every one, grouped or not.
     app.table.sort_by(Col::READ);
     assert_eq!(count(&app.demand().processes.io), usize::MAX);
+}
+
+/// Graphics processors are looked at four times a second while somebody looks, and a battery is not
+/// emptied for that.
+#[test]
+fn who_looks_elsewhere_or_runs_on_a_battery_is_read_to_once_a_second() {
+    let finely = |app: &App| app.demand().gpu_finely;
+    let mut app = App::new(&Options::default());
+    assert!(finely(&app), "a terminal that says nothing has the focus");
+    app.event(Event::Focus(false), &Deaf);
+    assert!(!finely(&app));
+    app.event(Event::Focus(true), &Deaf);
+    assert!(finely(&app));
+    let charge = |app: &mut App, status: i64| {
+        let mut sample = RawSample::new(Stamp { wall_ms: 0, monotonic_ns: 0, boottime_ns: 0 });
+        let mut table = RawTable::new(FamilyId::Battery);
+        table.push(Key::ONE).set(battery::status, status);
+        sample.put(Arc::new(table));
+        app.update(&Arc::new(derive(None, Arc::new(sample))));
+    };
+    for (status, expected) in [(1, false), (0, true), (3, true), (1, false)] {
+        charge(&mut app, status);
+        assert_eq!(finely(&app), expected, "{status}");
+    }
+    let mut app = self::app();
+    app.event(Event::Key(Press::char('r')), &Deaf);
+    assert!(!finely(&app), "the past is looked at");
 }

@@ -30,7 +30,7 @@ static ONE: Mutex<()> = Mutex::new(());
 /// How the mouse is left to the terminal again.
 const NO_MOUSE: &str = "\x1b[?1002l\x1b[?1000l\x1b[?1006l";
 /// How the rest is given back.
-const LEAVE: &str = "\x1b[m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
+const LEAVE: &str = "\x1b[m\x1b[?1004l\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 /// Far longer than anything takes: reached only by what hangs.
 const LONG: Duration = Duration::from_secs(20);

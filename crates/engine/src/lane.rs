@@ -256,14 +256,14 @@ fn serve(
     answers: &SyncSender<Answer>,
 ) {
     loop {
-        let demand = match source.pulse() {
+        let demand = match source.pulse(clock.monotonic_ns()) {
             None => requested.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(pulse) => requested.recv_timeout(pulse),
         };
         let demand = match demand {
             Ok(demand) => demand,
             Err(RecvTimeoutError::Timeout) => {
-                source.keep_up(clock.monotonic_ns());
+                source.keep_up(clock);
                 continue;
             }
             Err(RecvTimeoutError::Disconnected) => return,

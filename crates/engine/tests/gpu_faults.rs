@@ -80,7 +80,7 @@ fn a_driver_that_blocks_for_a_while_is_told_of_and_forgiven() {
     let driver = machine(scratch.path(), &format!("{DEVICE}{fault}"));
     let clock = Arc::new(HandClock::new(0, 0));
     let opened = open(None, Roots::below(scratch.path())).expect("a tree");
-    let mut ticker = Ticker::new(opened, Arc::<HandClock>::clone(&clock));
+    let mut ticker = Ticker::live(opened, Arc::<HandClock>::clone(&clock));
     let mut at = |second: u32| {
         driver.set_clock(f64::from(second)).expect("set");
         clock.set(u64::from(second));

@@ -12,6 +12,9 @@ pub struct Demand {
     pub processes: ProcessDemand,
     /// Shares of cycles of graphics processors: their counters are shared with other profilers.
     pub gpu_cycles: bool,
+    /// How busy graphics processors are, and what they hold, several times a second: while somebody
+    /// looks at it.
+    pub gpu_finely: bool,
 }
 
 /// What is wanted of processes. Their `stat` line is read for all, always; the rest costs more
@@ -75,6 +78,8 @@ impl Demand {
                 threads: Rows::None,
             },
             gpu_cycles: true,
+            // A record of every second is no place for quarters of it.
+            gpu_finely: false,
         };
         demand.want(FamilyId::Thread, false);
         demand

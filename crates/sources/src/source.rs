@@ -21,14 +21,14 @@ pub trait Source: Send {
         Pace::Tick
     }
 
-    /// A source with counters that wrap is told the time at least this often, even where nobody asks
-    /// it for tables. Only those with a thread of their own are.
-    fn pulse(&self) -> Option<Duration> {
+    /// In how long it must look at something even where nobody asks it for tables: at counters that
+    /// wrap, at what is over before the next read. Only those with a thread of their own are told.
+    fn pulse(&self, _now_ns: u64) -> Option<Duration> {
         None
     }
 
-    /// Looks at counters before they wrap. Follows [`Source::pulse`].
-    fn keep_up(&mut self, _now_ns: u64) {}
+    /// Looks. Follows [`Source::pulse`].
+    fn keep_up(&mut self, _clock: &dyn Clock) {}
 
     /// Reads, and gives its tables to `read`. Tables given before an error stand.
     ///

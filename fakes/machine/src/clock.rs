@@ -26,6 +26,11 @@ impl HandClock {
         self.passed_ns.store(seconds * SECOND_NS, Ordering::Relaxed);
     }
 
+    /// So many nanoseconds more have passed.
+    pub fn pass_ns(&self, nanoseconds: u64) {
+        self.passed_ns.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
     /// So many seconds more have passed. Tells how many in all.
     pub fn pass(&self, seconds: u64) -> u64 {
         let passed_ns = seconds * SECOND_NS;

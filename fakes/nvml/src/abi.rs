@@ -1213,6 +1213,9 @@ pub unsafe extern "C" fn nvmlGpmMetricsGet(out: *mut GpmMetrics) -> Code {
                 3 => Some(&device.occupancy_percent),
                 5 | 7 => Some(&device.tensor_percent),
                 10 => Some(&device.dram_percent),
+                11 => Some(&device.fp64_percent),
+                12 => Some(&device.fp32_percent),
+                13 => Some(&device.fp16_percent),
                 _ => None,
             };
             metric.code = if curve.is_some() { code::SUCCESS } else { code::NOT_SUPPORTED };

@@ -106,6 +106,8 @@ pub struct App {
     pub replay: Option<Replayed>,
     /// Seconds since the retop that is replayed last answered, if it does not any more.
     pub silent_seconds: Option<u64>,
+    /// The terminal has the focus; one that does not say so always has it.
+    pub focused: bool,
     /// The past is shown, and which.
     pub rewind: Option<Box<Rewind>>,
     /// Moments that somebody wants to find again, oldest first.
@@ -198,6 +200,7 @@ impl App {
             record: None,
             replay: options.replay.clone(),
             silent_seconds: None,
+            focused: true,
             recording: None,
             rewind: None,
             bookmarks: Bookmarks::default(),
@@ -462,6 +465,11 @@ impl App {
             Event::Pasted(c) => return self.type_in(c),
             // Only who drew the screen knows what lies where.
             Event::Mouse(_) => return None,
+            // What is read follows with the next frame.
+            Event::Focus(focused) => {
+                self.focused = focused;
+                return None;
+            }
         };
         let mode = self.mode();
         let press = match (self.prefix.take(), press) {

@@ -1,7 +1,7 @@
 //! What the engine shall read for the screen: no more than it shows.
 
 use retop_engine::{Demand, Rows};
-use retop_model::family::process;
+use retop_model::family::{battery, process};
 use retop_model::{FamilyId, Field, Key};
 
 use super::app::App;
@@ -84,6 +84,12 @@ impl App {
             0 => 1_000,
             width => width.saturating_sub(1 + u16::from(self.areas.framed)),
         }
+    }
+
+    /// True if a battery is what keeps the machine going.
+    fn is_on_battery(&self) -> bool {
+        let mut batteries = self.now.iter().flat_map(|now| now.rows(FamilyId::Battery));
+        batteries.any(|row| row.state(battery::status) == Some("discharging"))
     }
 
     /// What the engine shall read for this screen.
@@ -175,6 +181,7 @@ impl App {
         demand.want(FamilyId::Thread, !threaded.is_empty());
         demand.processes.threads = Rows::Keys(threaded);
         demand.gpu_cycles = self.pages.page == Page::Gpu;
+        demand.gpu_finely = self.focused && self.rewind.is_none() && !self.is_on_battery();
         demand.processes.texts = true;
         demand
     }

@@ -244,7 +244,10 @@ impl History {
         self.session.push(now);
         self.cost = self.costs.push(now).unwrap_or(self.cost);
         self.io_pressure.push(waiting(now, "io"));
-        self.gpu.push(busiest_gpu(now).and_then(|row| row.get(gpu::utilization_ratio)));
+        self.gpu.push(busiest_gpu(now).and_then(|row| {
+            // The mean of the time since the last sample, where it is known; else a glimpse of it.
+            row.get(gpu::utilization_mean_ratio).or_else(|| row.get(gpu::utilization_ratio))
+        }));
         self.vram.push(fullest_gpu(now).and_then(|row| row.get(gpu::memory_ratio)));
         let cores = now.rows(FamilyId::Core);
         let kept = (CORES_KEPT / cores.len().max(1)).max(CORE_LEAST).min(self.kept);

@@ -115,6 +115,8 @@ pub enum Event {
     Pasted(char),
     /// The mouse did something.
     Mouse(Mouse),
+    /// The terminal got the focus, or lost it.
+    Focus(bool),
 }
 
 /// What the mouse did, and in which cell.
@@ -347,6 +349,9 @@ fn control(rest: &[u8]) -> Step {
             23 | 24 => Some(Code::F((number - 12) as u8)),
             _ => None,
         },
+        b'I' | b'O' if parameters.is_empty() => {
+            return Step::Event(Event::Focus(last == b'I'), len);
+        }
         b'u' => unicode(if base != 0 { base } else { number }, modifiers),
         b'Z' => Some(Code::BackTab),
         // With parameters of another kind these are reports, such as of the cursor's place.
@@ -467,7 +472,7 @@ mod tests {
             &b"\x1b[<2;3;4M"[..],
             b"\x1b[<35;3;4M",
             b"\x1b[?62;1c",
-            b"\x1b[I",
+            b"\x1b[1I",
             b"\x1b[99~",
             b"\xff",
             b"\xc3",
@@ -503,6 +508,15 @@ mod tests {
             let torn: Vec<_> = bytes.chunks(1).collect();
             assert_eq!(decode(&torn), want, "torn {bytes:?}");
         }
+    }
+
+    #[test]
+    fn the_focus_comes_and_goes() {
+        for (bytes, on) in [(b"\x1b[I", true), (b"\x1b[O", false)] {
+            assert_eq!(decode(&[bytes]), [Event::Focus(on)]);
+            assert_eq!(decode(&[&bytes[..2], &bytes[2..]]), [Event::Focus(on)], "torn");
+        }
+        assert_eq!(decode(&[b"\x1b[200~\x1b[O\x1b[201~"]), ['[', 'O'].map(Event::Pasted));
     }
 
     #[test]

@@ -19,8 +19,9 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 use super::render::Sink;
 use super::render::encoder::{SYNC_END, WHOLE_SCREEN};
 
-/// Alternate screen, no cursor, no wrapping at the last column, pasted text in brackets.
-const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h";
+/// Alternate screen, no cursor, no wrapping at the last column, pasted text in brackets, and a word
+/// when somebody looks elsewhere.
+const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[?1004h";
 /// Reports of the mouse's buttons in a form without bounds. Not of its moves: a hand that rests on
 /// the mouse costs nothing.
 const MOUSE: &[u8] = b"\x1b[?1000h\x1b[?1006h";
@@ -31,7 +32,7 @@ const DRAG: &[u8] = b"\x1b[?1002h";
 /// No longer. The end of one kind of reports ends the other in some terminals.
 const NO_DRAG: &[u8] = b"\x1b[?1002l\x1b[?1000h";
 /// And back, in the reverse order, after the end of a frame that was cut short.
-const LEAVE: &[u8] = b"\x1b[m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
+const LEAVE: &[u8] = b"\x1b[m\x1b[?1004l\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 /// How long a terminal that takes no bytes may hold up the end of the program.
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };

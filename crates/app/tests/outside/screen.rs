@@ -14,7 +14,7 @@ pub const SYNC_END: &[u8] = b"\x1b[?2026l";
 /// The beginning of all.
 pub const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l";
 /// Colours, pasting, wrapping, cursor, main screen: all as they were.
-pub const RESTORED: &[u8] = b"\x1b[m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
+pub const RESTORED: &[u8] = b"\x1b[m\x1b[?1004l\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 /// A terminal of that size.
 pub fn size(cols: u16, rows: u16) -> PtySize {

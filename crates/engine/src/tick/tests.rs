@@ -56,12 +56,12 @@ impl Source for Wrapping {
         Pace::Apart(Duration::from_secs(1))
     }
 
-    fn pulse(&self) -> Option<Duration> {
+    fn pulse(&self, _: u64) -> Option<Duration> {
         Some(Duration::from_millis(1))
     }
 
-    fn keep_up(&mut self, now_ns: u64) {
-        let _ = self.0.send(now_ns);
+    fn keep_up(&mut self, clock: &dyn Clock) {
+        let _ = self.0.send(clock.monotonic_ns());
     }
 
     fn read(&mut self, _: &mut Read<'_>) -> Result<(), Problem> {

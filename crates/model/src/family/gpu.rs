@@ -75,6 +75,10 @@ family! {
         idle_seconds: Counter Seconds / 1000 { label: "IDLE" },
         /// Share of time in which the device did anything at all, by the driver's own window; where the driver tells it of processes alone, the engine that those which may be looked into kept busiest.
         utilization_ratio: Gauge Ratio / 100 { label: "GPU%", alias: dcgm("DCGM_FI_DEV_GPU_UTIL", PERCENT) },
+        /// Mean of such shares since the last sample: of four a second while somebody looks, else of one.
+        utilization_mean_ratio: Gauge Ratio / 10000 { label: "MEAN%", scraped: false },
+        /// The highest of them.
+        utilization_peak_ratio: Gauge Ratio / 100 { label: "PEAK%", scraped: false },
         /// Share of time in which the device's memory was read or written.
         memory_busy_ratio: Gauge Ratio / 100 { label: "MEMBUSY%", alias: dcgm("DCGM_FI_DEV_MEM_COPY_UTIL", PERCENT) },
         /// Share of time in which the encoder worked.
@@ -107,6 +111,10 @@ family! {
         memory_total_bytes: Gauge Bytes { label: "TOTAL", alias: dcgm("DCGM_FI_DEV_FB_TOTAL", MEBIBYTES) },
         /// Memory in use, without what the driver keeps for itself; where the driver tells it of processes alone, the least that those which may be looked into hold together.
         memory_used_bytes: Gauge Bytes { label: "VRAM", alias: dcgm("DCGM_FI_DEV_FB_USED", MEBIBYTES) },
+        /// The least memory in use since the last sample, of four readings a second while somebody looks.
+        memory_low_bytes: Gauge Bytes { label: "VRAM LOW", scraped: false },
+        /// The most memory in use since the last sample, of the same readings: peaks decide when memory is full.
+        memory_peak_bytes: Gauge Bytes { label: "VRAM PEAK", scraped: false },
         /// Memory that the driver keeps for itself.
         memory_reserved_bytes: Gauge Bytes { label: "RESERVED", alias: dcgm("DCGM_FI_DEV_FB_RESERVED", MEBIBYTES) },
         /// Memory that is free.
@@ -203,6 +211,14 @@ family! {
         occupancy_ratio: Gauge Ratio / 10000 { label: "OCC", alias: dcgm("DCGM_FI_PROF_SM_OCCUPANCY", 1.0) },
         /// Share of the memory's bandwidth that was used.
         bandwidth_ratio: Gauge Ratio / 10000 { label: "DRAM", alias: dcgm("DCGM_FI_PROF_DRAM_ACTIVE", 1.0) },
+        /// Share of cycles in which the engine for graphics and computing had anything to do.
+        engine_ratio: Gauge Ratio / 10000 { label: "ENGINE", alias: dcgm("DCGM_FI_PROF_GR_ENGINE_ACTIVE", 1.0) },
+        /// Share of cycles in which the pipe for numbers of 64 bits worked.
+        fp64_ratio: Gauge Ratio / 10000 { label: "FP64", alias: dcgm("DCGM_FI_PROF_PIPE_FP64_ACTIVE", 1.0) },
+        /// Share of cycles in which the pipe for numbers of 32 bits worked.
+        fp32_ratio: Gauge Ratio / 10000 { label: "FP32", alias: dcgm("DCGM_FI_PROF_PIPE_FP32_ACTIVE", 1.0) },
+        /// Share of cycles in which the pipe for numbers of 16 bits worked, without tensor cores.
+        fp16_ratio: Gauge Ratio / 10000 { label: "FP16", alias: dcgm("DCGM_FI_PROF_PIPE_FP16_ACTIVE", 1.0) },
     }
     derived {
         /// Share of the time without work, or at a clock that is not known.

@@ -16,7 +16,7 @@ mod vanished;
 use std::collections::HashMap;
 
 pub use self::series::LEVELS;
-use self::series::{Series, WINDOWS};
+use self::series::{Level, Series, WINDOWS};
 pub use self::vanished::FULL;
 use self::vanished::{Vanished, Victim};
 use crate::family::{FamilyId, gpu, gpu_forecast, gpu_process};
@@ -72,7 +72,10 @@ impl Forecasts {
             ) else {
                 continue;
             };
-            self.take(device.key(), time, used, [free, total], (false, None));
+            let seen = |field| device.get(field).unwrap_or(used);
+            let (low, high) = (seen(gpu::memory_low_bytes), seen(gpu::memory_peak_bytes));
+            let level = Level { used, low, high };
+            self.take(device.key(), time, level, [free, total], (false, None));
             let grows = self.series.get(&device.key()).is_some_and(|watched| {
                 let flat = [gpu_forecast::FLAT, gpu_forecast::PREALLOCATED];
                 !flat.contains(&watched.series.shape(time))
@@ -97,7 +100,7 @@ impl Forecasts {
                 bytes: used,
             };
             let owner = Some((device.key(), victim));
-            self.take(process.key(), time, used, [free, total], (begun, owner));
+            self.take(process.key(), time, used.into(), [free, total], (begun, owner));
         }
         let round = self.round;
         let seen = |key: &Key| self.series.get(key).is_some_and(|device| device.seen == round);
@@ -134,7 +137,7 @@ impl Forecasts {
         &mut self,
         key: Key,
         time: f64,
-        used: f64,
+        level: Level,
         [free, total]: [f64; 2],
         (born, owner): (bool, Option<(Key, Victim)>),
     ) {
@@ -149,7 +152,7 @@ impl Forecasts {
         watched.seen = self.round;
         watched.free = free;
         watched.owner = owner;
-        watched.series.push(time, used, [free, total], heights);
+        watched.series.push(time, level, [free, total], heights);
     }
 
     /// The forecasts as a table of the sample.

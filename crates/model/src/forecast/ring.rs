@@ -78,6 +78,14 @@ impl Ring {
         }
     }
 
+    /// What was between the values that are pushed: it counts for heights and depths, not as a step.
+    pub fn widen(&mut self, low: f64, high: f64) {
+        if let Some(open) = &mut self.open {
+            open.min = open.min.min(low);
+            open.max = open.max.max(high);
+        }
+    }
+
     /// The closed buckets, oldest first.
     pub fn closed(&self) -> impl DoubleEndedIterator<Item = &Bucket> + ExactSizeIterator + Clone {
         self.closed.iter()

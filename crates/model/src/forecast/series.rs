@@ -54,6 +54,23 @@ pub struct Forecast {
     pub latest: Option<f64>,
 }
 
+/// Memory in use, and between what it was since the value before, as far as anybody has seen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Level {
+    /// Bytes now.
+    pub used: f64,
+    /// The fewest.
+    pub low: f64,
+    /// The most.
+    pub high: f64,
+}
+
+impl From<f64> for Level {
+    fn from(used: f64) -> Level {
+        Level { used, low: used, high: used }
+    }
+}
+
 /// How high what goes up and down goes, in one window.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Height {
@@ -121,10 +138,11 @@ impl Series {
     pub fn push(
         &mut self,
         time: f64,
-        used: f64,
+        level: impl Into<Level>,
         [free, total]: [f64; 2],
         heights: Option<Heights>,
     ) {
+        let Level { used, low, high } = level.into();
         if self.last.is_some_and(|(last, _)| time - last > HOLE_SECONDS || time < last) {
             *self = Series::new(time, false);
         }
@@ -151,6 +169,7 @@ impl Series {
             if self.rings[place].push(time, used) {
                 self.growths[place] = growth(&self.rings[place], least);
             }
+            self.rings[place].widen(low, high);
         }
         let recent = self.growth(WINDOWS[0]);
         self.paused |= recent.is_some_and(|growth| growth * WINDOWS[0] < PAUSE)

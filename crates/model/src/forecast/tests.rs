@@ -1,7 +1,7 @@
 //! The forecasts against made-up memories in use: those that never fill up must never alarm, those
 //! that do must be told of a minute before.
 
-use super::series::{Heights, Series};
+use super::series::{Heights, Level, Series};
 use crate::family::gpu_forecast::{CRITICAL, FLAT, PREALLOCATED, RAMP, SAW, STAIR, WARNING, WATCH};
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -321,6 +321,26 @@ fn a_process_has_the_room_that_others_leave_at_their_highest() {
         "{:?}",
         device.heights()
     );
+}
+
+#[test]
+fn a_peak_between_two_values_decides_when_it_is_full() {
+    // It leaks, and for a part of each second it takes 8 GiB more, which no value shows.
+    let (mut blind, mut seeing) = (Series::new(0.0, false), Series::new(0.0, false));
+    let leak = |time: f64| 40.0 * GIB + 50.0 * MIB * time;
+    let end = (TOTAL - 8.0 * GIB - leak(0.0)) / (50.0 * MIB);
+    let now = end - 100.0;
+    for time in (0..).map(f64::from).take_while(|&time| time <= now) {
+        let used = leak(time);
+        let memory = [TOTAL - used, TOTAL];
+        blind.push(time, used, memory, None);
+        seeing.push(time, Level { used, low: used, high: used + 8.0 * GIB }, memory, None);
+    }
+    let [late, right] = [blind, seeing].map(|series| series.forecast().expect("it grows"));
+    let left = end - now.floor();
+    assert!((right.full - left).abs() < 3.0, "{right:?}");
+    assert!(right.earliest <= left && right.latest.is_some_and(|latest| left <= latest));
+    assert!(late.earliest > left + 100.0, "{late:?}");
 }
 
 #[test]

@@ -85,6 +85,19 @@ pub fn judge(whole: &Numbers, now: &Numbers, rule: &Rule<'_>, when: &str) -> usi
     missing
 }
 
+/// More numbers than that: how many there are at all changes with each metric.
+pub const MANY: usize = usize::MAX;
+
+/// How much that is, of that many devices.
+pub fn share(missing: usize, devices: &str) -> String {
+    match missing {
+        0 => "nothing".to_owned(),
+        1 => format!("one number of {devices}"),
+        2..12 => format!("some numbers of {devices}"),
+        _ => format!("many numbers of {devices}"),
+    }
+}
+
 /// A line of the page.
 pub struct Line {
     pub fault: String,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use retop_model::counter::Unwrapped;
 use retop_model::family::power;
-use retop_model::{FamilyId, Key, RawTable};
+use retop_model::{Clock, FamilyId, Key, RawTable};
 
 use super::battery;
 use super::hwmon::{self, Chip};
@@ -177,13 +177,14 @@ impl Source for Power {
         Pace::Apart(Duration::from_secs(1))
     }
 
-    fn pulse(&self) -> Option<Duration> {
+    fn pulse(&self, _: u64) -> Option<Duration> {
         // Before the first read nobody wants to know.
         let is_asked = !self.meters.is_empty() || !self.sums.is_empty();
         is_asked.then_some(PULSE)
     }
 
-    fn keep_up(&mut self, now_ns: u64) {
+    fn keep_up(&mut self, clock: &dyn Clock) {
+        let now_ns = clock.monotonic_ns();
         let mut table = RawTable::new(FamilyId::Power);
         let _ = self.rapl(now_ns, &mut table);
         for chip in &self.chips {

@@ -87,9 +87,14 @@ impl Bench {
         Bench { clock, demand: Demand::everything(), last: None }
     }
 
-    /// Reads a source once.
+    /// Reads a source a second later.
     pub(crate) fn read(&mut self, source: &mut dyn Source) -> Taken {
         self.clock.pass(1);
+        self.read_now(source)
+    }
+
+    /// Reads a source, at whatever time it is.
+    pub(crate) fn read_now(&mut self, source: &mut dyn Source) -> Taken {
         let mut sample = RawSample::new(self.clock.now());
         let mut read = Read::new(&self.clock, &self.demand);
         let result = source.read(&mut read);

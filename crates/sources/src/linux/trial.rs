@@ -47,6 +47,12 @@ impl<S: Source> Trial<S> {
         self.clock.wall_ms.store(wall_ms, Ordering::Relaxed);
     }
 
+    /// Lets it look at that time, while nobody reads.
+    pub fn look_at(&mut self, seconds: u64) {
+        self.clock.ns.store(1_000_000_000 * (1_000 + seconds), Ordering::Relaxed);
+        self.source.keep_up(&self.clock);
+    }
+
     /// Reads at that time and derives from the read before.
     pub fn at(&mut self, seconds: u64) -> Outcome {
         self.clock.ns.store(1_000_000_000 * (1_000 + seconds), Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! The page of graphics processors: each with everything that it says, who is on it, when its memory
 //! is full, and what asking its driver costs.
 
-use retop_model::family::{gpu, gpu_call, gpu_forecast, gpu_process};
+use retop_model::family::{gpu, gpu_call, gpu_forecast, gpu_process, source};
 use retop_model::human::{Duration, Or, Size};
 use retop_model::{FamilyId, Field, Row, Snapshot};
 
@@ -16,8 +16,9 @@ use crate::tui::widget::chart::chart;
 use crate::tui::widget::sheet::Sheet;
 
 /// What is shown of each device, what matters most first.
-const DEVICE: [Field; 31] = [
+const DEVICE: [Field; 36] = [
     gpu::utilization_ratio,
+    gpu::utilization_peak_ratio,
     gpu::memory_ratio,
     gpu::memory_used_bytes,
     gpu::memory_total_bytes,
@@ -28,6 +29,7 @@ const DEVICE: [Field; 31] = [
     gpu::shader_ratio,
     gpu::throttled_ratio,
     gpu::shader_hertz,
+    gpu::memory_peak_bytes,
     gpu::driver_ratio,
     gpu::renderer_ratio,
     gpu::tiler_ratio,
@@ -41,6 +43,9 @@ const DEVICE: [Field; 31] = [
     gpu::memory_temperature_celsius,
     gpu::bandwidth_ratio,
     gpu::occupancy_ratio,
+    gpu::fp32_ratio,
+    gpu::fp16_ratio,
+    gpu::fp64_ratio,
     gpu::pcie_received_bytes_per_second,
     gpu::pcie_sent_bytes_per_second,
     gpu::fan_ratio,
@@ -208,6 +213,11 @@ fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
     if matches!(row.raw(gpu::state), Some(gpu::ACTIVE) | None) {
         let more = row.shown(gpu::driver);
         sheet.line(|canvas| columns.named(app, row, canvas, (&name, more)));
+        if let Some(text) = unanswered(row) {
+            sheet.line(|canvas| {
+                canvas.text(2, 0, &text, app.theme.crit);
+            });
+        }
         if row.raw(gpu::unified) == Some(1) {
             sheet.line(|canvas| {
                 canvas.text(2, 0, "its memory is the machine's", app.theme.dim);
@@ -234,6 +244,19 @@ fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
         canvas.field(0, 0, columns.label, &name, app.theme.text);
         canvas.text(columns.label + 2, 0, &text, pen);
     });
+}
+
+/// That its driver hangs, and since when: what is shown is what it told last.
+fn unanswered(row: Row<'_>) -> Option<Text> {
+    let driver = row.shown(gpu::driver);
+    let of = if driver.starts_with("nvidia") { "nvml" } else { "drm" };
+    let mut sources = row.snapshot().rows(FamilyId::Source);
+    let source = sources.find(|source| source.shown(source::source) == of)?;
+    if source.raw(source::state) != Some(source::SLOW) {
+        return None;
+    }
+    let seconds = source.get(source::age_seconds)?;
+    Some(short!("driver not answering ({seconds:.0} s): these are its last values"))
 }
 
 /// Since when it sleeps, as far as retop has seen.

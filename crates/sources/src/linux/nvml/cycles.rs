@@ -12,7 +12,7 @@ use super::device::Device;
 use super::library::Library;
 
 /// Numbers of the metrics, in the order in which they are asked for.
-const IDS: [u32; 4] = [2, 3, 5, 10];
+const IDS: [u32; 8] = [2, 3, 5, 10, 1, 11, 12, 13];
 
 /// Two samples of which each metric is the difference.
 #[derive(Default)]
@@ -130,5 +130,9 @@ fn write(
     row.set(gpu::shader_ratio, share(0))
         .set(gpu::occupancy_ratio, share(1))
         .set(gpu::tensor_ratio, share(2))
-        .set(gpu::bandwidth_ratio, share(3));
+        .set(gpu::bandwidth_ratio, share(3))
+        .set(gpu::engine_ratio, share(4))
+        .set(gpu::fp64_ratio, share(5))
+        .set(gpu::fp32_ratio, share(6))
+        .set(gpu::fp16_ratio, share(7));
 }

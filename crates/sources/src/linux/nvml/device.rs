@@ -8,6 +8,7 @@ use retop_model::{Key, RowMut};
 
 use super::abi::*;
 use super::cycles::Cycles;
+use super::glance::Seen;
 use super::health::{Health, Xids};
 use super::library::{Library, Symbol, text};
 use super::links::Links;
@@ -49,6 +50,8 @@ pub struct Device {
     pub trouble: Option<(&'static str, Code)>,
     /// Share of time in which it did anything, at the last read.
     pub busy: Option<u32>,
+    /// What was seen since the last read.
+    pub seen: Seen,
     /// Memory in use at the last read, and all that there is.
     pub used: Option<u64>,
     pub total: Option<u64>,
@@ -84,6 +87,17 @@ struct Rare {
     corrected: Option<u64>,
     uncorrected: Option<u64>,
     replays: Option<u64>,
+    bar1: Option<Bar1>,
+}
+
+/// Memory of a device, in bytes.
+#[derive(Clone, Copy)]
+struct Held {
+    total: u64,
+    /// What the driver keeps for itself, where it tells that apart from what is used.
+    reserved: Option<u64>,
+    free: u64,
+    used: u64,
 }
 
 /// Numbers of fields for `nvmlDeviceGetFieldValues`.
@@ -146,6 +160,7 @@ impl Device {
             cycles: Cycles::default(),
             trouble: None,
             busy: None,
+            seen: Seen::default(),
             used: None,
             total: None,
             without_memory: false,
@@ -242,12 +257,13 @@ impl Device {
         if self.lost {
             return;
         }
-        let utilization =
-            self.ask(&symbols.utilization, |s| s.get(clock, handle, Utilization::default()));
+        let utilization = self.utilization(library, clock);
         self.busy = utilization.and_then(|shares| percent(shares.gpu));
         row.set(gpu::utilization_ratio, self.busy)
             .set(gpu::memory_busy_ratio, utilization.and_then(|shares| percent(shares.memory)));
         self.memory(library, clock, row);
+        self.seen.add(self.busy, self.used);
+        self.seen.write(row);
         if self.unified {
             self.machines_memory(proc, row);
         }
@@ -267,6 +283,7 @@ impl Device {
                 gpu::decoder_ratio,
                 self.ask(&symbols.decoder, |s| s.first(clock, handle)).and_then(percent),
             );
+        self.reasons(library, clock, row);
         self.counters(library, clock, row);
         self.rare(library, clock, row);
         self.slow(library, clock, row);
@@ -307,44 +324,59 @@ impl Device {
         Some(u64::from(megahertz) * 1_000_000)
     }
 
+    /// Looks at it between two reads.
+    pub fn look(&mut self, library: &Library, clock: &dyn Clock) {
+        let utilization = self.utilization(library, clock);
+        let memory = if self.unified { None } else { self.held(library, clock) };
+        let percent = utilization.and_then(|shares| percent(shares.gpu));
+        self.seen.add(percent, memory.map(|memory| memory.used));
+    }
+
+    fn utilization(&mut self, library: &Library, clock: &dyn Clock) -> Option<Utilization> {
+        let handle = self.handle;
+        self.ask(&library.symbols.utilization, |s| s.get(clock, handle, Utilization::default()))
+    }
+
+    /// Reads memory into its row.
+    pub fn memory(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
+        let Some(memory) = self.held(library, clock) else { return };
+        (self.used, self.total) = (Some(memory.used), Some(memory.total));
+        row.set(gpu::memory_total_bytes, memory.total)
+            .set(gpu::memory_reserved_bytes, memory.reserved)
+            .set(gpu::memory_used_bytes, memory.used)
+            .set(gpu::memory_free_bytes, memory.free);
+    }
+
     /// Memory by the second version of the call, which tells what the driver keeps apart from what
     /// is used; else by the first, which does not.
-    pub fn memory(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
+    fn held(&mut self, library: &Library, clock: &dyn Clock) -> Option<Held> {
         let (symbols, handle) = (&library.symbols, self.handle);
         self.unified = false;
         let empty =
             MemoryV2 { version: versioned::<MemoryV2>(2), total: 0, reserved: 0, free: 0, used: 0 };
-        if let Some(memory) = self.ask(&symbols.memory_v2, |s| s.get(clock, handle, empty)) {
-            let sane = memory.total > 0 && memory.used <= memory.total;
-            if sane {
-                (self.used, self.total) = (Some(memory.used), Some(memory.total));
-                row.set(gpu::memory_total_bytes, memory.total)
-                    .set(gpu::memory_reserved_bytes, memory.reserved)
-                    .set(gpu::memory_used_bytes, memory.used)
-                    .set(gpu::memory_free_bytes, memory.free);
+        let second = self.ask(&symbols.memory_v2, |s| s.get(clock, handle, empty));
+        let held = match second {
+            Some(MemoryV2 { total, reserved, free, used, .. }) => {
+                Held { total, reserved: Some(reserved), free, used }
             }
-            self.unified = memory.total == 0;
-            return;
-        }
-        // A board that shares the machine's memory has neither call, or says 0.
-        let mut code = SUCCESS;
-        let asked = self.ask(&symbols.memory, |symbol| {
-            let answer = symbol.get(clock, handle, Memory::default());
-            code = answer.err().unwrap_or(SUCCESS);
-            answer
-        });
-        self.without_memory |= code == NOT_SUPPORTED;
-        let Some(memory) = asked else {
-            self.unified = self.without_memory;
-            return;
+            None => {
+                // A board that shares the machine's memory has neither call, or says 0.
+                let mut code = SUCCESS;
+                let asked = self.ask(&symbols.memory, |symbol| {
+                    let answer = symbol.get(clock, handle, Memory::default());
+                    code = answer.err().unwrap_or(SUCCESS);
+                    answer
+                });
+                self.without_memory |= code == NOT_SUPPORTED;
+                let Some(Memory { total, free, used }) = asked else {
+                    self.unified = self.without_memory;
+                    return None;
+                };
+                Held { total, reserved: None, free, used }
+            }
         };
-        self.unified = memory.total == 0;
-        if memory.total > 0 && memory.used <= memory.total {
-            (self.used, self.total) = (Some(memory.used), Some(memory.total));
-            row.set(gpu::memory_total_bytes, memory.total)
-                .set(gpu::memory_used_bytes, memory.used)
-                .set(gpu::memory_free_bytes, memory.free);
-        }
+        self.unified = held.total == 0;
+        (held.total > 0 && held.used <= held.total).then_some(held)
     }
 
     /// What the machine has is what such a board has.
@@ -365,6 +397,19 @@ impl Device {
             .set(gpu::memory_total_bytes, total)
             .set(gpu::memory_used_bytes, used)
             .set(gpu::memory_free_bytes, free);
+    }
+
+    /// Why clocks are held down now. Before driver 535 the call has another name. That the hardware
+    /// slows down (8) is said beside what makes it: heat, or the power supply.
+    fn reasons(&mut self, library: &Library, clock: &dyn Clock, row: &mut RowMut<'_>) {
+        const POWER: u64 = 0x4 | 0x80;
+        const HEAT: u64 = 0x20 | 0x40;
+        let (symbols, handle) = (&library.symbols, self.handle);
+        let newer = symbols.reasons.is_there();
+        let symbol = if newer { &symbols.reasons } else { &symbols.old_reasons };
+        let reasons = self.ask(symbol, |s| s.get(clock, handle, 0));
+        let any = |bits| reasons.map(|reasons| u32::from(reasons & bits != 0));
+        row.set(gpu::power_capped, any(POWER)).set(gpu::heat_capped, any(HEAT));
     }
 
     /// Counters, read at each tick so that their rates are those of the interval.
@@ -465,6 +510,7 @@ impl Device {
                 corrected: self.ask(&symbols.ecc_errors, errors(0)),
                 uncorrected: self.ask(&symbols.ecc_errors, errors(1)),
                 replays: replays[0].whole(),
+                bar1: self.ask(&symbols.bar1, |s| s.get(clock, handle, Bar1::default())),
             };
         }
         let hertz = self.rare.highest_clock.map(|megahertz| u64::from(megahertz) * 1_000_000);
@@ -473,6 +519,9 @@ impl Device {
             .set(gpu::pcie_replays, self.rare.replays)
             .set(gpu::corrected_errors, self.rare.corrected)
             .set(gpu::uncorrected_errors, self.rare.uncorrected);
+        if let Some(bar1) = self.rare.bar1.filter(|bar1| bar1.used <= bar1.total) {
+            row.set(gpu::visible_total_bytes, bar1.total).set(gpu::visible_used_bytes, bar1.used);
+        }
         self.health.write(row);
     }
 }

@@ -83,6 +83,12 @@ impl<F: Copy> Symbol<F> {
         Cost { median_ns: within(0.5), p99_ns: within(0.99), ..total }
     }
 
+    /// Calls so far, and what they took together.
+    pub fn spent(&self) -> (u64, u64) {
+        let total = self.total.get();
+        (total.calls, total.total_ns)
+    }
+
     pub fn is_there(&self) -> bool {
         self.function.is_some()
     }
@@ -233,6 +239,9 @@ symbols! {
     clock nvmlDeviceGetClockInfo: Chooser<u32>;
     highest_clock nvmlDeviceGetMaxClockInfo: Chooser<u32>;
     performance_state nvmlDeviceGetPerformanceState: Getter<u32>;
+    reasons nvmlDeviceGetCurrentClocksEventReasons: Getter<u64>;
+    old_reasons nvmlDeviceGetCurrentClocksThrottleReasons: Getter<u64>;
+    bar1 nvmlDeviceGetBAR1MemoryInfo: Getter<Bar1>;
     fan nvmlDeviceGetFanSpeed: Getter<u32>;
     encoder nvmlDeviceGetEncoderUtilization: PairGetter;
     decoder nvmlDeviceGetDecoderUtilization: PairGetter;

@@ -10,6 +10,7 @@
 mod abi;
 mod cycles;
 mod device;
+mod glance;
 mod health;
 mod library;
 mod links;
@@ -25,9 +26,10 @@ use retop_model::family::{gpu, gpu_call, gpu_process};
 use retop_model::{Clock, FamilyId, Key, RawTable};
 
 use self::abi::{
-    Code, DRIVER_NOT_LOADED, INVALID_ARGUMENT, UNINITIALIZED, VERSION_MISMATCH, meaning,
+    Code, DRIVER_NOT_LOADED, INVALID_ARGUMENT, UNINITIALIZED, VERSION_MISMATCH, meaning, step,
 };
 use self::device::Device;
+use self::glance::Rhythm;
 use self::health::Listener;
 use self::library::{Library, Unusable};
 use self::pci::Pci;
@@ -106,6 +108,7 @@ struct Session {
     divided_ns: u64,
     idle_since_ns: Option<u64>,
     listener: Listener,
+    rhythm: Rhythm,
 }
 
 impl Nvml {
@@ -162,6 +165,7 @@ impl Nvml {
                         divided_ns: now_ns,
                         idle_since_ns: None,
                         listener: Listener::default(),
+                        rhythm: Rhythm::default(),
                     };
                     session.learn(&self.devices, clock);
                     self.phase = Phase::Open(Box::new(session));
@@ -245,6 +249,11 @@ fn write_asleep(pci: &Pci, seen: &[Seen], asleep_ns: u64, table: &mut RawTable) 
         .set(gpu::asleep_seconds, asleep_ns / 1_000_000);
 }
 
+/// A call that failed, and what somebody can do about it.
+fn failed(what: &str, code: Code) -> Problem {
+    Problem::failing(format!("{what}: {} ({code})", meaning(code))).hint(step(code))
+}
+
 /// What a library that does not begin says.
 fn refusal(code: Code) -> Problem {
     match code {
@@ -254,7 +263,7 @@ fn refusal(code: Code) -> Problem {
             "the NVIDIA library and the driver that runs are of different versions",
         )
         .hint("the driver was updated: reboot, or unload and load its modules"),
-        code => Problem::failing(format!("nvmlInit: {} ({code})", meaning(code))),
+        code => failed("nvmlInit", code),
     }
 }
 
@@ -363,13 +372,13 @@ impl Session {
             }
         }
         for (name, code) in &self.unknown {
-            let problem = Problem::failing(format!("{name}: {} ({code})", meaning(*code)));
+            let problem = failed(name, *code);
             read.report(format!("nvml/{name}"), "gpus", Some(problem));
         }
         let parts = self.devices.iter().flat_map(|device| &device.parts);
         for device in self.devices.iter().chain(parts) {
             let Some((symbol, code)) = device.trouble else { continue };
-            let problem = Problem::failing(format!("{symbol}: {} ({code})", meaning(code)));
+            let problem = failed(symbol, code);
             read.report(format!("nvml/{}", device.uuid), "gpus", Some(problem));
         }
         [devices, processes]
@@ -398,6 +407,32 @@ impl Session {
     fn driver_ns(&self) -> u64 {
         self.library.symbols.total_ns()
     }
+
+    /// Plans looks until the next read, after one that took so long for each device.
+    fn plan(&mut self, wanted: bool, now_ns: u64, each_ns: u64) {
+        let symbols = &self.library.symbols;
+        let (looks, busy_ns) = symbols.utilization.spent();
+        let memory = [symbols.memory_v2.spent(), symbols.memory.spent()];
+        let all_ns = busy_ns + memory.iter().map(|(_, ns)| ns).sum::<u64>();
+        self.rhythm.begin(wanted, now_ns, each_ns, (looks, all_ns));
+        let count = self.devices.len();
+        for (place, device) in self.devices.iter_mut().enumerate() {
+            device.seen.due_ns = self.rhythm.first(now_ns, place, count);
+        }
+    }
+
+    /// Looks at the devices whose moment has come.
+    fn look(&mut self, bus: &[Pci], clock: &dyn Clock) {
+        let (now_ns, before_ns) = (clock.monotonic_ns(), self.driver_ns());
+        for device in &mut self.devices {
+            let due = device.seen.is_due(&self.rhythm, now_ns);
+            let sleeps = || bus.iter().any(|pci| pci.is_at(&device.address) && pci.sleeps());
+            if due && !device.lost && !sleeps() {
+                device.look(&self.library, clock);
+            }
+        }
+        self.rhythm.spent_ns += self.driver_ns().saturating_sub(before_ns);
+    }
 }
 
 impl Source for Nvml {
@@ -411,6 +446,18 @@ impl Source for Nvml {
 
     fn pace(&self) -> Pace {
         Pace::Apart(Duration::from_secs(1))
+    }
+
+    fn pulse(&self, now_ns: u64) -> Option<Duration> {
+        let Phase::Open(session) = &self.phase else { return None };
+        let next_ns = session.devices.iter().filter_map(|device| device.seen.due_ns).min()?;
+        Some(Duration::from_nanos(next_ns.saturating_sub(now_ns)))
+    }
+
+    fn keep_up(&mut self, clock: &dyn Clock) {
+        if let Phase::Open(session) = &mut self.phase {
+            session.look(&self.devices, clock);
+        }
     }
 
     fn read(&mut self, read: &mut Read<'_>) -> Result<(), Problem> {
@@ -457,8 +504,11 @@ impl Source for Nvml {
         let before_ns = session.driver_ns();
         let tables = session.read(&self.devices, &self.woken, &self.proc, read);
         let taken_ns = session.driver_ns().saturating_sub(before_ns);
-        let each_ns = taken_ns / session.devices.len().max(1) as u64;
-        self.rest_until_ns = now_ns.saturating_add(each_ns.saturating_mul(DRIVER_SHARE));
+        let looked_ns = std::mem::take(&mut session.rhythm.spent_ns);
+        let each = |ns: u64| ns / session.devices.len().max(1) as u64;
+        let (each_ns, all_ns) = (each(taken_ns), each(taken_ns + looked_ns));
+        self.rest_until_ns = now_ns.saturating_add(all_ns.saturating_mul(DRIVER_SHARE));
+        session.plan(read.demand().gpu_finely, now_ns, each_ns);
         self.seen = session
             .devices
             .iter()

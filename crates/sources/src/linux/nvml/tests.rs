@@ -7,6 +7,7 @@ use crate::linux::tree::{Bench, Taken, Tree};
 
 mod faults;
 mod health;
+mod looks;
 mod table;
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -100,6 +101,9 @@ gpm = true
 tensor_percent = 62.5
 occupancy_percent = 48
 dram_percent = 33
+fp64_percent = 1
+fp32_percent = 12.25
+fp16_percent = 3
 other_mib = 20
 pcie_sent_bytes_per_second = 1000000
 [[device.process]]
@@ -147,11 +151,18 @@ fn a_device_tells_everything_in_base_units() {
         (gpu::tensor_ratio, 0.625),
         (gpu::occupancy_ratio, 0.48),
         (gpu::bandwidth_ratio, 0.33),
+        (gpu::engine_ratio, 0.98),
+        (gpu::fp64_ratio, 0.01),
+        (gpu::fp32_ratio, 0.1225),
+        (gpu::fp16_ratio, 0.03),
+        (gpu::visible_total_bytes, 131_072.0 * MIB),
+        (gpu::visible_used_bytes, 0.0),
         (gpu::corrected_errors, 0.0),
         (gpu::memory_growth_bytes_per_second, 100.0 * MIB),
     ] {
         let value = row.get(field).unwrap_or(f64::NAN);
-        assert!((value - expected).abs() < 1.0, "{}: {value} for {expected}", field.name());
+        let error = (value - expected).abs();
+        assert!(error <= expected.abs() * 1e-9, "{}: {value} for {expected}", field.name());
     }
     assert_eq!(row.get(gpu::fan_ratio), None, "the chassis cools it");
     assert_eq!(row.state(gpu::state), Some("active"));
@@ -209,7 +220,33 @@ fn every_driver_gives_processes_and_memory() {
         // The time held down for heat has another number in new drivers; here power holds it down.
         let held = all(row, &[gpu::power_capped_seconds, gpu::thermal_seconds]);
         assert_eq!(held, [Some(2.0), Some(0.0)], "{driver}");
+        // Why they are held down now is asked by the name that the driver knows.
+        let now = all(row, &[gpu::power_capped, gpu::heat_capped]);
+        assert_eq!(now, [Some(1.0), Some(0.0)], "{driver}");
     }
+}
+
+#[test]
+fn reasons_for_lower_clocks_are_told_apart_and_unknown_ones_are_none() {
+    for (bits, power, heat) in [
+        (0x0, 0.0, 0.0),
+        (0x1, 0.0, 0.0),
+        (0x4, 1.0, 0.0),
+        (0x80 | 0x8, 1.0, 0.0),
+        (0x20, 0.0, 1.0),
+        (0x40 | 0x8, 0.0, 1.0),
+        (0x4 | 0x40, 1.0, 1.0),
+        (0x8000_0002_u64, 0.0, 0.0),
+    ] {
+        let mut gpus = Gpus::new(&format!("[[device]]\nreasons = {bits}\n"));
+        let now = all(devices(&gpus.tick())[0], &[gpu::power_capped, gpu::heat_capped]);
+        assert_eq!(now, [Some(power), Some(heat)], "{bits:#x}");
+    }
+    let absent =
+        ["nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"];
+    let mut gpus = Gpus::without(H200, &absent);
+    let now = all(devices(&gpus.tick())[0], &[gpu::power_capped, gpu::heat_capped]);
+    assert_eq!(now, [None, None]);
 }
 
 #[test]
@@ -227,6 +264,7 @@ fn a_symbol_that_is_missing_takes_away_its_own_values_alone() {
         ("nvmlDeviceGetEnforcedPowerLimit", gpu::limit_watts),
         ("nvmlDeviceGetCurrPcieLinkWidth", gpu::pcie_lanes),
         ("nvmlDeviceGetTotalEccErrors", gpu::corrected_errors),
+        ("nvmlDeviceGetBAR1MemoryInfo", gpu::visible_total_bytes),
         ("nvmlGpmQueryDeviceSupport", gpu::tensor_ratio),
         ("nvmlDeviceGetPciInfo_v3", gpu::fan_ratio),
         ("nvmlDeviceGetIndex", gpu::index),
@@ -542,6 +580,8 @@ fn calls_follow_their_tiers() {
         ("nvmlDeviceGetMPSComputeRunningProcesses_v3", 6 * 8),
         ("nvmlDeviceGetPerformanceState", slow),
         ("nvmlDeviceGetEnforcedPowerLimit", rare),
+        ("nvmlDeviceGetCurrentClocksEventReasons", 30 * 8),
+        ("nvmlDeviceGetBAR1MemoryInfo", rare),
         ("nvmlDeviceGetName", 8),
         ("nvmlDeviceGetPcieThroughput", 0),
         ("nvmlGpmSampleGet", 0),

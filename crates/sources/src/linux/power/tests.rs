@@ -246,15 +246,15 @@ fn counters_are_kept_up_with_while_nobody_asks() {
     zone(tree, "intel-rapl:0", "package-0", "262143000000");
     chip(tree, 0, &[("name", "power_meter"), ("power1_average", "100000000")]);
     let mut trial = trial(&scratch);
-    assert_eq!(trial.source.pulse(), None, "not asked for yet");
+    assert_eq!(trial.source.pulse(0), None, "not asked for yet");
     trial.at(0);
-    assert_eq!(trial.source.pulse(), Some(PULSE));
+    assert_eq!(trial.source.pulse(0), Some(PULSE));
     // 8 kJ in each half minute; the counter goes round once.
     for (step, energy) in
         (1..=20).zip((1..).map(|step: u64| 262_143_000_000 + step * 8_000_000_000))
     {
         zone(tree, "intel-rapl:0", "package-0", &(energy % 262_143_328_850).to_string());
-        trial.source.keep_up((1_000 + step * 30) * 1_000_000_000);
+        trial.look_at(step * 30);
     }
     let outcome = trial.at(600);
     let used = |domain| outcome.get(power::domain, domain, power::used_joules);

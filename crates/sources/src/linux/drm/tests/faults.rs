@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use retop_fake_machine::Tree as Files;
 
 use super::*;
-use crate::linux::gpu_faults::{Line, Numbers, Rule, check_page, judge, numbers, said};
+use crate::linux::gpu_faults::{
+    Line, MANY, Numbers, Rule, check_page, judge, numbers, said, share,
+};
 use crate::linux::refuse::{Refusing, refuse};
 
 const MACHINE: &str = "gpu-rack";
@@ -79,7 +81,7 @@ fn of_files(
     words: &'static [&'static str],
 ) -> Fault {
     let rule = Rule { struck: &DRIVERS, ..NO_RULE };
-    Fault { name, how, rule, strike, words, missing: (60, 200) }
+    Fault { name, how, rule, strike, words, missing: (60, MANY) }
 }
 
 /// The first device, of which nothing may be missing, or a little.
@@ -151,28 +153,28 @@ fn faults() -> Vec<Fault> {
             "`mem_info_vram_used`: 2^64 - 1",
             |files| attribute(files, "mem_info_vram_used", "18446744073709551615"),
             &["no possible value: mem_info_vram_used"],
-            (2, 8),
+            (2, MANY),
         ),
         of_first(
             "no memory at all",
             "`mem_info_vram_total`: 0",
             |files| attribute(files, "mem_info_vram_total", "0"),
             &["no possible value: mem_info_vram_total"],
-            (3, 8),
+            (3, MANY),
         ),
         of_first(
             "a table cut short",
             "`gpu_metrics`: 60 of 120 bytes",
             |files| table_of_first(files, &table(files)[..60]),
             &["cut short"],
-            (3, 10),
+            (3, MANY),
         ),
         of_first(
             "an empty table",
             "`gpu_metrics`: nothing in it",
             |files| table_of_first(files, &[]),
             &["cut short"],
-            (3, 10),
+            (3, MANY),
         ),
         of_first(
             "a table that is too long",
@@ -190,7 +192,7 @@ fn faults() -> Vec<Fault> {
                 table_of_first(files, &table)
             },
             &["version 9.9 is not known"],
-            (3, 10),
+            (3, MANY),
         ),
         of_first(
             "a table of which nothing is supported",
@@ -201,7 +203,7 @@ fn faults() -> Vec<Fault> {
                 table_of_first(files, &table)
             },
             &["nothing that this device supports"],
-            (3, 10),
+            (3, MANY),
         ),
         of_first(
             "levels that make no sense",
@@ -215,14 +217,14 @@ fn faults() -> Vec<Fault> {
             "`/proc/PID`: ENOENT",
             |_| Some(refuse(&["proc/3000"], Some(libc::ENOENT))),
             &[],
-            (10, 40),
+            (10, MANY),
         ),
         of_first(
             "a process that ends while its file is read",
             "`fdinfo`: ESRCH",
             |_| Some(refuse(&["3000/fdinfo", "3000/stat"], Some(libc::ESRCH))),
             &[],
-            (10, 40),
+            (10, MANY),
         ),
         Fault {
             name: "a client that may not be read",
@@ -230,7 +232,7 @@ fn faults() -> Vec<Fault> {
             rule: Rule { struck: &[I915], ..NO_RULE },
             strike: |_| Some(refuse(&["3004/fdinfo"], Some(libc::EACCES))),
             words: &["permission denied: fdinfo/40 of process 3004"],
-            missing: (10, 40),
+            missing: (10, MANY),
         },
         Fault {
             name: "a client whose driver fails",
@@ -238,7 +240,7 @@ fn faults() -> Vec<Fault> {
             rule: Rule { struck: &[XE], ..NO_RULE },
             strike: |_| Some(refuse(&["3005/fdinfo"], Some(libc::EIO))),
             words: &["input/output error: fdinfo/40 of process 3005"],
-            missing: (10, 40),
+            missing: (10, MANY),
         },
         Fault {
             name: "a process that may not be looked into",
@@ -247,7 +249,7 @@ fn faults() -> Vec<Fault> {
             rule: Rule { struck: &[I915], shared: &["memory_free_bytes"], ..NO_RULE },
             strike: |_| Some(refuse(&["3004/fd"], Some(libc::EACCES))),
             words: &["another user's process", "cap_sys_ptrace"],
-            missing: (10, 40),
+            missing: (10, MANY),
         },
         Fault {
             name: "no process can be listed",
@@ -255,14 +257,14 @@ fn faults() -> Vec<Fault> {
             rule: Rule { struck: &ALL, ..NO_RULE },
             strike: |_| Some(refuse(&["proc"], Some(libc::EIO))),
             words: &["/proc: Input/output error"],
-            missing: (60, 200),
+            missing: (60, MANY),
         },
         of_first(
             "a client without any key",
             "`fdinfo`: drm-driver alone",
             |files| client(files, 3000, |_| b"drm-driver:\tamdgpu\n".to_vec()),
             &["amdgpu tells nothing of an opening of it"],
-            (10, 40),
+            (10, MANY),
         ),
         of_first(
             "a client in another unit",
@@ -284,7 +286,7 @@ fn faults() -> Vec<Fault> {
                 })
             },
             &["amdgpu tells nothing of an opening of it"],
-            (5, 40),
+            (5, MANY),
         ),
         of_first(
             "counters that go backwards",
@@ -302,7 +304,7 @@ fn faults() -> Vec<Fault> {
                 })
             },
             &[],
-            (5, 40),
+            (5, MANY),
         ),
         of_first(
             "a name that is no UTF-8",
@@ -320,7 +322,7 @@ fn faults() -> Vec<Fault> {
             "`fdinfo`: the first 90 bytes",
             |files| client(files, 3000, |text| text.as_bytes()[..90].to_vec()),
             &["amdgpu tells nothing of an opening of it"],
-            (5, 40),
+            (5, MANY),
         ),
         Fault {
             name: "a device that falls asleep",
@@ -341,7 +343,7 @@ fn faults() -> Vec<Fault> {
                 Some(refuse(&values, None))
             },
             words: &["suspended; reading would wake it"],
-            missing: (20, 60),
+            missing: (20, MANY),
         },
         Fault {
             name: CLOCK,
@@ -362,7 +364,7 @@ fn faults() -> Vec<Fault> {
                 None
             },
             words: &[],
-            missing: (20, 60),
+            missing: (20, MANY),
         },
     ]
 }
@@ -446,7 +448,7 @@ fn each_fault_takes_no_more_than_what_it_must() {
                 }
                 _ => told,
             },
-            missing: if most == 0 { "nothing".to_owned() } else { format!("{most} of {struck}") },
+            missing: share(most, &struck),
         });
     }
     check_page("files", &lines);
