@@ -29,6 +29,10 @@ pub fn set(path: &Path, table: &str, key: &str, value: Value) -> Result<(), Stri
     if text == before {
         return Ok(());
     }
+    // A new file can be put in the place of one that may not be written: who made it so meant it.
+    if fs::metadata(&real).is_ok_and(|facts| facts.permissions().readonly()) {
+        return Err(format!("{}: is read-only", path.display()));
+    }
     if let Some(folder) = real.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }

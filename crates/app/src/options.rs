@@ -237,6 +237,11 @@ fn unless_empty(text: &str, high: u64) -> Parsed<Option<u64>> {
     if text.is_empty() { Ok(None) } else { value::whole(text, 1, high).map(Some) }
 }
 
+/// Yes or no, or nothing.
+fn either(text: &str) -> Parsed<Option<bool>> {
+    if text.is_empty() { Ok(None) } else { value::switch(text).map(Some) }
+}
+
 fn pick<T: Copy>(text: &str, words: &[&str], values: &[T]) -> Parsed<T> {
     let place = value::choice(text, words)?;
     values.get(place).copied().ok_or_else(|| format!("'{text}' has no meaning"))
@@ -572,7 +577,7 @@ pub static OPTIONS: &[Opt] = &[
     .choices(Preset::NAMES)
     .default("default"),
     Opt::new(Group::Screen, "show-cores", "", "Start with one row per core", |s, v| {
-        put(&mut s.screen.show_cores, value::switch(v).map(|on| on.then_some(true)))
+        put(&mut s.screen.show_cores, either(v))
     })
     .aliases(&["show_cores"]),
     Opt::new(Group::Screen, "no-show-cores", "", "Start without rows for cores", |s, v| {
@@ -588,9 +593,10 @@ pub static OPTIONS: &[Opt] = &[
     .choices(CORE_VIEWS)
     .default("auto"),
     Opt::new(Group::Screen, "show-residency", "", "Show how long each clock was held", |s, v| {
-        put(&mut s.screen.show_residency, value::switch(v).map(|on| on.then_some(true)))
+        put(&mut s.screen.show_residency, either(v))
     })
-    .aliases(&["show_residency"]),
+    .aliases(&["show_residency"])
+    .default("true"),
     Opt::new(Group::Screen, "no-show-residency", "", "Leave that out", |s, v| {
         if value::switch(v)? {
             s.screen.show_residency = Some(false);
@@ -615,9 +621,10 @@ pub static OPTIONS: &[Opt] = &[
     .also(&["grid"])
     .default("auto"),
     Opt::new(Group::Screen, "show-processes", "", "Start with the table of processes", |s, v| {
-        put(&mut s.screen.show_processes, value::switch(v).map(|on| on.then_some(true)))
+        put(&mut s.screen.show_processes, either(v))
     })
-    .aliases(&["show_processes"]),
+    .aliases(&["show_processes"])
+    .default("true"),
     Opt::new(
         Group::Screen,
         "no-show-processes",
@@ -649,7 +656,8 @@ pub static OPTIONS: &[Opt] = &[
     .default("30s"),
     Opt::new(Group::Alert, "no-alerts", "", "Watch for nothing", |s, v| {
         put(&mut s.alerts.off, value::switch(v))
-    }),
+    })
+    .default("false"),
     Opt::new(
         Group::Alert,
         "alert-bw-sat-percent",

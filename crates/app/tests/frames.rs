@@ -285,8 +285,11 @@ fn so_do_the_tree_the_filter_and_held_rows() {
 #[test]
 fn so_do_folded_trees_groups_and_threads() {
     let hostile = scene::Scene { threads: true, ..scene::HOSTILE };
-    let cases: [(scene::Scene, &[Key]); 8] = [
+    let cases: [(scene::Scene, &[Key]); 11] = [
         (scene::LAPTOP, &[Key::char('t'), Key::char('*')]),
+        (scene::SERVER, &[Key::char('t'), Key::char('M'), Key::char('*')]),
+        (scene::SERVER, &[Key::char('3'), Key::char('P')]),
+        (scene::LAPTOP, &[Key::char('3'), Key::char('M'), Key::char('*')]),
         (scene::LAPTOP, &[Key::char('t'), Key::of(Code::Down), Key::char('-')]),
         (scene::LAPTOP, &[Key::char('G')]),
         (scene::LAPTOP, &[Key::char('G'), Key::char('G'), Key::of(Code::Enter)]),

@@ -185,3 +185,88 @@ fn a_wrong_value_is_told_and_can_be_mended() {
     press(&mut app, Key::of(Code::Delete));
     assert_eq!(app.average, Duration::from_secs(30), "its default again");
 }
+
+/// Switches that have an opposite are on, off or open, whichever of the two the file has.
+#[test]
+fn switches_with_an_opposite_go_both_ways() {
+    let folder = Folder::new("opposite");
+    let file = folder.0.join("config.toml");
+    for (before, wanted) in [
+        ("", "show-processes = false\n"),
+        (
+            "no-show-processes = false # no\n",
+            "no-show-processes = true # no\nshow-processes = false\n",
+        ),
+        ("show-processes = true\n", "show-processes = false\n"),
+    ] {
+        std::fs::write(&file, before).expect("written");
+        let mut app = app(&file, before);
+        assert!(!app.hidden, "{before}");
+        go_to(&mut app, "show-processes");
+        assert_eq!(setup(&app).text(setup(&app).option().expect("one")), "true", "{before}");
+        press(&mut app, Key::of(Code::Right));
+        assert!(app.hidden, "at once: {before}");
+        press(&mut app, Key::char('s'));
+        let kept = std::fs::read_to_string(&file).expect("there");
+        assert_eq!(kept, wanted);
+        let mut again = Resolved::defaults();
+        again.read_file("config.toml", &kept).expect("what we write is valid");
+        assert_eq!(again.settings.screen.show_processes, Some(false), "{kept}");
+    }
+    let before = "no-show-processes = true\n";
+    std::fs::write(&file, before).expect("written");
+    let mut app = app(&file, before);
+    assert!(app.hidden);
+    go_to(&mut app, "show-processes");
+    assert_eq!(setup(&app).text(setup(&app).option().expect("one")), "false");
+    press(&mut app, Key::of(Code::Right));
+    assert!(!app.hidden);
+    press(&mut app, Key::of(Code::Left));
+    press(&mut app, Key::of(Code::Delete));
+    assert!(!app.hidden, "the usual again");
+    go_to(&mut app, "show-cores");
+    assert_eq!(setup(&app).text(setup(&app).option().expect("one")), "", "open");
+    press(&mut app, Key::of(Code::Right));
+    assert_eq!(app.core_view, CoreView::Both);
+    press(&mut app, Key::of(Code::Right));
+    assert_eq!(app.core_view, CoreView::History);
+    press(&mut app, Key::of(Code::Delete));
+    assert_eq!(app.core_view, CoreView::Auto);
+}
+
+/// What keys have changed on the screen is none of the setup's matters.
+#[test]
+fn the_setup_changes_nothing_that_it_was_not_asked_for() {
+    let folder = Folder::new("others");
+    let mut app = app(&folder.0.join("config.toml"), "");
+    for key in ['v', 'L', 'g', '+'] {
+        press(&mut app, Key::char(key));
+    }
+    let own = |app: &App| (app.core_view, app.choice, app.glyphs.name(), app.interval);
+    let before = own(&app);
+    assert_eq!(before.3, Duration::from_secs(2));
+    go_to(&mut app, "theme");
+    let wanted = Effect::Adopt { interval: Duration::from_secs(2), mouse: true };
+    assert_eq!(press(&mut app, Key::of(Code::Right)), Some(wanted));
+    assert_eq!((own(&app), app.theme.name.as_str()), (before, "paper"));
+    press(&mut app, Key::of(Code::Esc));
+    assert_eq!((own(&app), app.theme.name.as_str()), (before, "ink"));
+}
+
+#[test]
+fn a_file_that_was_made_read_only_stays_as_it_is() {
+    let folder = Folder::new("read-only");
+    let file = folder.0.join("config.toml");
+    let text = "# not to be touched\n";
+    std::fs::write(&file, text).expect("written");
+    let mut facts = std::fs::metadata(&file).expect("there").permissions();
+    facts.set_readonly(true);
+    std::fs::set_permissions(&file, facts).expect("allowed");
+    let mut app = app(&file, text);
+    go_to(&mut app, "theme");
+    press(&mut app, Key::of(Code::Right));
+    press(&mut app, Key::char('s'));
+    let wanted = format!("not kept: {}: is read-only", file.display());
+    assert_eq!(setup(&app).wrong.as_deref(), Some(wanted.as_str()));
+    assert_eq!(std::fs::read_to_string(&file).expect("there"), text);
+}

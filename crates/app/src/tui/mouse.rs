@@ -3,6 +3,8 @@
 //! Whoever draws something that can be clicked says so while drawing it, on the same canvas, so that
 //! what is clicked is what is seen: [`Canvas::spot`](super::render::Canvas::spot).
 
+use retop_model::Field;
+
 use super::app::{App, Effect};
 use super::dialog::Overlay;
 use super::input::{Mouse, MouseKind};
@@ -32,6 +34,8 @@ pub enum Spot {
     Line(usize),
     /// Sorts by that column; again turns the order round.
     Head(Col),
+    /// The same for control groups, by name if by nothing.
+    GroupHead(Option<Field>),
     /// Shows those columns.
     Set(usize),
     /// Shows that tab of a dialog.
@@ -200,6 +204,7 @@ impl App {
                 self.pages.point(&now, line);
             }
             Spot::Head(col) => self.sort_by(col),
+            Spot::GroupHead(by) => self.sort_groups_by(by),
             Spot::Set(place) => {
                 self.table.set = place.min(self.table.sets.len().saturating_sub(1));
                 self.sort();

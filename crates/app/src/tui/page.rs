@@ -1,12 +1,16 @@
 //! Pages: the whole screen for one part of the machine, each behind a digit.
 
-use retop_model::family::cgroup;
-use retop_model::{FamilyId, Key, Row, Snapshot};
+use retop_model::family::{cgroup, process};
+use retop_model::{FamilyId, Field, Key, Row, Snapshot};
 
 use super::app::App;
 use super::filter::Filter;
+use super::group_tree::GroupTree;
 use super::keys::Action;
 use super::pane::Pane;
+use super::panel;
+use super::table::Table;
+use super::table::column::Col;
 
 /// What the screen shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -156,15 +160,14 @@ impl Page {
             return true;
         }
         match action {
-            Details => self.has_cursor(),
+            Details => self.has_cursor() || self == Page::Gpu,
             CoreView => self == Page::Cpu,
-            Find | FindNext | FindBack | FindPid | Filter | Tree | SortMenu | SortLeft
-            | SortRight | SortCpu | SortMemory | SortTime | SortPid | SortNext | SortInvert
-            | Signal | Environment | Files | NiceLower | NiceHigher | IoPriority | Affinity
-            | Tag | Untag | Follow | Hold | Kernel | Command | Base | SetNext | SetBack
-            | Columns | Group | Threads | Users | TagBranch | FoldAll | Layout | Left | Right => {
-                false
-            }
+            SortMenu | SortLeft | SortRight | SortCpu | SortMemory | SortPid | SortNext
+            | SortInvert | FoldAll => self == Page::Groups,
+            Find | FindNext | FindBack | FindPid | Filter | Tree | SortTime | Signal
+            | Environment | Files | NiceLower | NiceHigher | IoPriority | Affinity | Tag
+            | Untag | Follow | Hold | Kernel | Command | Base | SetNext | SetBack | Columns
+            | Group | Threads | Users | TagBranch | Layout | Left | Right => false,
             _ => true,
         }
     }
@@ -185,12 +188,29 @@ pub struct Pages {
     lines: usize,
     /// Lines of the screen for them.
     room: usize,
-    /// Control groups by path: a group stands above its children.
-    order: Vec<u32>,
+    /// The control groups in order.
+    pub groups: GroupTree,
     /// The group under the cursor.
     selected: Option<Key>,
-    /// The processes of one group are shown; the filter in force before.
-    zoomed: Option<Option<Filter>>,
+    /// The processes that a page is about are shown: what there was before.
+    zoomed: Option<Before>,
+}
+
+/// How the table stood before a page narrowed it.
+#[derive(Debug)]
+pub struct Before {
+    page: Page,
+    filter: Option<Filter>,
+    set: usize,
+    sort: (Col, Col, bool),
+}
+
+impl Before {
+    fn of(page: Page, table: &mut Table) -> Before {
+        let sort = (table.sort, table.then, table.descending);
+        (table.cursor, table.top) = (0, 0);
+        Before { page, filter: table.filter.take(), set: table.set, sort }
+    }
 }
 
 impl Pages {
@@ -250,71 +270,81 @@ impl Pages {
         self.selected = self.group_at(now, self.cursor).map(Row::key);
     }
 
-    /// Puts the control groups in order; the cursor stays with its group. The order keeps its
-    /// memory: a steady frame allocates nothing.
+    /// Puts the control groups in order; the cursor stays with its group.
     pub fn sort_groups(&mut self, now: &Snapshot) {
-        let count = u32::try_from(now.rows(FamilyId::Cgroup).len()).unwrap_or(u32::MAX);
-        self.order.clear();
-        self.order.extend(0..count);
-        let path = |row: &u32| {
-            let row = now.row(FamilyId::Cgroup, *row as usize);
-            row.map_or("", |row| row.shown(cgroup::cgroup))
-        };
-        // A slash comes before everything else, so that children follow their parent at once.
-        let rank = |byte: u8| if byte == b'/' { 0 } else { byte };
-        self.order.sort_unstable_by(|a, b| {
-            let (a, b) = (path(a).trim_end_matches('/'), path(b).trim_end_matches('/'));
-            a.bytes().map(rank).cmp(b.bytes().map(rank))
-        });
+        self.groups.update(now);
         if let Some(key) = self.selected
             && let Some(row) = now.find(FamilyId::Cgroup, key)
-            && let Some(line) = self.order.iter().position(|&at| at as usize == row.index())
+            && let Some(line) =
+                self.groups.lines.iter().position(|line| line.row as usize == row.index())
         {
             self.cursor = line;
         }
         self.selected = self.group_at(now, self.cursor).map(Row::key);
     }
 
+    /// Folds or unfolds the group under the cursor, or all of them; the cursor goes to the group
+    /// that was folded.
+    fn fold_group(&mut self, now: &Snapshot, action: Action) {
+        match action {
+            Action::FoldAll => self.groups.fold_all(now),
+            _ => {
+                let folded = self.groups.fold(now, self.cursor, action == Action::Less);
+                self.selected = folded.or(self.selected);
+            }
+        }
+        self.sort_groups(now);
+    }
+
     /// The control group on that line.
     #[must_use]
     pub fn group_at<'a>(&self, now: &'a Snapshot, line: usize) -> Option<Row<'a>> {
-        now.row(FamilyId::Cgroup, *self.order.get(line)? as usize)
+        now.row(FamilyId::Cgroup, self.groups.lines.get(line)?.row as usize)
     }
 
-    /// Control groups there are.
-    #[must_use]
-    pub fn groups(&self) -> usize {
-        self.order.len()
-    }
-
-    /// Goes to the processes of the group under the cursor: gives their filter, and remembers the
-    /// one before.
-    pub fn zoom(&mut self, now: &Snapshot, before: Option<Filter>) -> Option<Filter> {
-        let row = self.group_at(now, self.cursor)?;
-        let filter = match row.shown(cgroup::cgroup).trim_end_matches('/') {
+    /// Goes to the processes of the group under the cursor.
+    fn zoom_group(&mut self, now: &Snapshot, table: &mut Table) -> bool {
+        let Some(row) = self.group_at(now, self.cursor) else { return false };
+        self.zoomed = Some(Before::of(Page::Groups, table));
+        table.filter = match row.shown(cgroup::cgroup).trim_end_matches('/') {
             "" => None,
             path => Filter::parse(&members(path)).ok().flatten(),
         };
         self.page = Page::Processes;
-        self.zoomed = Some(before);
-        filter
+        true
     }
 
-    /// Goes back to the groups, if that is where the processes on the screen came from: gives the
-    /// filter that was in force before.
-    pub fn unzoom(&mut self) -> Option<Option<Filter>> {
-        let before = self.zoomed.take()?;
-        self.page = Page::Groups;
-        Some(before)
+    /// Goes to the processes on graphics processors, those with the most of their memory first.
+    fn zoom_gpu(&mut self, table: &mut Table) {
+        self.zoomed = Some(Before::of(Page::Gpu, table));
+        table.filter = Filter::parse("has:vram || has:gpu").ok().flatten();
+        table.set = table.gpu_set().unwrap_or(table.set);
+        let memory = Col::Number(process::gpu_memory_bytes);
+        let chip = Col::Number(process::gpu_ratio);
+        let seats = &table.shown_set().seats;
+        let sort = if seats.iter().any(|seat| seat.col == memory) { memory } else { chip };
+        if table.sort != sort {
+            table.sort_by(sort);
+        }
+        table.descending = true;
+        self.page = Page::Processes;
+    }
+
+    /// Goes back to the page that the processes on the screen came from, if there is one, with the
+    /// table as it was.
+    pub fn unzoom(&mut self, table: &mut Table) -> bool {
+        let Some(before) = self.zoomed.take() else { return false };
+        self.page = before.page;
+        (table.filter, table.set) = (before.filter, before.set);
+        (table.sort, table.then, table.descending) = before.sort;
+        true
     }
 }
 
 impl App {
     /// Opens a page. What was narrowed to one control group is so no longer.
     pub(super) fn open_page(&mut self, page: Page) {
-        if let Some(before) = self.pages.unzoom() {
-            self.table.filter = before;
-        }
+        self.pages.unzoom(&mut self.table);
         self.pages.open(page);
         (self.details, self.pane) = (None, Pane::default());
         if self.pages.page == Page::Events {
@@ -327,13 +357,52 @@ impl App {
         self.open_page(Page::Overview);
     }
 
-    /// Shows the processes of the control group under the cursor.
+    /// Folds or sorts the control groups, if that is what the action means on their page.
+    pub(super) fn change_groups(&mut self, action: Action) {
+        use Action::*;
+        let Some(now) = self.now.clone() else { return };
+        let by = match action {
+            More | Less | FoldAll => return self.pages.fold_group(&now, action),
+            SortCpu => Some(cgroup::cpu_ratio),
+            SortMemory => Some(cgroup::working_set_bytes),
+            SortPid => None,
+            SortInvert => self.pages.groups.sort,
+            _ => self.group_column(&now, action == SortLeft),
+        };
+        self.sort_groups_by(by);
+    }
+
+    /// Sorts control groups by that; by the same again turns the order round.
+    pub(super) fn sort_groups_by(&mut self, by: Option<Field>) {
+        let Some(now) = self.now.clone() else { return };
+        self.pages.groups.sort_by(by);
+        // Who asks for another order looks at its beginning.
+        (self.pages.cursor, self.pages.top, self.pages.selected) = (0, 0, None);
+        self.pages.sort_groups(&now);
+    }
+
+    /// The column beside the one that groups are sorted by, around: names are the first.
+    fn group_column(&self, now: &Snapshot, left: bool) -> Option<Field> {
+        let width = self.areas.page.map_or(0, |area| area.width);
+        let columns = panel::page_groups::shown(now, width);
+        let shown = || std::iter::once(None).chain(columns.fields().map(Some));
+        let count = shown().count();
+        let at = shown().position(|by| by == self.pages.groups.sort).unwrap_or(0);
+        shown().nth((at + if left { count - 1 } else { 1 }) % count).flatten()
+    }
+
+    /// Shows the processes that the page is about: of the control group under the cursor, or those
+    /// on graphics processors.
     pub(super) fn zoom(&mut self) {
         let Some(now) = self.now.clone() else { return };
-        if self.pages.group_at(&now, self.pages.cursor).is_some() {
-            self.table.filter = self.pages.zoom(&now, self.table.filter.take());
-            (self.table.cursor, self.table.top) = (0, 0);
+        let page = self.pages.page;
+        if page == Page::Groups && self.pages.zoom_group(&now, &mut self.table) {
             self.say("the processes of one group; Esc leads back".to_owned());
+        } else if page == Page::Gpu && now.rows(FamilyId::GpuProcess).len() > 0 {
+            self.pages.zoom_gpu(&mut self.table);
+            self.say("the processes on GPUs; Esc leads back".to_owned());
+        } else if page == Page::Gpu {
+            self.say("no process is on a GPU".to_owned());
         }
     }
 }
@@ -388,7 +457,7 @@ mod tests {
             groups(&["/b", "/a-b", "/a/c", "/", "/a", "/a.slice", "/a/c/d", "/a.slice/x", ""]);
         let mut pages = Pages::default();
         pages.sort_groups(&now);
-        let paths: Vec<&str> = (0..pages.groups())
+        let paths: Vec<&str> = (0..pages.groups.lines.len())
             .filter_map(|line| pages.group_at(&now, line))
             .map(|row| row.shown(cgroup::cgroup))
             .collect();

@@ -58,9 +58,19 @@ impl Setup {
         Setup { tab: 0, at: 0, typing: None, wrong: None, before: given.clone(), given }
     }
 
-    /// The options of the tab. Of two that are each other's opposite one is enough here.
+    /// The options of the tab.
     pub fn options(&self) -> impl Iterator<Item = &'static Opt> + use<> {
-        let group = TABS[self.tab.min(TABS.len() - 1)];
+        Setup::of(TABS[self.tab.min(TABS.len() - 1)])
+    }
+
+    /// Options of the longest tab.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        TABS.into_iter().map(|group| Setup::of(group).count()).max().unwrap_or(0)
+    }
+
+    /// The options of a group. Of two that are each other's opposite one is enough here.
+    fn of(group: Group) -> impl Iterator<Item = &'static Opt> {
         OPTIONS.iter().filter(move |option| {
             option.group == group
                 && option.place == Place::Config
@@ -78,20 +88,16 @@ impl Setup {
         self.options().nth(self.at)
     }
 
-    /// The value of an option as it would be written.
+    /// The value of an option as it would be written; nothing if that is left open.
     #[must_use]
     pub fn text(&self, option: &Opt) -> &str {
-        let text = self.given.resolved.text(option.long);
-        if text.is_empty() && option.is_switch() { "false" } else { text }
+        text(&self.given.resolved, option)
     }
 
     /// True if it is not as it was when the setup was opened.
     #[must_use]
     pub fn is_changed(&self, option: &Opt) -> bool {
-        self.text(option) != self.before.resolved.text(option.long)
-            && !(option.is_switch()
-                && self.before.resolved.text(option.long).is_empty()
-                && self.text(option) == "false")
+        self.text(option) != text(&self.before.resolved, option)
     }
 
     /// What there is to know of the value: who else has set it, and when a change is felt.
@@ -103,6 +109,26 @@ impl Setup {
             _ if is_at_the_start(option) => "felt from the next start on",
             _ => "",
         }
+    }
+}
+
+/// The switch that says the opposite.
+fn opposite(option: &Opt) -> Option<&'static Opt> {
+    OPTIONS.iter().find(|other| other.long.strip_prefix("no-") == Some(option.long))
+}
+
+/// What an option is set to, be it by its opposite.
+fn text<'a>(resolved: &'a Resolved, option: &Opt) -> &'a str {
+    match opposite(option) {
+        Some(other) if value::switch(resolved.text(other.long)) == Ok(true) => "false",
+        _ => resolved.text(option.long),
+    }
+}
+
+/// Takes a value that is another one than before.
+fn take<T: PartialEq>(own: &mut T, before: T, now: T) {
+    if before != now {
+        *own = now;
     }
 }
 
@@ -200,6 +226,9 @@ impl App {
     fn put_value(&mut self, option: &'static Opt, text: &str) -> Effect {
         let Overlay::Setup(setup) = &mut self.overlay else { return Effect::Draw };
         let mut given = setup.given.clone();
+        if let Some(other) = opposite(option) {
+            given.resolved.unset(other);
+        }
         let taken = if text.is_empty() && option.default.is_empty() {
             given.resolved.unset(option);
             Ok(())
@@ -209,9 +238,9 @@ impl App {
         let looked = taken.and_then(|()| (given.look)(&given.resolved, &given.environment));
         match looked {
             Ok(options) => {
-                setup.given = given;
+                let before = std::mem::replace(&mut setup.given, given);
                 setup.wrong = None;
-                self.adopt(&options)
+                self.adopt(&before, &options)
             }
             Err(why) => {
                 setup.wrong = Some(why);
@@ -220,26 +249,35 @@ impl App {
         }
     }
 
-    /// Looks as those options say.
-    fn adopt(&mut self, options: &super::Options) -> Effect {
-        let rewound = self.theme.rewound;
-        self.depth = options.depth;
-        if let Ok(theme) = options.themes.theme(&options.theme, options.depth) {
-            self.theme = theme;
-            self.theme.rewound = rewound;
-        }
-        self.glyphs = options.glyphs;
-        self.core_view = options.core_view;
-        self.choice = options.layout;
-        self.hidden = !options.processes;
-        self.residency = options.residency;
+    /// Looks as those options say where they say another thing than those before: what keys have
+    /// changed on the screen meanwhile stays.
+    fn adopt(&mut self, before: &Given, options: &super::Options) -> Effect {
+        let palette = |given: &Given| given.resolved.text("palette").to_owned();
+        let tinted = options.given.as_deref().map(palette) != Some(palette(before));
         self.themes.clone_from(&options.themes);
         self.rules.clone_from(&options.rules);
-        self.average = options.average;
-        self.power_limit = options.power_limit;
-        self.keys = options.keys.clone();
-        self.interval = options.interval;
-        Effect::Adopt { interval: options.interval, mouse: options.mouse }
+        // What was in force before was made of valid settings.
+        let Ok(before) = (before.look)(&before.resolved, &before.environment) else {
+            return Effect::Draw;
+        };
+        if tinted || (&before.theme, before.depth) != (&options.theme, options.depth) {
+            let rewound = self.theme.rewound;
+            self.depth = options.depth;
+            if let Ok(theme) = options.themes.theme(&options.theme, options.depth) {
+                self.theme = theme;
+                self.theme.rewound = rewound;
+            }
+        }
+        take(&mut self.glyphs, before.glyphs, options.glyphs);
+        take(&mut self.core_view, before.core_view, options.core_view);
+        take(&mut self.choice, before.layout, options.layout);
+        take(&mut self.hidden, !before.processes, !options.processes);
+        take(&mut self.residency, before.residency, options.residency);
+        take(&mut self.average, before.average, options.average);
+        take(&mut self.power_limit, before.power_limit, options.power_limit);
+        take(&mut self.interval, before.interval, options.interval);
+        take(&mut self.keys, before.keys, options.keys.clone());
+        Effect::Adopt { interval: self.interval, mouse: options.mouse }
     }
 
     /// Leaves without keeping anything: all is as it was.
@@ -247,9 +285,8 @@ impl App {
         let Overlay::Setup(setup) = std::mem::take(&mut self.overlay) else { return Effect::Draw };
         let Given { look, resolved, environment } = &setup.before;
         match look(resolved, environment) {
-            // What was changed on the screen by other keys stays, if nothing was changed here.
             Ok(options) if OPTIONS.iter().any(|option| setup.is_changed(option)) => {
-                self.adopt(&options)
+                self.adopt(&setup.given, &options)
             }
             _ => Effect::Draw,
         }
@@ -258,7 +295,8 @@ impl App {
     /// Writes what was changed, and nothing else.
     fn keep_setup(&mut self) -> Effect {
         let Overlay::Setup(setup) = &mut self.overlay else { return Effect::Draw };
-        let changed: Vec<&Opt> = OPTIONS.iter().filter(|option| setup.is_changed(option)).collect();
+        let all = TABS.into_iter().flat_map(Setup::of);
+        let changed: Vec<&Opt> = all.filter(|option| setup.is_changed(option)).collect();
         let kept = match &self.config_file {
             _ if changed.is_empty() => Ok("nothing was changed".to_owned()),
             None => Err("there is no folder for a config.toml: set XDG_CONFIG_HOME".to_owned()),
@@ -304,6 +342,14 @@ fn write(path: &Path, option: &Opt, text: &str) -> Result<(), String> {
     if let Some(opposite) = option.long.strip_prefix("no-").filter(|name| has(name)) {
         let on = !value::switch(text).unwrap_or(false);
         return config_write::set(path, "", opposite, Value::from(on));
+    }
+    // Where its opposite stands in the file, that must not say another thing.
+    if let Some(other) = opposite(option)
+        && let Some(key) =
+            [other.long].into_iter().chain(other.aliases.iter().copied()).find(|k| has(k))
+    {
+        let on = value::switch(text).unwrap_or(true);
+        config_write::set(path, "", key, Value::from(!on))?;
     }
     let alias = option.aliases.iter().find(|alias| has(alias));
     config_write::set(path, "", alias.unwrap_or(&option.long), plain(text))

@@ -13,19 +13,24 @@ use crate::tui::dialog::{Check, CpuDialog, CpuLine, IO_LINES, IoDialog, Overlay,
 use crate::tui::keys::Action;
 use crate::tui::mouse::Spot;
 use crate::tui::people::People;
-use crate::tui::render::{Canvas, Pen, Rect};
+use crate::tui::render::{Canvas, Pen, Rect, width};
 use crate::tui::units::{self, Text};
 use crate::tui::widget::frame::{Edges, frame};
 use crate::tui::widget::scrollbar::scrollbar;
 
+/// Screens of so many rows have a line of keys at the bottom.
+const KEYED: u16 = 24;
+
 /// An area of that size in the middle, cut to the screen; as wide as the screen where only slivers
-/// of what is behind would be seen.
+/// of what is behind would be seen. What the keys do there stays in sight, and so does the header
+/// while it can: it says whether this is the past.
 #[must_use]
 pub fn middle(canvas: &Canvas<'_>, width: u16, height: u16) -> Rect {
     let (w, h) = (canvas.width(), canvas.height());
+    let h = if h >= KEYED { h - 1 } else { h };
     let (width, height) = (width.min(w), height.min(h));
     let width = if w - width <= 6 { w } else { width };
-    Rect::new((w - width) / 2, (h - height) / 2, width, height)
+    Rect::new((w - width) / 2, (h - height).div_ceil(2), width, height)
 }
 
 /// An area of that size in the middle that lies above the rest: what is below it cannot be clicked.
@@ -303,7 +308,7 @@ fn target(app: &App, targets: &Targets, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     let newest = app.newest.as_deref();
     let (&[key], Some(now)) = (targets.keys.as_slice(), newest) else {
-        canvas.text(0, 0, "each of them gets it", theme.text);
+        names(app, targets, if app.rewind.is_some() { 1 } else { 2 }, canvas);
         if let (Some(_), Some(now)) = (&app.rewind, newest) {
             let runs = |key: &&Key| now.find(FamilyId::Process, **key).is_some();
             let (running, all) = (targets.keys.iter().filter(runs).count(), targets.keys.len());
@@ -326,5 +331,30 @@ fn target(app: &App, targets: &Targets, canvas: &mut Canvas<'_>) {
         None => {
             canvas.text(0, 0, "it has ended", theme.warn);
         }
+    }
+}
+
+/// The last look at who is meant where that are several: as many as so many lines have room for.
+fn names(app: &App, targets: &Targets, lines: u16, canvas: &mut Canvas<'_>) {
+    /// Cells for how many more there are.
+    const MORE: u16 = 12;
+    let (theme, room) = (&app.theme, canvas.width());
+    let newest = app.newest.as_deref();
+    let (mut x, mut y) = (0, 0);
+    for (place, key) in targets.keys.iter().enumerate() {
+        let row = newest.and_then(|now| now.find(FamilyId::Process, *key));
+        let name = row.map_or("has ended", |row| row.shown(process::name));
+        let last = place + 1 == targets.keys.len();
+        let part = short!("{} {name}{}", key.0, if last { "" } else { "," });
+        let left = room.saturating_sub(if last || y + 1 < lines { 0 } else { MORE });
+        if x > 0 && x + width(&part) > left {
+            if y + 1 == lines {
+                canvas.text(x, y, &short!("{} more", targets.keys.len() - place), theme.dim);
+                return;
+            }
+            (x, y) = (0, y + 1);
+        }
+        let pen = if row.is_some() { theme.text } else { theme.warn };
+        x = canvas.text(x, y, &part, pen) + 1;
     }
 }

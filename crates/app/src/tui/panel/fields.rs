@@ -6,8 +6,10 @@ use retop_model::human::{Count, MISSING, Percent, Size, Value};
 use retop_model::metric::{Kind, Slot};
 use retop_model::{Family, FamilyId, Field, Row, Snapshot, Unit};
 
+use super::table::arrow;
 use crate::short;
 use crate::tui::app::App;
+use crate::tui::mouse::Spot;
 use crate::tui::render::{Canvas, Pen, Rect, width};
 use crate::tui::theme::on_ramp;
 use crate::tui::units::{self, Text};
@@ -79,6 +81,40 @@ impl Columns {
         if self.more.1 >= MORE {
             canvas.text(self.more.0, 0, more, theme.head);
         }
+    }
+
+    /// The same for a table that is sorted: by one of its fields or by the names, the usual way or
+    /// in reverse. Each head is a button.
+    pub fn sorted_head(
+        &self,
+        app: &App,
+        canvas: &mut Canvas<'_>,
+        name: &str,
+        (sort, reverse): (Option<Field>, bool),
+    ) {
+        let theme = &app.theme;
+        canvas.fill(Rect::new(0, 0, canvas.width(), 1), theme.head);
+        // Names begin with the smallest, numbers with the largest.
+        let sign = arrow(canvas.glyphs(), sort.is_some() != reverse);
+        let pen = |by| if by == sort { theme.sorted } else { theme.head };
+        let end = canvas.text(0, 0, name, pen(None));
+        if sort.is_none() {
+            canvas.put(end, 0, sign, theme.sorted);
+        }
+        canvas.spot(Rect::new(0, 0, self.label, 1), Spot::GroupHead(None));
+        for &(field, x, cells) in self.placed.iter().flatten() {
+            let by = Some(field);
+            canvas.right(x + cells, 0, &head(field), pen(by));
+            if by == sort {
+                canvas.put(x + cells, 0, sign, theme.sorted);
+            }
+            canvas.spot(Rect::new(x.saturating_sub(1), 0, cells + GAP, 1), Spot::GroupHead(by));
+        }
+    }
+
+    /// The fields, from left to right.
+    pub fn fields(&self) -> impl Iterator<Item = Field> + Clone {
+        self.placed.iter().flatten().map(|&(field, ..)| field)
     }
 
     /// The numbers of a row.

@@ -33,27 +33,41 @@ fn columns(now: &Snapshot, width: u16) -> Columns {
     Columns::fit(now, FIELDS, width, (wanted, 60))
 }
 
-/// Draws the heads of the columns.
+/// The columns that a page of that width has.
+#[must_use]
+pub fn shown(now: &Snapshot, width: u16) -> Columns {
+    columns(now, width.saturating_sub(4))
+}
+
+/// Draws the heads of the columns: each sorts.
 pub fn head(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
-    columns(now, canvas.width()).head(app, canvas, "Control group", "");
+    let groups = &app.pages.groups;
+    let order = (groups.sort, groups.reverse);
+    columns(now, canvas.width()).sorted_head(app, canvas, "Control group", order);
 }
 
 /// Its lines.
 pub fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
-    if app.pages.groups() == 0 {
+    if app.pages.groups.all == 0 {
         return fields::missing(app, now, FamilyId::Cgroup, sheet);
     }
     let columns = columns(now, sheet.width());
-    for line in 0..app.pages.groups() {
+    for (line, group) in app.pages.groups.lines.iter().enumerate() {
         let Some(row) = app.pages.group_at(now, line) else { continue };
         sheet.line(|canvas| {
             canvas.spot(Rect::new(0, 0, canvas.width(), 1), Spot::Line(line));
-            group(app, row, line == app.pages.cursor, &columns, canvas);
+            one(app, row, (line == app.pages.cursor, group.folded), &columns, canvas);
         });
     }
 }
 
-fn group(app: &App, row: Row<'_>, under: bool, columns: &Columns, canvas: &mut Canvas<'_>) {
+fn one(
+    app: &App,
+    row: Row<'_>,
+    (under, folded): (bool, bool),
+    columns: &Columns,
+    canvas: &mut Canvas<'_>,
+) {
     let theme = &app.theme;
     let back = under.then_some(theme.cursor);
     if under {
@@ -63,7 +77,10 @@ fn group(app: &App, row: Row<'_>, under: bool, columns: &Columns, canvas: &mut C
     let path = row.shown(cgroup::cgroup).trim_end_matches('/');
     let name = path.rsplit('/').next().unwrap_or(path);
     let depth = path.bytes().filter(|&byte| byte == b'/').count().min(12) as u16;
-    let at = 1 + (depth.saturating_sub(1) * 2).min(columns.label / 2);
+    let mut at = 1 + (depth.saturating_sub(1) * 2).min(columns.label / 2);
+    if folded {
+        at = canvas.text(at, 0, "+ ", theme.accent.over(back));
+    }
     let empty = row.raw(cgroup::tasks) == Some(0);
     let pen = if empty { theme.dim } else { theme.text };
     let room = columns.label.saturating_sub(at);

@@ -8,6 +8,7 @@ use crate::tui::mouse::Spot;
 use crate::tui::render::{Canvas, Rect, width};
 use crate::tui::setup::{Setup, TABS};
 use crate::tui::widget::frame::{Edges, frame};
+use crate::tui::widget::scrollbar::scrollbar;
 
 /// Cells for the names of options.
 const NAMES: u16 = 29;
@@ -15,7 +16,8 @@ const NAMES: u16 = 29;
 /// Draws it.
 pub fn draw(app: &App, setup: &Setup, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
-    let count = setup.options().count() as u16;
+    // As high as the longest tab needs it, so that it stays where it is from tab to tab.
+    let count = setup.longest() as u16;
     let mut canvas = above(canvas, 78, (count + 8).max(16));
     canvas.fill(Rect::new(0, 0, canvas.width(), canvas.height()), theme.text);
     let edges = Edges {
@@ -60,14 +62,20 @@ pub fn draw(app: &App, setup: &Setup, canvas: &mut Canvas<'_>) {
             }
             _ => {
                 let text = setup.text(option);
+                let usual = match option.long {
+                    "theme" => short!("not set: {}", app.theme.name),
+                    _ => short!("not set"),
+                };
                 let (text, pen) = match text {
-                    "" => ("not set", theme.dim),
+                    "" => (&*usual, theme.dim),
                     text => (text, theme.title),
                 };
                 inner.field(at, y, room, text, pen.over(back));
             }
         }
     }
+    let shown = (first, usize::from(rows), setup.options().count());
+    scrollbar(&mut inner, w.saturating_sub(1), (2, rows), shown, theme);
     let Some(option) = setup.option() else { return };
     let y = h.saturating_sub(3);
     let choices = option.choices;

@@ -114,7 +114,9 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     }
 }
 
-fn arrow(glyphs: Glyphs, descending: bool) -> char {
+/// The sign at the heading of what a table is sorted by.
+#[must_use]
+pub fn arrow(glyphs: Glyphs, descending: bool) -> char {
     match (glyphs, descending) {
         (Glyphs::Ascii, true) => 'v',
         (Glyphs::Ascii, false) => '^',

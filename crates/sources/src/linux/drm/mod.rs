@@ -423,7 +423,7 @@ impl Drm {
                 1 => "what another user's process does on a device may not be read".to_owned(),
                 _ => format!("what {hidden} processes of others do on a device may not be read"),
             })
-            .hint("sudo setcap cap_sys_ptrace+ep $(command -v retop), or run as root");
+            .hint(super::AS_ROOT);
             Some(problem)
         } else if inside {
             let reason = "what processes outside this container do on a device cannot be seen";

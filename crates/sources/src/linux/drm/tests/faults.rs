@@ -248,7 +248,7 @@ fn faults() -> Vec<Fault> {
             // It may have any of them open: nobody knows what is free of those that do not say.
             rule: Rule { struck: &[I915], shared: &["memory_free_bytes"], ..NO_RULE },
             strike: |_| Some(refuse(&["3004/fd"], Some(libc::EACCES))),
-            words: &["another user's process", "cap_sys_ptrace"],
+            words: &["another user's process", "run as root"],
             missing: (10, MANY),
         },
         Fault {
