@@ -192,6 +192,8 @@ pub struct Pages {
     selected: Option<Key>,
     /// The processes of one group are shown; the filter in force before.
     zoomed: Option<Option<Filter>>,
+    /// The group that they are of.
+    zoomed_to: String,
 }
 
 impl Pages {
@@ -293,7 +295,17 @@ impl Pages {
         };
         self.page = Page::Processes;
         self.zoomed = Some(before);
+        let name = row.shown(cgroup::container);
+        let name = if name.is_empty() { row.shown(cgroup::cgroup) } else { name };
+        name.clone_into(&mut self.zoomed_to);
         filter
+    }
+
+    /// The group whose processes a filter shows, if it is still that one.
+    #[must_use]
+    pub fn zoomed_to(&self, filter: &Filter) -> Option<&str> {
+        let zoomed = self.zoomed.is_some() && filter.text().starts_with("cgroup=");
+        zoomed.then_some(self.zoomed_to.as_str())
     }
 
     /// Goes back to the groups, if that is where the processes on the screen came from: gives the
