@@ -54,10 +54,13 @@ cargo xtask load N [--lively]        N processes to look at, until interrupted; 
 cargo xtask vm-pmu [--fetch]         boot a virtual ARM64 machine whose processor counts, and check
                                      what retop counts there against what it must be; --fetch
                                      only fetches its kernel
-cargo xtask h200 [--binary FILE] [--fake]
+cargo xtask h200 [--binary FILE] [--out FOLDER] [--only NAME] [--fake]
                                      on a machine with an H100 or H200: what retop says beside
-                                     nvidia-smi and known loads, in a quarter of an hour; --fake
-                                     plays it on a made-up driver, which tests the chore alone
+                                     nvidia-smi and known loads, and what the driver does, in ten
+                                     minutes; --fake plays it on a made-up driver, which tests the
+                                     chore alone
+cargo xtask h200 --pack FOLDER       what has to be carried to such a machine that has no network
+                                     and no Rust; FOLDER/xtask h200 there is all
 cargo xtask forecast                 how right forecasts of GPU memory are: 1,608 made-up traces at
                                      one sample a second, and as many at five
 cargo xtask floor [--seconds N]      CPU time that one read of each process costs at least";
@@ -154,7 +157,8 @@ fn release() -> Result<PathBuf> {
 
 /// The suite of forecasts prints its table as it is tested; false alarms and late ones fail it.
 fn forecast() -> Result<()> {
-    let tests = ["forecast::tests::at_", "--", "--nocapture", "--test-threads=1"];
+    let suites = ["--", "forecast::tests::at_", "forecast::tests::hard::"];
+    let tests = suites.into_iter().chain(["--nocapture", "--test-threads=1"]);
     must(cargo().args(["test", "--quiet", "--package", "retop-model", "--lib"]).args(tests))
 }
 

@@ -17,6 +17,8 @@ pub struct Environment {
     pub state_folder: Option<PathBuf>,
     /// Where large files may be that nobody needs afterwards, the best first.
     pub temporary_folders: Vec<PathBuf>,
+    /// `CUDA_VISIBLE_DEVICES`: the graphics processors that programs started here see.
+    pub visible_devices: String,
     /// Where it was started.
     pub folder: Option<PathBuf>,
     /// Whether a person reads what is printed.
@@ -73,6 +75,7 @@ impl Environment {
             config_folder: folders.as_ref().map(|xdg| xdg.config_dir().join("retop")),
             state_folder: folders.and_then(|xdg| Some(xdg.state_dir()?.join("retop"))),
             temporary_folders: temporary_folders(),
+            visible_devices: get("CUDA_VISIBLE_DEVICES"),
             folder: std::env::current_dir().ok(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),

@@ -137,6 +137,46 @@ fn pages_look_as_they_did() {
     check("page-cpu-server-200x60", &shown(&mut app, 200, 60));
 }
 
+#[test]
+fn the_page_of_devices_leads_to_the_processes_on_them_and_back() {
+    let mut app = watched(&scene::GPUS, &options());
+    let sort = app.table.sort;
+    type_in(&mut app, "4");
+    press(&mut app, &[Key::of(Code::Enter)]);
+    assert_eq!((app.pages.page, app.table.shown_set().name.as_str()), (Page::Processes, "GPU"));
+    // Those with the most memory first, nobody else, and each with its device.
+    let text = shown(&mut app, 120, 40);
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.trim_start_matches(['│', ' ', '>']).split_whitespace().collect())
+        .filter(|words: &Vec<&str>| words.first().is_some_and(|pid| pid.parse::<u32>().is_ok()))
+        .collect();
+    let pids: Vec<&str> = rows.iter().map(|words| words[0]).collect();
+    assert_eq!(pids, ["9071", "9133", "9702"], "{text}");
+    assert_eq!(rows[0][5], "1", "{text}");
+    // One of them in full: what it holds, how fast that grows, and when the device is full.
+    press(&mut app, &[Key::of(Code::Enter)]);
+    for (width, height) in [(80, 24), (200, 60)] {
+        check(&format!("gpu-details-{width}x{height}"), &shown(&mut app, width, height));
+    }
+    let text = shown(&mut app, 200, 60);
+    for part in
+        ["gpu 1 GeForce RTX 4090", "vram 23G of 24G", "10s +20M/s", "VRAM full in ~43s (39s–48s)"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    press(&mut app, &[Key::of(Code::Esc), Key::of(Code::Esc)]);
+    let table = &app.table;
+    assert_eq!((app.pages.page, table.set, table.sort), (Page::Gpu, 0, sort));
+    assert!(table.filter.is_none() && table.descending);
+    // One device of several.
+    type_in(&mut app, "2/dev=1");
+    press(&mut app, &[Key::of(Code::Enter)]);
+    let text = shown(&mut app, 120, 40);
+    assert!(text.contains("1/1 ") || text.contains("1/60"), "{text}");
+    assert!(text.contains("9071") && !text.contains("9133"), "{text}");
+}
+
 /// Whatever view was chosen: where it has no room for so many cores, another one is drawn.
 #[test]
 fn no_view_of_the_cores_is_empty_at_any_size() {

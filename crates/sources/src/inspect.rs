@@ -347,7 +347,7 @@ mod platform {
     use super::{Found, Key, Part, Problem, Roots};
 
     pub fn inspect(_: &Roots, _: Key, _: Part) -> Result<Found, Problem> {
-        Err(Problem::absent("not known on this system yet"))
+        Err(Problem::absent("retop reads this part of a process on Linux alone so far"))
     }
 }
 

@@ -14,6 +14,7 @@ mod linux;
 mod local_time;
 mod machine;
 mod own;
+mod privilege;
 mod roots;
 mod schedule;
 mod signal;

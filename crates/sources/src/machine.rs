@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::privilege::is_elevated;
 use crate::roots::Roots;
 use crate::sim;
 use crate::source::Source;
@@ -25,6 +26,8 @@ pub enum MachineError {
     NoLibrary(String),
     /// `--root` was given a path that is no folder.
     NoFolder(PathBuf),
+    /// Another machine than this one, by a retop that may do more than its user.
+    Elevated,
 }
 
 impl std::fmt::Display for MachineError {
@@ -46,6 +49,13 @@ impl std::fmt::Display for MachineError {
                     path.display()
                 )
             }
+            MachineError::Elevated => {
+                write!(
+                    f,
+                    "this retop has capabilities that you do not have, so it reads this machine \
+                     alone: libraries of another would run with them; take a copy of the program"
+                )
+            }
         }
     }
 }
@@ -56,8 +66,20 @@ impl std::error::Error for MachineError {}
 ///
 /// # Errors
 ///
-/// Names that nobody knows, and folders that are not there.
+/// Names that nobody knows, folders that are not there, and whatever brings libraries of its own while
+/// retop may do more than its user.
 pub fn open(source: Option<&str>, roots: Roots) -> Result<Machine, MachineError> {
+    open_as(is_elevated(), source, roots)
+}
+
+fn open_as(elevated: bool, source: Option<&str>, roots: Roots) -> Result<Machine, MachineError> {
+    let brings_libraries = match source {
+        Some(text) => text.starts_with("apple:"),
+        None => !roots.is_real(),
+    };
+    if elevated && brings_libraries {
+        return Err(MachineError::Elevated);
+    }
     if let Some(text) = source {
         return match text.split_once(':') {
             Some(("sim", name)) => sim::open(name),
@@ -97,4 +119,35 @@ fn platform(_: Roots) -> Machine {
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 fn platform(_: Roots) -> Machine {
     Machine { name: "this machine".to_owned(), sources: vec![Box::new(crate::sim::Unsupported)] }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn capabilities_are_lent_to_nobodys_library() {
+        let below = |path: &str| Roots::below(Path::new(path));
+        let tried = |elevated, source, roots| open_as(elevated, source, roots).err();
+        for (source, root) in [
+            (None, "/tmp"),
+            (None, "tmp"),
+            (None, "/tmp/.."),
+            (None, "/nowhere/at/all"),
+            (None, ""),
+            (Some("apple:/tmp/library.so"), "/"),
+            (Some("apple:"), "/"),
+        ] {
+            let refused = tried(true, source, below(root));
+            assert_eq!(refused, Some(MachineError::Elevated), "{source:?} {root}");
+            assert_ne!(tried(false, source, below(root)), refused, "{source:?} {root}");
+        }
+        // Where the linker looks is not the user's choice, and a simulation is no library.
+        for (source, root) in [(None, "/"), (None, "/./"), (Some("sim:web-incident"), "/tmp")] {
+            assert_eq!(tried(true, source, below(root)), None, "{source:?} {root}");
+        }
+        assert!(!is_elevated(), "tests are run by whoever owns their rights");
+    }
 }

@@ -3,6 +3,8 @@
 //! The kernel knows these of each thread by itself. What is changed here is changed for all threads
 //! of the process, those included that begin meanwhile: to a person the process is one thing.
 
+use std::io::{Error, ErrorKind};
+
 use retop_model::Key;
 
 /// Why a priority or a set of CPUs was not told or not changed.
@@ -18,6 +20,8 @@ pub enum ScheduleError {
     RealTime,
     /// No CPU is left, or the kernel has bound the thread to its own.
     NoCpu,
+    /// The system has no such thing.
+    NotHere(&'static str),
     /// The kernel said something else.
     Other(std::io::Error),
 }
@@ -26,23 +30,40 @@ impl std::fmt::Display for ScheduleError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             ScheduleError::Gone => "the process has ended",
-            ScheduleError::Foreign => {
+            ScheduleError::Foreign if cfg!(target_os = "linux") => {
                 "not permitted: the process belongs to another user; it takes CAP_SYS_NICE"
             }
-            ScheduleError::Raised => {
+            ScheduleError::Foreign => {
+                "not permitted: the process belongs to another user; try as root"
+            }
+            ScheduleError::Raised if cfg!(target_os = "linux") => {
                 "not permitted: a lower nice value takes CAP_SYS_NICE, or a higher limit (ulimit -e)"
             }
+            ScheduleError::Raised => "not permitted: a lower nice value takes root",
             // CAP_SYS_ADMIN alone before Linux 5.14.
             ScheduleError::RealTime => "not permitted: the real-time class takes CAP_SYS_NICE",
             ScheduleError::NoCpu => {
                 "refused: no CPU that it may use would be left, or the kernel has bound it to its own"
             }
+            ScheduleError::NotHere(reason) => reason,
             ScheduleError::Other(error) => return write!(f, "{error}"),
         })
     }
 }
 
 impl std::error::Error for ScheduleError {}
+
+impl From<Error> for ScheduleError {
+    fn from(error: Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::ESRCH | libc::ENOENT) => ScheduleError::Gone,
+            Some(libc::EPERM) => ScheduleError::Foreign,
+            _ if error.kind() == ErrorKind::NotFound => ScheduleError::Gone,
+            _ if error.kind() == ErrorKind::PermissionDenied => ScheduleError::Foreign,
+            _ => ScheduleError::Other(error),
+        }
+    }
+}
 
 /// A class of the disk schedulers with its level. The schedulers `bfq` and `mq-deadline` heed it,
 /// others do not.
@@ -254,28 +275,37 @@ use crate::linux::schedule as platform;
 mod platform {
     use super::{Affinity, CpuSet, IoPriority, Key, ScheduleError};
 
-    fn unsupported<T>() -> Result<T, ScheduleError> {
-        Err(ScheduleError::Other(std::io::ErrorKind::Unsupported.into()))
+    /// `setiopolicy_np` is for the process that calls it.
+    const OWN_IO: &str = "this system lets a process set its own I/O priority alone";
+    /// The one thing like it, `THREAD_AFFINITY_POLICY`, is a hint of a thread's own, and not on Apple's
+    /// chips.
+    const NO_AFFINITY: &str = "this system binds no process to CPUs";
+
+    #[cfg(target_os = "macos")]
+    pub fn step_nice(key: Key, by: i32) -> Result<i32, ScheduleError> {
+        use crate::apple::control;
+        control::step_nice(control::libraries()?, key, by)
     }
 
+    #[cfg(not(target_os = "macos"))]
     pub fn step_nice(_: Key, _: i32) -> Result<i32, ScheduleError> {
-        unsupported()
+        Err(ScheduleError::NotHere("retop sets no nice values on this system yet"))
     }
 
     pub fn io_priority(_: Key) -> Result<IoPriority, ScheduleError> {
-        unsupported()
+        Err(ScheduleError::NotHere(OWN_IO))
     }
 
     pub fn set_io_priority(_: Key, _: IoPriority) -> Result<(), ScheduleError> {
-        unsupported()
+        Err(ScheduleError::NotHere(OWN_IO))
     }
 
     pub fn affinity(_: Key) -> Result<Affinity, ScheduleError> {
-        unsupported()
+        Err(ScheduleError::NotHere(NO_AFFINITY))
     }
 
     pub fn set_affinity(_: Key, _: &CpuSet, _: &CpuSet) -> Result<(), ScheduleError> {
-        unsupported()
+        Err(ScheduleError::NotHere(NO_AFFINITY))
     }
 }
 

@@ -40,7 +40,8 @@ impl From<std::io::Error> for SignalError {
 
 /// Sends a signal to the process with this key (pid and start time) on this very machine.
 ///
-/// It goes through a pidfd: a number that changes hands in between cannot be hit.
+/// On Linux it goes through a pidfd: a number that changes hands in between cannot be hit. On a Mac the
+/// start time is compared right before.
 ///
 /// # Errors
 ///
@@ -113,7 +114,13 @@ const OF_PLATFORM: &[(i32, &str, &str)] = &[
     (libc::SIGSTKFLT, "STKFLT", "ends it; the kernel never sends it"),
 ];
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(target_os = "macos")]
+const OF_PLATFORM: &[(i32, &str, &str)] = &[
+    (libc::SIGEMT, "EMT", "as an instruction to be emulated does"),
+    (libc::SIGINFO, "INFO", "asks how far it is, as Ctrl-T does; passed over by default"),
+];
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 const OF_PLATFORM: &[(i32, &str, &str)] = &[];
 
 /// Those that a program gives a meaning; the C library keeps the first few for itself.
@@ -140,7 +147,13 @@ fn send(key: Key, signal: i32) -> Result<(), SignalError> {
     Ok(crate::linux::Pinned::open(key)?.send(signal)?)
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(target_os = "macos")]
+fn send(key: Key, signal: i32) -> Result<(), SignalError> {
+    use crate::apple::control;
+    Ok(control::send(control::libraries()?, key, signal)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 fn send(_: Key, _: i32) -> Result<(), SignalError> {
     Err(SignalError::Other(std::io::ErrorKind::Unsupported.into()))
 }

@@ -324,7 +324,7 @@ numbers! {
     nvmlDeviceGetPowerUsage: u32 = |device, now| (device.power_watts.at(now) * 1e3) as u32;
     nvmlDeviceGetEnforcedPowerLimit: u32 = |device, now| (device.limit_watts.at(now) * 1e3) as u32;
     nvmlDeviceGetPowerManagementLimit: u32 = |device, now| (device.limit_watts.at(now) * 1e3) as u32;
-    nvmlDeviceGetTotalEnergyConsumption: u64 = |device, now| (device.power_watts.sum(now) * 1e3) as u64;
+    nvmlDeviceGetTotalEnergyConsumption: u64 = |device, now| (device.energy(now).0 * 1e3) as u64;
     nvmlDeviceGetPerformanceState: u32 = |device, now| device.performance_state.at(now) as u32;
     nvmlDeviceGetCurrentClocksEventReasons: u64 = |device, now| device.reasons.at(now) as u64;
     nvmlDeviceGetCurrentClocksThrottleReasons: u64 = |device, now| device.reasons.at(now) as u64;
@@ -356,7 +356,6 @@ unsupported! {
     nvmlDeviceGetDriverModel
     nvmlDeviceGetDriverModel_v2
     nvmlDeviceGetConfComputeMemSizeInfo
-    nvmlDeviceGetRunningProcessDetailList
 }
 
 #[unsafe(no_mangle)]
@@ -865,6 +864,56 @@ lists! {
         nvmlDeviceGetMPSComputeRunningProcesses_v3;
 }
 
+/// `nvmlProcessDetail_v1_t`.
+#[repr(C)]
+pub struct ProcessDetail {
+    pid: u32,
+    used: u64,
+    instance: u32,
+    compute_instance: u32,
+    protected: u64,
+}
+
+/// `nvmlProcessDetailList_v1_t`.
+#[repr(C)]
+pub struct ProcessDetails {
+    version: u32,
+    mode: u32,
+    count: u32,
+    list: *mut ProcessDetail,
+}
+
+/// Modes 0 to 2 are one list each, 3 is all of them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nvmlDeviceGetRunningProcessDetailList(
+    device: Handle,
+    out: *mut ProcessDetails,
+) -> Code {
+    anywhere("nvmlDeviceGetRunningProcessDetailList", device, |place, now| {
+        // SAFETY: the caller gives a struct with its version set.
+        let asked = unsafe { out.as_mut() }.ok_or(code::INVALID_ARGUMENT)?;
+        if asked.version != versioned::<ProcessDetails>(1) {
+            return Err(code::ARGUMENT_VERSION_MISMATCH);
+        }
+        let lists: &[&str] = match asked.mode {
+            0 => &["compute"],
+            1 => &["graphics"],
+            2 => &["mps"],
+            3 => &["compute", "graphics", "mps"],
+            _ => return Err(code::INVALID_ARGUMENT),
+        };
+        let found = lists.iter().flat_map(|list| listed(place, now, list));
+        let found = found.map(|info| ProcessDetail {
+            pid: info.pid,
+            used: info.used,
+            instance: info.instance,
+            compute_instance: info.compute_instance,
+            protected: 0,
+        });
+        fill(found.collect(), &raw mut asked.count, asked.list)
+    })
+}
+
 /// `nvmlProcessUtilizationSample_t`.
 #[repr(C)]
 pub struct UtilizationSample {
@@ -1019,7 +1068,8 @@ pub unsafe extern "C" fn nvmlDeviceGetFieldValues(
         }
         // SAFETY: the caller gives that many fields.
         for field in unsafe { std::slice::from_raw_parts_mut(fields, count) } {
-            field.time_us = (now * 1e6) as i64;
+            let at = if field.id == 83 { device.energy(now).1 } else { now };
+            field.time_us = (at * 1e6).round() as i64;
             match value(device, now, (field.id, field.scope), version) {
                 Some((kind, value)) => {
                     (field.kind, field.value, field.code) = (kind, value, code::SUCCESS);
@@ -1059,7 +1109,9 @@ fn value(
             let celsius = device.memory_temperature_celsius.as_ref()?.at(now);
             Some((UNSIGNED_INT, celsius as u64))
         }
-        83 => Some((UNSIGNED_LONG_LONG, (device.power_watts.sum(now) * 1e3) as u64)),
+        83 => Some((UNSIGNED_LONG_LONG, (device.energy(now).0 * 1e3) as u64)),
+        // The mean of a second, and what it draws now.
+        185 | 186 => Some((UNSIGNED_INT, (device.power_watts.at(now) * 1e3) as u64)),
         197 => counted(device.pcie_sent_bytes_per_second.sum(now)),
         198 => counted(device.pcie_received_bytes_per_second.sum(now)),
         94 => whole(&device.pcie_replays),
@@ -1123,6 +1175,12 @@ pub struct GpmMetrics {
 /// What is behind a sample: whose and when.
 pub struct GpmSample(Option<(usize, Option<usize>, f64)>);
 
+/// Whose `/proc/self` it is, whose process it is.
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlGpmQueryDeviceSupport(device: Handle, out: *mut GpmSupport) -> Code {
     anywhere("nvmlGpmQueryDeviceSupport", device, |Place { device, .. }, _| {
@@ -1158,6 +1216,9 @@ pub unsafe extern "C" fn nvmlGpmSampleGet(device: Handle, sample: *mut GpmSample
     locally("nvmlGpmSampleGet", device, |known, now| {
         if !known.gpm {
             return Err(code::NOT_SUPPORTED);
+        }
+        if known.gpm_root_only && !is_root() {
+            return Err(code::NO_PERMISSION);
         }
         // SAFETY: the caller got it from nvmlGpmSampleAlloc.
         let sample = unsafe { sample.as_mut() }.ok_or(code::INVALID_ARGUMENT)?;

@@ -8,8 +8,8 @@
 //! machine of its own:
 //!
 //! - `scenario.toml`: devices, processes, faults; see [`scenario`].
-//! - `clock`: seconds since the start as a decimal number, if time shall be stepped. Without it time
-//!   is real and starts at the first call.
+//! - `clock`: seconds since the start as a decimal number, if time shall be stepped; or `+0.001`, if
+//!   each look at it takes so long. Without it time is real and starts at the first call.
 //! - `calls`: is written, a line for each call: seconds, symbol, index of the device or `-`, result.
 //!
 //! `FAKE_NVML_SCENARIO`, `FAKE_NVML_CLOCK` and `FAKE_NVML_LOG` name other files, for programs that

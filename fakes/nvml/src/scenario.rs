@@ -13,6 +13,8 @@
 //! other_mib = 20                 # used, and in no process
 //! gpu_percent = [[0, 5], [10, 98]]   # points in time, straight lines between them
 //! power_watts = 630
+//! energy_period_ms = 100         # the counter of energy moves this often
+//! gpm = true                     # cycles are counted; gpm_root_only = true: for root alone
 //! unsupported = ["nvmlDeviceGetFanSpeed"]
 //! nvlinks = 18                   # 4 of them down: nvlinks_down = 4
 //! mig = [[0, 1], [60, 1], [60.1, 0]] # divided until second 60
@@ -66,6 +68,8 @@ pub struct Device {
     pub encoder_percent: Curve,
     pub decoder_percent: Curve,
     pub power_watts: Curve,
+    /// The counter of energy moves this often; 0: always.
+    pub energy_period_ms: f64,
     pub limit_watts: Curve,
     pub temperature_celsius: Curve,
     pub memory_temperature_celsius: Option<Curve>,
@@ -77,6 +81,8 @@ pub struct Device {
     pub reasons: Curve,
     /// The device measures its cycles: Hopper and newer.
     pub gpm: bool,
+    /// Nobody but root may sample cycles.
+    pub gpm_root_only: bool,
     pub tensor_percent: Curve,
     pub occupancy_percent: Curve,
     pub dram_percent: Curve,
@@ -202,6 +208,14 @@ impl Curve {
 }
 
 impl Device {
+    /// Joules that its counter has come to at that time, and when it did.
+    #[must_use]
+    pub fn energy(&self, now: f64) -> (f64, f64) {
+        let period = self.energy_period_ms / 1e3;
+        let counted = if period > 0.0 { (now / period).floor() * period } else { now };
+        (self.power_watts.sum(counted), counted)
+    }
+
     /// True if it is divided at that time.
     #[must_use]
     pub fn is_divided(&self, now: f64) -> bool {
@@ -282,6 +296,7 @@ fn device(mut keys: Keys<'_>) -> Result<Device, String> {
         encoder_percent: keys.curve("encoder_percent", 0.0),
         decoder_percent: keys.curve("decoder_percent", 0.0),
         power_watts: keys.curve("power_watts", 78.0),
+        energy_period_ms: keys.number("energy_period_ms", 0.0),
         limit_watts: keys.curve("limit_watts", 700.0),
         temperature_celsius: keys.curve("temperature_celsius", 30.0),
         memory_temperature_celsius: keys.curve_if("memory_temperature_celsius"),
@@ -291,6 +306,7 @@ fn device(mut keys: Keys<'_>) -> Result<Device, String> {
         performance_state: keys.curve("performance_state", 0.0),
         reasons: keys.curve("reasons", 0.0),
         gpm: keys.number("gpm", 0.0) > 0.0,
+        gpm_root_only: keys.number("gpm_root_only", 0.0) > 0.0,
         tensor_percent: keys.curve("tensor_percent", 0.0),
         occupancy_percent: keys.curve("occupancy_percent", 0.0),
         dram_percent: keys.curve("dram_percent", 0.0),

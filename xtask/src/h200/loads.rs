@@ -3,11 +3,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 
 /// What a load does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +27,8 @@ pub enum Kind {
     Preallocates,
     /// Goes up and down by gigabytes, as training does, and never grows.
     Trains,
-    /// Takes more each second until there is none, and prints what was free then.
+    /// Leaves thirty GiB, says so, takes more each second until there is none, and prints what was
+    /// free then.
     Leaks,
     /// Prints how many short kernels it ran in each second.
     Loops,
@@ -69,17 +73,22 @@ while time.time() < end:
     torch.cuda.empty_cache()
     time.sleep(2)
 ";
-/// 60 GiB at 200 MiB a second: five minutes.
+/// 30 GiB at 200 MiB a second: two minutes and a half. What is left at the end is taken in smaller
+/// pieces, down to those that the allocator asks the driver for.
 const LEAKS: &str = "
 import torch, time
 free, total = torch.cuda.mem_get_info()
-held = [torch.empty(max(free - (60 << 30), 1), device='cuda', dtype=torch.uint8)]
-try:
-    while True:
-        held.append(torch.empty(200 << 20, device='cuda', dtype=torch.uint8))
-        time.sleep(1)
-except torch.cuda.OutOfMemoryError:
-    print(torch.cuda.mem_get_info()[0], flush=True)
+held = [torch.empty(max(free - (30 << 30), 1), device='cuda', dtype=torch.uint8)]
+print(torch.cuda.mem_get_info()[0], flush=True)
+time.sleep(3)
+for piece in 200 << 20, 20 << 20, 2 << 20:
+    try:
+        while True:
+            held.append(torch.empty(piece, device='cuda', dtype=torch.uint8))
+            if piece == 200 << 20: time.sleep(1)
+    except torch.cuda.OutOfMemoryError:
+        pass
+print(torch.cuda.mem_get_info()[0], flush=True)
 ";
 const LOOPS: &str = "
 import torch, time
@@ -93,22 +102,39 @@ for _ in range(SECONDS):
     print(count, flush=True)
 ";
 
-/// A load that runs, and what it prints.
+/// What is asked of the library itself.
+const PROBE: &str = include_str!("probe.py");
+
+/// A program that runs, and what it prints. It ends when nobody holds it any more.
 pub struct Load {
     pub child: Child,
-    said: Lines<BufReader<ChildStdout>>,
+    said: Receiver<std::io::Result<String>>,
 }
 
+/// Importing PyTorch takes some seconds, and a driver may hang.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 impl Load {
-    fn start(command: &mut Command) -> Result<Load> {
+    pub fn start(command: &mut Command) -> Result<Load> {
         let mut child = command.stdout(Stdio::piped()).spawn().context("a load")?;
-        let said = BufReader::new(child.stdout.take().context("piped")?).lines();
+        let lines = BufReader::new(child.stdout.take().context("piped")?).lines();
+        let (say, said) = channel();
+        std::thread::spawn(move || lines.map_while(|line| say.send(line).ok()).for_each(drop));
         Ok(Load { child, said })
+    }
+
+    /// The next line; none at its end.
+    pub fn line(&mut self) -> Result<Option<String>> {
+        match self.said.recv_timeout(PATIENCE) {
+            Ok(line) => Ok(Some(line?)),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => bail!("nothing was said for {PATIENCE:?}"),
+        }
     }
 
     /// The next number that it prints; none at its end.
     pub fn number(&mut self) -> Result<Option<f64>> {
-        let line = self.said.next().transpose()?;
+        let line = self.line()?;
         line.map(|line| line.trim().parse().with_context(|| line)).transpose()
     }
 }
@@ -120,30 +146,86 @@ impl Drop for Load {
     }
 }
 
+/// Starts a probe on that library.
+pub fn start_probe(library: &Path, probe: &str, numbers: &[String]) -> Result<Load> {
+    let mut command = Command::new("python3");
+    Load::start(command.args(["-c", PROBE]).arg(library).arg(probe).args(numbers))
+}
+
+/// What a probe found on that library.
+pub fn probe(library: &Path, probe: &str, numbers: &[String]) -> Result<Value> {
+    let line = start_probe(library, probe, numbers)?.line()?;
+    let found: Value = serde_json::from_str(&line.context("the probe ended without a word")?)?;
+    if let Some(error) = found["error"].as_str() {
+        bail!("{error}");
+    }
+    Ok(found)
+}
+
+/// What a trial needs beside retop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    Nothing,
+    Smi,
+    Python,
+    Load(Kind),
+}
+
 /// The device that loads run on.
 pub enum Device {
-    /// That of this machine, for Python modules that are there.
-    Real { torch: bool, jax: bool },
+    /// That of this machine, and which programs and modules are there.
+    Real { smi: bool, python: bool, torch: bool, jax: bool },
     /// A made-up one in this folder.
     Made(PathBuf),
 }
 
+/// True if there is Python with what a probe needs.
+pub fn has_python() -> bool {
+    runs("python3", &["-c", "import ctypes"])
+}
+
+fn runs(program: &str, args: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    let command = command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
 impl Device {
     pub fn real() -> Device {
-        let has = |module: &str| {
-            let import = format!("import {module}");
-            let output = Command::new("python3").args(["-c", &import]).output();
-            output.is_ok_and(|output| output.status.success())
-        };
-        Device::Real { torch: has("torch"), jax: has("jax") }
+        let has = |module: &str| runs("python3", &["-c", &format!("import {module}")]);
+        Device::Real {
+            smi: runs("nvidia-smi", &["-L"]),
+            python: has_python(),
+            torch: has("torch"),
+            jax: has("jax"),
+        }
     }
 
-    /// True if it can run that.
-    pub fn can(&self, kind: Kind) -> bool {
-        match (self, kind) {
-            (Device::Made(_), _) => true,
-            (Device::Real { jax, .. }, Kind::Preallocates) => *jax,
-            (Device::Real { torch, .. }, _) => *torch,
+    /// What is missing of what a trial needs.
+    pub fn lacks(&self, need: Need) -> Option<&'static str> {
+        match (self, need) {
+            (_, Need::Nothing) => None,
+            (Device::Made(_), Need::Python) => (!has_python()).then_some("python3 is not here"),
+            (Device::Made(_), _) => None,
+            (Device::Real { smi, .. }, Need::Smi) => (!smi).then_some("nvidia-smi is not here"),
+            (Device::Real { python, .. }, Need::Python) => {
+                (!python).then_some("python3 is not here")
+            }
+            (Device::Real { jax, .. }, Need::Load(Kind::Preallocates)) => {
+                (!jax).then_some("python3 has no module jax")
+            }
+            (Device::Real { torch, .. }, Need::Load(_)) => {
+                (!torch).then_some("python3 has no module torch")
+            }
+        }
+    }
+
+    /// Where its library is.
+    pub fn library(&self) -> PathBuf {
+        const NAME: &str = "libnvidia-ml.so.1";
+        match self {
+            Device::Real { .. } => PathBuf::from(NAME),
+            Device::Made(base) => base.join("usr/lib").join(NAME),
         }
     }
 
@@ -199,7 +281,8 @@ impl Device {
             Kind::Loops => "echo 100000;",
             _ => "",
         };
-        let program = format!("for i in $(seq {seconds}); do {each} sleep 1; done; echo 0");
+        let first = if kind == Kind::Leaks { "echo 1;" } else { "" };
+        let program = format!("{first} for i in $(seq {seconds}); do {each} sleep 1; done; echo 0");
         let load = Load::start(Command::new("sh").args(["-c", &program]))?;
         write(base, &scenario(kind, load.child.id(), seconds))?;
         Ok(load)
@@ -213,7 +296,9 @@ pub fn write(base: &Path, scenario: &str) -> Result<()> {
 
 /// A device at rest.
 pub const AT_REST: &str = "driver = \"580.159.03\"\n[[device]]\nuuid = \"GPU-made-up\"\n\
-                           power_watts = 78\ntemperature_celsius = 30\ngpm = true\n";
+                           power_watts = 78\nenergy_period_ms = 100\ntemperature_celsius = 30\n\
+                           gpm = true\ngpm_root_only = true\n\
+                           pcie_sent_bytes_per_second = 1024000\n";
 
 fn scenario(kind: Kind, pid: u32, seconds: usize) -> String {
     let (tensor, busy) = match kind {
@@ -235,7 +320,9 @@ fn scenario(kind: Kind, pid: u32, seconds: usize) -> String {
             format!("{:?}", turns.map(|(at, mib)| [at, mib]).collect::<Vec<_>>())
         }
         Kind::Leaks => format!("[[0, 60000], [{seconds}, 143157]]"),
-        Kind::Matrices | Kind::Elements | Kind::Loops => "1024".to_owned(),
+        // Seen by whoever looks for it: a GiB more, a second after the library was opened.
+        Kind::Loops => "[[0, 1024], [1, 1024], [1.0001, 2048]]".to_owned(),
+        Kind::Matrices | Kind::Elements => "1024".to_owned(),
     };
     let mut text = AT_REST.to_owned();
     let _ = write!(

@@ -1,34 +1,47 @@
-//! retop on a real Hopper: what it says beside what `nvidia-smi`, arithmetic and known loads say.
+//! retop on a real Hopper: what it says beside what `nvidia-smi`, arithmetic and known loads say, and
+//! what the driver does that nobody has written down.
 //!
-//! A quarter of an hour on a machine with one H100 or H200, its driver, and PyTorch (and JAX) for the
-//! loads; what is not there is left out, and said to be. It reads only: clocks, power limits and modes
-//! stay as they are. Everything that retop said is kept, as lines and as scenarios of the made-up
-//! driver. `--fake` plays all of it on that driver, which tests this chore and nothing else: it has
-//! not run on real hardware yet.
+//! Ten minutes on a machine with one H100 or H200, its driver, and PyTorch (and JAX) for the loads;
+//! what is not there is left out, and said to be, and what fails does so alone. It reads only: clocks,
+//! power limits and modes stay as they are. Everything that retop said is kept, as lines and as
+//! scenarios of the made-up driver. `--pack FOLDER` puts the program and this chore into a folder that
+//! is carried to a machine without network and without Rust: `FOLDER/xtask h200` there is all.
+//! `--fake` plays all of it on the made-up driver, which tests this chore and nothing else: it has not
+//! run on real hardware yet.
 
 mod kept;
 mod loads;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write as _};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use self::loads::{AT_REST, Device, Kind};
+use self::loads::{AT_REST, Device, Kind, Load, Need};
+
+/// All of it takes no longer: what would is left out.
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// Runs all of it.
 pub fn run(options: &[&str]) -> Result<()> {
+    if let Some(folder) = crate::option(options, "--pack")? {
+        return pack(Path::new(folder));
+    }
     let fake = options.contains(&"--fake");
-    let binary = match crate::option(options, "--binary")? {
-        Some(path) => PathBuf::from(path),
-        None => crate::release()?,
+    let binary = binary(options)?;
+    let name = if fake { "h200-fake" } else { "h200" };
+    let folder = match crate::option(options, "--out")? {
+        Some(folder) => PathBuf::from(folder),
+        // Carried to another machine it has no workspace.
+        None if crate::root().is_dir() => crate::root().join("target").join(name),
+        None => PathBuf::from(name),
     };
-    let folder = crate::root().join(if fake { "target/h200-fake" } else { "target/h200" });
-    fs::create_dir_all(&folder)?;
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let only = crate::option(options, "--only")?.map(str::to_owned);
     let base = std::env::temp_dir().join(format!("retop-h200-{}", std::process::id()));
     let device = if fake {
         crate::bench::gpus::machine(&base, Some(AT_REST))?;
@@ -36,11 +49,33 @@ pub fn run(options: &[&str]) -> Result<()> {
     } else {
         Device::real()
     };
-    let name = device.smi("name,driver_version");
-    println!("{}", name.context("this chore is for a machine with such a device")?.join(", "));
-    let failed = Trial { binary, folder, device }.all();
+    let name = device.smi("name,driver_version").map(|words| words.join(", "));
+    println!("{}", name.unwrap_or_else(|error| format!("a device without a name: {error:#}")));
+    let failed = Trial { binary, folder, device, began: Instant::now() }.all(only.as_deref());
     let _ = fs::remove_dir_all(base);
     ensure!(failed == 0, "{failed} of them failed");
+    Ok(())
+}
+
+/// The program: that which was named, that which lies beside this one, else a new one.
+fn binary(options: &[&str]) -> Result<PathBuf> {
+    if let Some(path) = crate::option(options, "--binary")? {
+        return Ok(PathBuf::from(path));
+    }
+    let beside = std::env::current_exe()?.with_file_name("retop");
+    let carried = std::env::var_os("CARGO").is_none() && beside.is_file();
+    if carried { Ok(beside) } else { crate::release() }
+}
+
+/// Puts what has to be carried into a folder.
+fn pack(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    let retop = crate::release()?;
+    crate::must(crate::cargo().args(["build", "--release", "--package", "xtask"]))?;
+    for (from, name) in [(retop.clone(), "retop"), (retop.with_file_name("xtask"), "xtask")] {
+        fs::copy(&from, folder.join(name)).with_context(|| from.display().to_string())?;
+    }
+    println!("carry {0} there and run {0}/xtask h200 --out {0}/out", folder.display());
     Ok(())
 }
 
@@ -48,67 +83,67 @@ struct Trial {
     binary: PathBuf,
     folder: PathBuf,
     device: Device,
+    began: Instant,
 }
 
-/// What is tried, and the load that it needs.
-type Case = (&'static str, Option<Kind>, fn(&Trial) -> Result<String>);
+/// What is tried, what it needs, and the seconds that it takes.
+type Case = (&'static str, Need, u64, fn(&Trial) -> Result<String>);
 
-const CASES: [Case; 12] = [
-    ("values", None, Trial::values),
-    ("energy", None, Trial::energy),
-    ("calls", None, Trial::calls),
-    ("matrices", Some(Kind::Matrices), |trial| {
+const BUSY: Need = Need::Load(Kind::Matrices);
+
+const CASES: [Case; 20] = [
+    ("values", Need::Smi, 10, Trial::values),
+    ("memory in two versions", Need::Python, 5, Trial::arithmetic),
+    ("fields", Need::Python, 5, Trial::fields),
+    ("energy counter", Need::Python, 12, Trial::counter),
+    ("energy", Need::Nothing, 25, Trial::energy),
+    ("lists", Need::Python, 5, Trial::lists),
+    ("PCI Express", Need::Python, 5, Trial::pcie),
+    ("calls", Need::Nothing, 25, |trial| trial.calls(None)),
+    ("calls, busy", BUSY, 25, |trial| trial.calls(Some(Kind::Matrices))),
+    ("matrices", BUSY, 25, |trial| {
         trial.activity(Kind::Matrices, "tensor_ratio", |share| share > 0.6)
     }),
-    ("elements", Some(Kind::Elements), |trial| {
+    ("elements", Need::Load(Kind::Elements), 25, |trial| {
         trial.activity(Kind::Elements, "tensor_ratio", |share| share < 0.02)
     }),
-    ("processes", Some(Kind::Matrices), Trial::processes),
-    ("memory", Some(Kind::Allocates), |trial| trial.memory(Kind::Allocates)),
-    ("memory, expandable", Some(Kind::AllocatesExpandable), |trial| {
+    ("cycles by whoever asks", Need::Python, 20, Trial::cycles),
+    ("processes", BUSY, 25, Trial::processes),
+    ("memory", Need::Load(Kind::Allocates), 20, |trial| trial.memory(Kind::Allocates)),
+    ("memory, expandable", Need::Load(Kind::AllocatesExpandable), 20, |trial| {
         trial.memory(Kind::AllocatesExpandable)
     }),
-    ("preallocation", Some(Kind::Preallocates), Trial::preallocation),
-    ("no false alarm", Some(Kind::Trains), Trial::no_alarm),
-    ("a leak", Some(Kind::Leaks), Trial::leak),
-    ("a loop beside retop", Some(Kind::Loops), Trial::disturbs),
+    ("time to visibility", Need::Load(Kind::Loops), 10, Trial::visible),
+    ("preallocation", Need::Load(Kind::Preallocates), 50, Trial::preallocation),
+    ("a leak", Need::Load(Kind::Leaks), 180, Trial::leak),
+    ("no false alarm", Need::Load(Kind::Trains), 70, Trial::no_alarm),
+    ("a loop beside others", Need::Load(Kind::Loops), 70, Trial::disturbs),
 ];
 
 /// A stream of retop, kept in a file as well.
 struct Stream {
-    child: Child,
-    lines: BufReader<ChildStdout>,
+    lines: Load,
     kept: fs::File,
 }
 
 impl Stream {
     fn start(trial: &Trial, name: &str, interval: &str) -> Result<Stream> {
-        let mut child = Command::new(&trial.binary)
+        let mut command = Command::new(&trial.binary);
+        command
             .args(["--json", "--interval", interval, "--processes", "0"])
-            .args(trial.device.root())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let lines = BufReader::new(child.stdout.take().context("piped")?);
+            .args(trial.device.root());
         let kept = fs::File::create(trial.folder.join(format!("{name}.ndjson")))?;
-        Ok(Stream { child, lines, kept })
+        Ok(Stream { lines: Load::start(&mut command)?, kept })
     }
 
     fn next(&mut self) -> Result<Value> {
-        let mut line = String::new();
-        ensure!(self.lines.read_line(&mut line)? > 0, "the stream ended");
-        self.kept.write_all(line.as_bytes())?;
+        let line = self.lines.line()?.context("the stream ended")?;
+        writeln!(self.kept, "{line}")?;
         Ok(serde_json::from_str(&line)?)
     }
 
     fn take(&mut self, count: usize) -> Result<Vec<Value>> {
         (0..count).map(|_| self.next()).collect()
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -128,20 +163,32 @@ fn within(name: &str, ours: f64, theirs: f64, share: f64) -> Result<()> {
 }
 
 impl Trial {
-    /// Tries everything, says how it went, and gives how much of it failed.
-    fn all(&self) -> usize {
+    /// Tries everything, or what has that in its name, says how it went, and gives how much of it
+    /// failed.
+    fn all(&self, only: Option<&str>) -> usize {
         let mut failed = 0;
-        for (name, load, case) in CASES {
-            if load.is_some_and(|kind| !self.device.can(kind)) {
-                println!("left out  {name}: python3 has not what it needs");
+        let cases = CASES.iter().filter(|(name, ..)| only.is_none_or(|only| name.contains(only)));
+        for &(name, need, seconds, case) in cases {
+            if let Some(missing) = self.device.lacks(need) {
+                println!("left out  {name}: {missing}");
+                continue;
+            }
+            let left = LONGEST.saturating_sub(self.began.elapsed()).as_secs();
+            if left < seconds {
+                println!(
+                    "left out  {name}: {left} s are left of ten minutes, and it takes {seconds}"
+                );
                 continue;
             }
             self.rest();
-            match case(self) {
-                Ok(text) => println!("holds     {name}: {text}"),
+            let began = Instant::now();
+            let outcome = case(self);
+            let taken = began.elapsed().as_secs();
+            match outcome {
+                Ok(text) => println!("holds     {name}: {text} ({taken} s)"),
                 Err(error) => {
                     failed += 1;
-                    println!("FAILS     {name}: {error:#}");
+                    println!("FAILS     {name}: {error:#} ({taken} s)");
                 }
             }
         }
@@ -229,7 +276,7 @@ impl Trial {
     /// Joules beside the mean of watts, within three parts in a hundred.
     fn energy(&self) -> Result<String> {
         let mut stream = Stream::start(self, "energy", "1s")?;
-        let lines = stream.take(self.device.seconds(31, 11))?;
+        let lines = stream.take(self.device.seconds(21, 11))?;
         let get = |field: &'static str| lines.iter().filter_map(move |line| device(line, field));
         let joules: Vec<f64> = get("energy_joules").collect();
         let (Some(first), Some(last)) = (joules.first(), joules.last()) else {
@@ -243,9 +290,12 @@ impl Trial {
     }
 
     /// What single calls cost, and the driver's time as a share of all.
-    fn calls(&self) -> Result<String> {
-        let mut stream = Stream::start(self, "calls", "1s")?;
-        let lines = stream.take(self.device.seconds(61, 11))?;
+    fn calls(&self, load: Option<Kind>) -> Result<String> {
+        let name = if load.is_some() { "calls-busy" } else { "calls" };
+        let seconds = self.device.seconds(21, 8);
+        let _load = load.map(|kind| self.device.start(kind, seconds + 5)).transpose()?;
+        let mut stream = Stream::start(self, name, "1s")?;
+        let lines = stream.take(seconds)?;
         let rows = |line: &Value| line["gpu_calls"].as_array().cloned().unwrap_or_default();
         let busy = |line: &Value| {
             rows(line).iter().filter_map(|row| row["busy_ratio"].as_f64()).sum::<f64>()
@@ -269,8 +319,9 @@ impl Trial {
                 );
             }
         }
-        fs::write(self.folder.join("calls.txt"), &text)?;
-        print!("{text}");
+        fs::write(self.folder.join(format!("{name}.txt")), &text)?;
+        // The dearest; all of them are in the file.
+        text.lines().take(6).for_each(|line| println!("          {line}"));
         let share = mean(&shares);
         ensure!(share <= 0.02, "{:.2} % of the time", share * 100.0);
         Ok(format!("{:.3} % of the time in the driver", share * 100.0))
@@ -336,7 +387,7 @@ impl Trial {
 
     /// Whoever takes three quarters at the start fills nothing up.
     fn preallocation(&self) -> Result<String> {
-        let seconds = self.device.seconds(75, 40);
+        let seconds = self.device.seconds(40, 40);
         let load = self.device.start(Kind::Preallocates, seconds + 5)?;
         let mut stream = Stream::start(self, "preallocates", "1s")?;
         let lines = stream.take(seconds)?;
@@ -349,7 +400,7 @@ impl Trial {
     }
 
     fn no_alarm(&self) -> Result<String> {
-        let seconds = self.device.seconds(120, 60);
+        let seconds = self.device.seconds(60, 60);
         let _load = self.device.start(Kind::Trains, seconds + 5)?;
         let mut stream = Stream::start(self, "trains", "1s")?;
         quiet(&stream.take(seconds)?)?;
@@ -358,11 +409,13 @@ impl Trial {
 
     /// Told a minute before, with a band that holds the end.
     fn leak(&self) -> Result<String> {
-        let mut load = self.device.start(Kind::Leaks, 160)?;
+        let mut load = self.device.start(Kind::Leaks, 140)?;
+        // Once it has taken what others would hold, the rest leaks.
+        load.number()?.context("it did not begin")?;
         let mut stream = Stream::start(self, "leaks", "1s")?;
         let began = Instant::now();
         let (mut told, mut band) = (None, None);
-        while load.child.try_wait()?.is_none() && began.elapsed() < Duration::from_secs(420) {
+        while load.child.try_wait()?.is_none() && began.elapsed() < Duration::from_secs(240) {
             let line = stream.next()?;
             let now = began.elapsed().as_secs_f64();
             if level(&line).as_deref() == Some("critical") && told.is_none() {
@@ -387,30 +440,140 @@ impl Trial {
         ))
     }
 
-    /// How much a loop of short kernels slows down while retop looks.
+    /// How much a loop of short kernels slows down while somebody has the library open, asks what
+    /// retop asks at three paces, and beside retop itself.
     fn disturbs(&self) -> Result<String> {
-        let seconds = self.device.seconds(12, 5);
-        let mut rates = Vec::new();
-        for interval in [None, Some("1s"), Some("100ms")] {
-            let mut load = self.device.start(Kind::Loops, seconds)?;
-            let name = format!("loop-{}", interval.unwrap_or("alone"));
-            let stream = interval.map(|every| Stream::start(self, &name, every)).transpose()?;
+        let seconds = self.device.seconds(7, 4);
+        let pace = |load: &mut Load| -> Result<f64> {
             let mut counts = Vec::new();
             while let Some(count) = load.number()?.filter(|&count| count > 0.0) {
                 counts.push(count);
             }
-            drop(stream);
             // The first second is that in which it warms up.
-            rates.push(mean(counts.get(1..).unwrap_or(&[])));
-        }
-        let [alone, slow, fast] = rates[..] else { bail!("three of them") };
-        ensure!(alone > 0.0, "it did nothing");
+            let rate = mean(counts.get(1..).unwrap_or(&[]));
+            ensure!(rate > 0.0, "it did nothing");
+            Ok(rate)
+        };
+        let alone = pace(&mut self.device.start(Kind::Loops, seconds)?)?;
         let loss = |rate: f64| 100.0 * (1.0 - rate / alone);
-        ensure!(loss(slow) < 2.0, "{:.1} % slower beside retop", loss(slow));
+        let mut text = format!("{alone:.0} kernels a second alone; slower by");
+        for hertz in [0, 1, 4, 20] {
+            let mut load = self.device.start(Kind::Loops, seconds)?;
+            let numbers = [hertz, 100].map(|number| number.to_string());
+            let _asks = loads::start_probe(&self.device.library(), "hold", &numbers)?;
+            text += &format!(" {:.1} % at {hertz} Hz,", loss(pace(&mut load)?));
+        }
+        let mut load = self.device.start(Kind::Loops, seconds)?;
+        let _stream = Stream::start(self, "loop-1s", "1s")?;
+        let slower = loss(pace(&mut load)?);
+        ensure!(slower < 2.0, "{text} and {slower:.1} % beside retop");
+        Ok(format!("{text} and {slower:.1} % beside retop"))
+    }
+
+    /// What a probe finds, kept in a file as well.
+    fn probe(&self, name: &str, numbers: &[&str]) -> Result<Value> {
+        let numbers: Vec<String> = numbers.iter().map(|&number| number.to_owned()).collect();
+        let found = loads::probe(&self.device.library(), name, &numbers)?;
+        let file = self.folder.join(format!("{name}{}.json", numbers.concat()));
+        fs::write(file, format!("{found:#}\n"))?;
+        Ok(found)
+    }
+
+    fn arithmetic(&self) -> Result<String> {
+        let found = self.probe("memory", &[])?;
+        ensure!(found["adds_up"] == true, "parts and whole differ: {found}");
+        ensure!(found["first_counts_reserved"] == true, "version 1 says something else: {found}");
+        Ok(format!("of {} MiB {} are kept", found["total_mib"], found["reserved_mib"]))
+    }
+
+    fn fields(&self) -> Result<String> {
+        let found = self.probe("fields", &[])?;
+        let [average, now] = ["185", "186"].map(|id| found["values"][id].as_f64());
+        let watts = |milliwatts: Option<f64>| milliwatts.map_or(f64::NAN, |value| value / 1e3);
         Ok(format!(
-            "{alone:.0} kernels a second; {:.1} % less beside retop at 1 s, {:.1} % at 100 ms",
-            loss(slow),
-            loss(fast)
+            "13 in one call take {} us, one by one {}; {:.1} W on average, {:.1} W now; without {}",
+            found["batch"]["p50_us"],
+            found["single"]["p50_us"],
+            watts(average),
+            watts(now),
+            found["codes"]
+        ))
+    }
+
+    fn counter(&self) -> Result<String> {
+        let found = self.probe("energy", &[])?;
+        let period = found["period_ms"].as_f64().context("no period")?;
+        ensure!(period > 0.0, "{found}");
+        Ok(format!("moves every {period:.1} ms, {} changes seen", found["changes"]))
+    }
+
+    fn lists(&self) -> Result<String> {
+        let found = self.probe("lists", &[])?;
+        if found["code"] != 0 {
+            return Ok(format!("the one list answers {}; three {}", found["code"], found["three"]));
+        }
+        ensure!(found["same"] == true, "they differ: {found}");
+        let [one, three] = ["one", "three"].map(|way| &found[way]["p50_us"]);
+        Ok(format!("one of all takes {one} us, three take {three}, and both say the same"))
+    }
+
+    fn pcie(&self) -> Result<String> {
+        let found = self.probe("pcie", &[])?;
+        let counted = found["counted_bytes_per_second"][0].as_f64();
+        let counted = counted.context("fields 197 and 198 are missing")?;
+        Ok(format!(
+            "{counted:.0} B/s by the counter, {} by the call, which takes {} us",
+            found["throughput_bytes_per_second"], found["throughput"]["p50_us"]
+        ))
+    }
+
+    /// Shares of cycles for root and for nobody: only root may change who it is.
+    fn cycles(&self) -> Result<String> {
+        let busy = self.device.lacks(BUSY).is_none();
+        let _load = busy.then(|| self.device.start(Kind::Matrices, 20)).transpose()?;
+        if matches!(self.device, Device::Real { .. }) && busy {
+            std::thread::sleep(Duration::from_secs(8));
+        }
+        let told = |found: &Value| match found["sample_code"].as_u64() {
+            Some(0) => format!(
+                "tensor {} %, {} us a sample, {} in one call, {} one by one",
+                found["metrics"]["5"],
+                found["sample"]["p50_us"],
+                found["batch"]["p50_us"],
+                found["single"]["p50_us"]
+            ),
+            code => format!("code {code:?}"),
+        };
+        let own = self.probe("gpm", &[])?;
+        let allowed = own["sample_code"] == 0;
+        ensure!(!allowed || own["same_single"] == true, "one call and several differ: {own}");
+        let text = format!("as user {}: {}", own["user"], told(&own));
+        if own["user"] != 0 {
+            return Ok(format!("{text}; not root, so that nobody else was tried"));
+        }
+        // What a module needs may be out of reach of nobody.
+        let nobody = self.probe("gpm", &["--nobody"]);
+        Ok(format!("{text}; as nobody: {}", nobody.map_or_else(|e| e.to_string(), |n| told(&n))))
+    }
+
+    /// How long after it was taken memory is told of. Which of two calls tells shares of time is seen
+    /// beside it.
+    fn visible(&self) -> Result<String> {
+        let load = self.device.start(Kind::Loops, 10)?;
+        let own = load.child.id().to_string();
+        let found = match self.device {
+            Device::Real { .. } => self.probe("visible", &[])?,
+            // The load itself takes it, a second after the library was opened.
+            Device::Made(_) => self.probe("visible", &[&own, "1"])?,
+        };
+        let device = found["device_ms"].as_f64().context("the device never told of it")?;
+        let process = found["process_ms"].as_f64();
+        let process = process.map_or("never".to_owned(), |ms| format!("after {ms:.1} ms"));
+        let samples = self.probe("samples", &[])?;
+        Ok(format!(
+            "of the device after {device:.1} ms, of the process {process}; samples of the old call \
+             {}, of the new one {}",
+            samples["old"], samples["new"]
         ))
     }
 }
@@ -445,6 +608,83 @@ mod tests {
         assert!(within("x", 101.0, 100.0, 0.01).is_ok());
         assert!(within("x", 102.0, 100.0, 0.01).is_err());
         assert!(within("x", 0.009, 0.0, 0.01).is_ok());
+    }
+
+    /// A made-up device on which each look at the clock takes a millisecond.
+    fn made(name: &str, scenario: &str) -> (PathBuf, PathBuf) {
+        let folder = format!("retop-probe-{name}-{}", std::process::id());
+        let base = std::env::temp_dir().join(folder);
+        fs::create_dir_all(&base).expect("a folder");
+        retop_fake_nvml::install(&base, scenario, &[]).expect("installed");
+        fs::write(base.join("clock"), "+0.001").expect("written");
+        let library = base.join("libnvidia-ml.so.1");
+        (base, library)
+    }
+
+    #[test]
+    fn probes_find_what_is_so() {
+        if !loads::has_python() {
+            return eprintln!("python3 is not here: nothing is tried");
+        }
+        let scenario = "driver = \"580.65.06\"\n[[device]]\npower_watts = 400\n\
+                        energy_period_ms = 100\ngpm = true\ntensor_percent = 62.5\n\
+                        memory_temperature_celsius = 71\nreasons = 4\n\
+                        [[device.process]]\npid = 71\nmemory_mib = 1000\nsm_percent = 40\n\
+                        [[device.process]]\npid = 72\nlists = [\"graphics\"]\nmemory_mib = 24\n";
+        let (base, library) = made("finds", scenario);
+        let ask = |name: &str, numbers: &[&str]| {
+            let numbers: Vec<String> = numbers.iter().map(|&word| word.to_owned()).collect();
+            loads::probe(&library, name, &numbers)
+        };
+        let energy = ask("energy", &[]).expect("found");
+        let near = |value: &Value, expected: f64| {
+            value.as_f64().is_some_and(|value| (value - expected).abs() < expected * 0.01)
+        };
+        assert!(near(&energy["period_ms"], 100.0) && near(&energy["watts"], 400.0), "{energy}");
+        let memory = ask("memory", &[]).expect("found");
+        assert_eq!((&memory["used_mib"], &memory["reserved_mib"]), (&1024.into(), &614.into()));
+        assert!(memory["adds_up"] == true && memory["first_counts_reserved"] == true, "{memory}");
+        let lists = ask("lists", &[]).expect("found");
+        assert!(lists["same"] == true && lists["processes"] == 2, "{lists}");
+        let fields = ask("fields", &[]).expect("found");
+        assert_eq!(
+            (&fields["values"]["82"], &fields["values"]["186"]),
+            (&71.into(), &400_000.into())
+        );
+        assert!(
+            fields["held_down"]["251"] == 0 && fields["held_down"]["269"].is_null(),
+            "{fields}"
+        );
+        let gpm = ask("gpm", &["0"]).expect("found");
+        assert!(gpm["same_single"] == true && near(&gpm["metrics"]["5"], 62.5), "{gpm}");
+        let samples = ask("samples", &["0"]).expect("found");
+        assert_eq!(samples["new"]["code"], samples["old"]["code"], "both know it: {samples}");
+        let held = ask("hold", &["1000", "0.05"]).expect("found");
+        assert!(held["rounds"].as_u64().is_some_and(|rounds| rounds > 0), "{held}");
+        fs::remove_dir_all(base).expect("removed");
+    }
+
+    #[test]
+    fn a_probe_that_is_refused_says_by_what() {
+        if !loads::has_python() {
+            return eprintln!("python3 is not here: nothing is tried");
+        }
+        for (scenario, probe, word) in [
+            ("init = 9", "memory", "nvmlInit_v2 answers 9"),
+            ("driver = \"470.1\"\n[[device]]\n", "memory", "nvmlDeviceGetMemoryInfo_v2 answers 13"),
+            (
+                "[[device]]\n[[fault]]\nsymbol = \"nvmlDeviceGetFieldValues\"\ncode = 999\n",
+                "energy",
+                "nvmlDeviceGetFieldValues answers 999",
+            ),
+        ] {
+            let (base, library) = made("refused", scenario);
+            let error = loads::probe(&library, probe, &[]).expect_err("refused");
+            assert_eq!(error.to_string(), word);
+            fs::remove_dir_all(base).expect("removed");
+        }
+        let absent = loads::probe(Path::new("/nonexistent/lib.so"), "memory", &[]);
+        assert!(absent.expect_err("absent").to_string().contains("/nonexistent/lib.so"));
     }
 
     #[test]

@@ -352,6 +352,12 @@ impl App {
         Some(Arc::new(retop_model::derive(self.newest.as_deref(), raw)))
     }
 
+    /// True while the folder of a recording is being opened.
+    #[must_use]
+    pub fn is_opening(&self) -> bool {
+        self.recording.as_ref().is_some_and(|state| !state.begun && state.failed.is_none())
+    }
+
     /// Says what became of the wish to record.
     pub fn told_of_recording(&mut self, to: Option<&RecordTo>, done: Result<(), String>) {
         self.message = Some(match (to, done) {

@@ -225,7 +225,7 @@ impl App {
             Base => self.table.whole_machine = !self.table.whole_machine,
             SetNext => self.table.step_set(false),
             SetBack => self.table.step_set(true),
-            Details if self.pages.page == Page::Groups => self.zoom(),
+            Details if matches!(self.pages.page, Page::Groups | Page::Gpu) => self.zoom(),
             Details if self.pages.page == Page::Events => self.open_event(),
             Details if self.table.selected_group().is_some() => self.fold(Action::Details),
             Details => self.open_details(None),
@@ -303,9 +303,7 @@ impl App {
     fn close(&mut self) {
         if self.pages.page.is_sheet() {
             self.open_page(Page::Overview);
-        } else if self.details.take().is_some() {
-        } else if let Some(before) = self.pages.unzoom() {
-            self.table.filter = before;
+        } else if self.details.take().is_some() || self.pages.unzoom(&mut self.table) {
         } else if self.table.filter.take().is_some() {
             self.say("the filter is dropped".to_owned());
         } else if self.pages.page != Page::Overview {

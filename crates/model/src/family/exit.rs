@@ -28,7 +28,7 @@ family! {
         peak_resident_bytes: Gauge Bytes { label: "RES", scraped: false },
         /// Bytes read from disks, all threads together.
         read_bytes: Gauge Bytes { label: "READ", scraped: false },
-        /// Bytes written to disks, all threads together.
+        /// Bytes that it made the kernel write to disks, at once or later, all threads together.
         written_bytes: Gauge Bytes { label: "WRITTEN", scraped: false },
         /// Bytes handed to write calls, to caches and pipes too, all threads together.
         write_call_bytes: Gauge Bytes { label: "WCHAR", scraped: false },

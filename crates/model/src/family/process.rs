@@ -103,7 +103,7 @@ family! {
         swap_bytes: Gauge Bytes { label: "SWAP" },
         /// Bytes read from disks for the process.
         read_bytes: Counter Bytes { label: "READ" },
-        /// Bytes that the process made the kernel write to disks, cancelled writes taken off.
+        /// Bytes that the process made the kernel write to disks, at once or later.
         written_bytes: Counter Bytes { label: "WRITE" },
         /// Bytes asked for by read calls, from caches and pipes too.
         read_call_bytes: Counter Bytes { label: "RCHAR" },
@@ -149,6 +149,8 @@ family! {
         counted_ratio: Gauge Ratio / 10000 { label: "CNT%" },
         /// How likely the kernel is to kill the process when memory runs out: 0 to 1000 and beyond.
         oom_score: Gauge Count { label: "OOM" },
+        /// Bytes that never reached a disk because the process removed or cut the file first, whoever wrote them.
+        cancelled_write_bytes: Counter Bytes { label: "CANCEL" },
     }
     derived {
         /// CPU time used per second: 1 is one CPU.
@@ -174,6 +176,9 @@ family! {
         read_bytes_per_second: BytesPerSecond { label: "RD/s" } = |d| d.rate(read_bytes);
         /// Bytes written to disks per second.
         written_bytes_per_second: BytesPerSecond { label: "WR/s" } = |d| d.rate(written_bytes);
+        /// Bytes written to disks since the start less those that the process cancelled: below 0 for one that removes what others wrote.
+        net_written_bytes: Bytes { label: "NETWR" } =
+            |d| Some(d.now(written_bytes)? - d.now(cancelled_write_bytes)?);
         /// Bytes read and written per second.
         io_bytes_per_second: BytesPerSecond { label: "IO/s" } =
             |d| Some(d.rate(read_bytes)? + d.rate(written_bytes)?);
@@ -230,7 +235,13 @@ family! {
         gpu_watts: Watts { label: "GPU PWR", estimated: true } = |d| on_gpus(d, gpu_process::watts);
         /// Memory of graphics processors that the process holds.
         gpu_memory_bytes: Bytes { label: "VRAM" } = |d| on_gpus(d, gpu_process::memory_bytes);
-        /// Change of the memory of graphics processors, over the last interval.
+        /// Number of the graphics processor that the process is on; of several that of which it holds most memory.
+        gpu_index: Count { label: "DEV", adds: Some(false) } = |d| {
+            let rows = of_process(d, gpu_process::start_seconds)?;
+            let held = |row: Row<'_>| row.raw(gpu_process::memory_bytes).unwrap_or(-1);
+            gpu_process::index_of(rows.reduce(|a, b| if held(b) > held(a) { b } else { a })?)
+        };
+        /// Change of the memory of graphics processors, over the last ten seconds: allocators take it in jumps.
         gpu_memory_growth_bytes_per_second: BytesPerSecond { label: "VRAM/s" } =
             |d| on_gpus(d, gpu_process::memory_growth_bytes_per_second);
         /// Lasting growth of the memory of graphics processors that the process holds, by forecast.

@@ -7,6 +7,8 @@
 mod bandwidth;
 mod battery;
 mod chip;
+#[cfg(any(target_os = "macos", test))]
+pub(crate) mod control;
 mod controller;
 mod corefoundation;
 mod disk;

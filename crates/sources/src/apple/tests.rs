@@ -1,5 +1,6 @@
 //! All sources of a Mac against the library that plays one.
 
+mod control;
 mod cost;
 mod missing;
 mod parts;

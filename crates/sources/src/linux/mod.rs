@@ -58,6 +58,12 @@ pub(crate) use pinned::Pinned;
 use crate::roots::Roots;
 use crate::source::Source;
 
+/// What helps where a file of a process is its owner's alone (`io`, `environ`, `fd`: mode 0400).
+/// `CAP_SYS_PTRACE` by itself does not open them, and with `CAP_DAC_READ_SEARCH` on the program file
+/// everybody who starts it could read every file of the machine.
+pub(crate) const AS_ROOT: &str =
+    "run as root, or as a service with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH";
+
 /// Every source of Linux, in the order in which they are read.
 pub fn sources(roots: &Roots) -> Vec<Box<dyn Source>> {
     vec![

@@ -69,6 +69,21 @@ impl<'a> Fields<'a> {
         self.next().and_then(decimal)
     }
 
+    /// The next field as a whole number that may carry a minus.
+    #[inline]
+    pub(crate) fn signed(&mut self) -> Option<i64> {
+        self.next().and_then(signed)
+    }
+
+    /// Without the next fields, as many.
+    #[inline]
+    pub(crate) fn past(&mut self, count: usize) -> &mut Self {
+        for _ in 0..count {
+            self.next();
+        }
+        self
+    }
+
     /// What has not been taken yet, without the blanks around it.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.0.trim_ascii()
@@ -176,6 +191,12 @@ mod tests {
     #[test]
     fn lines_and_fields() {
         assert_eq!(Fields::new(b" a\tbc  1\n").collect::<Vec<_>>(), [&b"a"[..], b"bc", b"1"]);
+        let mut fields = Fields::new(b" 7 -8\tx9 +1 18446744073709551615 18446744073709551616 \n");
+        assert_eq!((fields.number(), fields.signed(), fields.number()), (Some(7), Some(-8), None));
+        assert_eq!((fields.number(), fields.number()), (None, Some(u64::MAX)));
+        assert_eq!((fields.number(), fields.number(), fields.signed()), (None, None, None));
+        assert_eq!(Fields::new(b"1 2 3").past(2).number(), Some(3));
+        assert_eq!(Fields::new(b"1 2 3").past(9).number(), None);
         assert_eq!(lines(b"a\n\nb").collect::<Vec<_>>(), [b"a", b"b"]);
         assert_eq!(
             keyed(b"model name\t: Some: CPU \n"),
@@ -206,6 +227,12 @@ mod tests {
             kilobytes(&bytes);
             list(&bytes);
             prop_assert!(Fields::new(&bytes).all(|field| !field.is_empty()));
+            let mut fields = Fields::new(&bytes);
+            for field in Fields::new(&bytes) {
+                prop_assert_eq!(fields.clone().number(), decimal(field));
+                prop_assert_eq!(fields.clone().signed(), signed(field));
+                fields.past(1);
+            }
         }
 
         #[test]

@@ -22,17 +22,6 @@ const SET_WORDS: usize = 128;
 /// changed yet. A process that begins them faster than this is not waited for.
 const PASSES: usize = 8;
 
-impl From<Error> for ScheduleError {
-    fn from(error: Error) -> Self {
-        match error.raw_os_error() {
-            Some(libc::ESRCH | libc::ENOENT) => ScheduleError::Gone,
-            Some(libc::EPERM) => ScheduleError::Foreign,
-            _ if error.kind() == ErrorKind::NotFound => ScheduleError::Gone,
-            _ => ScheduleError::Other(error),
-        }
-    }
-}
-
 pub fn step_nice(key: Key, by: i32) -> Result<i32, ScheduleError> {
     let pinned = Pinned::open(key)?;
     let stepped = |tid: i32| {

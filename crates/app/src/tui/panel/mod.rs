@@ -23,6 +23,8 @@ mod page_cpu;
 mod page_events;
 mod page_gpu;
 mod page_gpu_health;
+mod page_gpu_past;
+mod page_gpu_processes;
 pub mod page_groups;
 mod page_memory;
 mod page_own;

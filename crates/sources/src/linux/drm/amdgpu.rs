@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read as _;
 
 use retop_model::RowMut;
+use retop_model::counter::Unwrapped;
 use retop_model::family::gpu;
 
 use super::clients::add_all;
@@ -20,6 +21,9 @@ const SLOW_NS: u64 = 5_000_000_000;
 /// No table is longer; a read in pieces may get pieces of two tables.
 const TABLE_BYTES: usize = 8 << 10;
 
+/// The 65,536 J of a counter of 32 bits last so long at 500 W.
+const ROUND_NS: u64 = 131_000_000_000;
+
 /// Raven and Raven2 always say that they are busy.
 const ALWAYS_BUSY: [u64; 2] = [0x15d8, 0x15dd];
 /// Granite Ridge states milliwatts where microwatts are meant, on some kernels.
@@ -35,6 +39,8 @@ pub struct Amdgpu {
     /// It has no memory of its own. Learnt when it is first awake.
     unified: Option<bool>,
     held: Option<(u64, Held)>,
+    /// Energy of a table that counts it in 32 bits, and when it was read last.
+    energy: (Option<u64>, Unwrapped),
     /// Nanoseconds that clocks were held down: by power, by heat, by the board.
     sums: [u64; 3],
 }
@@ -71,6 +77,7 @@ impl Amdgpu {
         row.set(gpu::memory_busy_ratio, memory_busy.or(metrics.memory_busy.map(u64::from)));
         memory(device, &mut told, row);
         self.instruments(device, &metrics, unified, row);
+        row.set(gpu::energy_joules, self.energy(&metrics, now_ns));
         self.slow(device, now_ns);
         self.clocks(device, &metrics, row);
         self.throttled(&metrics, now_ns, row);
@@ -85,8 +92,7 @@ impl Amdgpu {
         let heat = |label, from: Option<u16>| device.degrees_of(label).or(from.map(i64::from));
         row.set(gpu::temperature_celsius, heat("edge", metrics.edge))
             .set(gpu::hotspot_celsius, heat("junction", metrics.hotspot))
-            .set(gpu::memory_temperature_celsius, heat("mem", metrics.memory))
-            .set(gpu::energy_joules, metrics.energy_millijoules);
+            .set(gpu::memory_temperature_celsius, heat("mem", metrics.memory));
         let power = if unified {
             // The instrument measures the whole processor; that of its graphics is in the table.
             metrics.graphics_milliwatts.map(i64::from)
@@ -95,6 +101,21 @@ impl Amdgpu {
             milli(stated.map(|power| self.corrected(device, power)))
         };
         row.set(gpu::reading_watts, power);
+    }
+
+    /// Millijoules that only grow. After a pause in which the counter may have gone round unseen there
+    /// is no number, and then it begins anew.
+    fn energy(&mut self, metrics: &Metrics, now_ns: u64) -> Option<i64> {
+        let now = i64::try_from(metrics.energy_millijoules?).ok()?;
+        let Some(range) = metrics.energy_range else { return Some(now) };
+        let (last_ns, unwrapped) = &mut self.energy;
+        let paused =
+            last_ns.replace(now_ns).is_some_and(|last| now_ns.saturating_sub(last) > ROUND_NS);
+        if paused {
+            *unwrapped = Unwrapped::default();
+        }
+        let energy = unwrapped.advance(now, range);
+        (!paused).then_some(energy)
     }
 
     fn corrected(&self, device: &Device, power: i64) -> i64 {

@@ -23,6 +23,8 @@ pub struct Metrics {
     pub shader_megahertz: Option<u16>,
     pub memory_megahertz: Option<u16>,
     pub energy_millijoules: Option<u64>,
+    /// The highest that it reaches before it begins again from 0, if it does.
+    pub energy_range: Option<i64>,
     /// Of the graphics alone, of a processor.
     pub graphics_milliwatts: Option<u32>,
     /// Why clocks are held down now, in bits that mean the same on each device.
@@ -203,6 +205,10 @@ impl Metrics {
             shader_megahertz: clock(layout.shader_clock),
             memory_megahertz: clock(layout.memory_clock),
             energy_millijoules: layout.energy.and_then(|energy| energy.read(table)),
+            energy_range: match layout.energy {
+                Some(Energy::Narrow(_)) => Some((1 << 32) / 65_536 * 1_000),
+                _ => None,
+            },
             graphics_milliwatts: layout.graphics_power.and_then(|power| match power {
                 Power::Narrow(place) => short(table, place).map(u32::from),
                 Power::Wide(place) => word(table, place),

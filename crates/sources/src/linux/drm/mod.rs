@@ -386,7 +386,7 @@ impl Drm {
                 1 => "what another user's process does on a device may not be read".to_owned(),
                 _ => format!("what {hidden} processes of others do on a device may not be read"),
             })
-            .hint("sudo setcap cap_sys_ptrace+ep $(command -v retop), or run as root");
+            .hint(super::AS_ROOT);
             read.report("drm/processes", "gpu_processes utilization_ratio", Some(problem));
         }
     }

@@ -500,6 +500,29 @@ fn nonsense_is_missing_and_hides_nothing() {
 }
 
 #[test]
+fn energy_in_32_bits_goes_on_when_its_counter_goes_round() {
+    let tree = tree("");
+    let mut trial = Trial::new(Drm::new(&tree.roots()));
+    let mut at = |seconds, steps: u32| {
+        let mut table = [0xff; 80];
+        table[..4].copy_from_slice(&[80, 0, 1, 0]);
+        table[36..40].copy_from_slice(&steps.to_le_bytes());
+        tree.write(&format!("{BOARD}/gpu_metrics"), table);
+        let outcome = trial.at(seconds);
+        let row = outcome.row(gpu::uuid, "0000:03:00.0");
+        (row.get(gpu::energy_joules), row.get(gpu::watts))
+    };
+    let joule = 65_536;
+    assert_eq!(at(0, u32::MAX - 50 * joule + 1), (Some(65_486.0), None));
+    assert_eq!(at(1, u32::MAX - 20 * joule + 1), (Some(65_516.0), Some(30.0)));
+    assert_eq!(at(2, 10 * joule), (Some(65_546.0), Some(30.0)));
+    // Nothing that it could not have drawn, once, twice or not at all.
+    assert_eq!(at(400, 40 * joule), (None, None));
+    assert_eq!(at(401, 240 * joule), (Some(240.0), None));
+    assert_eq!(at(402, 440 * joule), (Some(440.0), Some(200.0)));
+}
+
+#[test]
 fn what_may_not_be_seen_is_said() {
     let tree = tree("drm-driver:\tamdgpu\ndrm-client-id:\t1\n");
     let mut trial = Trial::new(Drm::new(&tree.roots()));

@@ -51,8 +51,9 @@ fn beginning(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// Why a file of a process cannot be read.
 fn refused(path: PathBuf, error: &io::Error) -> Problem {
     match error.kind() {
-        ErrorKind::PermissionDenied => Problem::denied("it belongs to another user")
-            .hint("sudo setcap cap_sys_ptrace+ep $(command -v retop), or run as root"),
+        ErrorKind::PermissionDenied => {
+            Problem::denied("it belongs to another user").hint(super::AS_ROOT)
+        }
         _ if error.raw_os_error() == Some(libc::ESRCH) => Problem::absent("the process has ended"),
         _ => Problem::io(&path, error),
     }

@@ -1,11 +1,15 @@
 //! What costs more than the stat line, for the rows that somebody looks at.
 
+use std::io;
+use std::os::fd::OwnedFd;
+
 use retop_model::family::process;
 use retop_model::{RawTable, Reading};
 
 use super::Known;
 use super::listing::Listing;
 use crate::linux::kept;
+use crate::linux::parse::{self, Fields};
 
 /// Reads `statm`, `status` and `io`. None of them takes the process's memory lock, so none can
 /// block. An open, read and close costs 7 to 10 µs and a `pread` of a kept descriptor 2: the rows
@@ -18,6 +22,10 @@ pub struct Detail {
     /// Processes with kept descriptors.
     kept: Vec<u32>,
 }
+
+/// No file here is longer: a process in 65,536 groups, as many as the kernel allows, has a `status` of
+/// 700 KiB. Most are below the 4 KiB that are read at first.
+pub(super) const LONGEST: usize = 1 << 20;
 
 /// A screen shows about as many rows. Who wants more opens and closes for each: descriptors are
 /// for the stat lines.
@@ -55,8 +63,8 @@ impl Detail {
         page_bytes: u64,
     ) {
         self.each(listing, c"statm", rows, known, table, |text, _, row| {
-            let mut pages = text.split(|&byte| byte == b' ').map(number);
-            let (resident, shared) = (pages.nth(1).flatten(), pages.next().flatten());
+            let mut pages = Fields::new(text);
+            let (resident, shared) = (pages.past(1).number(), pages.number());
             let bytes = |pages: u64| pages.saturating_mul(page_bytes);
             if resident.is_some() {
                 row.set(process::resident_bytes, resident.map(bytes))
@@ -74,8 +82,7 @@ impl Detail {
         table: &mut RawTable,
     ) {
         self.each(listing, c"status", rows, known, table, |text, _, row| {
-            for line in text.split(|&byte| byte == b'\n') {
-                let Some((key, value)) = key_value(line) else { continue };
+            for (key, value) in parse::lines(text).filter_map(keyed_number) {
                 match key {
                     b"VmSwap" => {
                         row.set(process::swap_bytes, value.map(|kib| kib.saturating_mul(1024)));
@@ -101,7 +108,7 @@ impl Detail {
         table: &mut RawTable,
     ) {
         self.each(listing, c"oom_score", rows, known, table, |text, _, row| {
-            row.set(process::oom_score, number(text));
+            row.set(process::oom_score, Fields::new(text).number());
         });
     }
 
@@ -115,29 +122,21 @@ impl Detail {
         table: &mut RawTable,
     ) {
         self.each(listing, c"io", rows, known, table, |text, _, row| {
-            let mut written: Option<u64> = None;
-            for line in text.split(|&byte| byte == b'\n') {
-                let Some((key, value)) = key_value(line) else { continue };
+            for (key, value) in parse::lines(text).filter_map(keyed_number) {
                 let field = match key {
                     b"rchar" => process::read_call_bytes,
                     b"wchar" => process::write_call_bytes,
                     b"syscr" => process::read_calls,
                     b"syscw" => process::write_calls,
                     b"read_bytes" => process::read_bytes,
-                    b"write_bytes" => {
-                        written = value;
-                        continue;
-                    }
-                    // Pages dirtied and truncated before they reached the disk.
-                    b"cancelled_write_bytes" => {
-                        written = written.map(|bytes| bytes.saturating_sub(value.unwrap_or(0)));
-                        continue;
-                    }
+                    b"write_bytes" => process::written_bytes,
+                    // Laid to whoever removed the pages, who need not be the one that wrote them: the
+                    // difference is nobody's writing, and falls.
+                    b"cancelled_write_bytes" => process::cancelled_write_bytes,
                     _ => continue,
                 };
                 row.set(field, value);
             }
-            row.set(process::written_bytes, written);
         });
     }
 
@@ -150,7 +149,9 @@ impl Detail {
         table: &mut RawTable,
         mut take: impl FnMut(&[u8], &mut Known, &mut retop_model::RowMut<'_>),
     ) {
-        self.buffer.resize(4096, 0);
+        if self.buffer.is_empty() {
+            self.buffer.resize(4096, 0);
+        }
         for &place in rows {
             let (Some(entry), Some(mut row)) = (known.get_mut(place), table.row_mut(place)) else {
                 continue;
@@ -167,14 +168,16 @@ impl Detail {
             };
             let keep = slot.filter(|_| rows.len() <= KEPT_ROWS);
             let read = match keep {
-                Some(Some(open)) => kept::pread(open, &mut self.buffer),
+                Some(Some(open)) => whole(open, &mut self.buffer),
                 Some(place @ None) => listing.open_at(entry.pid, file).and_then(|open| {
-                    let len = kept::pread(&open, &mut self.buffer);
+                    let len = whole(&open, &mut self.buffer);
                     *place = Some(open);
                     self.kept.push(entry.pid);
                     len
                 }),
-                None => listing.read_at(entry.pid, file, &mut self.buffer),
+                None => {
+                    listing.open_at(entry.pid, file).and_then(|open| whole(&open, &mut self.buffer))
+                }
             };
             match read {
                 Ok(len) => {
@@ -191,24 +194,33 @@ impl Detail {
     }
 }
 
-/// `Key:` and the number behind it, of a line of `status` or `io`.
-pub fn key_value(line: &[u8]) -> Option<(&[u8], Option<u64>)> {
-    let colon = line.iter().position(|&byte| byte == b':')?;
-    let value = line[colon + 1..].trim_ascii_start();
-    let end = value.iter().position(|&byte| byte == b' ').unwrap_or(value.len());
-    Some((&line[..colon], number(&value[..end])))
+/// Reads a file from its start to its end, with a buffer that grows; gives the length. Of one that is
+/// longer than any, what ends in a line break: its last number may lack digits.
+fn whole(file: &OwnedFd, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    loop {
+        let len = kept::pread(file, buffer)?;
+        if len < buffer.len() {
+            return Ok(len);
+        }
+        if buffer.len() >= LONGEST {
+            let end = buffer.iter().rposition(|&byte| byte == b'\n');
+            return Ok(end.map_or(0, |end| end + 1));
+        }
+        buffer.resize(buffer.len() * 4, 0);
+    }
 }
 
-/// A whole field that is a number.
-pub fn number(text: &[u8]) -> Option<u64> {
-    std::str::from_utf8(text).ok()?.trim().parse().ok()
+/// `Key:` and the number behind it, of a line of `status` or `io`.
+pub fn keyed_number(line: &[u8]) -> Option<(&[u8], Option<u64>)> {
+    let (key, value) = parse::keyed(line)?;
+    Some((key, Fields::new(value).number()))
 }
 
 /// Proportional, unique and swapped bytes of a `smaps_rollup`.
 pub fn proportional(text: &[u8]) -> [Reading; 3] {
     let (mut pss, mut swap, mut unique) = (None, None, None::<u64>);
-    for line in text.split(|&byte| byte == b'\n') {
-        let Some((key, Some(kib))) = key_value(line) else { continue };
+    for (key, value) in parse::lines(text).filter_map(keyed_number) {
+        let Some(kib) = value else { continue };
         let bytes = kib.saturating_mul(1024);
         match key {
             b"Pss" => pss = Some(bytes),
@@ -228,11 +240,11 @@ mod tests {
 
     #[test]
     fn lines_of_status_and_io() {
-        assert_eq!(key_value(b"VmSwap:\t     128 kB"), Some((&b"VmSwap"[..], Some(128))));
-        assert_eq!(key_value(b"read_bytes: 4096"), Some((&b"read_bytes"[..], Some(4096))));
-        assert_eq!(key_value(b"State:\tS (sleeping)"), Some((&b"State"[..], None)));
-        assert_eq!(key_value(b"no colon"), None);
-        assert_eq!(key_value(b":"), Some((&b""[..], None)));
+        assert_eq!(keyed_number(b"VmSwap:\t     128 kB"), Some((&b"VmSwap"[..], Some(128))));
+        assert_eq!(keyed_number(b"read_bytes: 4096"), Some((&b"read_bytes"[..], Some(4096))));
+        assert_eq!(keyed_number(b"State:\tS (sleeping)"), Some((&b"State"[..], None)));
+        assert_eq!(keyed_number(b"no colon"), None);
+        assert_eq!(keyed_number(b":"), Some((&b""[..], None)));
     }
 
     #[test]

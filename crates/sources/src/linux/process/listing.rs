@@ -7,6 +7,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::linux::parse;
+
 /// A kept descriptor of `/proc`, from which processes are listed and opened.
 #[derive(Clone, Debug)]
 pub struct Listing(Arc<OwnedFd>);
@@ -126,15 +128,8 @@ fn add_pids(mut entries: &[u8], pids: &mut Vec<u32>) {
 
 /// A name that is all digits up to the NUL.
 fn number(name: &[u8]) -> Option<u32> {
-    let mut value = 0_u32;
-    for (place, &byte) in name.iter().enumerate() {
-        match byte {
-            b'0'..=b'9' => value = value.checked_mul(10)?.checked_add(u32::from(byte - b'0'))?,
-            0 if place > 0 => return Some(value),
-            _ => return None,
-        }
-    }
-    None
+    let digits = name.split(|&byte| byte == 0).next()?;
+    u32::try_from(parse::decimal(digits)?).ok()
 }
 
 #[cfg(test)]

@@ -387,7 +387,7 @@ impl Processes {
                 1 => "the I/O counters of another user's process may not be read".to_owned(),
                 _ => format!("the I/O counters of {denied} processes of others may not be read"),
             })
-            .hint("sudo setcap cap_sys_ptrace+ep $(command -v retop), or run as root");
+            .hint(super::AS_ROOT);
             read.report("processes/io", "read_bytes written_bytes", Some(problem));
         }
         if let Some(problem) = self.counters.problem() {
@@ -560,11 +560,14 @@ fn fill(row: &mut RowMut<'_>, entry: &Known, stat: &Stat<'_>, page_bytes: u64) {
         .set(process::minor_faults, stat.minor_faults)
         .set(process::major_faults, stat.major_faults)
         .set(process::virtual_bytes, stat.virtual_bytes)
-        .set(process::resident_bytes, stat.resident_pages.saturating_mul(page_bytes));
-    if stat.io_delay_ticks > 0 {
+        .set(
+            process::resident_bytes,
+            stat.resident_pages.map(|pages| pages.saturating_mul(page_bytes)),
+        );
+    if let Some(ticks @ 1..) = stat.io_delay_ticks {
         // Zero where delays are not accounted (kernel.task_delayacct = 0, the default since 5.14),
         // which nothing in the line tells from a process that never waited.
-        row.set(process::io_delay_seconds, microseconds(stat.io_delay_ticks));
+        row.set(process::io_delay_seconds, microseconds(ticks));
     }
     if entry.proportional[0].is_some() {
         row.set(process::proportional_bytes, entry.proportional[0])
@@ -689,7 +692,6 @@ fn sees_others(roots: &Roots) -> bool {
 /// Lines of `status` and `io`, and page tables, for the fuzzer.
 pub fn fuzz_details(bytes: &[u8]) {
     let _ = detail::proportional(bytes);
-    let _ = detail::key_value(bytes);
     schedule::fuzz(bytes);
 }
 

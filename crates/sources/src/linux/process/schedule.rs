@@ -10,8 +10,8 @@ use retop_model::family::process;
 use retop_model::{Key, RawTable};
 
 use super::Known;
-use super::detail;
 use super::listing::Listing;
+use crate::linux::parse::{self, Fields};
 
 /// Threads that are asked in one tick: 10 ms at worst. Rows beyond have no numbers in this tick.
 const THREADS: usize = 512;
@@ -120,16 +120,15 @@ impl Threads {
 
 /// Nanoseconds waited and times run of a `schedstat`: the second and the third number.
 fn waits(text: &[u8]) -> Option<(u64, u64)> {
-    let mut fields = text.split(|&byte| byte == b' ').skip(1).map(detail::number);
-    Some((fields.next()??, fields.next()??))
+    let mut fields = Fields::new(text);
+    Some((fields.past(1).number()?, fields.number()?))
 }
 
 /// Moves from one CPU to another, of a `sched`.
 fn migrations(text: &[u8]) -> Option<u64> {
-    let lines = text.split(|&byte| byte == b'\n');
-    let line = lines.into_iter().find_map(|line| line.strip_prefix(b"se.nr_migrations"))?;
-    let (_, value) = detail::key_value(line)?;
-    value
+    let mut pairs = parse::lines(text).filter_map(parse::keyed);
+    let (_, value) = pairs.find(|&(key, _)| key == b"se.nr_migrations")?;
+    parse::decimal(value)
 }
 
 /// Both files, for the fuzzer.

@@ -1,5 +1,7 @@
 //! The stat line of a process or thread.
 
+use crate::linux::parse::Fields;
+
 /// Flag of kernel threads in the ninth field.
 const PF_KTHREAD: u64 = 0x0020_0000;
 
@@ -25,49 +27,46 @@ pub struct Stat<'a> {
     pub threads: i64,
     /// Ticks since boot, on the clock that runs on during suspend.
     pub start_ticks: u64,
-    pub virtual_bytes: u64,
+    pub virtual_bytes: Option<u64>,
     /// Within the kernel's per-CPU batching since 6.2: good for sorting, not for showing.
-    pub resident_pages: u64,
-    pub last_cpu: i64,
-    pub io_delay_ticks: u64,
+    pub resident_pages: Option<u64>,
+    pub last_cpu: Option<i64>,
+    pub io_delay_ticks: Option<u64>,
 }
 
 impl<'a> Stat<'a> {
-    /// Takes a line apart; `None` if it is cut short before the start time. The name ends at the
-    /// *last* parenthesis: it may hold any of its own.
+    /// Takes a line apart; `None` if it is cut short before the end of the start time. The name ends at
+    /// the *last* parenthesis: it may hold any of its own. A number at the end of a line that was cut
+    /// may lack digits, so only what something follows is taken.
     pub fn parse(line: &'a [u8]) -> Option<Stat<'a>> {
         let open = line.iter().position(|&byte| byte == b'(')?;
         let close = line.iter().rposition(|&byte| byte == b')').filter(|&close| close > open)?;
         let rest = line.get(close + 2..)?;
         let (&state, rest) = rest.split_first()?;
-        let mut fields = Fields(rest);
-        let mut stat = Stat {
+        let whole = rest.iter().rposition(|&byte| matches!(byte, b' ' | b'\n'))?;
+        let mut fields = Fields::new(rest.get(..whole)?);
+        Some(Stat {
             comm: &line[open + 1..close],
             state,
             parent_pid: fields.signed()?,
             group_id: fields.signed()?,
             session_id: fields.signed()?,
             terminal: fields.signed()?,
-            flags: fields.skip(1)?.unsigned()?,
-            minor_faults: fields.unsigned()?,
-            major_faults: fields.skip(1)?.unsigned()?,
-            user_ticks: fields.skip(1)?.unsigned()?,
-            system_ticks: fields.unsigned()?,
-            priority: fields.skip(2)?.signed()?,
+            flags: fields.past(1).number()?,
+            minor_faults: fields.number()?,
+            major_faults: fields.past(1).number()?,
+            user_ticks: fields.past(1).number()?,
+            system_ticks: fields.number()?,
+            priority: fields.past(2).signed()?,
             nice: fields.signed()?,
             threads: fields.signed()?,
-            start_ticks: fields.skip(1)?.unsigned()?,
-            virtual_bytes: 0,
-            resident_pages: 0,
-            last_cpu: -1,
-            io_delay_ticks: 0,
-        };
-        stat.virtual_bytes = fields.unsigned().unwrap_or(0);
-        stat.resident_pages = fields.unsigned().unwrap_or(0);
-        // Fields 25 to 38 are limits and addresses; 39 is the CPU, 42 the delay.
-        stat.last_cpu = fields.skip(14).and_then(Fields::signed).unwrap_or(-1);
-        stat.io_delay_ticks = fields.skip(2).and_then(Fields::unsigned).unwrap_or(0);
-        Some(stat)
+            start_ticks: fields.past(1).number()?,
+            virtual_bytes: fields.number(),
+            resident_pages: fields.number(),
+            // Fields 25 to 38 are limits and addresses; 39 is the CPU, 42 the delay.
+            last_cpu: fields.past(14).signed(),
+            io_delay_ticks: fields.past(2).number(),
+        })
     }
 
     /// CPU time of both kinds. A tree of files can hold numbers whose sum passes 64 bits.
@@ -78,47 +77,6 @@ impl<'a> Stat<'a> {
     /// True for a thread of the kernel.
     pub fn is_kernel(&self) -> bool {
         self.flags & PF_KTHREAD != 0
-    }
-}
-
-/// The rest of a line, field by field.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn blanks(&mut self) {
-        while let Some((b' ', rest)) = self.0.split_first() {
-            self.0 = rest;
-        }
-    }
-
-    fn skip(&mut self, count: usize) -> Option<&mut Self> {
-        for _ in 0..count {
-            self.blanks();
-            let end = self.0.iter().position(|&byte| byte == b' ')?;
-            self.0 = &self.0[end..];
-        }
-        Some(self)
-    }
-
-    fn unsigned(&mut self) -> Option<u64> {
-        self.blanks();
-        let (mut value, mut digits) = (0_u64, 0);
-        while let Some((&byte @ b'0'..=b'9', rest)) = self.0.split_first() {
-            value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
-            (digits, self.0) = (digits + 1, rest);
-        }
-        // Twenty digits may pass 2^64, which no kernel counter does: garbage.
-        (1..20).contains(&digits).then_some(value)
-    }
-
-    fn signed(&mut self) -> Option<i64> {
-        self.blanks();
-        let negative = self.0.first() == Some(&b'-');
-        if negative {
-            self.0 = &self.0[1..];
-        }
-        let value = i64::try_from(self.unsigned()?).ok()?;
-        Some(if negative { -value } else { value })
     }
 }
 
@@ -143,10 +101,10 @@ mod tests {
         assert_eq!((stat.user_ticks, stat.system_ticks, stat.threads), (150, 50, 3));
         assert_eq!(
             (stat.start_ticks, stat.virtual_bytes, stat.resident_pages),
-            (4242, 10_485_760, 2560)
+            (4242, Some(10_485_760), Some(2560))
         );
         assert_eq!((stat.minor_faults, stat.major_faults), (100, 7));
-        assert_eq!((stat.last_cpu, stat.io_delay_ticks), (5, 9));
+        assert_eq!((stat.last_cpu, stat.io_delay_ticks), (Some(5), Some(9)));
         assert!(!stat.is_kernel());
     }
 
@@ -172,10 +130,11 @@ mod tests {
     fn a_line_cut_short_is_no_process() {
         let whole = line("web");
         let start = whole.windows(5).position(|w| w == b" 4242").expect("there") + 5;
-        for end in 0..start - 4 {
+        for end in 0..=start {
             assert_eq!(Stat::parse(&whole[..end]), None, "{end}");
         }
-        assert!(Stat::parse(&whole[..start]).is_some());
+        let stat = Stat::parse(&whole[..=start]).expect("the start time is whole");
+        assert_eq!((stat.start_ticks, stat.virtual_bytes, stat.last_cpu), (4242, None, None));
     }
 
     proptest! {

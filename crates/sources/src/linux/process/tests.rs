@@ -169,12 +169,86 @@ fn details_are_read_for_the_rows_that_are_wanted() {
     let page = 4096; // what a tree without memory files is taken to have
     assert_eq!(value(&table, 1, process::resident_bytes), Some(250 * page));
     assert_eq!(value(&table, 1, process::shared_bytes), Some(50 * page));
-    assert_eq!(value(&table, 1, process::written_bytes), Some(40));
+    assert_eq!(value(&table, 1, process::written_bytes), Some(60));
+    assert_eq!(value(&table, 1, process::cancelled_write_bytes), Some(20));
     assert_eq!(value(&table, 1, process::swap_bytes), Some(8192));
     assert_eq!(value(&table, 1, process::voluntary_switches), Some(11));
     assert_eq!(value(&table, 1, process::oom_score), Some(667));
     assert_eq!(value(&table, 0, process::resident_bytes), Some(100 * page), "from the stat line");
     assert_eq!(value(&table, 0, process::read_bytes), None, "nobody asked");
+}
+
+#[test]
+fn a_status_longer_than_the_buffer_is_read_to_its_end() {
+    let tree = Tree::new("groups");
+    let demand = ProcessDemand { status: Rows::All, ..ProcessDemand::default() };
+    let groups: String = (0..60_000).map(|group| format!("{group} ")).collect();
+    let counters = "VmSwap:\t 8 kB\nvoluntary_ctxt_switches:\t1234567\n\
+                    nonvoluntary_ctxt_switches:\t7654321\n";
+    let folder = tree.process(20, "member", 3, 50);
+    let mut source = tree.source();
+    // The first buffer ends before, in, and behind the digits of the last line; then the buffer has
+    // grown.
+    for length in (4_000..4_100).chain([60_000, 300_000, 9]) {
+        let text = format!("Groups:\t{}\n{counters}", groups.get(..length).unwrap_or(&groups));
+        fs::write(folder.join("status"), text).expect("status");
+        let (table, ..) = sweep(&mut source, demand.clone());
+        let read =
+            [process::swap_bytes, process::voluntary_switches, process::involuntary_switches]
+                .map(|field| value(&table, 0, field));
+        assert_eq!(read, [Some(8192), Some(1_234_567), Some(7_654_321)], "{length}");
+    }
+    // No kernel writes so much: what is there may be missing, and never is a part of a number.
+    for beyond in 0..40 {
+        let most = super::detail::LONGEST - counters.len() - "Groups:\t\n".len();
+        let text = format!("Groups:\t{}\n{counters}", "7".repeat(most + beyond));
+        fs::write(folder.join("status"), text).expect("status");
+        let (table, ..) = sweep(&mut source, demand.clone());
+        let switches = value(&table, 0, process::involuntary_switches);
+        assert!(matches!(switches, None | Some(7_654_321)), "{beyond}: {switches:?}");
+    }
+}
+
+#[test]
+fn what_a_line_does_not_tell_is_missing() {
+    let tree = Tree::new("cut");
+    let folder = tree.process(7, "seven", 10, 100);
+    let whole = fs::read(folder.join("stat")).expect("written");
+    let fields = [process::virtual_bytes, process::resident_bytes, process::last_cpu];
+    let all = [Some(1_048_576), Some(100 * 4096), Some(1)];
+    let mut seen = Vec::new();
+    for end in (0..=whole.len()).rev() {
+        let _ = fs::remove_file(folder.join("stat"));
+        fs::write(folder.join("stat"), &whole[..end]).expect("stat");
+        let (table, ..) = sweep(&mut tree.source(), ProcessDemand::default());
+        if table.is_empty() {
+            break;
+        }
+        let read = fields.map(|field| value(&table, 0, field));
+        for (read, all) in read.iter().zip(all) {
+            assert!(read.is_none_or(|read| Some(read) == all), "{end}: {read:?}");
+        }
+        seen.push(read);
+    }
+    seen.dedup();
+    assert_eq!(seen, [all, [all[0], all[1], None], [all[0], None, None], [None; 3]]);
+}
+
+#[test]
+fn what_was_written_does_not_fall_when_a_file_is_removed() {
+    let tree = Tree::new("cancelled");
+    let folder = tree.process(20, "dd", 3, 50);
+    let demand = ProcessDemand { io: Rows::All, ..ProcessDemand::default() };
+    let mut source = tree.source();
+    // `dd of=f` and then `rm f`: nothing of it reached a disk. A process that removes what another
+    // wrote has cancelled more than it wrote.
+    for (written, cancelled) in [(60, 0), (60, 20), (60, 60), (60, 90)] {
+        let text = format!("write_bytes: {written}\ncancelled_write_bytes: {cancelled}\n");
+        fs::write(folder.join("io"), text).expect("io");
+        let (table, ..) = sweep(&mut source, demand.clone());
+        let fields = [process::written_bytes, process::cancelled_write_bytes];
+        assert_eq!(fields.map(|field| value(&table, 0, field)), [Some(written), Some(cancelled)]);
+    }
 }
 
 #[test]
