@@ -157,7 +157,8 @@ fn release() -> Result<PathBuf> {
 
 /// The suite of forecasts prints its table as it is tested; false alarms and late ones fail it.
 fn forecast() -> Result<()> {
-    let tests = ["forecast::tests::at_", "--", "--nocapture", "--test-threads=1"];
+    let suites = ["--", "forecast::tests::at_", "forecast::tests::hard::"];
+    let tests = suites.into_iter().chain(["--nocapture", "--test-threads=1"]);
     must(cargo().args(["test", "--quiet", "--package", "retop-model", "--lib"]).args(tests))
 }
 

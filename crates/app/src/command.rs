@@ -155,9 +155,10 @@ fn words() -> Arg {
 fn wait() -> Command {
     subcommand("wait", "Wait for a GPU to be free, then become a command that uses it")
         .after_help(
-            "The command finds the GPU's identity in RETOP_GPU:\n  \
-             retop wait --gpu 'free>20G util<5% for=60s' -- \\\n    \
-             sh -c 'CUDA_VISIBLE_DEVICES=$RETOP_GPU exec python train.py'\n\n\
+            "The command sees that GPU alone: CUDA_VISIBLE_DEVICES is set to its identity, as is \
+             RETOP_GPU:\n  \
+             retop wait --gpu 'free>20G util<5% for=60s' -- python train.py\n\
+             Where CUDA_VISIBLE_DEVICES is set already, only GPUs in it are waited for.\n\n\
              Conditions: free, used, vram, util, power, temp and every metric of gpus in \
              'retop metrics',\nwith < <= > >=; all must hold of one GPU. What is not known does \
              not hold.\nExit status: that of the command; 124 after --timeout.",

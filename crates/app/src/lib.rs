@@ -32,10 +32,12 @@ pub fn start(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(code) => return code,
             Err(error) => Err(error),
         },
-        Parsed::Wait(resolved, words) => match run::wait::run(&resolved.settings, &words) {
-            Ok(code) => return code,
-            Err(error) => Err(error),
-        },
+        Parsed::Wait(resolved, words) => {
+            match run::wait::run(&resolved.settings, &environment, &words) {
+                Ok(code) => return code,
+                Err(error) => Err(error),
+            }
+        }
         Parsed::Run(Task::Completions(shell), _) => run::generated::completions(shell),
         Parsed::Run(Task::Man, _) => run::generated::man(),
         Parsed::Run(Task::Metrics, resolved) => run::metrics::run(&resolved.settings),

@@ -81,6 +81,23 @@ fn a_driver_that_never_answers_holds_up_neither_the_screen_nor_the_end() {
 }
 
 #[test]
+fn values_of_a_driver_that_hangs_are_said_to_be_its_last() {
+    let scratch = Scratch::new();
+    let driver = machine(scratch.path(), &blocked(5.0));
+    driver.set_clock(0.0).expect("set");
+    let [flag, base] = root(scratch.path());
+    let mut screen = OnTerminal::start(&["--interval", "100ms", flag, base]);
+    screen.settle();
+    screen.press(b"4");
+    screen.take_until(b"H200");
+    driver.set_clock(6.0).expect("set");
+    screen.take_until(b"driver not answering (");
+    screen.press(b"q");
+    screen.ends();
+    screen.restores();
+}
+
+#[test]
 fn a_device_that_sleeps_is_told_of_and_not_touched() {
     let scratch = Scratch::new();
     let driver = machine(scratch.path(), EIGHT);
@@ -128,9 +145,9 @@ fn a_command_waits_for_a_device_and_then_is_itself() {
         let words = if words.is_empty() { Vec::new() } else { [&["--"], words].concat() };
         outcome(&mut retop(&[&args, more, &words].concat()))
     };
-    let shell = ["sh", "-c", "echo $RETOP_GPU; exit 7"];
+    let shell = ["sh", "-c", "echo $RETOP_GPU $CUDA_VISIBLE_DEVICES; exit 7"];
     let (status, out, err) = wait("free>20G util<5%", &[], &shell);
-    assert_eq!((status, out.trim()), (Some(7), "GPU-1"), "{err}");
+    assert_eq!((status, out.trim()), (Some(7), "GPU-1 GPU-1"), "{err}");
     assert!(err.contains("waiting for free>20G util<5%; GPU 0: util is 90%"), "{err}");
     assert!(err.contains("GPU 1 (NVIDIA H200, GPU-1) after"), "{err}");
     // Without a command it is over then; with one that is not there it says so.
@@ -139,6 +156,15 @@ fn a_command_waits_for_a_device_and_then_is_itself() {
     let (status, _, err) = wait("free>20G gpu=0 util<5%", &["--timeout", "1.5s"], &shell);
     assert_eq!(status, Some(124), "{err}");
     assert!(err.contains("given up after") && err.contains("GPU 0: util is 90%"), "{err}");
+    let (status, _, err) = wait("free>20G gpu=9", &["--timeout", "0.5s"], &shell);
+    assert_eq!(status, Some(124), "{err}");
+    assert!(err.contains("given up after ") && err.ends_with(": no such GPU is here\n"), "{err}");
+    // Whoever may use the first one alone gets no other.
+    let args = ["wait", "--interval", "100ms", flag, base, "--timeout", "2s", "--gpu", "util<5%"];
+    let mut narrowed = retop(&[&args[..], &["--", "true"]].concat());
+    let (status, _, err) = outcome(narrowed.env("CUDA_VISIBLE_DEVICES", "0"));
+    assert_eq!(status, Some(124), "{err}");
+    assert!(err.contains("GPU 0: util is 90%") && !err.contains("GPU 1"), "{err}");
     let (status, _, err) = wait("fre>20G", &[], &shell);
     assert_eq!(status, Some(2), "{err}");
     assert!(err.starts_with("retop: --gpu: a GPU has no 'fre'"), "{err}");

@@ -137,6 +137,46 @@ fn pages_look_as_they_did() {
     check("page-cpu-server-200x60", &shown(&mut app, 200, 60));
 }
 
+#[test]
+fn the_page_of_devices_leads_to_the_processes_on_them_and_back() {
+    let mut app = watched(&scene::GPUS, &options());
+    let sort = app.table.sort;
+    type_in(&mut app, "4");
+    press(&mut app, &[Key::of(Code::Enter)]);
+    assert_eq!((app.pages.page, app.table.shown_set().name.as_str()), (Page::Processes, "GPU"));
+    // Those with the most memory first, nobody else, and each with its device.
+    let text = shown(&mut app, 120, 40);
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.trim_start_matches(['│', ' ', '>']).split_whitespace().collect())
+        .filter(|words: &Vec<&str>| words.first().is_some_and(|pid| pid.parse::<u32>().is_ok()))
+        .collect();
+    let pids: Vec<&str> = rows.iter().map(|words| words[0]).collect();
+    assert_eq!(pids, ["9071", "9133", "9702"], "{text}");
+    assert_eq!(rows[0][5], "1", "{text}");
+    // One of them in full: what it holds, how fast that grows, and when the device is full.
+    press(&mut app, &[Key::of(Code::Enter)]);
+    for (width, height) in [(80, 24), (200, 60)] {
+        check(&format!("gpu-details-{width}x{height}"), &shown(&mut app, width, height));
+    }
+    let text = shown(&mut app, 200, 60);
+    for part in
+        ["gpu 1 GeForce RTX 4090", "vram 23G of 24G", "10s +20M/s", "VRAM full in ~43s (39s–48s)"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    press(&mut app, &[Key::of(Code::Esc), Key::of(Code::Esc)]);
+    let table = &app.table;
+    assert_eq!((app.pages.page, table.set, table.sort), (Page::Gpu, 0, sort));
+    assert!(table.filter.is_none() && table.descending);
+    // One device of several.
+    type_in(&mut app, "2/dev=1");
+    press(&mut app, &[Key::of(Code::Enter)]);
+    let text = shown(&mut app, 120, 40);
+    assert!(text.contains("1/1 ") || text.contains("1/60"), "{text}");
+    assert!(text.contains("9071") && !text.contains("9133"), "{text}");
+}
+
 /// Whatever view was chosen: where it has no room for so many cores, another one is drawn.
 #[test]
 fn no_view_of_the_cores_is_empty_at_any_size() {
@@ -417,4 +457,43 @@ fn signals_go_to_whom_the_dialog_named() {
     press(&mut app, &[Key::of(Code::Home), Key::f(9), Key::of(Code::Down), Key::of(Code::Enter)]);
     let message = app.message.take().expect("an answer");
     assert_eq!((message.text.as_str(), message.wrong), ("1: it is the first process", true));
+}
+
+/// The table of the overview goes and comes back by the overview's own key; who asks for a tree where
+/// no table is gets the table first, as fingers of actop expect.
+#[test]
+fn the_overview_gives_the_room_of_the_table_to_its_boxes() {
+    let mut app = watched(&scene::LAPTOP, &options());
+    let has_table = |app: &mut App| shown(app, 120, 40).contains("PID USER");
+    assert!(has_table(&mut app));
+    type_in(&mut app, "0");
+    assert!(!has_table(&mut app) && shown(&mut app, 120, 40).contains("CPU"));
+    press(&mut app, &[Key::of(Code::Down)]);
+    assert!(shown(&mut app, 120, 40).contains("no table (F5)"), "it is said what to do");
+    press(&mut app, &[Key::f(5)]);
+    assert!(has_table(&mut app) && !app.table.tree);
+    type_in(&mut app, "t");
+    assert!(has_table(&mut app) && app.table.tree);
+    type_in(&mut app, "00");
+    assert!(has_table(&mut app));
+    // From elsewhere it leads home and hides nothing.
+    type_in(&mut app, "60");
+    assert!(has_table(&mut app));
+    press(&mut app, &[Key::of(Code::Enter)]);
+    type_in(&mut app, "0");
+    assert!(has_table(&mut app) && app.details.is_none());
+}
+
+#[test]
+fn a_screen_that_is_too_small_says_so_in_whole_words() {
+    let mut app = watched(&scene::LAPTOP, &options());
+    for ((width, height), wanted) in [
+        ((39, 7), "make the terminal larger (now 39x7)"),
+        ((36, 3), "make the terminal larger (now 36x3)"),
+        ((32, 7), "larger, now 32x7"),
+        ((10, 5), "now 10x5"),
+        ((4, 1), "now"),
+    ] {
+        assert_eq!(shown(&mut app, width, height).trim(), wanted);
+    }
 }

@@ -17,8 +17,9 @@ use deaf::Deaf;
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use retop::tui::render::encoder::SYNC_END;
 use retop::tui::terminal::{Terminal, Waker};
-use retop::tui::{Feed, Options, run};
+use retop::tui::{Feed, Options, RecordTo, run};
 use retop_engine::history::History;
+use retop_engine::recording::State;
 use retop_engine::{Demand, RealClock};
 use retop_model::Snapshot;
 use rustix::termios::{LocalModes, tcgetattr};
@@ -42,13 +43,20 @@ struct Player {
     demand: Arc<Mutex<Option<Demand>>>,
     /// What is asked for next ends in a panic.
     broken: Arc<AtomicBool>,
+    recording: Arc<Mutex<Option<State>>>,
 }
 
 impl Player {
     fn new() -> Player {
         let past = History::new(16 << 20).expect("an encoder");
         let past = Arc::new(Mutex::new(past));
-        Player { newest: Arc::default(), past, demand: Arc::default(), broken: Arc::default() }
+        Player {
+            newest: Arc::default(),
+            past,
+            demand: Arc::default(),
+            broken: Arc::default(),
+            recording: Arc::default(),
+        }
     }
 
     fn keep(&self, moments: &[Arc<Snapshot>]) {
@@ -70,6 +78,14 @@ impl Feed for Player {
     }
     fn history(&self) -> Option<Arc<Mutex<dyn retop_engine::history::Past>>> {
         Some(Arc::clone(&self.past) as Arc<Mutex<dyn retop_engine::history::Past>>)
+    }
+    fn record(&self, _: Option<&RecordTo>) -> Result<(), String> {
+        let mut recording = self.recording.lock().expect("whole");
+        *recording = recording.is_none().then(State::default);
+        Ok(())
+    }
+    fn recording(&self) -> Option<State> {
+        self.recording.lock().expect("whole").clone()
     }
     fn set_interval(&self, _: Duration) {}
     fn set_demand(&self, demand: Demand) {
@@ -181,6 +197,26 @@ fn it_draws_what_is_fed_and_quits() {
     assert!(String::from_utf8_lossy(&help).contains("Help"));
     running.type_in(b"q");
     running.frame();
+    running.type_in(b"q");
+    running.ends_and_restores();
+}
+
+#[test]
+fn a_folder_that_cannot_be_recorded_into_is_told_when_it_is_known() {
+    let _one = ONE.lock();
+    let mut running = Running::start();
+    running.frame();
+    running.player.show(scene::LAPTOP.at(1), &running.waker);
+    running.frame();
+    running.type_in(b"R");
+    running.read_until(b"REC");
+    running.frame();
+    // No sample comes, and nobody wakes the loop: it looks for itself.
+    let why = "/x: another retop records here";
+    *running.player.recording.lock().expect("whole") =
+        Some(State { failed: Some(why.to_owned()), ..State::default() });
+    running.read_until(b"another retop records here");
+    assert_eq!(running.player.recording(), None, "it is over");
     running.type_in(b"q");
     running.ends_and_restores();
 }

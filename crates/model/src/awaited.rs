@@ -27,6 +27,8 @@ pub struct Condition {
     terms: Vec<Term>,
     /// The device by its number or the beginning of its identity; any if missing.
     device: Option<String>,
+    /// Numbers and beginnings of identities of those that may be used at all; all if there are none.
+    visible: Vec<String>,
     hold_seconds: f64,
 }
 
@@ -70,6 +72,15 @@ impl Condition {
         Ok(condition)
     }
 
+    /// The same of those devices alone that somebody lets programs see, as `CUDA_VISIBLE_DEVICES`
+    /// has it: numbers, or beginnings of identities, with commas between.
+    #[must_use]
+    pub fn among(mut self, visible: &str) -> Condition {
+        let names = visible.split(',').map(str::trim).filter(|name| !name.is_empty());
+        self.visible = names.map(str::to_owned).collect();
+        self
+    }
+
     /// Seconds for which it must hold.
     #[must_use]
     pub fn hold_seconds(&self) -> f64 {
@@ -77,9 +88,12 @@ impl Condition {
     }
 
     fn is_about(&self, row: Row<'_>) -> bool {
-        let Some(device) = &self.device else { return true };
-        let number = row.raw(gpu::index).is_some_and(|index| index.to_string() == *device);
-        number || device.len() >= 4 && row.shown(gpu::uuid).starts_with(device.as_str())
+        let is_it = |device: &String| {
+            let number = row.raw(gpu::index).is_some_and(|index| index.to_string() == *device);
+            number || device.len() >= 4 && row.shown(gpu::uuid).starts_with(device.as_str())
+        };
+        let seen = self.visible.is_empty() || self.visible.iter().any(is_it);
+        seen && self.device.as_ref().is_none_or(is_it)
     }
 
     /// The first comparison that does not hold. What is not known does not hold.
@@ -127,6 +141,9 @@ fn term(word: &str) -> Result<Term, String> {
         let names: Vec<_> = SHORT.iter().map(|(name, _)| *name).collect();
         format!("a GPU has no '{name}'; there are {}, and all of 'retop metrics'", names.join(", "))
     })?;
+    if limit.is_empty() {
+        return Err(format!("'{word}' has no value; write free>20G or util<5%"));
+    }
     Ok(Term { name: name.to_owned(), field, order, limit: value(limit, field.unit())? })
 }
 
@@ -247,6 +264,7 @@ mod tests {
             ("for=60s", "nothing to wait for"),
             ("free", "no comparison"),
             ("fre>20G", "a GPU has no 'fre'; there are free"),
+            ("free>", "'free>' has no value"),
             ("free>much", "no number"),
             ("free>20W", "no unit of bytes"),
             ("util<5G", "no unit of this metric"),
@@ -298,6 +316,20 @@ mod tests {
             let condition = parsed(text);
             let met = Waiting::default().advance(&condition, &now).map(|row| row.shown(gpu::uuid));
             assert_eq!(met, wanted, "{text}");
+        }
+        // Those that programs may not see are not waited for.
+        for (visible, text, wanted) in [
+            ("1", "free>1G", Some("GPU-1")),
+            ("GPU-1,GPU-0", "free>1G", Some("GPU-0")),
+            (" 7 , 1 ", "free>1G", Some("GPU-1")),
+            ("1", "free>1G gpu=0", None),
+            ("-1", "free>1G", None),
+            ("", "free>1G", Some("GPU-0")),
+        ] {
+            let now = moment(1, &[(40, 0), (40, 0)]);
+            let condition = parsed(text).among(visible);
+            let met = Waiting::default().advance(&condition, &now).map(|row| row.shown(gpu::uuid));
+            assert_eq!(met, wanted, "{text} among {visible:?}");
         }
     }
 }

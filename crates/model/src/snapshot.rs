@@ -341,6 +341,12 @@ impl<'a> Delta<'a> {
         }
     }
 
+    /// The entity itself; of several together there is none.
+    #[must_use]
+    pub fn row(&self) -> Option<Row<'a>> {
+        Some(self.row).filter(|_| self.whole.is_none())
+    }
+
     /// The integer of a raw field as it was read; of several entities together there is none.
     #[must_use]
     pub fn raw(&self, field: Field) -> Option<i64> {

@@ -3,7 +3,6 @@
 
 use crate::family::{FamilyId, gpu, gpu_process, process};
 use crate::snapshot::Row;
-use crate::table::Key;
 
 /// What the process is held up by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +50,7 @@ pub fn of(row: Row<'_>) -> Option<Starved> {
     if busy >= IDLE {
         return None;
     }
-    let process = process_of(row)?;
+    let process = gpu_process::process_of(row)?;
     let waits = |field| process.get(field).filter(|&share| share >= WAITS);
     let (cause, share) =
         [(Cause::Disks, process::io_delay_ratio), (Cause::Queue, process::run_wait_ratio)]
@@ -64,20 +63,12 @@ pub fn of(row: Row<'_>) -> Option<Starved> {
     Some(Starved { busy, cause, share })
 }
 
-/// The process that a row on a device is about.
-fn process_of(row: Row<'_>) -> Option<Row<'_>> {
-    let pid = u64::try_from(row.raw(gpu_process::pid)?).ok().filter(|&pid| pid > 0)?;
-    let start = row.raw(gpu_process::start_seconds)?;
-    let mut rows = row.snapshot().rows_between(FamilyId::Process, Key(pid, 0), Key(pid, u64::MAX));
-    rows.find(|process| process.raw(process::start_seconds) == Some(start))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{RawSample, RawTable, Snapshot, Stamp, Window, derive};
+    use crate::{Key, RawSample, RawTable, Snapshot, Stamp, Window, derive};
 
     const GIB: i64 = 1 << 30;
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use retop_engine::history::Past;
-use retop_engine::recording::{Recording, Remote, Replay};
+use retop_engine::recording::{Follower, Recording, Remote, Replay};
 use retop_engine::{Affinity, CpuSet, Demand, IoPriority, RealClock, local_offset_seconds};
 use retop_model::{Clock, Key, Snapshot};
 
@@ -103,7 +103,7 @@ pub fn source(settings: &Settings) -> Option<&str> {
 ///
 /// # Errors
 ///
-/// If nothing can be read, and what `body` gives.
+/// If nothing can be read or no moment has rates, and what `body` gives.
 pub fn each(
     settings: &Settings,
     path: &str,
@@ -119,9 +119,11 @@ pub fn each(
     // The sample of that time is the newest that is not later.
     let begin = begin.map(|at_ms| recording.asof(at_ms)).transpose()?.flatten();
     let from_ms = begin.map_or(i64::MIN, |moment| moment.stamp().wall_ms);
+    let mut given = false;
     for moment in recording.moments(from_ms, i64::MAX) {
         match moment {
             Ok(moment) if moment.has_rates() => {
+                given = true;
                 if !body(&Arc::new(moment))? {
                     return Ok(());
                 }
@@ -129,6 +131,10 @@ pub fn each(
             Ok(_) => {}
             Err(damage) => note_on_stderr(&damage.to_string()),
         }
+    }
+    if !given {
+        let what = "no sample there follows another, and rates need two; --at names an earlier one";
+        anyhow::bail!("{path}: {what}");
     }
     Ok(())
 }
@@ -198,6 +204,7 @@ impl Shown {
         speed: f64,
     ) -> std::io::Result<Shown> {
         let first = lock(&replay).newest().map(Arc::new);
+        let mut follower = lock(&replay).follower();
         let shown = Shown {
             replay,
             newest: Arc::new(Mutex::new(first)),
@@ -236,8 +243,9 @@ impl Shown {
                     if now != std::mem::replace(&mut silent, now) {
                         waker.wake();
                     }
-                } else if lock(&replay).refresh() {
-                    let found = lock(&replay).newest().map(Arc::new);
+                } else if let Some(mut grown) = follower.as_mut().and_then(Follower::look) {
+                    let found = grown.newest.take().map(Arc::new);
+                    lock(&replay).take(grown);
                     *lock(&newest) = found;
                     waker.wake();
                 }

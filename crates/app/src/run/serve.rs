@@ -28,7 +28,7 @@ pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
     }
     let machine = machine(settings)?;
     let clock = Arc::new(RealClock);
-    let mut pacer = Pacer::start(&*clock, settings.interval)?;
+    let mut pacer = Pacer::unread(&*clock, settings.interval)?;
     let follower = Mutex::new(json::follower(settings, settings.serve_processes)?);
     let groups = groups(wanted_groups(settings))?;
     let server = server(settings, listen)?;
@@ -65,7 +65,7 @@ pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
 /// last one stays until another is recorded.
 fn recorded(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
     let clock = RealClock;
-    let mut pacer = Pacer::start(&clock, settings.interval)?.unread();
+    let mut pacer = Pacer::unread(&clock, settings.interval)?;
     let mut recording = replay::open(replay::source(settings).unwrap_or_default())?;
     let at_ms = replay::at(&recording, settings.replay.at)?;
     let mut follower = json::follower(settings, settings.serve_processes)?;

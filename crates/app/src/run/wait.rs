@@ -11,6 +11,7 @@ use retop_model::family::{gpu, source};
 use retop_model::human::Duration;
 use retop_model::{Clock, FamilyId, Snapshot};
 
+use crate::environment::Environment;
 use crate::run::command::not_run;
 use crate::run::{Usage, machine, note_on_stderr};
 use crate::settings::Settings;
@@ -27,11 +28,16 @@ const ABSENT_NS: u64 = 5_000_000_000;
 /// # Errors
 ///
 /// If there is no graphics processor to wait for, or the machine cannot be read.
-pub fn run(settings: &Settings, words: &[OsString]) -> anyhow::Result<ExitCode> {
+pub fn run(
+    settings: &Settings,
+    environment: &Environment,
+    words: &[OsString],
+) -> anyhow::Result<ExitCode> {
     let Some(condition) = &settings.wait.gpu else {
         let usage = "say what to wait for: retop wait --gpu 'free>20G util<5% for=60s' -- COMMAND";
         return Err(Usage(usage.to_owned()).into());
     };
+    let condition = &condition.clone().among(&environment.visible_devices);
     let launch = Launch::prepare()?;
     let clock = Arc::new(RealClock);
     let mut ticker = ticker(settings, Arc::clone(&clock))?;
@@ -49,7 +55,9 @@ pub fn run(settings: &Settings, words: &[OsString]) -> anyhow::Result<ExitCode> 
                 note_on_stderr(&format!("{} after {waited}", called(&now, identity)));
             }
             let Some((program, args)) = words.split_first() else { return Ok(ExitCode::SUCCESS) };
-            let error = launch.become_it(program, args, &[("RETOP_GPU", identity)]);
+            let variables = [("RETOP_GPU", identity), ("CUDA_VISIBLE_DEVICES", identity)];
+            let count = if is_of_cuda(identity) { 2 } else { 1 };
+            let error = launch.become_it(program, args, &variables[..count]);
             return Ok(not_run(&program.to_string_lossy(), &error));
         }
         let waited_ns = since();
@@ -57,7 +65,7 @@ pub fn run(settings: &Settings, words: &[OsString]) -> anyhow::Result<ExitCode> 
             return Err(anyhow::anyhow!("there is no GPU to wait for: {}", reason(&now)));
         }
         if most_ns.is_some_and(|most_ns| waited_ns >= most_ns) {
-            let stands = waiting.stands(condition, &now).join("; ");
+            let stands = stands(condition, &waiting, &now);
             note_on_stderr(&format!(
                 "given up after {}: {stands}",
                 Duration(waited_ns as f64 / 1e9)
@@ -79,10 +87,19 @@ pub fn run(settings: &Settings, words: &[OsString]) -> anyhow::Result<ExitCode> 
 }
 
 fn tell(condition: &Condition, waiting: &Waiting, now: &Snapshot, first: bool) {
-    let stands = waiting.stands(condition, now).join("; ");
-    let stands = if stands.is_empty() { "no such GPU is here".to_owned() } else { stands };
+    let stands = stands(condition, waiting, now);
     let begin = if first { "waiting for" } else { "still waiting for" };
     note_on_stderr(&format!("{begin} {condition}; {stands}"));
+}
+
+fn stands(condition: &Condition, waiting: &Waiting, now: &Snapshot) -> String {
+    let stands = waiting.stands(condition, now).join("; ");
+    if stands.is_empty() { "no such GPU is here".to_owned() } else { stands }
+}
+
+/// True of identities that CUDA takes: of its devices, and of parts of them.
+fn is_of_cuda(identity: &str) -> bool {
+    ["GPU-", "MIG-"].iter().any(|begin| identity.starts_with(begin))
 }
 
 /// The name of a device with its number.

@@ -352,6 +352,12 @@ impl App {
         Some(Arc::new(retop_model::derive(self.newest.as_deref(), raw)))
     }
 
+    /// True while the folder of a recording is being opened.
+    #[must_use]
+    pub fn is_opening(&self) -> bool {
+        self.recording.as_ref().is_some_and(|state| !state.begun && state.failed.is_none())
+    }
+
     /// Says what became of the wish to record.
     pub fn told_of_recording(&mut self, to: Option<&RecordTo>, done: Result<(), String>) {
         self.message = Some(match (to, done) {
@@ -386,6 +392,12 @@ impl App {
     pub(super) fn hides_table(&self) -> bool {
         let whole = self.rewind.is_none() && self.details.is_none();
         self.hidden && whole && self.pages.page == Page::Overview
+    }
+
+    /// True if nothing but the overview of now is on the screen.
+    #[must_use]
+    pub(super) fn is_home(&self) -> bool {
+        self.pages.page == Page::Overview && self.rewind.is_none() && self.details.is_none()
     }
 
     /// Measures the screen. Must be called before each frame.

@@ -19,6 +19,8 @@ pub const USUAL_PER: usize = 2;
 const KEPT: usize = 7_200;
 /// Samples kept of all cores together, in 1 MiB: two hours of 36 cores, 8 minutes of 512.
 const CORES_KEPT: usize = 1 << 18;
+/// Samples kept of all graphics processors together, in 512 KiB: two hours of nine.
+const GPUS_KEPT: usize = 1 << 16;
 /// Samples kept of each power domain: a quarter of an hour.
 const RAIL_KEPT: usize = 1 << 10;
 /// Samples kept of a core at least: the longest line beside one shows fewer.
@@ -172,6 +174,7 @@ pub struct History {
     costs: Costs,
     cores: Vec<(Key, Ring)>,
     rails: Vec<(Key, Ring)>,
+    devices: Vec<(Key, Device)>,
     /// When each sample was taken, by the monotonic clock.
     moments: VecDeque<u64>,
     /// The moment shown, if it is not the newest.
@@ -179,6 +182,15 @@ pub struct History {
     kept: usize,
     /// Samples that half a cell of a chart stands for.
     per: usize,
+}
+
+/// The past of one graphics processor.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// What it did of what it could.
+    pub busy: Ring,
+    /// Share of its memory in use.
+    pub memory: Ring,
 }
 
 /// What a list in order has for a key; new if it has nothing yet.
@@ -221,6 +233,7 @@ impl History {
             costs: Costs::default(),
             cores: Vec::new(),
             rails: Vec::new(),
+            devices: Vec::new(),
             moments: VecDeque::with_capacity(kept),
             end_ns: None,
             kept,
@@ -260,6 +273,7 @@ impl History {
             let ring = || Ring::seen_by(self.per, RAIL_KEPT.min(self.kept));
             entry(&mut self.rails, row.key(), ring).push(row.get(power::watts));
         }
+        self.push_devices(now);
         if self.moments.len() == self.kept {
             self.moments.pop_front();
         }
@@ -267,6 +281,24 @@ impl History {
         if self.end_ns.is_some() {
             self.skip();
         }
+    }
+
+    fn push_devices(&mut self, now: &Snapshot) {
+        let wholes = || now.rows(FamilyId::Gpu).filter(|row| row.text(gpu::parent).is_none());
+        let kept = (GPUS_KEPT / wholes().count().max(1)).max(LENGTH).min(self.kept);
+        for row in wholes() {
+            // Cells of all charts move together.
+            let ring = || Ring { pushed: self.gpu.pushed - 1, ..Ring::seen_by(self.per, kept) };
+            let new = || Device { busy: ring(), memory: ring() };
+            entry(&mut self.devices, row.key(), new);
+        }
+        // One that was not read this time has a gap, and is forgotten when that is all there is.
+        self.devices.retain_mut(|(key, device)| {
+            let row = now.find(FamilyId::Gpu, *key);
+            device.busy.push(row.and_then(|row| row.get(gpu::utilization_ratio)));
+            device.memory.push(row.and_then(|row| row.get(gpu::memory_ratio)));
+            row.is_some() || device.busy.peak(LENGTH).is_some()
+        });
     }
 
     /// Lets everything end at that moment of the monotonic clock; `None` lets it end at the newest
@@ -310,7 +342,9 @@ impl History {
             &mut self.vram,
         ];
         let many = self.cores.iter_mut().chain(&mut self.rails).map(|(_, ring)| ring);
-        rings.into_iter().chain(many)
+        let devices =
+            self.devices.iter_mut().flat_map(|(_, device)| [&mut device.busy, &mut device.memory]);
+        rings.into_iter().chain(many).chain(devices)
     }
 
     /// The moment of that many samples before the one shown.
@@ -344,6 +378,13 @@ impl History {
     pub fn rail(&self, key: Key) -> Option<&Ring> {
         let place = self.rails.binary_search_by_key(&key, |(key, _)| *key).ok()?;
         Some(&self.rails[place].1)
+    }
+
+    /// The past of one graphics processor.
+    #[must_use]
+    pub fn device(&self, key: Key) -> Option<&Device> {
+        let place = self.devices.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        Some(&self.devices[place].1)
     }
 
     /// The past of one core.
@@ -451,6 +492,11 @@ impl Costs {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use retop_model::family::gpu_process;
+    use retop_model::{RawSample, RawTable, Stamp, Window, derive};
+
     use super::*;
 
     #[test]
@@ -494,6 +540,56 @@ mod tests {
         assert_eq!(seen[2], [(3.0, 3.0), (1.0, 2.0)], "the half to come looks like the other");
         assert_eq!(seen[3], [(3.0, 4.0), (1.0, 2.0)]);
         assert_eq!(seen[4][1..], seen[3]);
+    }
+
+    #[test]
+    fn each_device_has_a_past_on_the_clock_of_all_charts() {
+        let moment = |second: u64, devices: &[(&str, Option<i64>)]| {
+            let ns = second * 1_000_000_000;
+            let stamp = Stamp { wall_ms: 0, monotonic_ns: ns, boottime_ns: ns };
+            let mut sample = RawSample::new(stamp);
+            let mut table = RawTable::new(FamilyId::Gpu);
+            for &(uuid, busy) in devices {
+                table
+                    .push(gpu_process::device_key(uuid.as_bytes()))
+                    .text(gpu::uuid, uuid)
+                    .set(gpu::utilization_ratio, busy);
+            }
+            table.finish(Window { begin_ns: ns, end_ns: ns });
+            sample.put(Arc::new(table));
+            derive(None, Arc::new(sample))
+        };
+        let mut history = History::with_length(100);
+        let key = |uuid: &str| gpu_process::device_key(uuid.as_bytes());
+        let busy = |history: &History, uuid: &str, ago: usize| {
+            history.device(key(uuid)).map(|device| device.busy.ago(ago)).filter(|v| !v.is_nan())
+        };
+        history.push(&moment(1, &[("a", Some(10))]));
+        // The second one comes later, the first one is not read once.
+        history.push(&moment(2, &[("a", Some(20)), ("b", Some(50))]));
+        history.push(&moment(3, &[("b", Some(60))]));
+        history.push(&moment(4, &[("a", Some(40)), ("b", None)]));
+        assert_eq!(
+            [0, 1, 2, 3].map(|ago| busy(&history, "a", ago)),
+            [Some(0.4), None, Some(0.2), Some(0.1)]
+        );
+        assert_eq!(
+            [0, 1, 2, 3].map(|ago| busy(&history, "b", ago)),
+            [None, Some(0.6), Some(0.5), None]
+        );
+        // Their cells begin with those of the machine, and the past is the same moment everywhere.
+        let phase = |history: &History, uuid: &str| {
+            history.device(key(uuid)).expect("known").busy.newest_in(1, true)
+        };
+        assert_eq!(phase(&history, "b"), history.cpu.newest_in(1, true));
+        history.end_at(Some(2_000_000_000));
+        assert_eq!((busy(&history, "a", 0), busy(&history, "b", 0)), (Some(0.2), Some(0.5)));
+        // One that is gone is forgotten when nothing of it is left to show.
+        history.end_at(None);
+        for second in 5..5 + LENGTH as u64 {
+            history.push(&moment(second, &[("a", Some(1))]));
+        }
+        assert!(history.device(key("a")).is_some() && history.device(key("b")).is_none());
     }
 
     #[test]

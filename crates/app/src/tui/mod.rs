@@ -78,7 +78,7 @@ pub trait Feed {
     fn beats(&self, _playing: bool) -> u64 {
         0
     }
-    /// Begins to record, or ends it.
+    /// Begins to record, or ends it. The disk is not waited for.
     ///
     /// # Errors
     ///
@@ -112,11 +112,15 @@ impl Feed for Monitor {
 
     fn record(&self, to: Option<&RecordTo>) -> Result<(), String> {
         let Some(to) = to else {
-            self.end_recording(PATIENCE);
+            self.end_recording();
             return Ok(());
         };
-        let folder = recording::Directory::open(&to.folder).map_err(|error| error.to_string())?;
-        Monitor::record(self, Box::new(folder), to.settings.clone())
+        let path = to.folder.clone();
+        let open = move || -> Result<Box<dyn recording::Folder>, String> {
+            let folder = recording::Directory::open(&path).map_err(|error| error.to_string())?;
+            Ok(Box::new(folder))
+        };
+        Monitor::record(self, Box::new(open), to.settings.clone())
             .map_err(|error| format!("{}: {error}", to.folder.display()))
     }
 
@@ -251,9 +255,7 @@ impl Default for Options {
 const FRAME: Duration = Duration::from_millis(33);
 /// A lone escape byte is the key if nothing follows in this time.
 const ESCAPE: Duration = Duration::from_millis(25);
-/// How long the end of a recording waits for the disk.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How soon a terminal that takes no bytes is asked again.
+/// How soon a terminal that takes no bytes is asked again, and a folder that is being opened.
 const RETRY: Duration = Duration::from_millis(100);
 
 /// Draws until somebody quits, the terminal goes or a signal ends the program.
@@ -323,7 +325,8 @@ pub fn run(
             (_, true) if stuck => Some(RETRY),
             (_, true) => Some(rest),
             // The thread that decodes has no way to wake anybody, and is done in no time.
-            (false, false) => app.pane.trace.is_loading().then_some(FRAME),
+            (false, false) if app.pane.trace.is_loading() => Some(FRAME),
+            (false, false) => app.is_opening().then_some(RETRY),
         };
         let woken = match terminal.wait(timeout) {
             Ok(woken) => woken,
@@ -352,6 +355,16 @@ pub fn run(
             skipped = app.low_bandwidth && !skipped;
             dirty |= app.update(&snapshot) && !skipped;
             taken = Some(snapshot);
+        }
+        if app.is_opening() {
+            app.recording = feed.recording();
+            dirty |= !app.is_opening();
+        }
+        if let Some(why) = app.recording.as_ref().and_then(|recording| recording.failed.clone()) {
+            let _ = feed.record(None);
+            app.recording = None;
+            app.told_of_recording(None, Err(why));
+            dirty = true;
         }
         let silent_seconds = feed.silent_seconds();
         dirty |= silent_seconds != std::mem::replace(&mut app.silent_seconds, silent_seconds);

@@ -1,6 +1,6 @@
 //! Pages: the whole screen for one part of the machine, each behind a digit.
 
-use retop_model::family::cgroup;
+use retop_model::family::{cgroup, process};
 use retop_model::{FamilyId, Field, Key, Row, Snapshot};
 
 use super::app::App;
@@ -9,6 +9,8 @@ use super::group_tree::GroupTree;
 use super::keys::Action;
 use super::pane::Pane;
 use super::panel;
+use super::table::Table;
+use super::table::column::Col;
 
 /// What the screen shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -158,7 +160,7 @@ impl Page {
             return true;
         }
         match action {
-            Details => self.has_cursor(),
+            Details => self.has_cursor() || self == Page::Gpu,
             CoreView => self == Page::Cpu,
             SortMenu | SortLeft | SortRight | SortCpu | SortMemory | SortPid | SortNext
             | SortInvert | FoldAll => self == Page::Groups,
@@ -190,8 +192,27 @@ pub struct Pages {
     pub groups: GroupTree,
     /// The group under the cursor.
     selected: Option<Key>,
-    /// The processes of one group are shown; the filter in force before.
-    zoomed: Option<Option<Filter>>,
+    /// The processes that a page is about are shown: what there was before.
+    zoomed: Option<Before>,
+    /// The group that they are of.
+    zoomed_to: String,
+}
+
+/// How the table stood before a page narrowed it.
+#[derive(Debug)]
+pub struct Before {
+    page: Page,
+    filter: Option<Filter>,
+    set: usize,
+    sort: (Col, Col, bool),
+}
+
+impl Before {
+    fn of(page: Page, table: &mut Table) -> Before {
+        let sort = (table.sort, table.then, table.descending);
+        (table.cursor, table.top) = (0, 0);
+        Before { page, filter: table.filter.take(), set: table.set, sort }
+    }
 }
 
 impl Pages {
@@ -283,34 +304,59 @@ impl Pages {
         now.row(FamilyId::Cgroup, self.groups.lines.get(line)?.row as usize)
     }
 
-    /// Goes to the processes of the group under the cursor: gives their filter, and remembers the
-    /// one before.
-    pub fn zoom(&mut self, now: &Snapshot, before: Option<Filter>) -> Option<Filter> {
-        let row = self.group_at(now, self.cursor)?;
-        let filter = match row.shown(cgroup::cgroup).trim_end_matches('/') {
+    /// Goes to the processes of the group under the cursor.
+    fn zoom_group(&mut self, now: &Snapshot, table: &mut Table) -> bool {
+        let Some(row) = self.group_at(now, self.cursor) else { return false };
+        self.zoomed = Some(Before::of(Page::Groups, table));
+        table.filter = match row.shown(cgroup::cgroup).trim_end_matches('/') {
             "" => None,
             path => Filter::parse(&members(path)).ok().flatten(),
         };
         self.page = Page::Processes;
-        self.zoomed = Some(before);
-        filter
+        let name = row.shown(cgroup::container);
+        let name = if name.is_empty() { row.shown(cgroup::cgroup) } else { name };
+        name.clone_into(&mut self.zoomed_to);
+        true
     }
 
-    /// Goes back to the groups, if that is where the processes on the screen came from: gives the
-    /// filter that was in force before.
-    pub fn unzoom(&mut self) -> Option<Option<Filter>> {
-        let before = self.zoomed.take()?;
-        self.page = Page::Groups;
-        Some(before)
+    /// The group whose processes a filter shows, if it is still that one.
+    #[must_use]
+    pub fn zoomed_to(&self, filter: &Filter) -> Option<&str> {
+        let zoomed = self.zoomed.is_some() && filter.text().starts_with("cgroup=");
+        zoomed.then_some(self.zoomed_to.as_str())
+    }
+
+    /// Goes to the processes on graphics processors, those with the most of their memory first.
+    fn zoom_gpu(&mut self, table: &mut Table) {
+        self.zoomed = Some(Before::of(Page::Gpu, table));
+        table.filter = Filter::parse("has:vram || has:gpu").ok().flatten();
+        table.set = table.gpu_set().unwrap_or(table.set);
+        let memory = Col::Number(process::gpu_memory_bytes);
+        let chip = Col::Number(process::gpu_ratio);
+        let seats = &table.shown_set().seats;
+        let sort = if seats.iter().any(|seat| seat.col == memory) { memory } else { chip };
+        if table.sort != sort {
+            table.sort_by(sort);
+        }
+        table.descending = true;
+        self.page = Page::Processes;
+    }
+
+    /// Goes back to the page that the processes on the screen came from, if there is one, with the
+    /// table as it was.
+    pub fn unzoom(&mut self, table: &mut Table) -> bool {
+        let Some(before) = self.zoomed.take() else { return false };
+        self.page = before.page;
+        (table.filter, table.set) = (before.filter, before.set);
+        (table.sort, table.then, table.descending) = before.sort;
+        true
     }
 }
 
 impl App {
     /// Opens a page. What was narrowed to one control group is so no longer.
     pub(super) fn open_page(&mut self, page: Page) {
-        if let Some(before) = self.pages.unzoom() {
-            self.table.filter = before;
-        }
+        self.pages.unzoom(&mut self.table);
         self.pages.open(page);
         (self.details, self.pane) = (None, Pane::default());
         if self.pages.page == Page::Events {
@@ -357,13 +403,18 @@ impl App {
         shown().nth((at + if left { count - 1 } else { 1 }) % count).flatten()
     }
 
-    /// Shows the processes of the control group under the cursor.
+    /// Shows the processes that the page is about: of the control group under the cursor, or those
+    /// on graphics processors.
     pub(super) fn zoom(&mut self) {
         let Some(now) = self.now.clone() else { return };
-        if self.pages.group_at(&now, self.pages.cursor).is_some() {
-            self.table.filter = self.pages.zoom(&now, self.table.filter.take());
-            (self.table.cursor, self.table.top) = (0, 0);
+        let page = self.pages.page;
+        if page == Page::Groups && self.pages.zoom_group(&now, &mut self.table) {
             self.say("the processes of one group; Esc leads back".to_owned());
+        } else if page == Page::Gpu && now.rows(FamilyId::GpuProcess).len() > 0 {
+            self.pages.zoom_gpu(&mut self.table);
+            self.say("the processes on GPUs; Esc leads back".to_owned());
+        } else if page == Page::Gpu {
+            self.say("no process is on a GPU".to_owned());
         }
     }
 }

@@ -23,7 +23,7 @@ impl App {
     pub(super) fn takes_live(&self, action: Action) -> bool {
         if self.hides_table() {
             // Cores and layout are those of the boxes.
-            return action == Action::Layout || Page::Cpu.takes(action);
+            return matches!(action, Action::Layout | Action::Tree) || Page::Cpu.takes(action);
         }
         self.pages.page.takes(action)
     }
@@ -168,6 +168,8 @@ impl App {
             SortPid => self.sort_by(Col::PID),
             SortNext => self.sort_in_turn(),
             SortInvert => self.table.sort_by(self.table.sort),
+            // Who asks for a tree where no table is asks for the table first.
+            Tree if self.hides_table() => self.hidden = false,
             Tree => {
                 self.table.turn_tree();
                 if self.table.tree {
@@ -223,13 +225,22 @@ impl App {
             Base => self.table.whole_machine = !self.table.whole_machine,
             SetNext => self.table.step_set(false),
             SetBack => self.table.step_set(true),
-            Details if self.pages.page == Page::Groups => self.zoom(),
+            Details if matches!(self.pages.page, Page::Groups | Page::Gpu) => self.zoom(),
             Details if self.pages.page == Page::Events => self.open_event(),
             Details if self.table.selected_group().is_some() => self.fold(Action::Details),
             Details => self.open_details(None),
             Environment => self.open_details(Some(Tab::Environment)),
             Files => self.open_details(Some(Tab::Files)),
             Close => self.close(),
+            PageOverview if self.is_home() => {
+                self.hidden = !self.hidden;
+                if self.hidden {
+                    self.say(
+                        "the boxes have the room of the table; the same key brings it back"
+                            .to_owned(),
+                    );
+                }
+            }
             PageOverview | PageCpu | PageProcesses | PageGroups | PagePower | PageMemory
             | PageTraffic | PageEvents | PageOwn | PageGpu => {
                 if let Some(page) = Page::of(action) {
@@ -292,9 +303,7 @@ impl App {
     fn close(&mut self) {
         if self.pages.page.is_sheet() {
             self.open_page(Page::Overview);
-        } else if self.details.take().is_some() {
-        } else if let Some(before) = self.pages.unzoom() {
-            self.table.filter = before;
+        } else if self.details.take().is_some() || self.pages.unzoom(&mut self.table) {
         } else if self.table.filter.take().is_some() {
             self.say("the filter is dropped".to_owned());
         } else if self.pages.page != Page::Overview {

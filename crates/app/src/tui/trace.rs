@@ -17,8 +17,9 @@ use super::history::Ring;
 /// Samples that are kept: two minutes at one a second.
 pub const LENGTH: usize = 120;
 
-/// CPU, memory, I/O; NaN where there is no value.
-type Point = (u64, [f32; 3]);
+/// CPU, memory, I/O, time and memory of graphics processors; NaN where there is no value.
+type Values = [f32; 5];
+type Point = (u64, Values);
 
 /// The past of one process up to the moment on the screen.
 pub struct Trace {
@@ -29,6 +30,10 @@ pub struct Trace {
     pub memory: Ring,
     /// Bytes read and written per second.
     pub io: Ring,
+    /// Share of graphics processors' time.
+    pub gpu: Ring,
+    /// Memory of graphics processors in use.
+    pub vram: Ring,
     points: VecDeque<Point>,
     loading: Option<Loading>,
 }
@@ -50,7 +55,8 @@ impl Default for Trace {
     fn default() -> Self {
         let ring = || Ring::new(LENGTH);
         let points = VecDeque::with_capacity(LENGTH + 1);
-        Trace { key: None, cpu: ring(), memory: ring(), io: ring(), points, loading: None }
+        let [cpu, memory, io, gpu, vram] = std::array::from_fn(|_| ring());
+        Trace { key: None, cpu, memory, io, gpu, vram, points, loading: None }
     }
 }
 
@@ -80,9 +86,7 @@ impl Trace {
     pub fn clear(&mut self) {
         self.loading = None;
         self.points.clear();
-        for ring in [&mut self.cpu, &mut self.memory, &mut self.io] {
-            ring.clear();
-        }
+        self.rings().into_iter().for_each(Ring::clear);
     }
 
     /// True while something is decoded.
@@ -122,11 +126,14 @@ impl Trace {
         self.draw(point.1);
     }
 
-    fn draw(&mut self, values: [f32; 3]) {
-        let value = |value: f32| (!value.is_nan()).then_some(f64::from(value));
-        self.cpu.push(value(values[0]));
-        self.memory.push(value(values[1]));
-        self.io.push(value(values[2]));
+    fn rings(&mut self) -> [&mut Ring; 5] {
+        [&mut self.cpu, &mut self.memory, &mut self.io, &mut self.gpu, &mut self.vram]
+    }
+
+    fn draw(&mut self, values: Values) {
+        for (ring, value) in self.rings().into_iter().zip(values) {
+            ring.push((!value.is_nan()).then_some(f64::from(value)));
+        }
     }
 
     /// Puts what was decoded before what came meanwhile.
@@ -139,18 +146,22 @@ impl Trace {
         for point in older.into_iter().rev() {
             self.points.push_front(point);
         }
-        for ring in [&mut self.cpu, &mut self.memory, &mut self.io] {
-            ring.clear();
-        }
+        self.rings().into_iter().for_each(Ring::clear);
         for place in 0..self.points.len() {
             self.draw(self.points[place].1);
         }
     }
 }
 
-fn values(now: &Snapshot, key: Key) -> [f32; 3] {
-    let Some(row) = now.find(FamilyId::Process, key) else { return [f32::NAN; 3] };
-    let fields = [process::cpu_ratio, process::resident_bytes, process::io_bytes_per_second];
+fn values(now: &Snapshot, key: Key) -> Values {
+    let Some(row) = now.find(FamilyId::Process, key) else { return [f32::NAN; 5] };
+    let fields = [
+        process::cpu_ratio,
+        process::resident_bytes,
+        process::io_bytes_per_second,
+        process::gpu_ratio,
+        process::gpu_memory_bytes,
+    ];
     fields.map(|field| row.get(field).map_or(f32::NAN, |value| value as f32))
 }
 

@@ -187,13 +187,26 @@ pub struct Tally {
     lives: timeline::Lives,
     last_read: Option<Window>,
     last_gpu: Option<Window>,
-    last_cpu: Option<Vec<Option<i64>>>,
+    last_cpu: Option<Modes>,
     boot: Option<Text>,
     /// Time since boot at the beginning of what is counted.
     begin_us: i64,
     steps: Vec<Step>,
     machine_us: Option<(i64, i64)>,
     missed_ends: u64,
+}
+
+/// CPU time of the machine by mode, at a moment of a boot.
+#[derive(Clone)]
+struct Modes {
+    boot: Option<Text>,
+    boottime_ns: u64,
+    grown: Vec<Option<i64>>,
+}
+
+/// True if the machine was started anew between two moments: another boot, or an earlier time of it.
+fn is_anew(last: (&Option<Text>, u64), now: (Option<&Text>, u64)) -> bool {
+    matches!((last.0, now.0), (Some(last), Some(now)) if last != now) || now.1 < last.1
 }
 
 /// From one process table to the next.
@@ -276,8 +289,9 @@ impl Tally {
         let stamp = moment.stamp();
         let boot_id = moment.one_text(host::boot_id);
         let last = self.steps.last();
-        let other = matches!((&self.boot, boot_id), (Some(last), Some(now)) if last != now);
-        let boot = last.is_some_and(|last| other || stamp.boottime_ns < last.stamp.boottime_ns);
+        let boot = last.is_some_and(|last| {
+            is_anew((&self.boot, last.stamp.boottime_ns), (boot_id, stamp.boottime_ns))
+        });
         if let Some(boot_id) = boot_id {
             self.boot = Some(boot_id.clone());
         }
@@ -366,12 +380,20 @@ impl Tally {
             cpu::guest_nice_seconds,
         ];
         let Some(row) = moment.row(FamilyId::Cpu, 0) else { return };
-        let now: Vec<Option<i64>> = MODES.iter().map(|&mode| row.raw(mode)).collect();
-        if let Some(last) = self.last_cpu.replace(now.clone()) {
+        let now = Modes {
+            boot: moment.one_text(host::boot_id).cloned(),
+            boottime_ns: moment.stamp().boottime_ns,
+            grown: MODES.iter().map(|&mode| row.raw(mode)).collect(),
+        };
+        let last = self.last_cpu.replace(now.clone());
+        // What another boot counted is not what this one did.
+        if let Some(last) = last.filter(|last| {
+            !is_anew((&last.boot, last.boottime_ns), (now.boot.as_ref(), now.boottime_ns))
+        }) {
             let grew = |(before, now): (&Option<i64>, &Option<i64>)| {
                 before.zip(*now).map_or(0, |(before, now)| counter::increase_or_stall(before, now))
             };
-            let grown: Vec<i64> = last.iter().zip(&now).map(grew).collect();
+            let grown: Vec<i64> = last.grown.iter().zip(&now.grown).map(grew).collect();
             let sum = |sum: i64, grown: &i64| sum.saturating_add(*grown);
             // Idle, waiting for a disk, and what the hypervisor gave to others.
             let idle = [0, 1, 7].iter().filter_map(|&place| grown.get(place)).fold(0, sum);

@@ -68,8 +68,8 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// A path that is not there, a folder without segments or with those of several machines, a
-    /// file that is no recording.
+    /// A path that is not there, a folder without segments or with those of several machines that
+    /// recorded at the same time, a file that is no recording.
     pub fn open(path: &Path) -> Result<Recording, RecordingError> {
         let failed = |error: std::io::Error| RecordingError::io(path, &error);
         let folder = std::fs::metadata(path).map_err(failed)?.is_dir();
@@ -78,6 +78,13 @@ impl Recording {
             let slots = list(path, &shared)?;
             if slots.is_empty() {
                 let what = "no recording is in this folder: retop record DIR makes one";
+                return Err(RecordingError::new(path, what));
+            }
+            if let Some((one, other)) = mixed(&slots) {
+                let what = format!(
+                    "recordings of several machines at once ({one}, {other}): \
+                     give each a folder of its own, or name files"
+                );
                 return Err(RecordingError::new(path, what));
             }
             slots
@@ -268,10 +275,22 @@ impl Recording {
         if same(&found, &self.slots) {
             return newest;
         }
+        let known = |slot: &Slot| {
+            let place = self.slots.binary_search_by(|known| order(known).cmp(&order(slot)));
+            place.ok().and_then(|place| self.slots.get(place))
+        };
         for slot in &mut found {
-            let known = self.slots.binary_search_by(|known| order(known).cmp(&order(slot)));
-            if let Some(known) = known.ok().and_then(|place| self.slots.get(place)) {
+            if let Some(known) = known(slot) {
                 *slot = Arc::clone(known);
+            }
+        }
+        if mixed(&found).is_some() {
+            // Somebody put files of another machine there: they are passed over.
+            let host = |slot: &Slot| slot.name.as_ref().map(|name| name.host.clone());
+            let ours = self.slots.last().and_then(|newest| host(newest));
+            found.retain(|slot| known(slot).is_some() || host(slot) == ours);
+            if same(&found, &self.slots) {
+                return newest;
             }
         }
         // Numbers are never used again: those of removed segments are passed over.
@@ -372,18 +391,28 @@ fn list(path: &Path, shared: &Arc<Shared>) -> Result<Vec<Arc<Slot>>, RecordingEr
         }
     }
     slots.sort_by(|one, other| order(one).cmp(&order(other)));
-    let hosts: std::collections::BTreeSet<&str> =
-        slots.iter().filter_map(|slot| Some(slot.name.as_ref()?.host.as_str())).collect();
-    if hosts.len() > 1 {
-        let hosts: Vec<&str> = hosts.into_iter().take(5).collect();
-        let what = format!("recordings of several machines ({}): name one file", hosts.join(", "));
-        return Err(RecordingError::new(path, what));
-    }
     Ok(slots)
 }
 
-fn order(slot: &Slot) -> Option<(u64, i64, &str)> {
-    slot.name.as_ref().map(|name| (name.sequence, name.wall_ms, name.boot.as_str()))
+/// Two host names that recorded at the same time, so that they are two machines. One machine has
+/// several one after the other: it was renamed, or is a container with another name at each start.
+fn mixed(slots: &[Arc<Slot>]) -> Option<(&str, &str)> {
+    slots.iter().zip(slots.iter().skip(1)).find_map(|(slot, next)| {
+        let (one, other) = (slot.name.as_ref()?, next.name.as_ref()?);
+        if one.host == other.host {
+            return None;
+        }
+        let last = slot.extent().ok().and_then(|extent| extent.last);
+        let ended_ms = last.map_or(one.wall_ms, |last| last.wall_ms);
+        let next_ms = other.wall_ms;
+        let (one, other) = (one.host.as_str(), other.host.as_str());
+        (ended_ms >= next_ms).then_some((one.min(other), one.max(other)))
+    })
+}
+
+fn order(slot: &Slot) -> Option<(u64, i64, &str, &str)> {
+    let name = slot.name.as_ref()?;
+    Some((name.sequence, name.wall_ms, name.boot.as_str(), name.host.as_str()))
 }
 
 /// A segment that can be read.

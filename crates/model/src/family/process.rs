@@ -235,7 +235,13 @@ family! {
         gpu_watts: Watts { label: "GPU PWR", estimated: true } = |d| on_gpus(d, gpu_process::watts);
         /// Memory of graphics processors that the process holds.
         gpu_memory_bytes: Bytes { label: "VRAM" } = |d| on_gpus(d, gpu_process::memory_bytes);
-        /// Change of the memory of graphics processors, over the last interval.
+        /// Number of the graphics processor that the process is on; of several that of which it holds most memory.
+        gpu_index: Count { label: "DEV", adds: Some(false) } = |d| {
+            let rows = of_process(d, gpu_process::start_seconds)?;
+            let held = |row: Row<'_>| row.raw(gpu_process::memory_bytes).unwrap_or(-1);
+            gpu_process::index_of(rows.reduce(|a, b| if held(b) > held(a) { b } else { a })?)
+        };
+        /// Change of the memory of graphics processors, over the last ten seconds: allocators take it in jumps.
         gpu_memory_growth_bytes_per_second: BytesPerSecond { label: "VRAM/s" } =
             |d| on_gpus(d, gpu_process::memory_growth_bytes_per_second);
         /// Lasting growth of the memory of graphics processors that the process holds, by forecast.

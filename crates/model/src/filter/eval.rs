@@ -100,7 +100,6 @@ fn is_there(field: FieldName, row: Row<'_>) -> bool {
         // A process without a terminal has the number 0.
         Target::Terminal => row.raw(process::terminal).is_some_and(|number| number != 0),
         Target::Tagged | Target::New | Target::Gone => true,
-        Target::Unmeasured(_) => false,
     }
 }
 
@@ -117,7 +116,6 @@ fn compare(field: FieldName, condition: &Condition, case: &Case<'_, '_>) -> Verd
             .map(|number| Terminal(number).named(|name| is_text(name, condition))),
         Target::Text(field) => row.text(field).map(|text| is_text(text.shown(), condition)),
         Target::State => row.raw(process::state).map(|raw| is_state(raw, row, condition)),
-        Target::Unmeasured(_) => None,
     };
     verdict.map_or(Verdict::Unknown, Verdict::of)
 }

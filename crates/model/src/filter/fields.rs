@@ -33,8 +33,6 @@ pub enum Target {
     New,
     /// 1 for a process that has ended and is still shown, else 0.
     Gone,
-    /// A number (`Some` unit) or a text (`None`) that no source gives yet.
-    Unmeasured(Option<(Unit, f64)>),
 }
 
 const PERCENT: f64 = 0.01;
@@ -58,7 +56,7 @@ const SHORT: &[(&str, Target)] = &[
     ("vsz", Target::Number(process::virtual_bytes, 1.0)),
     ("swap", Target::Number(process::swap_bytes, 1.0)),
     ("gpu", Target::Number(process::gpu_ratio, PERCENT)),
-    ("dev", Target::Unmeasured(None)),
+    ("dev", Target::Number(process::gpu_index, 1.0)),
     ("vram", Target::Number(process::gpu_memory_bytes, 1.0)),
     ("dvram", Target::Number(process::gpu_memory_growth_bytes_per_second, 1.0)),
     ("oom", Target::Number(process::gpu_full_seconds, 1.0)),
@@ -124,7 +122,6 @@ impl FieldName {
         match self.target {
             Target::Number(field, worth) => Some((field.unit(), worth)),
             Target::Tagged | Target::New | Target::Gone => Some((Unit::Count, 1.0)),
-            Target::Unmeasured(unit) => unit,
             Target::Text(_) | Target::State | Target::Terminal => None,
         }
     }

@@ -201,29 +201,6 @@ impl Filter {
         }
         asks(&self.expression)
     }
-
-    /// Fields in it that no source measures yet, so that it can say why rows are unknown.
-    #[must_use]
-    pub fn unmeasured(&self) -> Vec<&'static str> {
-        fn walk(part: &Expression, names: &mut Vec<&'static str>) {
-            match part {
-                Expression::And(parts) | Expression::Or(parts) => {
-                    parts.iter().for_each(|part| walk(part, names));
-                }
-                Expression::Not(part) => walk(part, names),
-                Expression::Has(field) | Expression::Compare(field, _) => {
-                    if matches!(field.target, Target::Unmeasured(_)) && !names.contains(&field.name)
-                    {
-                        names.push(field.name);
-                    }
-                }
-                Expression::Pattern(_) => {}
-            }
-        }
-        let mut names = Vec::new();
-        walk(&self.expression, &mut names);
-        names
-    }
 }
 
 impl PartialEq for Filter {

@@ -318,7 +318,7 @@ fn refusal(field: FieldName, token: &str) -> String {
     let name = field.name;
     match field.target {
         Target::State => format!("{name} is a state: use = or != instead of {token}"),
-        Target::Text(_) | Target::Terminal | Target::Unmeasured(None) => {
+        Target::Text(_) | Target::Terminal => {
             format!("{name} is a text: use =, != or ~ instead of {token}")
         }
         _ => format!("{name} is a number: use =, <, > or a range instead of {token}"),

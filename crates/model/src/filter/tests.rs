@@ -187,7 +187,6 @@ fn the_mark_beside_the_filter_tells_what_it_is() {
         assert_eq!((filter.kind(), filter.is_regex_only()), (kind, regex_only), "{text:?}");
     }
     assert!(parse("").is_empty() && !parse("a").is_empty());
-    assert_eq!(parse("dev=a !has:dev vram>1").unmeasured(), ["dev"]);
 }
 
 /// A table of processes at a second: pid, name, command, user, resident bytes.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::ring::Ring;
+use super::ring::{Bucket, Ring};
 use super::slope::{Growth, growth, turn};
 use crate::family::gpu_forecast::{
     CRITICAL, FLAT, LOADING, NO_LEVEL, PREALLOCATED, RAMP, SAW, STAIR, WARNING, WATCH,
@@ -29,6 +29,11 @@ const PERSISTENCE_SECONDS: f64 = 5.0;
 const HYSTERESIS_SECONDS: f64 = 15.0;
 /// A longer time without a value is a hole: what came before does not count.
 const HOLE_SECONDS: f64 = 30.0;
+
+/// Whoever stood still and then lets go of this share loads anew: a server that goes from one model
+/// to the next. What goes up and down all the time does not stand still for so many buckets before.
+const LET_GO: f64 = 0.5;
+const STOOD: usize = 3;
 
 /// Times to full at which somebody is told, the longest first.
 pub const LEVELS: [(i64, f64); 3] = [(WATCH, 1800.0), (WARNING, 300.0), (CRITICAL, 60.0)];
@@ -120,7 +125,7 @@ impl Series {
             born,
             last: None,
             recent: VecDeque::new(),
-            rings: FRAMES.map(|(seconds, room, _)| Ring::new(seconds, room)),
+            rings: rings(),
             growths: [None; 3],
             paused: !born,
             loading: born,
@@ -157,11 +162,16 @@ impl Series {
                 self.recent.pop_front();
             }
         }
-        self.last = Some((time, used));
+        let before = self.last.replace((time, used)).map_or(0.0, |(_, before)| before);
+        if used < LET_GO * before && self.stood_still() {
+            (self.first, self.born, self.paused, self.start) = (time, true, false, used);
+            self.rings = rings();
+            self.growths = [None; 3];
+        }
         let loading = self.is_loading(time);
         if std::mem::replace(&mut self.loading, loading) && !loading {
             // What loading took says nothing of what is to come.
-            self.rings = FRAMES.map(|(seconds, room, _)| Ring::new(seconds, room));
+            self.rings = rings();
             self.growths = [None; 3];
         }
         // Slopes change only when a bucket closes; the room that is left changes all the time.
@@ -172,8 +182,10 @@ impl Series {
             self.rings[place].widen(low, high);
         }
         let recent = self.growth(WINDOWS[0]);
-        self.paused |= recent.is_some_and(|growth| growth * WINDOWS[0] < PAUSE)
-            || time - self.first >= LONGEST_LOADING_SECONDS;
+        let age = time - self.first;
+        self.paused |= age > WINDOWS[0] + 1.0
+            && recent.is_some_and(|growth| growth * WINDOWS[0] < PAUSE)
+            || age >= LONGEST_LOADING_SECONDS;
         self.decide(time, [free, total], heights.unwrap_or_else(|| self.heights()));
     }
 
@@ -196,6 +208,12 @@ impl Series {
         self.rings.iter_mut().for_each(|ring| ring.lower_peaks(bytes));
     }
 
+    fn stood_still(&self) -> bool {
+        let mut last = self.rings[0].closed().rev().take(STOOD);
+        let still = |bucket: &Bucket| bucket.rise + bucket.fall < 0.01 * bucket.max;
+        last.len() == STOOD && last.all(still)
+    }
+
     fn decide(&mut self, time: f64, [free, total]: [f64; 2], heights: Heights) {
         let loading = self.is_loading(time);
         let recent = self.growth(WINDOWS[0]);
@@ -208,7 +226,7 @@ impl Series {
             .filter(|(_, growth)| !loading && growth.confidence >= SURE && goes_on(growth))
             .map(|(height, growth)| forecast(growth, free, height))
             .min_by(|a, b| a.full.total_cmp(&b.full));
-        match sooner {
+        match sooner.map(|forecast| self.at_present(forecast, &heights)) {
             Some(forecast) => {
                 let since = *self.since.get_or_insert(time);
                 self.without = None;
@@ -239,6 +257,21 @@ impl Series {
             return;
         }
         self.level = level;
+    }
+
+    /// A leak that rests now and then is faster than its mean while it does not rest: what the last
+    /// ten seconds and the last minute agree on counts, if it is more.
+    fn at_present(&self, forecast: Forecast, heights: &Heights) -> Forecast {
+        let even = heights.iter().all(|height| height.turn == 0.0);
+        let [recent, minute] = [WINDOWS[0], WINDOWS[1]].map(|seconds| self.growth(seconds));
+        let (Some(recent), Some(minute)) = (recent, minute) else { return forecast };
+        let pace = recent.min(minute);
+        if !even || pace <= forecast.growth.slopes[1] {
+            return forecast;
+        }
+        let full = forecast.full.min(forecast.headroom / pace);
+        let earliest = forecast.earliest.min((full * (1.0 - SLACK) - SLACK_SECONDS).max(0.0));
+        Forecast { full, earliest, ..forecast }
     }
 
     /// How near the end is.
@@ -288,6 +321,10 @@ impl Series {
         }
         if f64::from(rises) <= f64::from(samples) * 0.2 { STAIR } else { RAMP }
     }
+}
+
+fn rings() -> [Ring; FRAMES.len()] {
+    FRAMES.map(|(seconds, room, _)| Ring::new(seconds, room))
 }
 
 /// Peaks decide when memory is full.

@@ -4,6 +4,8 @@
 use super::series::{Heights, Level, Series};
 use crate::family::gpu_forecast::{CRITICAL, FLAT, PREALLOCATED, RAMP, SAW, STAIR, WARNING, WATCH};
 
+mod hard;
+
 const MIB: f64 = 1024.0 * 1024.0;
 const GIB: f64 = 1024.0 * MIB;
 const TOTAL: f64 = 80.0 * GIB;

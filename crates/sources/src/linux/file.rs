@@ -107,6 +107,20 @@ fn read_at(file: &File, shape: Shape, buffer: &mut Vec<u8>) -> Result<usize> {
     }
 }
 
+/// Opens a file. Tests let some of them refuse, as drivers do.
+pub(crate) fn open(path: &Path) -> Result<File> {
+    #[cfg(test)]
+    super::refuse::check(path)?;
+    File::open(path)
+}
+
+/// Lists a folder. Tests let some of them refuse, as the kernel does.
+pub(crate) fn list_folder(path: &Path) -> Result<std::fs::ReadDir> {
+    #[cfg(test)]
+    super::refuse::check(path)?;
+    std::fs::read_dir(path)
+}
+
 /// A file of sysfs, or another that fits into a page, in three calls; without the blanks around
 /// its text.
 pub(crate) fn short(path: &Path) -> Result<Vec<u8>> {
@@ -135,7 +149,7 @@ pub(crate) fn list(path: &Path) -> Vec<u32> {
 }
 
 fn first_page(path: &Path, page: &mut [u8]) -> Result<usize> {
-    let mut file = File::open(path)?;
+    let mut file = open(path)?;
     loop {
         match file.read(page) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

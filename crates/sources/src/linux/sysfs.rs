@@ -1,6 +1,5 @@
 //! Small reads of attribute files: one value to a file, as sysfs and control groups hold them.
 
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +12,7 @@ const LONGEST: u64 = 256 * 1024;
 /// Fills `buffer` with the file's bytes.
 pub fn read_into(path: &Path, buffer: &mut Vec<u8>) -> io::Result<()> {
     buffer.clear();
-    File::open(path)?.take(LONGEST).read_to_end(buffer).map(|_| ())
+    file::open(path)?.take(LONGEST).read_to_end(buffer).map(|_| ())
 }
 
 /// The attribute without the white space around it, or why it could not be read.
@@ -42,7 +41,7 @@ pub fn attribute_i64(dir: &Path, name: &str) -> Option<i64> {
 /// The names in a folder, sorted with numbers in their natural order (`hwmon2` before `hwmon10`).
 /// Names that are no UTF-8 are left out: the kernel gives none.
 pub fn names(dir: &Path) -> io::Result<Vec<String>> {
-    let mut names: Vec<String> = std::fs::read_dir(dir)?
+    let mut names: Vec<String> = file::list_folder(dir)?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
     names.sort_by(|a, b| natural(a).cmp(&natural(b)).then_with(|| a.cmp(b)));

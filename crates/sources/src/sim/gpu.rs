@@ -173,6 +173,7 @@ pub fn gpus(world: &World, read: &mut Read<'_>) {
                 .set(gpu::uncorrected_errors, 0);
             if cycles {
                 row.set(gpu::tensor_ratio, doing.tensor * 10)
+                    .set(gpu::engine_ratio, doing.busy * 10)
                     .set(gpu::shader_ratio, doing.busy * 9)
                     .set(gpu::occupancy_ratio, doing.busy * 4)
                     .set(gpu::bandwidth_ratio, doing.busy * 6);

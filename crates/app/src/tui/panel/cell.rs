@@ -189,7 +189,7 @@ fn whole(app: &App, subject: &Subject<'_>, form: Form, room: u16) -> (Text, Pen,
         }
         Form::Size(field) => text(field, &|bytes| short!("{}", Size(bytes))),
         Form::Count(field) => text(field, &|number| short!("{}", Count(number))),
-        Form::Number(field) => match subject.raw(field) {
+        Form::Number(field) => match name_of(subject, field) {
             Some(number) => {
                 let text = short!("{number}");
                 // What no machine says is cut nowhere: fewer digits are better than the last ones.
@@ -303,4 +303,12 @@ fn branches(app: &App, subject: &Subject<'_>, back: Option<Pen>, canvas: &mut Ca
         x = canvas.text(x, 0, &short!("{sum}{} ", subject.members.len()), app.theme.dim.over(back));
     }
     x
+}
+
+/// A number that names something, whether it was read or is worked out.
+fn name_of(subject: &Subject<'_>, field: Field) -> Option<i64> {
+    match field.slot {
+        Slot::Raw(_) => subject.raw(field),
+        Slot::Derived(_) => subject.get(field).value.map(|number| number as i64),
+    }
 }

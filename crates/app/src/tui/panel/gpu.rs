@@ -109,13 +109,8 @@ pub fn forecast(now: &Snapshot) -> Option<(Text, i64)> {
         .filter(|row| row.raw(gpu_forecast::level).is_some_and(|level| level >= WATCH))
         .filter_map(|row| Some((row, row.get(gpu_forecast::full_seconds)?)))
         .min_by(|a, b| a.1.total_cmp(&b.1))?;
-    let (row, full) = near;
-    let mut text = short!("VRAM full in ~{}", Duration(two_digits(full)));
-    let band = [gpu_forecast::earliest_seconds, gpu_forecast::latest_seconds];
-    if let [Some(earliest), Some(latest)] = band.map(|field| row.get(field)) {
-        let times = [earliest, latest].map(|time| Duration(two_digits(time)));
-        text.push(&short!(" ({}–{})", times[0], times[1]));
-    }
+    let (row, _) = near;
+    let (mut text, level) = full_in(row)?;
     let growing = process::gpu_lasting_growth_bytes_per_second;
     let who = now
         .rows(FamilyId::Process)
@@ -123,6 +118,19 @@ pub fn forecast(now: &Snapshot) -> Option<(Text, i64)> {
         .max_by(|a, b| a.1.total_cmp(&b.1));
     if let Some((who, bytes)) = who {
         text.push(&short!(": {} +{}/s", who.shown(process::name), Size(bytes)));
+    }
+    Some((text, level))
+}
+
+/// When it is full by one forecast, with the band, and how near that is.
+#[must_use]
+pub fn full_in(row: Row<'_>) -> Option<(Text, i64)> {
+    let full = row.get(gpu_forecast::full_seconds)?;
+    let mut text = short!("VRAM full in ~{}", Duration(two_digits(full)));
+    let band = [gpu_forecast::earliest_seconds, gpu_forecast::latest_seconds];
+    if let [Some(earliest), Some(latest)] = band.map(|field| row.get(field)) {
+        let times = [earliest, latest].map(|time| Duration(two_digits(time)));
+        text.push(&short!(" ({}–{})", times[0], times[1]));
     }
     Some((text, row.raw(gpu_forecast::level).unwrap_or(WATCH)))
 }

@@ -3,7 +3,8 @@
 use retop_model::{FamilyId, Row, Snapshot};
 
 use super::{
-    page_cpu, page_events, page_gpu, page_groups, page_memory, page_own, page_power, page_traffic,
+    page_cpu, page_events, page_gpu, page_gpu_past, page_groups, page_memory, page_own, page_power,
+    page_traffic,
 };
 use crate::tui::app::App;
 use crate::tui::keys::Action;
@@ -86,6 +87,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let below = match page {
         Page::Power => &scale,
         Page::Groups => "Enter: its processes",
+        Page::Gpu if super::gpu::is_there(now) => "Enter: the processes on them",
         Page::Events => "Enter: the machine as it was",
         Page::Cpu => "v: another view of the cores",
         _ => "",
@@ -99,7 +101,7 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
         below,
         below_right: &place,
         below_spot: match page {
-            Page::Groups => Some(Spot::Do(Action::Details)),
+            Page::Groups | Page::Gpu => Some(Spot::Do(Action::Details)),
             Page::Cpu => Some(Spot::Do(Action::CoreView)),
             _ => None,
         },
@@ -115,7 +117,7 @@ fn inside(app: &App, now: &Snapshot, parts: &Parts, canvas: &mut Canvas<'_>) {
     match app.pages.page {
         Page::Cpu => page_cpu::head(app, now, &mut head),
         Page::Groups => page_groups::head(app, now, &mut head),
-        Page::Gpu => page_gpu::head(app, &mut head),
+        Page::Gpu => page_gpu_past::past(app, now, &mut head),
         Page::Power => page_power::head(app, now, &mut head),
         Page::Memory => page_memory::head(app, now, &mut head),
         Page::Traffic => page_traffic::head(app, &mut head),

@@ -1,18 +1,17 @@
 //! The page of graphics processors: each with everything that it says, who is on it, when its memory
 //! is full, and what asking its driver costs.
 
-use retop_model::family::{gpu, gpu_call, gpu_forecast, gpu_process};
+use retop_model::family::{gpu, gpu_call, gpu_forecast, gpu_process, source};
 use retop_model::human::{Duration, Or, Size};
 use retop_model::{FamilyId, Field, Row, Snapshot};
 
 use super::fields::{self, Columns};
 use super::page::Places;
-use super::{chip, gpu as overview, page_gpu_health as health};
+use super::{chip, gpu as overview, page_gpu_health as health, page_gpu_processes as processes};
 use crate::short;
 use crate::tui::app::App;
-use crate::tui::render::{Canvas, Glyphs, Rect};
+use crate::tui::render::Glyphs;
 use crate::tui::units::Text;
-use crate::tui::widget::chart::chart;
 use crate::tui::widget::sheet::Sheet;
 
 /// What is shown of each device, what matters most first.
@@ -41,13 +40,13 @@ const DEVICE: [Field; 36] = [
     gpu::evicted_bytes,
     gpu::hotspot_celsius,
     gpu::memory_temperature_celsius,
+    gpu::pcie_received_bytes_per_second,
+    gpu::pcie_sent_bytes_per_second,
     gpu::bandwidth_ratio,
     gpu::occupancy_ratio,
     gpu::fp32_ratio,
     gpu::fp16_ratio,
     gpu::fp64_ratio,
-    gpu::pcie_received_bytes_per_second,
-    gpu::pcie_sent_bytes_per_second,
     gpu::fan_ratio,
     gpu::encoder_ratio,
     gpu::decoder_ratio,
@@ -56,33 +55,15 @@ const DEVICE: [Field; 36] = [
 ];
 
 /// What is computed of each device, and what it is computed from: without that there is no column.
-const MADE_OF: [(Field, Field); 7] = [
+const MADE_OF: [(Field, Field); 8] = [
     (gpu::memory_ratio, gpu::memory_total_bytes),
     (gpu_process::memory_ratio, gpu_process::memory_bytes),
     (gpu_process::memory_growth_bytes_per_second, gpu_process::memory_bytes),
+    (gpu_process::full_seconds, gpu_process::memory_bytes),
     (gpu::throttled_ratio, gpu::power_capped_seconds),
     (gpu::pcie_received_bytes_per_second, gpu::pcie_received_bytes),
     (gpu::pcie_sent_bytes_per_second, gpu::pcie_sent_bytes),
     (gpu::awake_ratio, gpu::idle_seconds),
-];
-
-/// What is shown of each process on a device.
-const PROCESS: [Field; 15] = [
-    gpu_process::memory_bytes,
-    gpu_process::memory_ratio,
-    gpu_process::memory_growth_bytes_per_second,
-    gpu_process::utilization_ratio,
-    gpu_process::watts,
-    gpu_process::memory_busy_ratio,
-    gpu_process::encoder_ratio,
-    gpu_process::decoder_ratio,
-    gpu_process::graphics_ratio,
-    gpu_process::compute_ratio,
-    gpu_process::video_ratio,
-    gpu_process::copy_ratio,
-    gpu_process::system_bytes,
-    gpu_process::shared_bytes,
-    gpu_process::evicted_bytes,
 ];
 
 /// What is shown of each forecast.
@@ -112,24 +93,6 @@ const CALL: [Field; 5] = [
 /// Rows for the past.
 pub fn head_height(now: &Snapshot, height: u16) -> u16 {
     if overview::is_there(now) && height >= 16 { (height / 4).clamp(4, 12) } else { 0 }
-}
-
-/// Draws the past: what the busiest does, and how full the fullest is.
-pub fn head(app: &App, canvas: &mut Canvas<'_>) {
-    let (width, height) = (canvas.width(), canvas.height());
-    if app.past().vram.peak(usize::MAX).is_none() {
-        return chart(canvas, &app.past().gpu, 1.0, &app.theme.util, false);
-    }
-    let half = width / 2;
-    for (x, name, ring, ramp) in [
-        (0, "busiest", &app.past().gpu, &app.theme.util),
-        (half, "fullest", &app.past().vram, &app.theme.fill),
-    ] {
-        let room = half.saturating_sub(1);
-        let mut region = canvas.region(Rect::new(x, 0, room, height));
-        chart(&mut region, ring, 1.0, ramp, false);
-        region.text(0, 0, name, app.theme.dim);
-    }
 }
 
 /// The devices together.
@@ -171,7 +134,7 @@ pub fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     chip::states(app, now, sheet);
     health::starved(app, now, sheet);
     forecasts(app, now, sheet);
-    processes(app, now, sheet);
+    processes::processes(app, now, sheet);
     health::links(app, now, sheet);
     health::health(app, now, sheet);
     calls(app, now, sheet);
@@ -179,8 +142,13 @@ pub fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
 
 /// Whole devices by their numbers; those without one follow.
 pub fn in_order(now: &Snapshot) -> Places {
+    in_order_of(now, |_| true)
+}
+
+/// The same of those of which something holds.
+pub fn in_order_of(now: &Snapshot, wanted: impl Fn(Row<'_>) -> bool) -> Places {
     Places::top(now, FamilyId::Gpu, 64, |row| {
-        let whole = row.text(gpu::parent).is_none();
+        let whole = row.text(gpu::parent).is_none() && wanted(row);
         whole.then(|| -row.get(gpu::index).unwrap_or(1e9))
     })
 }
@@ -203,7 +171,7 @@ fn numbers(part: Row<'_>) -> Text {
     text
 }
 
-fn is_told(now: &Snapshot, field: Field) -> bool {
+pub fn is_told(now: &Snapshot, field: Field) -> bool {
     let part = MADE_OF.iter().find(|(made, _)| *made == field);
     part.is_none_or(|&(_, of)| now.rows(of.family).any(|row| row.raw(of).is_some()))
 }
@@ -213,6 +181,11 @@ fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
     if matches!(row.raw(gpu::state), Some(gpu::ACTIVE) | None) {
         let more = row.shown(gpu::driver);
         sheet.line(|canvas| columns.named(app, row, canvas, (&name, more)));
+        if let Some(text) = unanswered(row) {
+            sheet.line(|canvas| {
+                canvas.text(2, 0, &text, app.theme.crit);
+            });
+        }
         if row.raw(gpu::unified) == Some(1) {
             sheet.line(|canvas| {
                 canvas.text(2, 0, "its memory is the machine's", app.theme.dim);
@@ -239,6 +212,19 @@ fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
         canvas.field(0, 0, columns.label, &name, app.theme.text);
         canvas.text(columns.label + 2, 0, &text, pen);
     });
+}
+
+/// That its driver hangs, and since when: what is shown is what it told last.
+fn unanswered(row: Row<'_>) -> Option<Text> {
+    let driver = row.shown(gpu::driver);
+    let of = if driver.starts_with("nvidia") { "nvml" } else { "drm" };
+    let mut sources = row.snapshot().rows(FamilyId::Source);
+    let source = sources.find(|source| source.shown(source::source) == of)?;
+    if source.raw(source::state) != Some(source::SLOW) {
+        return None;
+    }
+    let seconds = source.get(source::age_seconds)?;
+    Some(short!("driver not answering ({seconds:.0} s): these are its last values"))
 }
 
 /// Since when it sleeps, as far as retop has seen.
@@ -271,19 +257,19 @@ fn name(row: Row<'_>) -> &str {
     if bare.is_empty() { fields::or_missing(row.shown(gpu::pci_address)) } else { bare }
 }
 
-/// Devices and processes whose memory goes anywhere, those that are full soonest first; of few devices
-/// those too that stay as they are.
+/// Devices that are full some time, and those processes that fill one within half an hour: those
+/// first that are full soonest. Of few devices those too that stay as they are.
 fn forecasts(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     let few = in_order(now).count() <= FEW;
     let rank = |row: Row<'_>| {
-        let flat = [gpu_forecast::FLAT, gpu_forecast::PREALLOCATED, gpu_forecast::LOADING];
-        let moves = row.raw(gpu_forecast::shape).is_some_and(|shape| !flat.contains(&shape))
-            || row.raw(gpu_forecast::victim_pid).is_some();
+        let full = row.get(gpu_forecast::full_seconds);
         let device = now.find(FamilyId::Gpu, row.key());
+        let near = row.raw(gpu_forecast::level).is_some_and(|level| level >= gpu_forecast::WATCH);
+        let ended = row.raw(gpu_forecast::victim_pid).is_some();
+        let told = near || ended || device.is_some() && (few || full.is_some());
         let index = device.and_then(|device| device.get(gpu::index)).unwrap_or(0.0);
-        let still = few && device.is_some();
         // Soonest first; then what has no time, devices by their numbers.
-        (moves || still).then(|| match row.get(gpu_forecast::full_seconds) {
+        told.then(|| match full {
             Some(full) => -full,
             None => -1e12 - index,
         })
@@ -294,7 +280,9 @@ fn forecasts(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     }
     sheet.part();
     let columns = Columns::fit(now, FORECAST, sheet.width(), (16, 30));
-    sheet.line(|canvas| columns.head(app, canvas, "Memory", "FULL BETWEEN, AT THIS PACE"));
+    let wide = columns.more.1 >= 26;
+    let band = if wide { "FULL BETWEEN, AT THIS PACE" } else { "BETWEEN" };
+    sheet.line(|canvas| columns.head(app, canvas, "Memory", band));
     for place in 0..rows.count() {
         let Some(row) = rows.row(now, FamilyId::GpuForecast, place) else { continue };
         let name = forecast_name(now, row);
@@ -304,6 +292,8 @@ fn forecasts(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
                 short!("{} and {}", Duration(earliest.round()), Duration(latest.round()))
             }
             [Some(earliest), None] => short!("not before {}", Duration(earliest.round())),
+            // It grows, and not so surely that there would be a time.
+            _ if grows(row) => short!("growing"),
             _ => Text::new(),
         };
         if let Some(pid) = row.raw(gpu_forecast::victim_pid) {
@@ -325,6 +315,13 @@ fn forecasts(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
     }
 }
 
+fn grows(row: Row<'_>) -> bool {
+    let shape = row.raw(gpu_forecast::shape);
+    let minute = row.get(gpu_forecast::minute_growth_bytes_per_second);
+    [Some(gpu_forecast::RAMP), Some(gpu_forecast::STAIR)].contains(&shape)
+        && minute.is_some_and(|growth| growth > 0.0)
+}
+
 fn forecast_name(now: &Snapshot, row: Row<'_>) -> Text {
     match now.find(FamilyId::GpuProcess, row.key()) {
         Some(process) => {
@@ -338,46 +335,6 @@ fn forecast_name(now: &Snapshot, row: Row<'_>) -> Text {
             Some(device) => called(device),
             None => Text::new(),
         },
-    }
-}
-
-/// Who is on the devices, those with the most memory first.
-fn processes(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
-    let by_memory = |row: Row<'_>| {
-        let time = || row.get(gpu_process::utilization_ratio);
-        row.get(gpu_process::memory_bytes).or_else(time).or(Some(0.0))
-    };
-    let rows = Places::top(now, FamilyId::GpuProcess, 64, by_memory);
-    if rows.count() == 0 {
-        return;
-    }
-    sheet.part();
-    let told = PROCESS.into_iter().filter(|&field| is_told(now, field));
-    let columns = Columns::fit(now, told, sheet.width(), (24, 34));
-    sheet.line(|canvas| columns.head(app, canvas, "Process", "DEVICE"));
-    for place in 0..rows.count() {
-        let Some(row) = rows.row(now, FamilyId::GpuProcess, place) else { continue };
-        let name = match row.raw(gpu_process::pid) {
-            Some(0) | None => short!("{}", row.shown(gpu_process::name)),
-            Some(pid) => short!("{pid} {}", row.shown(gpu_process::name)),
-        };
-        let identity = row.shown(gpu_process::uuid).as_bytes();
-        let device = now.find(FamilyId::Gpu, gpu_process::device_key(identity));
-        let index = device.and_then(|device| device.get(gpu::index));
-        let size = device.and_then(|device| device.get(gpu::memory_total_bytes));
-        let mut more = match (index, device) {
-            (Some(index), _) => match size {
-                Some(size) => short!("{index:.0} of {}", Size(size)),
-                None => short!("{index:.0}"),
-            },
-            (None, Some(device)) => called(device),
-            (None, None) => Text::new(),
-        };
-        let container = row.shown(gpu_process::container);
-        if !container.is_empty() {
-            more.push(", in ").push(container);
-        }
-        sheet.line(|canvas| columns.named(app, row, canvas, (&name, &more)));
     }
 }
 

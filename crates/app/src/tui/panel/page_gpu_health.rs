@@ -2,7 +2,7 @@
 
 use retop_model::family::{gpu, gpu_process};
 use retop_model::human::Percent;
-use retop_model::starvation::{self, Cause};
+use retop_model::starvation::{self, Cause, Starved};
 use retop_model::{FamilyId, Field, Row, Snapshot};
 
 use super::fields::{self, Columns};
@@ -10,6 +10,7 @@ use super::page::Places;
 use super::page_gpu::{called, in_order};
 use crate::short;
 use crate::tui::app::App;
+use crate::tui::units::Text;
 use crate::tui::widget::sheet::Sheet;
 
 /// What is shown of links.
@@ -52,19 +53,24 @@ pub fn starved(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
         let Some(device) = now.find(FamilyId::Gpu, gpu_process::device_key(identity)) else {
             continue;
         };
-        let share = Percent(found.share);
         let mut text = short!("{} of its time: ", Percent(found.busy));
-        text.push(row.shown(gpu_process::name)).push(&match found.cause {
-            Cause::OneCpu => short!(" runs on one CPU and no more, {share} of it"),
-            Cause::Disks => short!(" waits for disks {share} of the time"),
-            Cause::Queue => short!(" waits for a CPU {share} of the time"),
-        });
+        text.push(&cause(&found, row.shown(gpu_process::name)));
         let name = called(device);
         sheet.line(|canvas| {
             let end = canvas.field(0, 0, 28.min(canvas.width()), &name, app.theme.text);
             let at = end.max(28) + 2;
             canvas.field(at, 0, canvas.width().saturating_sub(at), &text, app.theme.warn);
         });
+    }
+}
+
+/// What holds the process up, and the number that says so.
+pub fn cause(found: &Starved, name: &str) -> Text {
+    let share = Percent(found.share);
+    match found.cause {
+        Cause::OneCpu => short!("{name} runs on one CPU and no more, {share} of it"),
+        Cause::Disks => short!("{name} waits for disks {share} of the time"),
+        Cause::Queue => short!("{name} waits for a CPU {share} of the time"),
     }
 }
 

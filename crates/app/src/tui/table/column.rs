@@ -78,6 +78,7 @@ const SEATS: &[(Col, Option<u16>, u8)] = &[
     (Col::Number(process::watts), None, 9),
     (Col::Number(process::gpu_ratio), None, 8),
     (Col::Number(process::gpu_memory_bytes), None, 7),
+    (Col::Number(process::gpu_index), Some(3), 4),
     (Col::Text(process::container), Some(14), 1),
     (Col::Text(process::cgroup), Some(28), 2),
 ];
@@ -245,6 +246,8 @@ impl Col {
 
 fn is_computed(field: Field) -> bool {
     match field.slot {
+        // It names something.
+        Slot::Derived(_) if field == process::gpu_index => false,
         Slot::Derived(_) => true,
         Slot::Raw(i) => field
             .family

@@ -155,6 +155,12 @@ impl Table {
         }
     }
 
+    /// The set for graphics processors, where it is offered.
+    #[must_use]
+    pub fn gpu_set(&self) -> Option<usize> {
+        self.sets.iter().position(set::is_gpu)
+    }
+
     /// Goes to the next set, or the one before, around.
     pub fn step_set(&mut self, back: bool) {
         let count = self.sets.len().max(1);

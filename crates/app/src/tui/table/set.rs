@@ -75,7 +75,7 @@ pub fn builtin() -> Vec<Set> {
 
 /// The set for machines with graphics processors, offered where there are some.
 const GPU: (&str, &str) =
-    ("GPU", "pid user state cpu rss@100 gpu vram dvram oom thr@120 time@110 cmd");
+    ("GPU", "pid user state cpu rss@80 dev gpu vram dvram oom watts@110 thr@130 time@120 cmd");
 
 /// The same for systems on a chip, whose graphics have no memory of their own.
 const CHIP: (&str, &str) = (
@@ -91,6 +91,12 @@ pub fn offer_gpu(sets: &mut Vec<Set>, chip: bool) {
         let seats = columns.split_whitespace().filter_map(|name| seat(name).ok()).collect();
         sets.insert(1, Set { name: name.to_owned(), seats });
     }
+}
+
+/// True of the set for graphics processors, or of that for systems on a chip.
+#[must_use]
+pub fn is_gpu(set: &Set) -> bool {
+    [GPU.0, CHIP.0].contains(&set.name.as_str())
 }
 
 /// Every column of the sets that come with retop, once.

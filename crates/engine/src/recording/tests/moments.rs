@@ -9,7 +9,7 @@ use retop_model::family::process;
 use super::{Disk, Made, Temporary, recorder, whole};
 use crate::export::Arguments;
 use crate::history::{Entry, KEY_INTERVAL, Past, Spike, What};
-use crate::recording::{EventKind, Recording, Replay, Settings};
+use crate::recording::{EventKind, Recorder, Recording, Replay, Settings};
 
 fn full() -> Settings {
     // A disk that others have nearly filled, as on a build machine, would cost the oldest segments.
@@ -279,7 +279,7 @@ fn two_writers_and_two_machines_are_refused() {
         std::fs::write(folder.0.join(name), b"").expect("written");
     }
     let both = Recording::open(&folder.0).expect_err("two machines");
-    assert!(both.to_string().contains("several machines (a, b)"), "{both}");
+    assert!(both.to_string().contains("several machines at once (a, b)"), "{both}");
 }
 
 /// What a program that asks for JSON or a scrape is given.
@@ -444,11 +444,13 @@ fn a_recording_that_is_begun_late_holds_what_was_before() {
     }
     let disk = Disk::default();
     let past = Some(history.view());
-    let live = crate::recording::Live::start(Box::new(disk.clone()), full(), past).expect("begun");
+    let folder = disk.clone();
+    let open = Box::new(move || Ok(Box::new(folder) as Box<dyn crate::recording::Folder>));
+    let live = crate::recording::Live::start(open, full(), past, None).expect("begun");
     for _ in 0..50 {
         live.push(&made.tick());
     }
-    live.close(std::time::Duration::from_secs(60));
+    live.end().wait(std::time::Duration::from_secs(60));
     let recording = Recording::of_bytes("x", disk.bytes(&disk.names()[0])).expect("a recording");
     let times: Vec<i64> = recording
         .samples(i64::MIN, i64::MAX)
@@ -456,4 +458,47 @@ fn a_recording_that_is_begun_late_holds_what_was_before() {
         .collect();
     let seconds: Vec<i64> = (1..=250).map(|second| 1_800_000_000_000 + second * 1_000).collect();
     assert_eq!(times, seconds);
+}
+
+#[test]
+fn what_happened_is_read_once_while_a_recording_is_followed() {
+    let folder = Temporary::new("followed-events");
+    let settings = Settings { segment_bytes: 40_000, ..full() };
+    let directory = crate::recording::Directory::open(&folder.0).expect("free");
+    let mut recorder = Recorder::new(Box::new(directory), settings).expect("a recorder");
+    let mut made = Made::new("sim:web-incident");
+    let mut on = |samples| (0..samples).for_each(|_| recorder.push(&made.tick()));
+    on(300);
+    let recording = Recording::open(&folder.0).expect("a recording");
+    let mut replay = Replay::open(recording).expect("samples");
+    let entries = |replay: &Replay| replay.log().iter().cloned().collect::<Vec<_>>();
+    let spikes = |replay: &Replay| replay.spikes().iter().copied().collect::<Vec<_>>();
+    let (before, spiked) = (entries(&replay), spikes(&replay));
+    assert!(!before.is_empty() && !spiked.is_empty());
+    let mut follower = replay.follower().expect("it can grow");
+    assert!(follower.look().is_none(), "nothing came");
+    // What was read is not read again: it is not there any more.
+    let mut names: Vec<_> =
+        std::fs::read_dir(&folder.0).expect("there").flatten().map(|entry| entry.path()).collect();
+    names.retain(|path| path.extension().is_some());
+    names.sort();
+    names.pop();
+    assert!(names.len() > 1);
+    for path in &names {
+        std::fs::File::options().write(true).open(path).expect("there").set_len(10).expect("cut");
+    }
+    let (mut grown, mut told) = (0, 0);
+    for _ in 0..30 {
+        on(10);
+        let found = follower.look().expect("more");
+        assert!(found.newest.is_some());
+        grown += 1;
+        told += usize::from(found.told());
+        replay.take(found);
+    }
+    assert_eq!(entries(&replay)[..before.len()], before);
+    assert_eq!(spikes(&replay)[..spiked.len()], spiked);
+    assert_eq!(replay.view().numbers(), 0..600);
+    assert!(entries(&replay).len() + spikes(&replay).len() > before.len() + spiked.len());
+    assert!(told > 0 && told < grown, "{told} of {grown}: a log stays where nothing happened");
 }

@@ -2,6 +2,7 @@
 
 mod environment;
 mod files;
+mod gpu;
 mod groups;
 mod limits;
 mod maps;

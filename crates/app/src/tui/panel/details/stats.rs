@@ -4,7 +4,7 @@ use retop_model::family::{memory, process, usage};
 use retop_model::human::{Duration, MISSING, Or, Percent, Size, Value};
 use retop_model::{FamilyId, Row, Unit};
 
-use super::wrap;
+use super::{gpu, wrap};
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::history::Ring;
@@ -60,6 +60,7 @@ pub fn lines(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
         });
     }
     charts(app, row, sheet);
+    gpu::lines(app, row, sheet);
     numbers(app, row, sheet);
     if cut {
         sheet.part();
@@ -192,16 +193,36 @@ fn charts(app: &App, row: Row<'_>, sheet: &mut Sheet<'_>) {
             &theme.flow,
             tail(&trace.io, &size),
         ),
+        line(
+            "gpu",
+            &trace.gpu,
+            row.get(process::gpu_ratio).map(share),
+            scale(peak(&trace.gpu), 1.0),
+            &theme.util,
+            tail(&trace.gpu, &share),
+        ),
+        line(
+            "vram",
+            &trace.vram,
+            row.get(process::gpu_memory_bytes).map(size),
+            scale(peak(&trace.vram), 1e6),
+            &theme.fill,
+            tail(&trace.vram, &size),
+        ),
     ];
+    // What most processes have none of takes no room of theirs.
+    let is_there = |place: usize, line: &&Line<'_>| place < 3 || peak(line.ring).is_some();
+    let shown = || lines.iter().enumerate().filter(|(place, line)| is_there(*place, line));
+    let count = shown().count() as u16;
     if broad && low {
         return sheet.block(tall, |canvas| {
-            let each = canvas.width() / 3;
-            for (line, x) in lines.iter().zip((0..).step_by(usize::from(each))) {
+            let each = canvas.width() / count;
+            for ((_, line), x) in shown().zip((0..).step_by(usize::from(each))) {
                 line.draw(app, &mut canvas.region(Rect::new(x, 0, each - 2, tall)));
             }
         });
     }
-    for line in &lines {
+    for (_, line) in shown() {
         sheet.block(tall, |canvas| line.draw(app, canvas));
     }
 }

@@ -52,6 +52,7 @@ fn parts_are_rows_of_their_own_with_memory_and_processes() {
     let memory = [gpu::memory_total_bytes, gpu::memory_used_bytes];
     assert_eq!(all(second, &memory), [Some(16_384.0 * MIB), Some(16_024.0 * MIB)]);
     assert_eq!(first.get(gpu::shader_ratio), Some(0.4));
+    assert_eq!(first.get(gpu::engine_ratio), Some(0.4), "a part has no other utilization");
     assert_eq!(of(&taken, "GPU-a").get(gpu::utilization_ratio), None, "a whole that is divided");
     assert_eq!(of(&taken, "GPU-b").get(gpu::utilization_ratio), Some(0.0));
     assert!(of(&taken, "GPU-b").text(gpu::parent).is_none());
@@ -85,6 +86,7 @@ fn who_may_not_see_the_lists_of_the_whole_sees_those_of_the_parts() {
 #[test]
 fn a_device_that_is_divided_no_more_is_whole_again() {
     let mut gpus = Gpus::new(DIVIDED);
+    gpus.bench.demand.gpu_cycles = false;
     let taken = gpus.ticks(69);
     assert_eq!(devices(&taken).len(), 4);
     // Their handles mean nothing now.
