@@ -109,6 +109,8 @@ pub struct App {
     pub replay: Option<Replayed>,
     /// Seconds since the retop that is replayed last answered, if it does not any more.
     pub silent_seconds: Option<u64>,
+    /// The recording that is shown has been removed from the disk.
+    pub removed: bool,
     /// The terminal has the focus; one that does not say so always has it.
     pub focused: bool,
     /// The past is shown, and which.
@@ -204,6 +206,7 @@ impl App {
             record: None,
             replay: options.replay.clone(),
             silent_seconds: None,
+            removed: false,
             focused: true,
             recording: None,
             rewind: None,
@@ -410,6 +413,12 @@ impl App {
     pub(super) fn hides_table(&self) -> bool {
         let whole = self.rewind.is_none() && self.details.is_none();
         self.hidden && whole && self.pages.page == Page::Overview
+    }
+
+    /// True if nothing but the overview of now is on the screen.
+    #[must_use]
+    pub(super) fn is_home(&self) -> bool {
+        self.pages.page == Page::Overview && self.rewind.is_none() && self.details.is_none()
     }
 
     /// Measures the screen. Must be called before each frame.

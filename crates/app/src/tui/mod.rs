@@ -94,6 +94,10 @@ pub trait Feed {
     fn silent_seconds(&self) -> Option<u64> {
         None
     }
+    /// What is shown has been removed from the disk.
+    fn is_removed(&self) -> bool {
+        false
+    }
     /// Changes the time between samples.
     fn set_interval(&self, interval: Duration);
     /// Changes what is read.
@@ -375,6 +379,8 @@ pub fn run(
         }
         let silent_seconds = feed.silent_seconds();
         dirty |= silent_seconds != std::mem::replace(&mut app.silent_seconds, silent_seconds);
+        let removed = feed.is_removed();
+        dirty |= removed != std::mem::replace(&mut app.removed, removed);
         let beats = feed.beats(app.is_playing());
         if beats > 0 {
             app.play(beats);

@@ -195,7 +195,7 @@ impl Order {
         }
         self.rank(now);
         if wish.group.is_none() && !wish.tree {
-            self.insert_gone();
+            self.insert_gone(wish);
         }
     }
 
