@@ -394,6 +394,12 @@ impl App {
         self.hidden && whole && self.pages.page == Page::Overview
     }
 
+    /// True if nothing but the overview of now is on the screen.
+    #[must_use]
+    pub(super) fn is_home(&self) -> bool {
+        self.pages.page == Page::Overview && self.rewind.is_none() && self.details.is_none()
+    }
+
     /// Measures the screen. Must be called before each frame.
     pub fn arrange(&mut self, width: u16, height: u16) {
         self.gather();

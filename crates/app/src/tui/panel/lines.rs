@@ -122,9 +122,11 @@ pub fn line<'e>(app: &App, editor: &'e Editor, canvas: &mut Canvas<'_>) -> &'e s
 fn standing(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     let mut x = 1;
+    let has_key = !app.keys.keys(Action::Processes).is_empty();
+    let shows_table = if has_key { Action::Processes } else { Action::Tree };
     let modes = [
         (app.paused, "standing still", Action::Pause),
-        (app.hides_table(), "no table", Action::Processes),
+        (app.hides_table(), "no table", shows_table),
         (app.table.hold, "order held", Action::Hold),
         (app.table.follow, "following", Action::Follow),
     ];
@@ -250,7 +252,9 @@ pub fn keys(app: &App, wrong: Option<u16>, canvas: &mut Canvas<'_>) {
         if first(action) {
             kept -= room + between;
         }
-        if x + room + if first(action) { 0 } else { between + kept } > end {
+        // One direction without the other would be half a pair.
+        let other = if action == Action::NiceLower { room + between } else { 0 };
+        if x + room + if first(action) { 0 } else { between + kept + other } > end {
             continue;
         }
         canvas.spot(Rect::new(x, 0, room, 1), Spot::Do(action));

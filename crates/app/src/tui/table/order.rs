@@ -188,7 +188,7 @@ impl Order {
             }
         }
         if wish.group.is_none() && !wish.tree {
-            self.insert_gone();
+            self.insert_gone(wish);
         }
         self.ranks.sort_unstable_by_key(|&(key, _)| key);
     }
