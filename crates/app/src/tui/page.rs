@@ -194,6 +194,8 @@ pub struct Pages {
     selected: Option<Key>,
     /// The processes that a page is about are shown: what there was before.
     zoomed: Option<Before>,
+    /// The group that they are of.
+    zoomed_to: String,
 }
 
 /// How the table stood before a page narrowed it.
@@ -311,7 +313,17 @@ impl Pages {
             path => Filter::parse(&members(path)).ok().flatten(),
         };
         self.page = Page::Processes;
+        let name = row.shown(cgroup::container);
+        let name = if name.is_empty() { row.shown(cgroup::cgroup) } else { name };
+        name.clone_into(&mut self.zoomed_to);
         true
+    }
+
+    /// The group whose processes a filter shows, if it is still that one.
+    #[must_use]
+    pub fn zoomed_to(&self, filter: &Filter) -> Option<&str> {
+        let zoomed = self.zoomed.is_some() && filter.text().starts_with("cgroup=");
+        zoomed.then_some(self.zoomed_to.as_str())
     }
 
     /// Goes to the processes on graphics processors, those with the most of their memory first.
