@@ -27,7 +27,7 @@ use retop_model::{Clock, FamilyId, Key, RawTable};
 
 use self::abi::{
     Code, DRIVER_NOT_LOADED, INVALID_ARGUMENT, NO_PERMISSION, UNINITIALIZED, VERSION_MISMATCH,
-    meaning,
+    meaning, step,
 };
 use self::device::Device;
 use self::glance::Rhythm;
@@ -251,6 +251,11 @@ fn write_asleep(pci: &Pci, seen: &[Seen], asleep_ns: u64, table: &mut RawTable) 
         .set(gpu::asleep_seconds, asleep_ns / 1_000_000);
 }
 
+/// A call that failed, and what somebody can do about it.
+fn failed(what: &str, code: Code) -> Problem {
+    Problem::failing(format!("{what}: {} ({code})", meaning(code))).hint(step(code))
+}
+
 /// What a library that does not begin says.
 fn refusal(code: Code) -> Problem {
     match code {
@@ -260,7 +265,7 @@ fn refusal(code: Code) -> Problem {
             "the NVIDIA library and the driver that runs are of different versions",
         )
         .hint("the driver was updated: reboot, or unload and load its modules"),
-        code => Problem::failing(format!("nvmlInit: {} ({code})", meaning(code))),
+        code => failed("nvmlInit", code),
     }
 }
 
@@ -369,7 +374,7 @@ impl Session {
             }
         }
         for (name, code) in &self.unknown {
-            let problem = Problem::failing(format!("{name}: {} ({code})", meaning(*code)));
+            let problem = failed(name, *code);
             read.report(format!("nvml/{name}"), "gpus", Some(problem));
         }
         if cycles {
@@ -378,7 +383,7 @@ impl Session {
         let parts = self.devices.iter().flat_map(|device| &device.parts);
         for device in self.devices.iter().chain(parts) {
             let Some((symbol, code)) = device.trouble else { continue };
-            let problem = Problem::failing(format!("{symbol}: {} ({code})", meaning(code)));
+            let problem = failed(symbol, code);
             read.report(format!("nvml/{}", device.uuid), "gpus", Some(problem));
         }
         [devices, processes]

@@ -8,6 +8,7 @@ use crate::linux::tree::{Bench, Taken, Tree};
 mod faults;
 mod health;
 mod looks;
+mod table;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -585,7 +586,7 @@ memory_mib = 99
     assert_eq!(of("GPU-c").get(gpu::memory_used_bytes), None, "more than there is");
     let unknown = of_pid(&taken, 10).expect("listed");
     assert_eq!(unknown.get(gpu_process::memory_bytes), None);
-    assert_eq!(unknown.get(gpu_process::utilization_ratio), Some(0.0));
+    assert_eq!(unknown.get(gpu_process::utilization_ratio), None, "250 %");
     let nobody = of_pid(&taken, 0).expect("what is left");
     assert_eq!(nobody.shown(gpu_process::name), "(unattributed)");
 }
