@@ -21,7 +21,6 @@ use std::cmp::Ordering;
 use retop_model::civil::Rfc3339;
 use retop_model::counter;
 use retop_model::family::{cpu, host, process};
-use retop_model::metric::Slot;
 use retop_model::{FamilyId, Field, Key, RawTable, Reading, Snapshot, Stamp, Text, Window};
 use serde::{Serialize, Serializer};
 
@@ -319,7 +318,7 @@ impl Tally {
             while let Some(gone) = last.next_if(|live| live.key < key) {
                 self.departed.push(gone);
             }
-            if self.pid.is_some_and(|pid| number(table, row, process::pid) != Some(pid)) {
+            if self.pid.is_some_and(|pid| table.raw(row, process::pid) != Some(pid)) {
                 last.next_if(|live| live.key == key);
                 continue;
             }
@@ -335,7 +334,7 @@ impl Tally {
                 }
                 None => self.appear(table, row, key, counters, step),
             };
-            let resident = number(table, row, process::resident_bytes);
+            let resident = table.raw(row, process::resident_bytes);
             self.groups.hold(&live.place, resident);
             self.lives.hold(live.life, step.wall_ms, resident, table, row);
             next.push(live);
@@ -354,8 +353,8 @@ impl Tally {
         step: Step,
     ) -> Live {
         let place = self.groups.enter(table, row);
-        let start_us = number(table, row, process::start_seconds);
-        let pid = number(table, row, process::pid).unwrap_or(-1);
+        let start_us = table.raw(row, process::start_seconds);
+        let pid = table.raw(row, process::pid).unwrap_or(-1);
         let born = !self.steps.is_empty() && start_us.is_some_and(|start| start >= self.begin_us);
         let life = self.pid.map(|_| self.lives.open(table, row, born, start_us, step.stamp));
         if born {
@@ -502,16 +501,10 @@ fn microseconds(ns: u64) -> i64 {
     i64::try_from(ns / 1_000).unwrap_or(i64::MAX)
 }
 
-fn number(table: &RawTable, row: usize, field: Field) -> Option<i64> {
-    let Slot::Raw(index) = field.slot else { return None };
-    table.reading(row, usize::from(index)).get()
-}
-
 fn counters(table: &RawTable, row: usize) -> Counters {
     COUNTED.map(|fields| {
-        let sum = fields
-            .iter()
-            .try_fold(0_i64, |sum, &field| sum.checked_add(number(table, row, field)?));
+        let sum =
+            fields.iter().try_fold(0_i64, |sum, &field| sum.checked_add(table.raw(row, field)?));
         Reading::from(sum)
     })
 }

@@ -17,9 +17,9 @@ pub fn read_into(path: &Path, buffer: &mut Vec<u8>) -> io::Result<()> {
 
 /// The attribute without the white space around it, or why it could not be read.
 pub fn attribute(dir: &Path, name: &str) -> io::Result<String> {
-    let mut buffer = Vec::new();
-    read_into(&dir.join(name), &mut buffer)?;
-    Ok(String::from_utf8_lossy(buffer.trim_ascii()).into_owned())
+    let text = file::short(&dir.join(name))?;
+    Ok(String::from_utf8(text)
+        .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
 }
 
 /// The attribute as text; `None` if it is missing, unreadable or empty.
@@ -30,8 +30,7 @@ pub fn attribute_text(dir: &Path, name: &str) -> Option<String> {
 /// The attribute as a number, or why it could not be read. Text that is no number is
 /// [`io::ErrorKind::InvalidData`].
 pub fn try_i64(dir: &Path, name: &str) -> io::Result<i64> {
-    let text = attribute(dir, name)?;
-    text.parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not a number"))
+    file::try_number(&dir.join(name))
 }
 
 /// The attribute as a number; `None` if it is missing, unreadable or none.
