@@ -169,6 +169,8 @@ struct Shown {
     due: Arc<AtomicU64>,
     /// Of a running retop that is followed.
     answers: Arc<Mutex<Option<Answers>>>,
+    /// Somebody has removed the files.
+    removed: Arc<AtomicBool>,
 }
 
 /// How it stands with a server that is asked again and again.
@@ -211,10 +213,11 @@ impl Shown {
             playing: Arc::default(),
             due: Arc::default(),
             answers: Arc::default(),
+            removed: Arc::default(),
         };
         let (replay, newest) = (Arc::clone(&shown.replay), Arc::clone(&shown.newest));
         let (playing, due) = (Arc::clone(&shown.playing), Arc::clone(&shown.due));
-        let answers = Arc::clone(&shown.answers);
+        let (answers, removed) = (Arc::clone(&shown.answers), Arc::clone(&shown.removed));
         let step = interval.div_f64(speed.max(1e-6));
         let beat = step.max(BEAT);
         let samples = beat.as_secs_f64() / step.as_secs_f64().max(1e-9);
@@ -243,7 +246,13 @@ impl Shown {
                     if now != std::mem::replace(&mut silent, now) {
                         waker.wake();
                     }
-                } else if let Some(mut grown) = follower.as_mut().and_then(Follower::look) {
+                    continue;
+                }
+                let is_removed = lock(&replay).recording().is_removed();
+                if is_removed != removed.swap(is_removed, Ordering::Relaxed) {
+                    waker.wake();
+                }
+                if let Some(mut grown) = follower.as_mut().and_then(Follower::look) {
                     let found = grown.newest.take().map(Arc::new);
                     lock(&replay).take(grown);
                     *lock(&newest) = found;
@@ -305,6 +314,10 @@ impl Feed for Shown {
 
     fn silent_seconds(&self) -> Option<u64> {
         lock(&self.answers).and_then(|now| now.silent_seconds(RealClock.monotonic_ns()))
+    }
+
+    fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Relaxed)
     }
 
     fn set_interval(&self, _: Duration) {}

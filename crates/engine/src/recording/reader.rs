@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use retop_model::Snapshot;
+use retop_model::{Snapshot, Stamp};
 
 use crate::history::View;
+use crate::history::view::FAR_MS;
 
 use super::body::Body;
 use super::error::RecordingError;
@@ -18,7 +19,7 @@ use super::name::SegmentName;
 use super::preview::{Gather, Preview};
 use super::segment::Segment;
 use super::shelf::Files;
-use super::slot::{Extent, Shared, Slot};
+use super::slot::{Extent, INDEXES, Shared, Slot};
 
 /// Most bytes of what was fetched of a running retop: in files six days of 2,000 processes, and in
 /// memory where no file could be made.
@@ -162,8 +163,18 @@ impl Recording {
                 None
             }
         };
-        let first = self.slots.iter().find_map(|slot| find(slot, false));
-        let last = self.slots.iter().rev().find_map(|slot| find(slot, true));
+        let mut first = self.slots.iter().find_map(|slot| find(slot, false));
+        let mut last = self.slots.iter().rev().find_map(|slot| find(slot, true));
+        // Where the wall clock was set back, the ends of time are not those of the recording. To look
+        // into thousands of segments for that would take longer than it is worth.
+        if self.slots.len() <= INDEXES {
+            let extents = self.slots.iter().filter_map(|slot| slot.begun().ok().flatten());
+            for extent in extents {
+                let wall_ms = |stamp: Option<Stamp>| stamp.map(|stamp| stamp.wall_ms);
+                first = first.min(wall_ms(extent.first).or(first));
+                last = last.max(wall_ms(extent.last));
+            }
+        }
         match (first, last, failed) {
             (Some(first), Some(last), _) => Ok(Some(first..last.max(first).saturating_add(1))),
             (_, _, Some(error)) => Err(error),
@@ -178,8 +189,25 @@ impl Recording {
     ///
     /// If what is recorded of that time cannot be read.
     pub fn asof(&self, wall_ms: i64) -> Result<Option<Snapshot>, RecordingError> {
-        for slot in self.slots.iter().rev() {
-            if slot.name.as_ref().is_some_and(|name| name.wall_ms > wall_ms) {
+        // Where the wall clock was set back and did not come so far again, those before are meant.
+        let ends_ms = |slot: &Arc<Slot>| {
+            let extent = slot.begun().ok().flatten()?;
+            Some((extent.first?.wall_ms, extent.last?.wall_ms))
+        };
+        let is_later = |slot: &Arc<Slot>| slot.name.as_ref().is_some_and(|n| n.wall_ms > wall_ms);
+        let begun = |slot: &&Arc<Slot>| {
+            !is_later(slot) && ends_ms(slot).is_some_and(|ends| ends.0 <= wall_ms)
+        };
+        let newest = self.slots.iter().rev().find(begun).and_then(ends_ms);
+        let is_far = newest.is_some_and(|ends| wall_ms.saturating_sub(ends.1) >= FAR_MS);
+        let holds = |slot: &Arc<Slot>| {
+            ends_ms(slot).is_some_and(|(first, last)| (first..=last).contains(&wall_ms))
+        };
+        let looks = is_far && self.slots.len() <= INDEXES;
+        let end = looks.then(|| self.slots.iter().rposition(holds)).flatten();
+        let slots = end.map_or(&self.slots[..], |end| &self.slots[..=end]);
+        for slot in slots.iter().rev() {
+            if is_later(slot) {
                 continue;
             }
             let Some(segment) = slot.begun_segment()? else { continue };
@@ -300,6 +328,15 @@ impl Recording {
         }
         self.slots = found;
         true
+    }
+
+    /// True if somebody has removed its newest file: nothing will come any more, and what is read of
+    /// it now may not be there.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        // What was fetched, or is of this program's memory, has no place.
+        let is_there = |slot: &Arc<Slot>| slot.path.as_os_str().is_empty() || slot.path.exists();
+        !self.slots.last().is_some_and(is_there)
     }
 
     /// The wall clock of the newest key frame: what comes from there on is a recording of its own.

@@ -360,6 +360,9 @@ impl Recorder {
         self.log.push(number, moment);
         let entries = self.log.iter().map(|entry| (entry.number, Event::of_entry(entry)));
         self.pending.extend(entries);
+        let named = self.log.named().iter();
+        self.pending
+            .extend(named.map(|(alert, fired)| (number, Event::of_named(stamp, alert, *fired))));
         self.log.forget(number + 1);
         self.spikes.push(number, moment);
         for spike in self.spikes.iter() {

@@ -96,6 +96,7 @@ impl Told {
                         entries.push(Entry { number: *first, stamp, what });
                     }
                 }
+                EventKind::AlertNamed => event.amend(&mut entries),
                 _ => entries.extend(event.entry(*number)),
             }
         }

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use retop_model::FamilyId;
-use retop_model::Snapshot;
-use retop_model::family::process;
+use retop_model::family::{alert, process};
+use retop_model::{FamilyId, Key, RawTable, Snapshot, Window};
 
 use super::{Disk, Made, Temporary, recorder, whole};
 use crate::export::Arguments;
@@ -458,6 +457,56 @@ fn a_recording_that_is_begun_late_holds_what_was_before() {
         .collect();
     let seconds: Vec<i64> = (1..=250).map(|second| 1_800_000_000_000 + second * 1_000).collect();
     assert_eq!(times, seconds);
+}
+
+#[test]
+fn who_is_behind_an_alert_is_in_the_file_though_it_came_out_later() {
+    let mut made = Made::new("sim:web-incident");
+    let disk = Disk::default();
+    let mut recorder = recorder(&disk, Settings::default());
+    let mut log = crate::history::Log::default();
+    let mut last: Option<Snapshot> = None;
+    for second in 0..6 {
+        let moment = made.tick();
+        let mut table = RawTable::new(FamilyId::Alert);
+        // Two of one rule: nobody is ever named of the first.
+        for (key, subject) in [(1, "/srv"), (2, "/var")] {
+            let named = key == 2 && second >= 4;
+            table
+                .push(Key(key, 0))
+                .text(alert::alert, "DISK")
+                .text(alert::severity, "warning")
+                .text(alert::subject, subject)
+                .text(alert::message, if named { "96% used, by dd (7)" } else { "96% used" })
+                .text(alert::metric, "filesystem.used_ratio")
+                .set(alert::culprit_pid, named.then_some(7));
+        }
+        let ns = moment.stamp().monotonic_ns;
+        table.finish(Window { begin_ns: ns, end_ns: ns });
+        let moment = (*moment).clone().with_table(last.as_ref(), table);
+        log.push(second, &moment);
+        recorder.push(&moment);
+        last = Some(moment);
+    }
+    recorder.close();
+    let folder = Temporary::new("named");
+    let replay = Replay::open(disk.recording(&folder.0)).expect("readable");
+    let fired = |log: &crate::history::Log| -> Vec<(u64, String, Option<u64>)> {
+        let of = |entry: &Arc<Entry>| match &entry.what {
+            What::Fired { alert, .. } if alert.name == "DISK" => {
+                Some((entry.number, alert.message.clone(), alert.culprit_pid))
+            }
+            _ => None,
+        };
+        log.iter().filter_map(of).collect()
+    };
+    let wanted = [(0, "96% used".to_owned(), None), (0, "96% used, by dd (7)".to_owned(), Some(7))];
+    assert_eq!(fired(&log), wanted);
+    assert_eq!(fired(replay.log()), wanted);
+    let named = replay.recording().events(i64::MIN, i64::MAX).expect("readable");
+    let named: Vec<_> = named.iter().filter(|e| e.kind == EventKind::AlertNamed).collect();
+    assert_eq!(named.len(), 1);
+    assert_eq!(named[0].since_ms, Some(named[0].wall_ms - 4_000));
 }
 
 #[test]
