@@ -148,6 +148,9 @@ pub struct Options {
     pub theme: String,
     /// The themes there are.
     pub themes: theme::Catalogue,
+    /// The terminal is asked what is behind everything, because the theme follows it and nothing else
+    /// tells.
+    pub asks_background: bool,
     /// Colours that the terminal has.
     pub depth: Depth,
     /// Drawing characters that it has.
@@ -223,7 +226,8 @@ pub struct Replayed {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            theme: "ink".to_owned(),
+            theme: theme::ON_DARK.to_owned(),
+            asks_background: false,
             themes: theme::Catalogue::default(),
             depth: Depth::Indexed,
             glyphs: Glyphs::Braille,
@@ -286,8 +290,11 @@ pub fn run(
     let mut dirty = true;
     let mut drain = Drain::default();
     let mut leaving_ns: Option<u64> = None;
-    let mut skipped = false;
     screen.set_letters(options.letters);
+    if options.asks_background {
+        // Nobody waits for the answer: it comes as keys do, or never.
+        terminal.ask_background()?;
+    }
     loop {
         if let Some(sent_ns) = leaving_ns
             && terminal.is_clear()
@@ -355,9 +362,9 @@ pub fn run(
             && taken.as_ref().is_none_or(|taken| !Arc::ptr_eq(taken, &snapshot))
         {
             app.recording = feed.recording();
-            // On a slow line each second sample is drawn; all of them are taken.
-            skipped = app.low_bandwidth && !skipped;
-            dirty |= app.update(&snapshot) && !skipped;
+            // All of them are taken, also those that are not drawn.
+            let draws = drain.draws(app.low_bandwidth);
+            dirty |= app.update(&snapshot) && draws;
             taken = Some(snapshot);
         }
         if app.is_opening() {

@@ -204,12 +204,12 @@ pub struct Before {
     page: Page,
     filter: Option<Filter>,
     set: usize,
-    sort: (Col, Col, bool),
+    sort: (Col, Col, bool, bool),
 }
 
 impl Before {
     fn of(page: Page, table: &mut Table) -> Before {
-        let sort = (table.sort, table.then, table.descending);
+        let sort = (table.sort, table.then, table.descending, table.pinned);
         (table.cursor, table.top) = (0, 0);
         Before { page, filter: table.filter.take(), set: table.set, sort }
     }
@@ -348,7 +348,7 @@ impl Pages {
         let Some(before) = self.zoomed.take() else { return false };
         self.page = before.page;
         (table.filter, table.set) = (before.filter, before.set);
-        (table.sort, table.then, table.descending) = before.sort;
+        (table.sort, table.then, table.descending, table.pinned) = before.sort;
         true
     }
 }

@@ -3,14 +3,12 @@
 use retop_model::family::{host, limit, task};
 use retop_model::human::{Count, Or, Size};
 
-use ratatui_core::style::Modifier;
-
 use super::{alerts, facts};
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::keys::Action;
 use crate::tui::mouse::Spot;
-use crate::tui::render::{Canvas, Glyphs, Pen, Rect, width};
+use crate::tui::render::{Canvas, Glyphs, Modifier, Pen, Rect, width};
 use crate::tui::units::{Text, ago, date, interval, time_of_day, uptime};
 
 /// One fact of the header; the smallest number leaves first.

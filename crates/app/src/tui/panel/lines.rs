@@ -14,7 +14,7 @@ use crate::tui::input::{Code, Key};
 use crate::tui::keys::{Action, Mode};
 use crate::tui::mouse::Spot;
 use crate::tui::page::Page;
-use crate::tui::render::{Canvas, Rect, width};
+use crate::tui::render::{Canvas, Modifier, Rect, width};
 
 /// What is being typed, else what there is to tell, else how retop itself does. Where the line has
 /// no room of its own, it shows only while it must. Gives the column at which what is being typed
@@ -114,7 +114,7 @@ pub fn line<'e>(app: &App, editor: &'e Editor, canvas: &mut Canvas<'_>) -> &'e s
     if after.is_empty() {
         canvas.put(at, 0, ' ', theme.input);
     }
-    canvas.tint(at, 0, |pen| pen.with(ratatui_core::style::Modifier::REVERSED));
+    canvas.tint(at, 0, |pen| pen.with(Modifier::REVERSED));
     shown
 }
 
