@@ -26,6 +26,8 @@ fn wrong_usage_is_one_line_and_status_2() {
             &["--json", "--source", "nonsense"],
             "retop: 'nonsense' names no source; write sim:NAME or replay:FILE",
         ),
+        (&["--plain", "--source", "replay:x"], "retop: 'x' is a recording, and this is about a"),
+        (&["doctor", "--source", "replay:x"], "retop: 'x' is a recording, and this is about a"),
         (&["--once", "--root", "/nonexistent"], "retop: /nonexistent: no such folder"),
         (&[], "retop: stdout is no terminal; use --plain"),
     ];

@@ -78,6 +78,11 @@ fn is_dumb(environment: &Environment) -> bool {
 ///
 /// A name that nobody knows or a folder that is not there: wrong usage.
 pub fn machine(settings: &Settings) -> anyhow::Result<Machine> {
+    if let Some(path) = replay::source(settings) {
+        let what = "is a recording, and this is about a machine now";
+        let next = "retop replay shows it, --once, --json and --serve read it";
+        return Err(Usage(format!("'{path}' {what}; {next}")).into());
+    }
     open(settings.source.as_deref(), Roots::below(&settings.root))
         .map_err(|error| Usage(error.to_string()).into())
 }
