@@ -282,90 +282,169 @@ pub fn run(
     app.record = feed.history();
     let (width, height) = terminal.size();
     let mut screen = Screen::new(width, height, options.synchronised);
-    let mut decoder = Decoder::default();
-    let mut asked: Option<Demand> = None;
-    let mut taken: Option<Arc<Snapshot>> = None;
-    let mut drawn_ns: Option<u64> = None;
-    let mut stuck = false;
-    let mut dirty = true;
-    let mut drain = Drain::default();
-    let mut leaving_ns: Option<u64> = None;
     screen.set_letters(options.letters);
     if options.asks_background {
         // Nobody waits for the answer: it comes as keys do, or never.
         terminal.ask_background()?;
     }
-    loop {
-        if let Some(sent_ns) = leaving_ns
-            && terminal.is_clear()
-        {
-            drain.note(Duration::from_nanos(clock.monotonic_ns().saturating_sub(sent_ns)));
-            leaving_ns = None;
-            app.set_low_bandwidth(options.low_bandwidth.unwrap_or(drain.is_slow()));
-        }
-        let rest = drawn_ns.map_or(Duration::ZERO, |drawn| {
-            FRAME.saturating_sub(Duration::from_nanos(clock.monotonic_ns().saturating_sub(drawn)))
-        });
-        if dirty && rest.is_zero() {
-            stuck = !terminal.is_writable();
-            if !stuck {
-                let (width, height) = screen.size();
-                app.arrange(width, height);
-                if options.accessible {
-                    screen.park(app.cursor_cell());
-                }
-                let sent_ns = clock.monotonic_ns();
-                match screen.draw(terminal, app.glyphs, |canvas| panel::draw(&app, canvas)) {
-                    Ok(_) => leaving_ns = Some(sent_ns),
-                    Err(error) if is_end(&error) => return Ok(()),
-                    Err(error) => return Err(error),
-                }
-                drawn_ns = Some(clock.monotonic_ns());
-                dirty = false;
-                // After the frame: the engine reads what this one shows for the next.
-                let demand = app.demand();
-                if asked.as_ref() != Some(&demand) {
-                    feed.set_demand(demand.clone());
-                    asked = Some(demand);
-                }
-                app.inquire(control);
+    let mut session = Running {
+        feed,
+        options,
+        control,
+        clock,
+        app,
+        screen,
+        decoder: Decoder::default(),
+        asked: None,
+        taken: None,
+        drawn_ns: None,
+        leaving_ns: None,
+        drain: Drain::default(),
+        stuck: false,
+        dirty: true,
+    };
+    match session.go(terminal) {
+        // The terminal is gone: the end, and no failure.
+        Err(error) if is_end(&error) => Ok(()),
+        ended => ended,
+    }
+}
+
+/// A screen that is being drawn.
+struct Running<'a, F> {
+    feed: &'a F,
+    options: &'a Options,
+    control: &'a dyn Control,
+    clock: &'a dyn Clock,
+    app: App,
+    screen: Screen,
+    decoder: Decoder,
+    /// What was last asked of the engine.
+    asked: Option<Demand>,
+    /// The newest moment that the screen knows of.
+    taken: Option<Arc<Snapshot>>,
+    drawn_ns: Option<u64>,
+    /// When a frame was sent that the terminal has not taken whole yet.
+    leaving_ns: Option<u64>,
+    drain: Drain,
+    /// The terminal takes no bytes.
+    stuck: bool,
+    /// The screen is not what it ought to be.
+    dirty: bool,
+}
+
+impl<F: Feed> Running<'_, F> {
+    /// Draws, waits and takes what comes, until it is time to go.
+    fn go(&mut self, terminal: &mut Terminal) -> std::io::Result<()> {
+        loop {
+            self.note_drained(terminal);
+            let rest = self.rest();
+            if self.dirty && rest.is_zero() {
+                self.draw(terminal)?;
+            }
+            let woken = terminal.wait(self.timeout(rest))?;
+            if woken.quit {
+                return Ok(());
+            }
+            if woken.stop {
+                terminal.suspend()?;
+            }
+            if woken.resume {
+                terminal.resume()?;
+            }
+            if woken.resize || woken.resume || woken.stop {
+                self.fit(terminal);
+                self.dirty = true;
+            }
+            self.take_news();
+            let Some(effects) = self.take_keys(terminal, woken.input) else { return Ok(()) };
+            self.obey(&effects);
+            if effects.quit {
+                return Ok(());
+            }
+            effects.reach(terminal)?;
+            if effects.redraw || effects.suspend {
+                self.fit(terminal);
             }
         }
-        let timeout = match (decoder.is_waiting(), dirty) {
-            (true, _) => Some(ESCAPE),
-            (_, true) if stuck => Some(RETRY),
-            (_, true) => Some(rest),
-            // The thread that decodes has no way to wake anybody, and is done in no time.
-            (false, false) if app.pane.trace.is_loading() => Some(FRAME),
-            (false, false) => app.is_opening().then_some(RETRY),
-        };
-        let woken = match terminal.wait(timeout) {
-            Ok(woken) => woken,
-            Err(error) if is_end(&error) => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        if woken.quit {
+    }
+
+    /// Notes how long the terminal took for a frame.
+    fn note_drained(&mut self, terminal: &Terminal) {
+        if let Some(sent_ns) = self.leaving_ns
+            && terminal.is_clear()
+        {
+            self.leaving_ns = None;
+            self.drain.note(self.since(sent_ns));
+            let low = self.options.low_bandwidth.unwrap_or(self.drain.is_slow());
+            self.app.set_low_bandwidth(low);
+        }
+    }
+
+    fn since(&self, ns: u64) -> Duration {
+        Duration::from_nanos(self.clock.monotonic_ns().saturating_sub(ns))
+    }
+
+    /// How long the next frame has to wait for the eye.
+    fn rest(&self) -> Duration {
+        self.drawn_ns.map_or(Duration::ZERO, |drawn| FRAME.saturating_sub(self.since(drawn)))
+    }
+
+    fn draw(&mut self, terminal: &mut Terminal) -> std::io::Result<()> {
+        self.stuck = !terminal.is_writable();
+        if self.stuck {
             return Ok(());
         }
-        if woken.stop {
-            terminal.suspend()?;
+        let app = &mut self.app;
+        let (width, height) = self.screen.size();
+        app.arrange(width, height);
+        if self.options.accessible {
+            self.screen.park(app.cursor_cell());
         }
-        if woken.resume {
-            terminal.resume()?;
+        let sent_ns = self.clock.monotonic_ns();
+        self.screen.draw(terminal, app.glyphs, |canvas| panel::draw(app, canvas))?;
+        self.leaving_ns = Some(sent_ns);
+        self.drawn_ns = Some(self.clock.monotonic_ns());
+        self.dirty = false;
+        // After the frame: the engine reads what this one shows for the next.
+        let demand = app.demand();
+        if self.asked.as_ref() != Some(&demand) {
+            self.feed.set_demand(demand.clone());
+            self.asked = Some(demand);
         }
-        if woken.resize || woken.resume || woken.stop {
-            let (width, height) = terminal.size();
-            screen.resize(width, height);
-            dirty = true;
+        app.inquire(self.control);
+        Ok(())
+    }
+
+    /// When to wake at the latest.
+    fn timeout(&self, rest: Duration) -> Option<Duration> {
+        match (self.decoder.is_waiting(), self.dirty) {
+            (true, _) => Some(ESCAPE),
+            (_, true) if self.stuck => Some(RETRY),
+            (_, true) => Some(rest),
+            // The thread that decodes has no way to wake anybody, and is done in no time.
+            (false, false) if self.app.pane.trace.is_loading() => Some(FRAME),
+            (false, false) => self.app.is_opening().then_some(RETRY),
         }
+    }
+
+    fn fit(&mut self, terminal: &Terminal) {
+        let (width, height) = terminal.size();
+        self.screen.resize(width, height);
+    }
+
+    /// Takes what other threads have for the screen.
+    fn take_news(&mut self) {
+        let (app, feed) = (&mut self.app, self.feed);
+        let mut dirty = self.dirty;
         if let Some(snapshot) = feed.latest()
-            && taken.as_ref().is_none_or(|taken| !Arc::ptr_eq(taken, &snapshot))
+            && self.taken.as_ref().is_none_or(|taken| !Arc::ptr_eq(taken, &snapshot))
         {
             app.recording = feed.recording();
             // All of them are taken, also those that are not drawn.
-            let draws = drain.draws(app.low_bandwidth);
+            let draws = self.drain.draws(app.low_bandwidth);
             dirty |= app.update(&snapshot) && draws;
-            taken = Some(snapshot);
+            self.taken = Some(snapshot);
         }
         if app.is_opening() {
             app.recording = feed.recording();
@@ -387,10 +466,16 @@ pub fn run(
             dirty = true;
         }
         dirty |= app.pane.trace.poll();
-        if let Some(answer) = control.answer() {
+        if let Some(answer) = self.control.answer() {
             dirty |= app.take_answer(&answer);
         }
+        self.dirty = dirty;
+    }
+
+    /// Takes what was typed; `None` if nobody can type any more.
+    fn take_keys(&mut self, terminal: &mut Terminal, is_there: bool) -> Option<Effects> {
         let mut effects = Effects::default();
+        let (app, screen, control) = (&mut self.app, &self.screen, self.control);
         let mut take = |event: Event| {
             let effect = match event {
                 Event::Mouse(mouse) => app.mouse(mouse, screen.spots(), control),
@@ -400,41 +485,31 @@ pub fn run(
                 effects.note(effect);
             }
         };
-        if woken.input {
+        if is_there {
             let mut bytes = [0; 1024];
-            let Some(count) = terminal.read(&mut bytes) else { return Ok(()) };
-            decoder.feed(&bytes[..count], &mut take);
-        } else if decoder.is_waiting() {
-            decoder.flush(&mut take);
+            let count = terminal.read(&mut bytes)?;
+            self.decoder.feed(&bytes[..count], &mut take);
+        } else if self.decoder.is_waiting() {
+            self.decoder.flush(&mut take);
         }
-        dirty |= effects.draw;
+        self.dirty |= effects.draw;
+        Some(effects)
+    }
+
+    /// Does what was asked of the engine and of the disk.
+    fn obey(&mut self, effects: &Effects) {
+        let (app, feed) = (&mut self.app, self.feed);
         if let Some(interval) = effects.interval {
             feed.set_interval(interval / app.subsamples);
         }
         if effects.record {
-            let to = options.record.as_ref().filter(|_| app.recording.is_none());
+            let to = self.options.record.as_ref().filter(|_| app.recording.is_none());
             let done = feed.record(to);
             app.recording = feed.recording();
             app.told_of_recording(to, done);
         }
         if effects.still {
-            app.keep_still(screen.shown(), options.stills.as_deref());
-        }
-        if effects.quit {
-            return Ok(());
-        }
-        if let Some(on) = effects.mouse {
-            terminal.set_mouse(on)?;
-        }
-        if let Some(on) = effects.drag {
-            terminal.follow_mouse(on)?;
-        }
-        if effects.suspend {
-            terminal.suspend()?;
-        }
-        if effects.redraw || effects.suspend {
-            let (width, height) = terminal.size();
-            screen.resize(width, height);
+            app.keep_still(self.screen.shown(), self.options.stills.as_deref());
         }
     }
 }
@@ -454,6 +529,20 @@ struct Effects {
 }
 
 impl Effects {
+    /// Does what was asked of the terminal.
+    fn reach(&self, terminal: &mut Terminal) -> std::io::Result<()> {
+        if let Some(on) = self.mouse {
+            terminal.set_mouse(on)?;
+        }
+        if let Some(on) = self.drag {
+            terminal.follow_mouse(on)?;
+        }
+        if self.suspend {
+            terminal.suspend()?;
+        }
+        Ok(())
+    }
+
     fn note(&mut self, effect: Effect) {
         self.draw = true;
         match effect {
@@ -472,7 +561,7 @@ impl Effects {
     }
 }
 
-/// The terminal is gone: the end, and no failure.
+/// True if the terminal is gone.
 fn is_end(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{BrokenPipe, NotConnected};
     const EIO: i32 = 5;
