@@ -18,7 +18,7 @@ mod picture;
 #[cfg(target_os = "linux")]
 mod recorder;
 #[cfg(target_os = "linux")]
-mod vm_pmu;
+mod vm;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -54,6 +54,8 @@ cargo xtask load N [--lively]        N processes to look at, until interrupted; 
 cargo xtask vm-pmu [--fetch]         boot a virtual ARM64 machine whose processor counts, and check
                                      what retop counts there against what it must be; --fetch
                                      only fetches its kernel
+cargo xtask vm-cgroup                boot another one whose control groups have limits, and check that a
+                                     memory hog there, and the kernel's kill, are told and recorded
 cargo xtask h200 [--binary FILE] [--out FOLDER] [--only NAME] [--fake]
                                      on a machine with an H100 or H200: what retop says beside
                                      nvidia-smi and known loads, and what the driver does, in ten
@@ -107,9 +109,11 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         ["floor", options @ ..] => floor::run(options),
         #[cfg(target_os = "linux")]
-        ["vm-pmu"] => vm_pmu::run(),
+        ["vm-pmu"] => vm::pmu::run(),
         #[cfg(target_os = "linux")]
-        ["vm-pmu", "--fetch"] => vm_pmu::fetch(),
+        ["vm-pmu", "--fetch"] => vm::fetch(),
+        #[cfg(target_os = "linux")]
+        ["vm-cgroup"] => vm::group::run(),
         #[cfg(target_os = "linux")]
         ["h200", options @ ..] => h200::run(options),
         ["forecast"] => forecast(),

@@ -114,8 +114,8 @@ fn svg(screen: &Screen, title: &str) -> Result<String, std::fmt::Error> {
     let mut inks: BTreeMap<String, Ink> = BTreeMap::new();
     let (mut behind, mut texts) = (String::new(), String::new());
     for y in 0..rows {
-        let cells = (0..columns).map(|x| &screen.shown()[(x, y)]);
-        let cells: Vec<_> = cells.map(|cell| (cell.symbol(), Look::of(cell))).collect();
+        let cells: Vec<_> =
+            screen.shown().row(y).iter().map(|cell| (*cell, Look::of(cell))).collect();
         for (start, end) in runs(&cells, |a, b| a.1.back == b.1.back) {
             if let Some(back) = &cells[start].1.back {
                 let (x, w) = (start as f32 * CELL.0, (end - start) as f32 * CELL.0);
@@ -127,18 +127,19 @@ fn svg(screen: &Screen, title: &str) -> Result<String, std::fmt::Error> {
                 )?;
             }
         }
-        for (x, (symbol, look)) in (0_u16..).zip(&cells) {
+        for (x, (cell, look)) in (0_u16..).zip(&cells) {
             let corner = (f32::from(x) * CELL.0, f32::from(y) * CELL.1);
-            let c = symbol.chars().next().unwrap_or(' ');
+            let c = cell.symbol();
             if is_shape(c) {
                 shape(c, corner, inks.entry(look.fore.clone()).or_default())?;
             }
         }
         // Word by word: what a viewer makes of blanks, or of another font, moves nothing.
-        let is_text = |cell: &(&str, Look)| !cell.0.chars().any(|c| c == ' ' || is_shape(c));
-        let same = |a: &(&str, Look), b: &(&str, Look)| is_text(a) && is_text(b) && a.1 == b.1;
+        let is_text = |cell: &(Cell, Look)| !cell.0.is_blank() && !is_shape(cell.0.symbol());
+        let same = |a: &(Cell, Look), b: &(Cell, Look)| is_text(a) && is_text(b) && a.1 == b.1;
         for (start, end) in runs(&cells, same) {
-            let text: String = cells[start..end].iter().map(|cell| cell.0).collect();
+            let written = cells[start..end].iter().filter(|(cell, _)| cell.width() > 0);
+            let text: String = written.map(|(cell, _)| cell.symbol()).collect();
             if !is_text(&cells[start]) {
                 continue;
             }
@@ -190,10 +191,11 @@ struct Look {
 impl Look {
     fn of(cell: &Cell) -> Look {
         let name = |colour| shown(colour).map(|[r, g, b]| format!("#{r:02x}{g:02x}{b:02x}"));
-        let (fore, back) = (name(cell.fg), name(cell.bg));
+        let pen = cell.pen();
+        let (fore, back) = (name(pen.fg), name(pen.bg));
         let fore = fore.unwrap_or_else(|| TEXT.to_owned());
-        let bold = cell.modifier.contains(Modifier::BOLD);
-        if cell.modifier.contains(Modifier::REVERSED) {
+        let bold = pen.modifier.contains(Modifier::BOLD);
+        if pen.modifier.contains(Modifier::REVERSED) {
             let inside = back.unwrap_or_else(|| BACKGROUND.to_owned());
             return Look { fore: inside, back: Some(fore), bold };
         }

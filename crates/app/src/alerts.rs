@@ -16,7 +16,7 @@ use crate::tui::preset::Preset;
 use crate::value;
 
 /// The keys of an `[[alert]]` table.
-const KEYS: [&str; 6] = ["name", "expr", "for", "clear", "severity", "message"];
+const KEYS: [&str; 7] = ["name", "expr", "filter", "for", "clear", "severity", "message"];
 const SEVERITIES: [&str; 2] = ["warning", "critical"];
 /// A name stands in front of each alert and in a label of its series.
 const NAME_LENGTH: usize = 24;
@@ -111,6 +111,7 @@ fn read_rule(
             "name" => rule.name = name(&text).map_err(|why| wrong(key, why))?,
             "expr" => rule.expr = text,
             "clear" => rule.clear = Some(text),
+            "filter" => rule.filter = Some(text),
             "message" => rule.message = message(&text).map_err(|why| wrong(key, why))?,
             "for" => {
                 let time = value::duration(&text).map_err(|why| wrong(key, why))?;
@@ -127,8 +128,9 @@ fn read_rule(
             return Err(format!("{}: alert: {key} is missing", at(table.span())));
         }
     }
-    let without_clear = UserRule { clear: None, ..rule.clone() };
-    without_clear.rule().map_err(|why| wrong("expr", why))?;
+    let bare = UserRule { clear: None, filter: None, ..rule.clone() };
+    let field = bare.rule().map_err(|why| wrong("expr", why))?.field;
+    rule.chosen(field).map_err(|why| wrong("filter", why))?;
     rule.rule().map_err(|why| wrong("clear", why))?;
     Ok(rule)
 }
@@ -166,6 +168,7 @@ pub fn print(rules: &[UserRule], out: &mut String) {
     for rule in rules {
         let severity = SEVERITIES[usize::from(rule.critical)].to_owned();
         let mut pairs = vec![("name", rule.name.clone()), ("expr", rule.expr.clone())];
+        pairs.extend(rule.filter.clone().map(|filter| ("filter", filter)));
         pairs.push(("for", format!("{}s", rule.for_seconds)));
         pairs.extend(rule.clear.clone().map(|clear| ("clear", clear)));
         pairs.push(("severity", severity));
@@ -265,7 +268,7 @@ mod tests {
             ("[[alert]]\nname = 'X'\nexp = 'x'\n", "3: alert: unknown key 'exp'; there is 'expr'"),
             (
                 "[[alert]]\nxyzzy = 1\n",
-                "2: alert: unknown key 'xyzzy'; there are name, expr, for, clear, severity, message",
+                "2: alert: unknown key 'xyzzy'; there are name, expr, filter, for, clear, severity, message",
             ),
             ("[[alert]]\nname = 'A B'\n", "2: alert: name: write one word of at most 24 letters"),
             (
@@ -279,6 +282,14 @@ mod tests {
             (
                 &format!("{SLOW}clear = '2W'\n"),
                 "4: alert: clear: 'W' is no unit of this metric (seconds)",
+            ),
+            (
+                &format!("{SLOW}filter = 'user=bob'\n"),
+                "4: alert: filter: chooses among processes, and this rule is about disks",
+            ),
+            (
+                "[[alert]]\nname = 'X'\nexpr = 'processes.cpu_ratio > 90%'\nfilter = 'cpu>'\n",
+                "4: alert: filter: column 5: expected a value here",
             ),
             (
                 &format!("{SLOW}for = 'ever'\n"),

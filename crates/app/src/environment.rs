@@ -69,7 +69,7 @@ impl Environment {
             .filter(|(name, value)| name.starts_with("RETOP_") && !value.is_empty())
             .collect();
         let folders = etcetera::base_strategy::Xdg::new().ok();
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(get).into_iter().find(|l| !l.is_empty());
+        let locale = [get("LC_ALL"), get("LC_CTYPE"), get("LANG")];
         Environment {
             variables,
             config_folder: folders.as_ref().map(|xdg| xdg.config_dir().join("retop")),
@@ -87,15 +87,21 @@ impl Environment {
                 colors: get("COLORFGBG"),
                 no_color: !get("NO_COLOR").is_empty(),
                 force_color: !matches!(get("CLICOLOR_FORCE").as_str(), "" | "0"),
-                utf8: is_utf8(locale.as_deref().unwrap_or_default()),
+                utf8: is_utf8(locale.each_ref().map(String::as_str)),
             },
         }
     }
 }
 
-/// Without any locale the C locale is in force, in which modern terminals still show UTF-8. One that
-/// names no encoding has an older one, of one byte a letter.
-fn is_utf8(locale: &str) -> bool {
+/// Without any locale the C locale is in force, in which modern terminals still show UTF-8, and
+/// containers have `LANG=C` for want of another; who sets `LC_ALL=C` means it. A locale that names no
+/// encoding has an older one, of one byte a letter.
+fn is_utf8([all, letters, language]: [&str; 3]) -> bool {
+    if all == "C" || (all.is_empty() && letters == "C") {
+        return false;
+    }
+    let locale = [all, letters, language].into_iter().find(|locale| !locale.is_empty());
+    let locale = locale.unwrap_or_default();
     match locale.split_once('.') {
         Some((_, encoding)) => {
             let encoding = encoding.to_ascii_lowercase();
@@ -121,7 +127,17 @@ mod tests {
             ("de_DE@euro", false),
         ];
         for (locale, wanted) in cases {
-            assert_eq!(super::is_utf8(locale), wanted, "{locale}");
+            assert_eq!(super::is_utf8(["", "", locale]), wanted, "{locale}");
+        }
+        for (locale, wanted) in [
+            (["C", "", ""], false),
+            (["C", "C.UTF-8", "de_DE.UTF-8"], false),
+            (["", "C", "de_DE.UTF-8"], false),
+            (["C.UTF-8", "C", "C"], true),
+            (["de_DE.UTF-8", "", "de_DE.ISO-8859-1"], true),
+            (["de_DE.ISO-8859-1", "", "C.UTF-8"], false),
+        ] {
+            assert_eq!(super::is_utf8(locale), wanted, "{locale:?}");
         }
     }
 }

@@ -5,13 +5,12 @@ mod deaf;
 use std::sync::Arc;
 
 use deaf::Deaf;
-use ratatui_core::buffer::Buffer;
 use retop::tui::Options;
 use retop::tui::app::App;
 use retop::tui::input::{Code, Event, Key};
 use retop::tui::keymap::Keymap;
 use retop::tui::preset::Preset;
-use retop::tui::render::{Canvas, Depth, Rect};
+use retop::tui::render::{Canvas, Depth, Grid};
 use retop_engine::{Demand, Roots, Ticker, open};
 use retop_fake_machine::HandClock;
 
@@ -34,10 +33,9 @@ fn of_actop() -> Options {
 
 fn text(app: &mut App, width: u16, height: u16) -> String {
     app.arrange(width, height);
-    let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
-    retop::tui::panel::draw(app, &mut Canvas::new(&mut buffer, app.glyphs));
-    let rows = buffer.content.chunks(usize::from(width));
-    rows.map(|row| row.iter().map(|cell| cell.symbol()).collect::<String>() + "\n").collect()
+    let mut grid = Grid::new(width, height);
+    retop::tui::panel::draw(app, &mut Canvas::new(&mut grid, app.glyphs));
+    (0..height).map(|y| grid.text(y).collect::<String>() + "\n").collect()
 }
 
 #[test]

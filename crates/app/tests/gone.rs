@@ -123,3 +123,21 @@ fn who_has_ended_does_nothing_and_nothing_is_done_to_it() {
     app.event(Event::Key(Press::char('p')), &Deaf);
     assert!(!look::shown(&mut app, 90, 20).contains('†'));
 }
+
+/// Who has ended is asked of the filter that is in force now, as those who live are.
+#[test]
+fn who_has_ended_is_filtered_like_the_living() {
+    for (filter, wanted) in [("p3", &[">p3"][..]), ("pid<4", &[">p1", "†p2", " p3"])] {
+        let mut app = App::new(&Options::default());
+        for moment in &moments(&ALIVE)[..3] {
+            app.update(moment);
+            app.arrange(90, 20);
+        }
+        assert!(look::shown(&mut app, 90, 20).contains('†'));
+        for c in format!("/{filter}\r").chars() {
+            let key = if c == '\r' { Press::of(Code::Enter) } else { Press::char(c) };
+            app.event(Event::Key(key), &Deaf);
+        }
+        assert_eq!(rows(&mut app), wanted, "{filter}");
+    }
+}

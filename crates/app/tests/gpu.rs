@@ -84,6 +84,23 @@ fn a_driver_that_never_answers_holds_up_neither_the_screen_nor_the_end() {
 }
 
 #[test]
+fn values_of_a_driver_that_hangs_are_said_to_be_its_last() {
+    let scratch = Scratch::new();
+    let driver = machine(scratch.path(), &blocked(5.0));
+    driver.set_clock(0.0).expect("set");
+    let [flag, base] = root(scratch.path());
+    let mut screen = OnTerminal::start(&["--interval", "100ms", flag, base]);
+    screen.settle();
+    screen.press(b"4");
+    screen.take_until(b"H200");
+    driver.set_clock(6.0).expect("set");
+    screen.take_until(b"driver not answering (");
+    screen.press(b"q");
+    screen.ends();
+    screen.restores();
+}
+
+#[test]
 fn a_device_that_sleeps_is_told_of_and_not_touched() {
     let scratch = Scratch::new();
     let driver = machine(scratch.path(), EIGHT);

@@ -458,3 +458,42 @@ fn signals_go_to_whom_the_dialog_named() {
     let message = app.message.take().expect("an answer");
     assert_eq!((message.text.as_str(), message.wrong), ("1: it is the first process", true));
 }
+
+/// The table of the overview goes and comes back by the overview's own key; who asks for a tree where
+/// no table is gets the table first, as fingers of actop expect.
+#[test]
+fn the_overview_gives_the_room_of_the_table_to_its_boxes() {
+    let mut app = watched(&scene::LAPTOP, &options());
+    let has_table = |app: &mut App| shown(app, 120, 40).contains("PID USER");
+    assert!(has_table(&mut app));
+    type_in(&mut app, "0");
+    assert!(!has_table(&mut app) && shown(&mut app, 120, 40).contains("CPU"));
+    press(&mut app, &[Key::of(Code::Down)]);
+    assert!(shown(&mut app, 120, 40).contains("no table (F5)"), "it is said what to do");
+    press(&mut app, &[Key::f(5)]);
+    assert!(has_table(&mut app) && !app.table.tree);
+    type_in(&mut app, "t");
+    assert!(has_table(&mut app) && app.table.tree);
+    type_in(&mut app, "00");
+    assert!(has_table(&mut app));
+    // From elsewhere it leads home and hides nothing.
+    type_in(&mut app, "60");
+    assert!(has_table(&mut app));
+    press(&mut app, &[Key::of(Code::Enter)]);
+    type_in(&mut app, "0");
+    assert!(has_table(&mut app) && app.details.is_none());
+}
+
+#[test]
+fn a_screen_that_is_too_small_says_so_in_whole_words() {
+    let mut app = watched(&scene::LAPTOP, &options());
+    for ((width, height), wanted) in [
+        ((39, 7), "make the terminal larger (now 39x7)"),
+        ((36, 3), "make the terminal larger (now 36x3)"),
+        ((32, 7), "larger, now 32x7"),
+        ((10, 5), "now 10x5"),
+        ((4, 1), "now"),
+    ] {
+        assert_eq!(shown(&mut app, width, height).trim(), wanted);
+    }
+}

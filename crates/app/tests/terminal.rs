@@ -16,9 +16,12 @@ use std::time::Duration;
 use deaf::Deaf;
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use retop::tui::render::encoder::SYNC_END;
+use retop::tui::render::{Colour, Depth};
 use retop::tui::terminal::{Terminal, Waker};
-use retop::tui::{Feed, Options, run};
+use retop::tui::theme::{ON_DARK, ON_LIGHT, Theme};
+use retop::tui::{Feed, Options, RecordTo, run};
 use retop_engine::history::History;
+use retop_engine::recording::State;
 use retop_engine::{Demand, RealClock};
 use retop_model::Snapshot;
 use rustix::termios::{LocalModes, tcgetattr};
@@ -42,13 +45,20 @@ struct Player {
     demand: Arc<Mutex<Option<Demand>>>,
     /// What is asked for next ends in a panic.
     broken: Arc<AtomicBool>,
+    recording: Arc<Mutex<Option<State>>>,
 }
 
 impl Player {
     fn new() -> Player {
         let past = History::new(16 << 20).expect("an encoder");
         let past = Arc::new(Mutex::new(past));
-        Player { newest: Arc::default(), past, demand: Arc::default(), broken: Arc::default() }
+        Player {
+            newest: Arc::default(),
+            past,
+            demand: Arc::default(),
+            broken: Arc::default(),
+            recording: Arc::default(),
+        }
     }
 
     fn keep(&self, moments: &[Arc<Snapshot>]) {
@@ -71,6 +81,14 @@ impl Feed for Player {
     fn history(&self) -> Option<Arc<Mutex<dyn retop_engine::history::Past>>> {
         Some(Arc::clone(&self.past) as Arc<Mutex<dyn retop_engine::history::Past>>)
     }
+    fn record(&self, _: Option<&RecordTo>) -> Result<(), String> {
+        let mut recording = self.recording.lock().expect("whole");
+        *recording = recording.is_none().then(State::default);
+        Ok(())
+    }
+    fn recording(&self) -> Option<State> {
+        self.recording.lock().expect("whole").clone()
+    }
     fn set_interval(&self, _: Duration) {}
     fn set_demand(&self, demand: Demand) {
         *self.demand.lock().expect("whole") = Some(demand);
@@ -91,6 +109,10 @@ struct Running {
 
 impl Running {
     fn start() -> Running {
+        Running::start_with(Options::default())
+    }
+
+    fn start_with(options: Options) -> Running {
         let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let path = pair.master.tty_name().expect("its name");
@@ -109,7 +131,7 @@ impl Running {
         let feed = player.clone();
         let (end, ended) = channel();
         std::thread::spawn(move || {
-            let result = run(&mut terminal, &feed, &Options::default(), &Deaf, &RealClock);
+            let result = run(&mut terminal, &feed, &options, &Deaf, &RealClock);
             drop(terminal);
             end.send(result).expect("somebody waits");
         });
@@ -181,6 +203,57 @@ fn it_draws_what_is_fed_and_quits() {
     assert!(String::from_utf8_lossy(&help).contains("Help"));
     running.type_in(b"q");
     running.frame();
+    running.type_in(b"q");
+    running.ends_and_restores();
+}
+
+/// The first frame does not wait for the answer, and a dark terminal changes nothing.
+#[test]
+fn on_a_light_terminal_the_theme_is_the_one_for_light_ones() {
+    let _one = ONE.lock();
+    for (colour, painted) in [("ffff/ffff/eeee", true), ("1e1e/1e1e/2e2e", false)] {
+        let asks = Options { asks_background: true, ..Options::default() };
+        let mut running = Running::start_with(asks);
+        running.read_until(b"\x1b]11;?\x1b\\");
+        running.frame();
+        running.type_in(format!("\x1b]11;rgb:{colour}\x1b\\?").as_bytes());
+        let help = running.frame();
+        let mut terminal = vt100::Parser::new(
+            std::num::NonZeroU16::new(24).expect("not 0"),
+            std::num::NonZeroU16::new(80).expect("not 0"),
+            0,
+        );
+        terminal.process(&help);
+        let at = cell(terminal.screen(), "Help");
+        let (x, y) = at.split_once(';').expect("two numbers");
+        let place = |text: &str| text.parse::<u16>().expect("a number") - 1;
+        let found = terminal.screen().cell(place(y), place(x)).expect("inside").fgcolor();
+        let of = |name| match Theme::new(name, Depth::Indexed).title.fg {
+            Colour::Indexed(index) => vt100::Color::Idx(index),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found, of(if painted { ON_LIGHT } else { ON_DARK }), "{colour}");
+        running.type_in(b"qq");
+        running.ends_and_restores();
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_recorded_into_is_told_when_it_is_known() {
+    let _one = ONE.lock();
+    let mut running = Running::start();
+    running.frame();
+    running.player.show(scene::LAPTOP.at(1), &running.waker);
+    running.frame();
+    running.type_in(b"R");
+    running.read_until(b"REC");
+    running.frame();
+    // No sample comes, and nobody wakes the loop: it looks for itself.
+    let why = "/x: another retop records here";
+    *running.player.recording.lock().expect("whole") =
+        Some(State { failed: Some(why.to_owned()), ..State::default() });
+    running.read_until(b"another retop records here");
+    assert_eq!(running.player.recording(), None, "it is over");
     running.type_in(b"q");
     running.ends_and_restores();
 }

@@ -10,7 +10,7 @@ use retop_sources::{Demand, Machine};
 
 use crate::export::Arguments;
 use crate::history::History;
-use crate::recording::{self, Folder, Live};
+use crate::recording::{self, Ending, Live, Opening};
 use crate::tick::Ticker;
 
 /// How to watch.
@@ -55,6 +55,8 @@ pub struct Monitor {
     events: Arc<Mutex<Arc<[Event]>>>,
     commands: Sender<Command>,
     recording: Recording,
+    /// Of the last recording that was ended.
+    ending: Mutex<Option<Ending>>,
 }
 
 impl Monitor {
@@ -118,7 +120,7 @@ impl Monitor {
                 }
             }
         })?;
-        Ok(Monitor { newest, history, events, commands, recording })
+        Ok(Monitor { newest, history, events, commands, recording, ending: Mutex::new(None) })
     }
 
     /// The newest snapshot; `None` until the first one is there.
@@ -142,28 +144,37 @@ impl Monitor {
         events.to_vec()
     }
 
-    /// Begins to record into a folder: what the history holds first, then each sample.
+    /// Begins to record into a folder: what the history holds first, then each sample. The folder
+    /// is opened on a thread of its own; [`recording::State::failed`] says if it could not be.
     ///
     /// # Errors
     ///
-    /// If the folder cannot be read, or the system gives no thread.
-    pub fn record(
-        &self,
-        folder: Box<dyn Folder>,
-        settings: recording::Settings,
-    ) -> std::io::Result<()> {
+    /// If the system gives no thread.
+    pub fn record(&self, open: Opening, settings: recording::Settings) -> std::io::Result<()> {
+        self.end_recording();
+        let before = self.ending.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut live = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
         let past = self.history.as_ref();
         let past = past.map(|past| past.lock().unwrap_or_else(PoisonError::into_inner).view());
-        *live = Some(Live::start(folder, settings, past)?);
+        *live = Some(Live::start(open, settings, past, before)?);
         Ok(())
     }
 
-    /// Ends the recording in order, and waits so long for the disk.
-    pub fn end_recording(&self, patience: Duration) {
+    /// Ends the recording in order. Its last bytes are written meanwhile.
+    pub fn end_recording(&self) {
         let live = self.recording.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(live) = live {
-            live.close(patience);
+            *self.ending.lock().unwrap_or_else(PoisonError::into_inner) = Some(live.end());
+        }
+    }
+
+    /// Ends the recording in order, and waits so long for the disk, for the last bytes of one that
+    /// was ended before as well.
+    pub fn close_recording(&self, patience: Duration) {
+        self.end_recording();
+        let ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(ending) = ending {
+            ending.wait(patience);
         }
     }
 

@@ -110,6 +110,28 @@ impl Ticker {
         if self.wants.groups {
             demand.want_seldom(FamilyId::Cgroup);
         }
+        if self.wants.groups_often {
+            demand.want(FamilyId::Cgroup, true);
+        }
+        let written = self.wants.written;
+        // Threads are dear, and there is no telling whose are meant.
+        let apart = [FamilyId::Cgroup, FamilyId::Thread];
+        for family in FamilyId::all().filter(|family| written.has(*family)) {
+            if !apart.contains(&family) {
+                demand.want(family, true);
+            }
+        }
+        let processes = &mut demand.processes;
+        for (wanted, rows) in [
+            (written.io, &mut processes.io),
+            (written.status, &mut processes.status),
+            (written.schedule, &mut processes.schedule),
+            (written.counters, &mut processes.counters),
+        ] {
+            if wanted {
+                *rows = Rows::All;
+            }
+        }
         if self.wants.io && demand.wants(FamilyId::Process) {
             demand.processes.io = Rows::All;
         }

@@ -17,7 +17,6 @@ pub use self::device::Devices;
 
 use crate::counter;
 use crate::family::{FamilyId, cpu, energy, power, process};
-use crate::metric::{Field, Slot};
 use crate::sample::RawSample;
 use crate::stamp::Window;
 use crate::table::{Key, RawTable};
@@ -146,7 +145,7 @@ impl Attribution {
         let mut used_us = 0_i64;
         self.spare.clear();
         for (row, &key) in processes.keys().iter().enumerate() {
-            let reading = |field| reading(processes, row, field);
+            let reading = |field| processes.raw(row, field);
             let cpu_us = reading(process::user_seconds)
                 .unwrap_or(0)
                 .saturating_add(reading(process::system_seconds).unwrap_or(0));
@@ -201,7 +200,7 @@ impl Attribution {
         let window = self.window.replace(power.window());
         let modes = sample
             .table(FamilyId::Cpu)
-            .map(|table| cpu::MODES.map(|field| reading(table, 0, field).unwrap_or(0)));
+            .map(|table| cpu::MODES.map(|field| table.raw(0, field).unwrap_or(0)));
         let earlier = std::mem::replace(&mut self.modes, modes);
         let seconds = power.window().seconds_since(window?)?;
         let (mut whole, mut idle) = (0.0, 0.0);
@@ -306,11 +305,6 @@ fn whole(micro: f64) -> i64 {
     micro as i64
 }
 
-fn reading(table: &RawTable, row: usize, field: Field) -> Option<i64> {
-    let Slot::Raw(place) = field.slot else { return None };
-    table.reading(row, usize::from(place)).get()
-}
-
 /// Which rows of the power table tell what the processors draw, from the best down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Basis {
@@ -343,7 +337,7 @@ impl Basis {
             texts.and_then(Option::as_ref).map_or("", Text::shown)
         };
         let (domain, source) = (text(power::domain), text(power::source));
-        let is_whole = reading(power, row, power::whole_machine) == Some(1);
+        let is_whole = power.raw(row, power::whole_machine) == Some(1);
         match self {
             Basis::Packages => {
                 let number = domain.strip_prefix("package-");
@@ -356,7 +350,7 @@ impl Basis {
             Basis::Machine | Basis::Stated => {
                 is_whole && self.counter(power, row).is_some() && {
                     let earlier = |other| {
-                        reading(power, other, power::whole_machine) == Some(1)
+                        power.raw(other, power::whole_machine) == Some(1)
                             && self.counter(power, other).is_some()
                     };
                     !(0..row).any(earlier)
@@ -368,8 +362,8 @@ impl Basis {
     fn counter(self, power: &RawTable, row: usize) -> Option<i64> {
         match self {
             // Batches of seconds would fall on whoever ran last: the power between them is even.
-            Basis::Stated | Basis::Rail => reading(power, row, power::integrated_joules),
-            _ => reading(power, row, power::energy_joules),
+            Basis::Stated | Basis::Rail => power.raw(row, power::integrated_joules),
+            _ => power.raw(row, power::energy_joules),
         }
     }
 

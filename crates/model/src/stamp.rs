@@ -24,6 +24,16 @@ impl Stamp {
         lead(self).saturating_sub(lead(earlier))
     }
 
+    /// Milliseconds from `earlier` to this stamp, sleep included, however the wall clock was set in
+    /// between. Across a boot, where the other clocks begin anew, those of the wall clock.
+    #[must_use]
+    pub fn since_ms(self, earlier: Stamp) -> i64 {
+        match self.boottime_ns.checked_sub(earlier.boottime_ns) {
+            Some(ns) => i64::try_from(ns / 1_000_000).unwrap_or(i64::MAX),
+            None => self.wall_ms.saturating_sub(earlier.wall_ms),
+        }
+    }
+
     /// True if the machine slept between `earlier` and this stamp, so that counters of the two are
     /// not to be joined.
     #[must_use]

@@ -157,6 +157,19 @@ impl RawTable {
         reading.copied().unwrap_or_default()
     }
 
+    /// The integer of a raw field as it was read. A field of another family is nothing, and a mistake
+    /// of ours.
+    #[inline]
+    #[must_use]
+    pub fn raw(&self, row: usize, field: Field) -> Option<i64> {
+        if field.family != self.family {
+            debug_assert!(false, "{} is of another family", field.name());
+            return None;
+        }
+        let Slot::Raw(place) = field.slot else { return None };
+        self.reading(row, usize::from(place)).get()
+    }
+
     /// The readings of a row, in the order of declaration.
     pub fn readings(&self, row: usize) -> impl Iterator<Item = Reading> + '_ {
         let [common, seldom] = self.halves(row);

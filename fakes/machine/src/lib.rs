@@ -45,6 +45,11 @@ pub const NAMES: &[&str] = &[
     "intel-laptop",
     "arc",
     "arm-board",
+    "amd-handheld",
+    "intel-old",
+    "intel-lts",
+    "boards",
+    "gpu-rack",
 ];
 
 /// Writes the machine as it is `second` seconds after the start into `dir`, which is made if
@@ -69,6 +74,11 @@ pub fn build(name: &str, dir: &Path, second: u64) -> io::Result<()> {
         "intel-laptop" => machines::graphics::write_intel_laptop(&tree, second),
         "arc" => machines::graphics::write_arc(&tree, second),
         "arm-board" => machines::graphics::write_arm_board(&tree, second),
+        "amd-handheld" => machines::graphics::older::write_amd_handheld(&tree, second),
+        "intel-old" => machines::graphics::older::write_intel_old(&tree, second),
+        "intel-lts" => machines::graphics::older::write_intel_lts(&tree, second),
+        "boards" => machines::graphics::older::write_boards(&tree, second),
+        "gpu-rack" => machines::graphics::rack::write(&tree, second),
         _ => {
             let known = NAMES.join(", ");
             let reason = format!("no machine is called '{name}'; there are {known}");

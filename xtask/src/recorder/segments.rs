@@ -145,9 +145,10 @@ pub fn read(deed: &str, folder: &str) -> Result<()> {
         }
         "refresh" => {
             let mut replay = Replay::open(Recording::open(folder)?)?;
+            let mut follower = replay.follower().context("a recording that may grow")?;
             let opened = thread_ns();
             for _ in 0..10 {
-                replay.refresh();
+                follower.look();
             }
             format!("{:.1} ms of CPU each look for more", (thread_ns() - opened) as f64 / 1e7)
         }

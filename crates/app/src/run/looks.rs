@@ -14,7 +14,7 @@ use crate::tui::core_view::CoreView;
 use crate::tui::render::colour::Hints;
 use crate::tui::render::{Depth, Glyphs, Letters};
 use crate::tui::setup::Given;
-use crate::tui::theme::Catalogue;
+use crate::tui::theme::{Catalogue, ON_DARK, ON_LIGHT};
 
 /// What the settings and the environment add up to.
 ///
@@ -36,6 +36,7 @@ pub fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result
     Ok(Options {
         theme,
         themes,
+        asks_background: asks_background(screen, terminal),
         depth,
         glyphs: glyphs(screen, terminal),
         synchronised: !matches!(terminal.term.as_str(), "linux" | "dumb"),
@@ -111,9 +112,17 @@ fn theme(screen: &Screen, terminal: &Terminal) -> String {
     match (&screen.theme, screen.color) {
         (Some(name), _) => name.clone(),
         (None, Color::Palette(number)) => number.to_string(),
-        (None, _) if is_light(&terminal.colors) => "paper".to_owned(),
-        (None, _) => "ink".to_owned(),
+        (None, _) if is_light(&terminal.colors) => ON_LIGHT.to_owned(),
+        (None, _) => ON_DARK.to_owned(),
     }
+}
+
+/// Most light terminals say nothing in the environment. The kernel's console shows the question.
+fn asks_background(screen: &Screen, terminal: &Terminal) -> bool {
+    let follows = screen.theme.is_none() && !matches!(screen.color, Color::Palette(_));
+    follows
+        && terminal.colors.is_empty()
+        && !matches!(terminal.term.as_str(), "" | "linux" | "dumb")
 }
 
 /// `COLORFGBG` ends in the number of the background colour: 7 and 15 are white.
@@ -190,6 +199,23 @@ mod tests {
             (Some("nord"), Color::Palette(3), "0;15", "nord"),
         ] {
             assert_eq!(theme(name, color, colors), wanted, "{color:?} {colors}");
+        }
+    }
+
+    #[test]
+    fn the_terminal_is_asked_where_nothing_else_tells() {
+        for (name, color, colors, term, wanted) in [
+            (None, Color::Auto, "", "xterm-256color", true),
+            (None, Color::Always, "", "tmux", true),
+            (None, Color::Auto, "15;0", "xterm-256color", false),
+            (Some("ink"), Color::Auto, "", "xterm-256color", false),
+            (None, Color::Palette(2), "", "xterm-256color", false),
+            (None, Color::Auto, "", "linux", false),
+            (None, Color::Auto, "", "dumb", false),
+        ] {
+            let screen = Screen { theme: name.map(str::to_owned), color, ..Screen::default() };
+            let terminal = Terminal { colors: colors.to_owned(), ..terminal(term, "") };
+            assert_eq!(asks_background(&screen, &terminal), wanted, "{name:?} {color:?} {term}");
         }
     }
 

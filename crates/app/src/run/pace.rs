@@ -3,6 +3,8 @@
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use retop_model::Clock;
@@ -35,19 +37,35 @@ impl Pacer {
     ///
     /// If the system gives no socket pair or refuses the handlers.
     pub fn start(clock: &dyn Clock, interval: Duration) -> std::io::Result<Pacer> {
+        let pacer = Pacer::new(clock, interval)?;
+        end_anyway()?;
+        Ok(pacer)
+    }
+
+    /// For whoever writes nothing to stdout: only a signal ends the waits, and what is being written
+    /// to a slow disk then is written to its end. A second signal ends the process at once.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Pacer::start`].
+    pub fn unread(clock: &dyn Clock, interval: Duration) -> std::io::Result<Pacer> {
+        let asked = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the first signal finds that nobody has asked yet.
+            let again = Arc::clone(&asked);
+            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, again)?;
+            signal_hook::flag::register(signal, Arc::clone(&asked))?;
+        }
+        Ok(Pacer { unread: true, ..Pacer::new(clock, interval)? })
+    }
+
+    fn new(clock: &dyn Clock, interval: Duration) -> std::io::Result<Pacer> {
         let (signals, handler) = UnixStream::pair()?;
         signals.set_nonblocking(true)?;
         for signal in [SIGINT, SIGTERM] {
             signal_hook::low_level::pipe::register(signal, handler.try_clone()?)?;
         }
-        end_anyway()?;
         Ok(Pacer { grid: Grid::new(clock.monotonic_ns(), interval), signals, unread: false })
-    }
-
-    /// For whoever writes nothing to stdout: only a signal ends the waits.
-    #[must_use]
-    pub fn unread(self) -> Pacer {
-        Pacer { unread: true, ..self }
     }
 
     /// Waits for the next beat.

@@ -143,9 +143,7 @@ fn top(words: &str) -> Result<Command, String> {
 /// The conversation.
 struct Plain {
     filter: Option<Filter>,
-    /// Events that have been told of.
-    told: usize,
-    /// The newest of them, for the list drops its oldest.
+    /// The newest event that has been told of: the list drops its oldest.
     last: Option<Event>,
 }
 
@@ -153,7 +151,7 @@ impl Plain {
     fn new(settings: &Settings) -> anyhow::Result<Plain> {
         let filter = settings.filter.as_deref().map(Filter::parse).transpose();
         let filter = filter.map_err(|error| super::Usage(format!("--filter: {error}")))?;
-        Ok(Plain { filter, told: 0, last: None })
+        Ok(Plain { filter, last: None })
     }
 
     fn talk(
@@ -226,7 +224,6 @@ impl Plain {
             let _ = writeln!(text, "{what}, {}: {}", clock(event.stamp.wall_ms), told(event));
         }
         self.last = events.last().cloned().or(self.last.take());
-        self.told += events.len() - known;
         text
     }
 

@@ -26,7 +26,7 @@ pub fn run(settings: &Settings, environment: &Environment) -> anyhow::Result<()>
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let machine = machine(settings)?;
     let folder = folder(settings, environment)?;
-    let mut pacer = Pacer::start(&*clock, settings.interval)?.unread();
+    let mut pacer = Pacer::unread(&*clock, settings.interval)?;
     let directory = Directory::open(&folder)?;
     let mut recorder = Recorder::new(Box::new(directory), recording(settings))?;
     let mut ticker = Ticker::live(machine, Arc::clone(&clock));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use retop_engine::history::Past;
-use retop_engine::recording::{Recording, Remote, Replay};
+use retop_engine::recording::{Follower, Recording, Remote, Replay};
 use retop_engine::{Affinity, CpuSet, Demand, IoPriority, RealClock, local_offset_seconds};
 use retop_model::{Clock, Key, Snapshot};
 
@@ -103,7 +103,7 @@ pub fn source(settings: &Settings) -> Option<&str> {
 ///
 /// # Errors
 ///
-/// If nothing can be read, and what `body` gives.
+/// If nothing can be read or no moment has rates, and what `body` gives.
 pub fn each(
     settings: &Settings,
     path: &str,
@@ -119,9 +119,11 @@ pub fn each(
     // The sample of that time is the newest that is not later.
     let begin = begin.map(|at_ms| recording.asof(at_ms)).transpose()?.flatten();
     let from_ms = begin.map_or(i64::MIN, |moment| moment.stamp().wall_ms);
+    let mut given = false;
     for moment in recording.moments(from_ms, i64::MAX) {
         match moment {
             Ok(moment) if moment.has_rates() => {
+                given = true;
                 if !body(&Arc::new(moment))? {
                     return Ok(());
                 }
@@ -129,6 +131,10 @@ pub fn each(
             Ok(_) => {}
             Err(damage) => note_on_stderr(&damage.to_string()),
         }
+    }
+    if !given {
+        let what = "no sample there follows another, and rates need two; --at names an earlier one";
+        anyhow::bail!("{path}: {what}");
     }
     Ok(())
 }
@@ -163,6 +169,8 @@ struct Shown {
     due: Arc<AtomicU64>,
     /// Of a running retop that is followed.
     answers: Arc<Mutex<Option<Answers>>>,
+    /// Somebody has removed the files.
+    removed: Arc<AtomicBool>,
 }
 
 /// How it stands with a server that is asked again and again.
@@ -198,16 +206,18 @@ impl Shown {
         speed: f64,
     ) -> std::io::Result<Shown> {
         let first = lock(&replay).newest().map(Arc::new);
+        let mut follower = lock(&replay).follower();
         let shown = Shown {
             replay,
             newest: Arc::new(Mutex::new(first)),
             playing: Arc::default(),
             due: Arc::default(),
             answers: Arc::default(),
+            removed: Arc::default(),
         };
         let (replay, newest) = (Arc::clone(&shown.replay), Arc::clone(&shown.newest));
         let (playing, due) = (Arc::clone(&shown.playing), Arc::clone(&shown.due));
-        let answers = Arc::clone(&shown.answers);
+        let (answers, removed) = (Arc::clone(&shown.answers), Arc::clone(&shown.removed));
         let step = interval.div_f64(speed.max(1e-6));
         let beat = step.max(BEAT);
         let samples = beat.as_secs_f64() / step.as_secs_f64().max(1e-9);
@@ -236,8 +246,15 @@ impl Shown {
                     if now != std::mem::replace(&mut silent, now) {
                         waker.wake();
                     }
-                } else if lock(&replay).refresh() {
-                    let found = lock(&replay).newest().map(Arc::new);
+                    continue;
+                }
+                let is_removed = lock(&replay).recording().is_removed();
+                if is_removed != removed.swap(is_removed, Ordering::Relaxed) {
+                    waker.wake();
+                }
+                if let Some(mut grown) = follower.as_mut().and_then(Follower::look) {
+                    let found = grown.newest.take().map(Arc::new);
+                    lock(&replay).take(grown);
                     *lock(&newest) = found;
                     waker.wake();
                 }
@@ -297,6 +314,10 @@ impl Feed for Shown {
 
     fn silent_seconds(&self) -> Option<u64> {
         lock(&self.answers).and_then(|now| now.silent_seconds(RealClock.monotonic_ns()))
+    }
+
+    fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Relaxed)
     }
 
     fn set_interval(&self, _: Duration) {}

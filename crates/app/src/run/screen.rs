@@ -51,7 +51,7 @@ pub fn run(resolved: &Resolved, environment: &Environment) -> anyhow::Result<()>
     let control = Processes::new(settings, terminal.waker()?);
     let drawn = tui::run(&mut terminal, &monitor, &options, &control, &RealClock);
     drop(terminal);
-    monitor.end_recording(LAST_WORDS);
+    monitor.close_recording(LAST_WORDS);
     Ok(drawn?)
 }
 

@@ -8,6 +8,7 @@ use retop_engine::export::names::Names;
 use retop_engine::export::{Limit, prometheus};
 use retop_engine::serve::{self, Server};
 use retop_engine::{Demand, Monitor, RealClock, Rows};
+use retop_model::filter::Wild;
 use retop_model::{FamilyId, Snapshot};
 use toml_edit::Document;
 
@@ -27,7 +28,7 @@ pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
     }
     let machine = machine(settings)?;
     let clock = Arc::new(RealClock);
-    let mut pacer = Pacer::start(&*clock, settings.interval)?;
+    let mut pacer = Pacer::unread(&*clock, settings.interval)?;
     let follower = Mutex::new(json::follower(settings, settings.serve_processes)?);
     let groups = groups(wanted_groups(settings))?;
     let server = server(settings, listen)?;
@@ -64,7 +65,7 @@ pub fn run(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
 /// last one stays until another is recorded.
 fn recorded(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
     let clock = RealClock;
-    let mut pacer = Pacer::start(&clock, settings.interval)?.unread();
+    let mut pacer = Pacer::unread(&clock, settings.interval)?;
     let mut recording = replay::open(replay::source(settings).unwrap_or_default())?;
     let at_ms = replay::at(&recording, settings.replay.at)?;
     let mut follower = json::follower(settings, settings.serve_processes)?;
@@ -169,11 +170,10 @@ fn named(text: &str) -> Result<Vec<Rule>, String> {
             None => item.as_str().map(|pattern| vec![pattern]),
         };
         let patterns = patterns.ok_or_else(|| format!("{group} names no programs"))?;
-        rules.extend(
-            patterns
-                .into_iter()
-                .map(|pattern| Rule { pattern: pattern.to_owned(), group: group.to_owned() }),
-        );
+        rules.extend(patterns.into_iter().map(|pattern| Rule {
+            pattern: Wild::glob(pattern.to_owned()),
+            group: group.to_owned(),
+        }));
     }
     match rules.is_empty() {
         true => Err("no group in it".to_owned()),
@@ -188,7 +188,8 @@ mod tests {
     #[test]
     fn groups_by_name() {
         let rules = named("web = [\"nginx*\", \"php-fpm\"]\ndb = \"postgres\"\n").expect("rules");
-        let pairs: Vec<_> = rules.iter().map(|r| (r.group.as_str(), r.pattern.as_str())).collect();
+        let pairs: Vec<_> =
+            rules.iter().map(|r| (r.group.as_str(), r.pattern.text.as_str())).collect();
         assert_eq!(pairs, [("web", "nginx*"), ("web", "php-fpm"), ("db", "postgres")]);
         for wrong in ["", "web = 3", "web = [3]", "web"] {
             assert!(named(wrong).is_err(), "{wrong:?}");

@@ -21,13 +21,14 @@ use super::page::{Page, Pages};
 use super::pane::Pane;
 use super::panel;
 use super::people::Chosen;
+use super::render::colour::contrast;
 use super::render::{Depth, Glyphs, Rect};
 use super::rewind::Rewind;
 use super::setup::Given;
 use super::steady::Steady;
 use super::table::Table;
 use super::table::set;
-use super::theme::{Catalogue, Theme};
+use super::theme::{Catalogue, LIGHT, ON_LIGHT, Theme};
 use super::typing::Typing;
 use super::widget::chart::scale;
 use super::{Control, Options, RecordTo, Replayed};
@@ -80,6 +81,8 @@ pub struct App {
     pub themes: Catalogue,
     /// Colours that the terminal has.
     pub depth: Depth,
+    /// The theme follows the colour of the terminal.
+    asks_background: bool,
     /// The line to the terminal is slow: no more than 256 colours, each second sample.
     pub low_bandwidth: bool,
     /// What it is drawn with.
@@ -106,6 +109,8 @@ pub struct App {
     pub replay: Option<Replayed>,
     /// Seconds since the retop that is replayed last answered, if it does not any more.
     pub silent_seconds: Option<u64>,
+    /// The recording that is shown has been removed from the disk.
+    pub removed: bool,
     /// The terminal has the focus; one that does not say so always has it.
     pub focused: bool,
     /// The past is shown, and which.
@@ -188,6 +193,7 @@ impl App {
                 .unwrap_or_else(|_| options.themes.first(options.depth)),
             themes: options.themes.clone(),
             depth: options.depth,
+            asks_background: options.asks_background,
             low_bandwidth: false,
             glyphs: options.glyphs,
             offset_seconds: options.offset_seconds,
@@ -200,6 +206,7 @@ impl App {
             record: None,
             replay: options.replay.clone(),
             silent_seconds: None,
+            removed: false,
             focused: true,
             recording: None,
             rewind: None,
@@ -255,6 +262,20 @@ impl App {
         let theme = self.themes.theme(name, self.depth.min(most))?;
         self.theme = Theme { rewound: self.theme.rewound, ..theme };
         Ok(())
+    }
+
+    /// Takes the colour that the terminal has behind everything. Where nobody chose a theme, that for
+    /// light terminals is taken on one that black reads better on than white.
+    fn stand_on(&mut self, background: [u8; 3]) -> Option<Effect> {
+        let [black, white] = [[0; 3], [255; 3]].map(|text| contrast(text, background));
+        if !self.asks_background || black < white {
+            return None;
+        }
+        if let Some(given) = &mut self.given {
+            LIGHT.clone_into(&mut given.environment.terminal.colors);
+        }
+        self.set_theme(ON_LIGHT).ok()?;
+        Some(Effect::Draw)
     }
 
     /// The cell that somebody who reads by the cursor wants to read: what is typed, the selected row,
@@ -352,6 +373,12 @@ impl App {
         Some(Arc::new(retop_model::derive(self.newest.as_deref(), raw)))
     }
 
+    /// True while the folder of a recording is being opened.
+    #[must_use]
+    pub fn is_opening(&self) -> bool {
+        self.recording.as_ref().is_some_and(|state| !state.begun && state.failed.is_none())
+    }
+
     /// Says what became of the wish to record.
     pub fn told_of_recording(&mut self, to: Option<&RecordTo>, done: Result<(), String>) {
         self.message = Some(match (to, done) {
@@ -386,6 +413,12 @@ impl App {
     pub(super) fn hides_table(&self) -> bool {
         let whole = self.rewind.is_none() && self.details.is_none();
         self.hidden && whole && self.pages.page == Page::Overview
+    }
+
+    /// True if nothing but the overview of now is on the screen.
+    #[must_use]
+    pub(super) fn is_home(&self) -> bool {
+        self.pages.page == Page::Overview && self.rewind.is_none() && self.details.is_none()
     }
 
     /// Measures the screen. Must be called before each frame.
@@ -465,6 +498,7 @@ impl App {
             Event::Pasted(c) => return self.type_in(c),
             // Only who drew the screen knows what lies where.
             Event::Mouse(_) => return None,
+            Event::Background(colour) => return self.stand_on(colour),
             // What is read follows with the next frame.
             Event::Focus(focused) => {
                 self.focused = focused;

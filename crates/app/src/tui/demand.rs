@@ -15,41 +15,6 @@ const THREADED: usize = 64;
 /// How long a row that left the screen is still read in full.
 const REMEMBERED_NS: u64 = 10_000_000_000;
 
-/// What comes from the counters of reads and writes.
-const READ: [Field; 10] = [
-    process::read_bytes_per_second,
-    process::written_bytes_per_second,
-    process::io_bytes_per_second,
-    process::read_bytes,
-    process::written_bytes,
-    process::calls_per_second,
-    process::read_call_bytes,
-    process::write_call_bytes,
-    process::read_calls,
-    process::write_calls,
-];
-
-/// What comes from the status.
-const STATUS: [Field; 7] = [
-    process::swap_bytes,
-    process::switches_per_second,
-    process::voluntary_switches,
-    process::involuntary_switches,
-    process::voluntary_switches_per_second,
-    process::involuntary_switches_per_second,
-    process::oom_score,
-];
-
-/// What the scheduler is asked for.
-const SCHEDULED: [Field; 6] = [
-    process::run_wait_seconds,
-    process::run_wait_ratio,
-    process::dispatches,
-    process::dispatches_per_second,
-    process::migrations,
-    process::migrations_per_second,
-];
-
 impl App {
     /// Notes which rows are on the screen. Those that leave it are asked for a while longer: a row
     /// that comes and goes would otherwise never have the two samples that a rate takes.
@@ -139,8 +104,8 @@ impl App {
             (false, true) => Rows::Keys(parts.clone()),
             (false, false) => Rows::Keys(keys.clone()),
         };
-        demand.processes.io = rows(&READ);
-        demand.processes.status = rows(&STATUS);
+        demand.processes.io = rows(&process::READ);
+        demand.processes.status = rows(&process::STATUS);
         demand.processes.memory = rows(&[process::shared_bytes]);
         let shows_numbers = self.details.is_some() && self.pane.tab == Tab::Stats;
         let shares = [process::proportional_bytes, process::unique_bytes];
@@ -148,8 +113,8 @@ impl App {
             demand.processes.proportional =
                 Rows::Keys(if shows(&shares) { parts.clone() } else { keys.clone() });
         }
-        if decides(&SCHEDULED) || shows(&SCHEDULED) || shows_numbers {
-            demand.processes.schedule = rows(&SCHEDULED);
+        if decides(&process::SCHEDULED) || shows(&process::SCHEDULED) || shows_numbers {
+            demand.processes.schedule = rows(&process::SCHEDULED);
         }
         if self.pages.page == Page::Gpu {
             // What those who are on devices wait for.

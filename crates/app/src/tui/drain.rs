@@ -15,6 +15,7 @@ pub struct Drain {
     slow: u8,
     quick: u8,
     is_slow: bool,
+    skipped: bool,
 }
 
 impl Drain {
@@ -29,6 +30,12 @@ impl Drain {
             true => self.quick < QUICK,
             false => self.slow >= SLOW,
         };
+    }
+
+    /// True if a new sample is to be drawn: each second one where frames shall be few.
+    pub fn draws(&mut self, few: bool) -> bool {
+        self.skipped = few && !self.skipped;
+        !self.skipped
     }
 
     /// True while the line is slow.
@@ -55,5 +62,13 @@ mod tests {
         assert!(after(150, 1));
         assert!(after(5, 29) && after(150, 1) && after(5, 29));
         assert!(!after(5, 1));
+    }
+
+    #[test]
+    fn each_second_sample_is_drawn_where_frames_shall_be_few() {
+        let mut drain = Drain::default();
+        let few = [false, false, true, true, true, true, false, false, true, true];
+        let drawn = few.map(|few| drain.draws(few));
+        assert_eq!(drawn, [true, true, false, true, false, true, true, true, false, true]);
     }
 }

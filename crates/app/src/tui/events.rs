@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use retop_engine::history::{Channel, Entry, Log, Past, Spike, Told, What};
+use retop_engine::history::{Channel, Entry, Log, Past, Spike, Told, View, What};
 use retop_model::alert::Severity;
 use retop_model::human::{Duration, Value};
 use retop_model::{Key, Snapshot, Stamp, Unit};
@@ -159,6 +159,7 @@ impl Event {
         match self {
             Event::Logged(entry) => match &entry.what {
                 What::Fired { alert, .. } | What::Cleared { alert, .. } => alert.culprit_pid,
+                What::Killed { victim, .. } => victim.as_deref().and_then(number_of),
                 _ => None,
             },
             Event::Spike(spike) => spike.pid,
@@ -203,6 +204,11 @@ impl Event {
     }
 }
 
+/// The number in `name (pid)`.
+fn number_of(process: &str) -> Option<u64> {
+    process.strip_suffix(')')?.rsplit_once('(')?.1.parse().ok()
+}
+
 fn subject(entry: &Entry) -> &str {
     match &entry.what {
         What::Fired { alert, .. } | What::Cleared { alert, .. } => &alert.subject,
@@ -240,7 +246,7 @@ impl fmt::Display for Event {
             What::Fired { alert, .. } => f.write_str(&alert.message),
             What::Cleared { alert, fired } => {
                 let gap = if alert.subject.is_empty() { "" } else { " " };
-                let ms = entry.stamp.wall_ms.saturating_sub(fired.wall_ms).max(0);
+                let ms = entry.stamp.since_ms(*fired).max(0);
                 write!(f, "{}{gap}cleared after {}", alert.subject, Duration(ms as f64 / 1e3))?;
                 // A limit of next to nothing is a fact, such as a kill, and no measure.
                 if let (Some(worst), Some(limit @ 1e-3..)) = (alert.worst, alert.limit) {
@@ -320,12 +326,7 @@ impl Events {
     }
 
     /// Makes the list anew if anything has happened. True if so.
-    fn make(
-        &mut self,
-        record: Option<&Mutex<dyn Past>>,
-        marks: &Bookmarks,
-        order: fn(Stamp) -> i64,
-    ) -> bool {
+    fn make(&mut self, record: Option<&Mutex<dyn Past>>, marks: &Bookmarks, order: Order) -> bool {
         let record = record.map(locked);
         let log = record.as_ref().map_or(&self.own, |record| record.log());
         let spikes = record.as_ref().map(|record| record.spikes());
@@ -343,9 +344,10 @@ impl Events {
         let spikes = spikes.into_iter().flat_map(|spikes| spikes.iter());
         self.list.extend(spikes.map(|&spike| Event::Spike(spike)));
         self.list.extend(marks.list.iter().map(|mark| Event::Bookmark(mark.clone())));
+        let view = record.as_ref().map(|record| record.view());
         // Of one moment, what matters most comes first.
-        self.list.sort_by_key(|event| {
-            (std::cmp::Reverse(order(event.stamp())), std::cmp::Reverse(event.mark()))
+        self.list.sort_by_cached_key(|event| {
+            (std::cmp::Reverse(order.of(event, view.as_ref())), std::cmp::Reverse(event.mark()))
         });
         true
     }
@@ -396,7 +398,33 @@ impl Bookmarks {
     }
 }
 
+/// The order in which things came. In memory the monotonic clock tells; a recording may be of several
+/// boots, and its samples came in the order of their numbers, however its wall clock was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Clock,
+    Samples,
+}
+
+impl Order {
+    fn at(self, stamp: Stamp, view: Option<&View>) -> u64 {
+        match self {
+            Order::Clock => stamp.monotonic_ns,
+            Order::Samples => view.and_then(|view| view.number_of(stamp)).unwrap_or(0),
+        }
+    }
+
+    fn of(self, event: &Event, view: Option<&View>) -> u64 {
+        let number = event.number().filter(|_| self == Order::Samples);
+        number.unwrap_or_else(|| self.at(event.stamp(), view))
+    }
+}
+
 impl App {
+    fn order(&self) -> Order {
+        if self.replay.is_some() { Order::Samples } else { Order::Clock }
+    }
+
     /// Brings the list of events up to date; the cursor stays with its event.
     pub(super) fn gather(&mut self) {
         let order = self.order();
@@ -418,8 +446,9 @@ impl App {
     pub(super) fn find_event(&mut self) {
         self.gather();
         let order = self.order();
-        let shown = self.now.as_ref().map_or(i64::MAX, |now| order(now.stamp()));
-        let before = |event: &Event| order(event.stamp()) <= shown;
+        let view = self.record.as_deref().map(|record| locked(record).view());
+        let shown = self.now.as_ref().map_or(u64::MAX, |now| order.at(now.stamp(), view.as_ref()));
+        let before = |event: &Event| order.of(event, view.as_ref()) <= shown;
         self.pages.cursor = self.events.list.iter().position(before).unwrap_or(0);
         self.choose_event();
     }

@@ -1,8 +1,6 @@
 //! The filter as the screen has it: what was typed, and what that means.
 
-use retop_model::filter::{
-    self, Expression, FilterError, FilterKind, Matches, Standing, Target, Verdict,
-};
+use retop_model::filter::{self, FilterError, FilterKind, Matches, Standing, Verdict};
 use retop_model::{Field, Row};
 
 /// A filter in force.
@@ -59,20 +57,7 @@ impl Filter {
     /// True if its answer hangs on one of these numbers: they are then wanted of every process.
     #[must_use]
     pub fn needs(&self, fields: &[Field]) -> bool {
-        uses(self.filter.expression(), fields)
-    }
-}
-
-fn uses(part: &Expression, fields: &[Field]) -> bool {
-    match part {
-        Expression::And(parts) | Expression::Or(parts) => {
-            parts.iter().any(|part| uses(part, fields))
-        }
-        Expression::Not(part) => uses(part, fields),
-        Expression::Has(name) | Expression::Compare(name, _) => {
-            matches!(name.target, Target::Number(field, _) if fields.contains(&field))
-        }
-        Expression::Pattern(_) => false,
+        self.filter.needs(fields)
     }
 }
 

@@ -115,6 +115,8 @@ pub enum Event {
     Pasted(char),
     /// The mouse did something.
     Mouse(Mouse),
+    /// The colour that everything stands on, which the terminal was asked for.
+    Background([u8; 3]),
     /// The terminal got the focus, or lost it.
     Focus(bool),
 }
@@ -182,6 +184,11 @@ impl Decoder {
         let mut at = 0;
         while let Some(rest) = self.waiting.get(at..).filter(|rest| !rest.is_empty()) {
             let step = match step(rest, self.pasting) {
+                // The answer to a question, cut short, is no key.
+                Step::Wait if last && rest.len() > 2 && rest.starts_with(b"\x1b]") => {
+                    Step::Skip(rest.len())
+                }
+                Step::Wait if last && rest == b"\x1b]" => Step::Event(Event::Key(Key::alt(']')), 2),
                 Step::Wait if last && rest[0] == 0x1b => {
                     Step::Event(Event::Key(Key::of(Code::Esc)), 1)
                 }
@@ -272,6 +279,8 @@ fn escape(rest: &[u8]) -> Step {
         // Two escapes: the first was the key.
         [0x1b, ..] => key(Code::Esc, 1),
         [b'[', rest @ ..] => control(rest),
+        [b']'] => Step::Wait,
+        [b']', answer @ ..] if answer[0].is_ascii_digit() => answered(answer),
         [b'O'] => Step::Wait,
         [b'O', last, ..] => match letter(*last) {
             Some(code) => key(code, 3),
@@ -285,6 +294,37 @@ fn escape(rest: &[u8]) -> Step {
             step => step,
         },
     }
+}
+
+/// What comes after the escape byte and `]`: the answer to a question, which a bell ends or an
+/// escape byte and `\`.
+fn answered(rest: &[u8]) -> Step {
+    let Some(end) = rest.iter().position(|&byte| matches!(byte, 0x07 | 0x1b)) else {
+        return Step::Wait;
+    };
+    let len = match rest[end..] {
+        [0x07, ..] => end + 3,
+        [_, b'\\', ..] => end + 4,
+        [_] => return Step::Wait,
+        // Another sequence has begun.
+        _ => return Step::Skip(end + 2),
+    };
+    match background(&rest[..end]) {
+        Some(colour) => Step::Event(Event::Background(colour), len),
+        None => Step::Skip(len),
+    }
+}
+
+/// `11;rgb:ffff/ffff/dddd`, each of the three in one to four digits.
+fn background(answer: &[u8]) -> Option<[u8; 3]> {
+    let colour = std::str::from_utf8(answer).ok()?.strip_prefix("11;rgb")?;
+    let mut parts = colour.trim_start_matches('a').strip_prefix(':')?.split('/').map(|digits| {
+        let most = 16_u32.checked_pow(u32::try_from(digits.len()).ok()?)?.checked_sub(1)?;
+        let part =
+            u32::from_str_radix(digits, 16).ok().filter(|_| (1..=4).contains(&digits.len()))?;
+        u8::try_from(part * 255 / most).ok()
+    });
+    Some([parts.next()??, parts.next()??, parts.next()??])
 }
 
 /// What comes after the escape byte and `[`.
@@ -507,6 +547,32 @@ mod tests {
             assert_eq!(decode(&[bytes]), want, "{bytes:?}");
             let torn: Vec<_> = bytes.chunks(1).collect();
             assert_eq!(decode(&torn), want, "torn {bytes:?}");
+        }
+    }
+
+    #[test]
+    fn answers_of_the_terminal_are_no_keys() {
+        let white = [Event::Background([255; 3])];
+        let cases: &[(&[u8], &[Event])] = &[
+            (b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\", &white),
+            (b"\x1b]11;rgb:ffff/ffff/ffff\x07", &white),
+            (b"\x1b]11;rgb:ff/ff/ff\x07", &white),
+            (b"\x1b]11;rgba:f/f/f/0\x07", &white),
+            (b"\x1b]11;rgb:0000/8080/ffff\x07", &[Event::Background([0, 128, 255])]),
+            (b"\x1b]11;rgb:0000/8080\x07", &[]),
+            (b"\x1b]11;rgb:-1/+1/12345\x07", &[]),
+            (b"\x1b]11;rgb:\xff/\xff/\xff\x07", &[]),
+            (b"\x1b]10;rgb:ffff/ffff/ffff\x07", &[]),
+            (b"\x1b]52;c;cXF4\x07", &[]),
+            (b"\x1b]11;rgb:ff", &[]),
+            (b"\x1b]", &[Event::Key(Key::alt(']'))]),
+            (b"\x1b]x", &[Event::Key(Key::alt(']')), Event::Key(Key::char('x'))]),
+            (b"\x1b]11;rgb:ff\x1b[A", &[Event::Key(Key::of(Code::Up))]),
+        ];
+        for &(bytes, want) in cases {
+            assert_eq!(decode(&[bytes]), want, "{:?}", String::from_utf8_lossy(bytes));
+            let torn: Vec<_> = bytes.chunks(1).collect();
+            assert_eq!(decode(&torn), want, "torn {:?}", String::from_utf8_lossy(bytes));
         }
     }
 

@@ -179,7 +179,7 @@ actions! {
         More "interval.longer" [c('+')] "List: longer between samples. Tree, groups: unfold",
         Less "interval.shorter" [c('-')] "List: shorter between samples. Tree, groups: fold",
         FoldAll "tree.fold_all" [c('*')] "Fold or unfold the whole tree, or all groups",
-        PageOverview "page.overview" [c('0')] "Overview: everything in brief, above the processes",
+        PageOverview "page.overview" [c('0')] "Overview: everything in brief, above the processes; again hides or shows these",
         PageCpu "page.cpu" [c('1')] "CPU: every core, idle states, interrupts; the same key leads back",
         PageProcesses "page.processes" [c('2')] "Processes on the whole screen",
         PageGroups "page.groups" [c('3')] "Control groups and containers; Enter shows the processes of one",

@@ -78,7 +78,7 @@ pub trait Feed {
     fn beats(&self, _playing: bool) -> u64 {
         0
     }
-    /// Begins to record, or ends it.
+    /// Begins to record, or ends it. The disk is not waited for.
     ///
     /// # Errors
     ///
@@ -93,6 +93,10 @@ pub trait Feed {
     /// Seconds since whoever is asked over a network last answered, if they do not any more.
     fn silent_seconds(&self) -> Option<u64> {
         None
+    }
+    /// What is shown has been removed from the disk.
+    fn is_removed(&self) -> bool {
+        false
     }
     /// Changes the time between samples.
     fn set_interval(&self, interval: Duration);
@@ -112,11 +116,15 @@ impl Feed for Monitor {
 
     fn record(&self, to: Option<&RecordTo>) -> Result<(), String> {
         let Some(to) = to else {
-            self.end_recording(PATIENCE);
+            self.end_recording();
             return Ok(());
         };
-        let folder = recording::Directory::open(&to.folder).map_err(|error| error.to_string())?;
-        Monitor::record(self, Box::new(folder), to.settings.clone())
+        let path = to.folder.clone();
+        let open = move || -> Result<Box<dyn recording::Folder>, String> {
+            let folder = recording::Directory::open(&path).map_err(|error| error.to_string())?;
+            Ok(Box::new(folder))
+        };
+        Monitor::record(self, Box::new(open), to.settings.clone())
             .map_err(|error| format!("{}: {error}", to.folder.display()))
     }
 
@@ -140,6 +148,9 @@ pub struct Options {
     pub theme: String,
     /// The themes there are.
     pub themes: theme::Catalogue,
+    /// The terminal is asked what is behind everything, because the theme follows it and nothing else
+    /// tells.
+    pub asks_background: bool,
     /// Colours that the terminal has.
     pub depth: Depth,
     /// Drawing characters that it has.
@@ -215,7 +226,8 @@ pub struct Replayed {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            theme: "ink".to_owned(),
+            theme: theme::ON_DARK.to_owned(),
+            asks_background: false,
             themes: theme::Catalogue::default(),
             depth: Depth::Indexed,
             glyphs: Glyphs::Braille,
@@ -251,9 +263,7 @@ impl Default for Options {
 const FRAME: Duration = Duration::from_millis(33);
 /// A lone escape byte is the key if nothing follows in this time.
 const ESCAPE: Duration = Duration::from_millis(25);
-/// How long the end of a recording waits for the disk.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How soon a terminal that takes no bytes is asked again.
+/// How soon a terminal that takes no bytes is asked again, and a folder that is being opened.
 const RETRY: Duration = Duration::from_millis(100);
 
 /// Draws until somebody quits, the terminal goes or a signal ends the program.
@@ -280,8 +290,11 @@ pub fn run(
     let mut dirty = true;
     let mut drain = Drain::default();
     let mut leaving_ns: Option<u64> = None;
-    let mut skipped = false;
     screen.set_letters(options.letters);
+    if options.asks_background {
+        // Nobody waits for the answer: it comes as keys do, or never.
+        terminal.ask_background()?;
+    }
     loop {
         if let Some(sent_ns) = leaving_ns
             && terminal.is_clear()
@@ -323,7 +336,8 @@ pub fn run(
             (_, true) if stuck => Some(RETRY),
             (_, true) => Some(rest),
             // The thread that decodes has no way to wake anybody, and is done in no time.
-            (false, false) => app.pane.trace.is_loading().then_some(FRAME),
+            (false, false) if app.pane.trace.is_loading() => Some(FRAME),
+            (false, false) => app.is_opening().then_some(RETRY),
         };
         let woken = match terminal.wait(timeout) {
             Ok(woken) => woken,
@@ -348,13 +362,25 @@ pub fn run(
             && taken.as_ref().is_none_or(|taken| !Arc::ptr_eq(taken, &snapshot))
         {
             app.recording = feed.recording();
-            // On a slow line each second sample is drawn; all of them are taken.
-            skipped = app.low_bandwidth && !skipped;
-            dirty |= app.update(&snapshot) && !skipped;
+            // All of them are taken, also those that are not drawn.
+            let draws = drain.draws(app.low_bandwidth);
+            dirty |= app.update(&snapshot) && draws;
             taken = Some(snapshot);
+        }
+        if app.is_opening() {
+            app.recording = feed.recording();
+            dirty |= !app.is_opening();
+        }
+        if let Some(why) = app.recording.as_ref().and_then(|recording| recording.failed.clone()) {
+            let _ = feed.record(None);
+            app.recording = None;
+            app.told_of_recording(None, Err(why));
+            dirty = true;
         }
         let silent_seconds = feed.silent_seconds();
         dirty |= silent_seconds != std::mem::replace(&mut app.silent_seconds, silent_seconds);
+        let removed = feed.is_removed();
+        dirty |= removed != std::mem::replace(&mut app.removed, removed);
         let beats = feed.beats(app.is_playing());
         if beats > 0 {
             app.play(beats);

@@ -82,10 +82,7 @@ impl Spots {
     /// What lies there, and where it is.
     #[must_use]
     pub fn at(&self, x: u16, y: u16) -> Option<(Rect, Spot)> {
-        let inside = |area: &Rect| {
-            (area.left()..area.right()).contains(&x) && (area.top()..area.bottom()).contains(&y)
-        };
-        self.0.iter().rev().find(|(area, _)| inside(area)).copied()
+        self.0.iter().rev().find(|(area, _)| area.contains(x, y)).copied()
     }
 }
 

@@ -194,6 +194,8 @@ pub struct Pages {
     selected: Option<Key>,
     /// The processes that a page is about are shown: what there was before.
     zoomed: Option<Before>,
+    /// The group that they are of.
+    zoomed_to: String,
 }
 
 /// How the table stood before a page narrowed it.
@@ -202,12 +204,12 @@ pub struct Before {
     page: Page,
     filter: Option<Filter>,
     set: usize,
-    sort: (Col, Col, bool),
+    sort: (Col, Col, bool, bool),
 }
 
 impl Before {
     fn of(page: Page, table: &mut Table) -> Before {
-        let sort = (table.sort, table.then, table.descending);
+        let sort = (table.sort, table.then, table.descending, table.pinned);
         (table.cursor, table.top) = (0, 0);
         Before { page, filter: table.filter.take(), set: table.set, sort }
     }
@@ -311,7 +313,17 @@ impl Pages {
             path => Filter::parse(&members(path)).ok().flatten(),
         };
         self.page = Page::Processes;
+        let name = row.shown(cgroup::container);
+        let name = if name.is_empty() { row.shown(cgroup::cgroup) } else { name };
+        name.clone_into(&mut self.zoomed_to);
         true
+    }
+
+    /// The group whose processes a filter shows, if it is still that one.
+    #[must_use]
+    pub fn zoomed_to(&self, filter: &Filter) -> Option<&str> {
+        let zoomed = self.zoomed.is_some() && filter.text().starts_with("cgroup=");
+        zoomed.then_some(self.zoomed_to.as_str())
     }
 
     /// Goes to the processes on graphics processors, those with the most of their memory first.
@@ -336,7 +348,7 @@ impl Pages {
         let Some(before) = self.zoomed.take() else { return false };
         self.page = before.page;
         (table.filter, table.set) = (before.filter, before.set);
-        (table.sort, table.then, table.descending) = before.sort;
+        (table.sort, table.then, table.descending, table.pinned) = before.sort;
         true
     }
 }

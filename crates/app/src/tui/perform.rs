@@ -23,7 +23,7 @@ impl App {
     pub(super) fn takes_live(&self, action: Action) -> bool {
         if self.hides_table() {
             // Cores and layout are those of the boxes.
-            return action == Action::Layout || Page::Cpu.takes(action);
+            return matches!(action, Action::Layout | Action::Tree) || Page::Cpu.takes(action);
         }
         self.pages.page.takes(action)
     }
@@ -168,6 +168,8 @@ impl App {
             SortPid => self.sort_by(Col::PID),
             SortNext => self.sort_in_turn(),
             SortInvert => self.table.sort_by(self.table.sort),
+            // Who asks for a tree where no table is asks for the table first.
+            Tree if self.hides_table() => self.hidden = false,
             Tree => {
                 self.table.turn_tree();
                 if self.table.tree {
@@ -230,6 +232,15 @@ impl App {
             Environment => self.open_details(Some(Tab::Environment)),
             Files => self.open_details(Some(Tab::Files)),
             Close => self.close(),
+            PageOverview if self.is_home() => {
+                self.hidden = !self.hidden;
+                if self.hidden {
+                    self.say(
+                        "the boxes have the room of the table; the same key brings it back"
+                            .to_owned(),
+                    );
+                }
+            }
             PageOverview | PageCpu | PageProcesses | PageGroups | PagePower | PageMemory
             | PageTraffic | PageEvents | PageOwn | PageGpu => {
                 if let Some(page) = Page::of(action) {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use retop_engine::history::{Blame, Buckets, Channel, Cursor, Past, Spike, View, blame};
 use retop_model::family::process;
 use retop_model::human::{Size, Value};
-use retop_model::{FamilyId, Snapshot, Stamp, Unit};
+use retop_model::{FamilyId, Snapshot, Unit};
 
 use self::scrubber::Measure;
 pub use self::scrubber::Window;
@@ -224,14 +224,6 @@ impl App {
         self.go(number);
     }
 
-    /// The order in which moments came. In a recording of several boots the wall clock alone tells.
-    pub(super) fn order(&self) -> fn(Stamp) -> i64 {
-        match self.replay {
-            Some(_) => |stamp| stamp.wall_ms,
-            None => |stamp| i64::try_from(stamp.monotonic_ns).unwrap_or(i64::MAX),
-        }
-    }
-
     /// A recording has another newest sample, or its first.
     pub(super) fn grow(&mut self, newest: &Arc<Snapshot>) {
         if let Some(rewind) = &mut self.rewind {
@@ -417,7 +409,13 @@ impl App {
     fn step_ms(&mut self, by_ms: i64) {
         let (Some(record), Some(now)) = (&self.record, &self.now) else { return };
         let number = locked(record).view().number_at(now.stamp().wall_ms.saturating_add(by_ms));
-        self.go(number.unwrap_or(0));
+        // Where the wall clock was set back a time stands for two samples: the way is never turned.
+        let at = self.rewind.as_ref().map_or(0, |rewind| rewind.cursor.number());
+        self.go(match (number, by_ms < 0) {
+            (None, _) => 0,
+            (Some(number), true) => number.min(at.saturating_sub(1)),
+            (Some(number), false) => number.max(at.saturating_add(1)),
+        });
     }
 
     /// To the nearest spike, or whatever else happened, before or after the moment shown.

@@ -119,8 +119,9 @@ fn opposite(option: &Opt) -> Option<&'static Opt> {
 
 /// What an option is set to, be it by its opposite.
 fn text<'a>(resolved: &'a Resolved, option: &Opt) -> &'a str {
+    let is_on = |text: &str| !text.is_empty() && value::switch(text) == Ok(true);
     match opposite(option) {
-        Some(other) if value::switch(resolved.text(other.long)) == Ok(true) => "false",
+        Some(other) if is_on(resolved.text(other.long)) => "false",
         _ => resolved.text(option.long),
     }
 }

@@ -3,7 +3,6 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use ratatui_core::buffer::{Buffer, CellWidth};
 use retop_engine::export::json::{JsonView, Options};
 use retop_engine::export::target::Target;
 use retop_engine::export::{Arguments, Limit};
@@ -11,11 +10,12 @@ use retop_model::Snapshot;
 use retop_model::family::host;
 
 use super::app::{App, Message};
+use super::render::Grid;
 use super::units::{date, time_of_day};
 
 impl App {
     /// Writes what was on the screen and the moment that it showed, and says where.
-    pub(super) fn keep_still(&mut self, shown: &Buffer, folder: Option<&Path>) {
+    pub(super) fn keep_still(&mut self, shown: &Grid, folder: Option<&Path>) {
         let Some(now) = &self.now else { return };
         let Some(folder) = folder else {
             let text = "there is no folder for the files: start retop in one".to_owned();
@@ -52,19 +52,11 @@ impl App {
 }
 
 /// The screen without its colours.
-fn text(shown: &Buffer) -> String {
+fn text(shown: &Grid) -> String {
     let mut text = String::new();
-    for row in shown.content.chunks(usize::from(shown.area.width).max(1)) {
+    for y in 0..shown.height() {
         let begin = text.len();
-        let mut covered = 0;
-        for cell in row {
-            // A wide character lies over the cell after it.
-            if covered == 0 {
-                text.push_str(cell.symbol());
-                covered = cell.cell_width().max(1);
-            }
-            covered -= 1;
-        }
+        text.extend(shown.text(y));
         let end = begin + text[begin..].trim_end().len();
         text.truncate(end);
         text.push('\n');
@@ -104,7 +96,7 @@ mod tests {
         let mut sample = RawSample::new(Stamp { wall_ms: 1_795_183_401_000, ..Stamp::default() });
         sample.put(Arc::new(table));
         let mut app = App::new(&Options::default());
-        let shown = Buffer::with_lines(["retop  日本語 x", "", "   "]);
+        let shown = Grid::with_lines(&["retop  日本語 x", "", "   "]);
         let folder = std::env::temp_dir().join(format!("retop-still-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("made");
         app.keep_still(&shown, Some(&folder));

@@ -31,6 +31,8 @@ const NO_MOUSE: &[u8] = b"\x1b[?1002l\x1b[?1000l\x1b[?1006l";
 const DRAG: &[u8] = b"\x1b[?1002h";
 /// No longer. The end of one kind of reports ends the other in some terminals.
 const NO_DRAG: &[u8] = b"\x1b[?1002l\x1b[?1000h";
+/// What colour is behind everything? Those that do not know pass over it.
+const BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\";
 /// And back, in the reverse order, after the end of a frame that was cut short.
 const LEAVE: &[u8] = b"\x1b[m\x1b[?1004l\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
 
@@ -180,6 +182,15 @@ impl Terminal {
         self.rest.clear();
         self.send(ENTER)?;
         if self.mouse { self.send(MOUSE) } else { Ok(()) }
+    }
+
+    /// Asks for the colour behind everything.
+    ///
+    /// # Errors
+    ///
+    /// Those of writing to a terminal.
+    pub fn ask_background(&mut self) -> io::Result<()> {
+        self.send(BACKGROUND)
     }
 
     /// Takes the mouse, or leaves it to the terminal, which selects text with it.

@@ -35,8 +35,9 @@ fn demand() -> Demand {
 /// A recorder into a folder.
 pub fn recorder(folder: &Path) -> Recorder {
     let directory = Directory::open(folder).expect("writable");
-    let settings =
-        Settings { arguments: retop_engine::export::Arguments::Full, ..Settings::default() };
+    let arguments = retop_engine::export::Arguments::Full;
+    // A disk that others have nearly filled, as on a build machine, would cost the oldest segments.
+    let settings = Settings { arguments, min_free: 0.0, ..Settings::default() };
     Recorder::new(Box::new(directory), settings).expect("readable")
 }
 

@@ -63,16 +63,24 @@ fn calls(out: &mut dyn Write, snapshot: &Snapshot) -> fmt::Result {
             Or(row.get(gpu_call::p99_seconds).map(Duration)),
             Or(row.get(gpu_call::worst_seconds).map(Duration)),
         )?;
-        match row.shown(gpu_call::refused_by) {
-            "" => writeln!(out)?,
-            devices => writeln!(out, ", not for {devices}")?,
+        for (field, words) in
+            [(gpu_call::refused_by, "not for"), (gpu_call::denied_by, "no permission for")]
+        {
+            if let Some(devices) = row.text(field) {
+                write!(out, ", {words} {}", devices.shown())?;
+            }
         }
+        writeln!(out)?;
     }
-    let missing = rows().filter(|row| row.raw(gpu_call::present) == Some(0));
-    let mut missing = missing.map(|row| row.shown(gpu_call::symbol)).peekable();
-    if missing.peek().is_some() {
-        writeln!(out, "\nnot in this driver")?;
-        missing.try_for_each(|symbol| writeln!(out, "  {symbol}"))?;
+    for (present, words) in [(1, "there, and not needed"), (0, "not in this driver")] {
+        let others = rows().filter(|row| {
+            row.raw(gpu_call::present) == Some(present) && row.raw(gpu_call::calls) == Some(0)
+        });
+        let mut others = others.map(|row| row.shown(gpu_call::symbol)).peekable();
+        if others.peek().is_some() {
+            writeln!(out, "\n{words}")?;
+            others.try_for_each(|symbol| writeln!(out, "  {symbol}"))?;
+        }
     }
     Ok(())
 }
@@ -153,9 +161,11 @@ absent
             .enumerate()
             {
                 let refused = (symbol == "nvmlCheap").then_some("0 3");
+                let denied = (symbol == "nvmlCheap").then_some("1");
                 t.push(Key(place as u64, 0))
                     .text(gpu_call::symbol, symbol)
                     .text_if(gpu_call::refused_by, refused)
+                    .text_if(gpu_call::denied_by, denied)
                     .set(gpu_call::present, present)
                     .set(gpu_call::calls, calls)
                     .set(gpu_call::call_seconds, ns)
@@ -169,7 +179,10 @@ absent
         let wanted = "
 calls into the driver
   nvmlDear                                       8 calls, 4ms each, p50 3ms, p99 4ms, 9ms at worst
-  nvmlCheap                                     40 calls, 2µs each, p50 1µs, p99 2µs, 4µs at worst, not for 0 3
+  nvmlCheap                                     40 calls, 2µs each, p50 1µs, p99 2µs, 4µs at worst, not for 0 3, no permission for 1
+
+there, and not needed
+  nvmlUnused
 
 not in this driver
   nvmlNew

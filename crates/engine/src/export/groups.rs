@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use retop_model::counter;
 use retop_model::family::{cpu, group, memory, process};
+use retop_model::filter::Wild;
 use retop_model::{FamilyId, Field, Key, RawSample, RawTable, Reading, Row, Snapshot, derive};
 
 /// The group of the processes that no group claims.
@@ -47,7 +48,7 @@ impl GroupRules {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Name of the program, with `*` for any text and `?` for any character.
-    pub pattern: String,
+    pub pattern: Wild,
     /// The group that it belongs to.
     pub group: String,
 }
@@ -276,7 +277,7 @@ fn find<'a>(
     let group = match rules {
         GroupRules::Auto(_) => Some(name),
         GroupRules::Named(rules) => {
-            let rule = rules.iter().find(|rule| matches(&rule.pattern, name));
+            let rule = rules.iter().find(|rule| rule.pattern.is(name));
             rule.map(|rule| rule.group.as_str())
         }
     };
@@ -285,33 +286,6 @@ fn find<'a>(
         groups.insert(group.into(), Group::default());
     }
     groups.get_mut(group).unwrap_or(other)
-}
-
-/// True if the whole text matches. Each `*` is tried short first, and only the last one is ever
-/// taken up again: no pattern costs more than its length times the text's.
-fn matches(pattern: &str, text: &str) -> bool {
-    let (mut pattern, mut text) = (pattern.chars(), text.chars());
-    let mut retry = None;
-    loop {
-        let there = text.clone();
-        match (pattern.next(), text.next()) {
-            (None, None) => return true,
-            (Some('*'), _) => {
-                retry = Some((pattern.clone(), there.clone()));
-                text = there;
-            }
-            (Some('?'), Some(_)) => {}
-            (Some(p), Some(t)) if p == t => {}
-            _ => {
-                let Some((after, mut from)) = retry.take() else { return false };
-                if from.next().is_none() {
-                    return false;
-                }
-                retry = Some((after.clone(), from.clone()));
-                (pattern, text) = (after, from);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

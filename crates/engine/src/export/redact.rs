@@ -3,7 +3,7 @@
 //! It is a net, not a wall: a password that stands where no name tells of it (`mysql -phunter2`)
 //! passes through. Where arguments must not leave the machine at all, they are not asked for.
 
-use std::fmt::{self, Display, Formatter};
+use std::fmt::{self, Display, Formatter, Write as _};
 
 /// A command line as it may leave the machine. Masked as `***` are
 /// - the value of a name that tells of a secret, whether it comes after `=`, after `:` or as the
@@ -11,7 +11,7 @@ use std::fmt::{self, Display, Formatter};
 /// - the user information of a URL (`https://user:x@host`);
 /// - the word after `Bearer`, `Basic` and other schemes of an authorization header.
 ///
-/// Arguments stand here joined by spaces, so where an argument ends cannot be told: the value of a
+/// Words end at any white space: a script is one argument. Arguments stand here joined by spaces, so where an argument ends cannot be told: the value of a
 /// flag is masked up to the next word that begins with a dash. Too much masked is the safe side.
 #[derive(Clone, Copy, Debug)]
 pub struct Redacted<'a>(pub &'a str);
@@ -50,16 +50,18 @@ enum Hide {
 impl Display for Redacted<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mut hide = Hide::Nothing;
-        let mut first = true;
-        for word in self.0.split(' ') {
+        let mut behind = None;
+        for piece in self.0.split_inclusive(char::is_whitespace) {
+            let word = piece.trim_end_matches(char::is_whitespace);
+            let before = std::mem::replace(&mut behind, piece[word.len()..].chars().next());
             if hide == Hide::MoreUntilFlag {
                 if !word.starts_with('-') {
                     continue;
                 }
                 hide = Hide::Nothing;
             }
-            if !std::mem::take(&mut first) {
-                f.write_str(" ")?;
+            if let Some(space) = before {
+                f.write_char(space)?;
             }
             if word.is_empty() {
                 continue;
@@ -78,7 +80,10 @@ impl Display for Redacted<'_> {
                 }
             };
         }
-        Ok(())
+        match behind.filter(|_| hide != Hide::MoreUntilFlag) {
+            Some(space) => f.write_char(space),
+            None => Ok(()),
+        }
     }
 }
 
@@ -176,6 +181,11 @@ mod tests {
             ("ls  -l", "ls  -l"),
             ("x --password hunter2", "x --password ***"),
             ("x --password=hunter2 --user bob", "x --password=*** --user bob"),
+            // Scripts are one argument, whatever stands between their words.
+            ("sh -c x --password\thunter2", "sh -c x --password\t***"),
+            ("sh -c x --password\nhunter2\nls -l", "sh -c x --password\n*** -l"),
+            ("sh -c a\n\tDB_SECRET=abc\r\n b \t", "sh -c a\n\tDB_SECRET=***\r\n b \t"),
+            ("x Authorization:\u{2003}Bearer\nabc", "x Authorization:\u{2003}Bearer\n***"),
             ("x --password two words --user bob", "x --password *** --user bob"),
             ("x --passphrase=two words --user bob", "x --passphrase=*** --user bob"),
             ("x --password -dash- --user bob", "x --password *** --user bob"),
@@ -208,7 +218,7 @@ mod tests {
         fn a_named_secret_never_passes(
             before in "[a-z /=:@.-]{0,20}",
             name in "(--password|--db-secret|API_TOKEN|--Passphrase)",
-            link in "[ =]",
+            link in "[ =\t\n]",
             after in "[a-z -]{0,20}",
         ) {
             let flag = name.starts_with('-');

@@ -29,24 +29,55 @@ pub struct Target {
     made: bool,
     /// Nobody else may read it.
     private: bool,
+    /// Held while the folder of what is written is at work.
+    lock: Option<File>,
     committed: bool,
 }
 
 /// The description of the tables of a folder of CSV files.
 pub(super) const ABOUT: &str = "columns.csv";
+/// What has to wait, until it has lost its name.
+const SCRATCH: &str = "scratch";
 
 fn exists(path: &Path) -> io::Error {
     let text = format!("{} is there already; --force replaces it", path.display());
     io::Error::new(io::ErrorKind::AlreadyExists, text)
 }
 
-/// True for what an export left that was killed; it is taken away.
+/// What an export left that was killed: a folder of its own with tables and nothing else, that no
+/// export holds. A number alone says little: in a container others are not seen.
 fn was_left(entry: &fs::DirEntry) -> bool {
     let name = entry.file_name();
     let number = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(".partial"));
     let pid = number.and_then(|number| Pid::from_raw(number.parse().ok()?));
     let gone = pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH));
-    gone && fs::remove_dir_all(entry.path()).is_ok()
+    if !gone || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        return false;
+    }
+    let free = File::open(entry.path()).is_ok_and(|folder| folder.try_lock().is_ok());
+    let Ok(mut files) = fs::read_dir(entry.path()) else { return false };
+    let file = |file: fs::DirEntry| {
+        file.file_type().is_ok_and(|kind| kind.is_file())
+            && file.file_name().to_str().is_some_and(is_table)
+    };
+    free && files.all(|entry| entry.is_ok_and(file))
+}
+
+/// True for the name of a file that an export writes into a folder.
+fn is_table(name: &str) -> bool {
+    let table = name.strip_suffix(".csv").or_else(|| name.strip_suffix(".parquet"));
+    let known = |table| FAMILIES.iter().any(|family| family.key == table) || table == EVENTS;
+    [ABOUT, SCRATCH].contains(&name) || table.is_some_and(known)
+}
+
+/// Takes away what was left: the files of an export and no more.
+fn remove_left(left: &Path) {
+    let Ok(files) = fs::read_dir(left) else { return };
+    for file in files.flatten().filter(|file| file.file_name().to_str().is_some_and(is_table)) {
+        let _ = fs::remove_file(file.path());
+    }
+    // What cannot be taken away stays under a name that says what it is.
+    let _ = fs::remove_dir(left);
 }
 
 fn beside(path: &Path) -> io::Result<PathBuf> {
@@ -81,6 +112,7 @@ impl Target {
             ending: "",
             made: false,
             private: false,
+            lock: None,
             committed: false,
         })
     }
@@ -94,10 +126,12 @@ impl Target {
     pub fn folder(path: &Path, ending: &'static str, force: bool) -> io::Result<Target> {
         let made = match fs::read_dir(path) {
             Ok(entries) => {
-                let mut others = entries.filter(|entry| !entry.as_ref().is_ok_and(was_left));
-                if others.next().is_some() && !force {
+                let (left, others): (Vec<_>, Vec<_>) =
+                    entries.partition(|entry| entry.as_ref().is_ok_and(was_left));
+                if !others.is_empty() && !force {
                     return Err(exists(path));
                 }
+                left.iter().flatten().for_each(|left| remove_left(&left.path()));
                 false
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -113,16 +147,19 @@ impl Target {
         let partial = path.join(format!(".{}.partial", std::process::id()));
         let names = Some(Vec::new());
         // From here on, dropping the target takes the folder away again.
-        let target = Target {
+        let mut target = Target {
             path: path.to_owned(),
             partial,
             names,
             ending,
             made,
             private: false,
+            lock: None,
             committed: false,
         };
         fs::create_dir(&target.partial)?;
+        // A file system without locks has the number of the process alone.
+        target.lock = File::open(&target.partial).ok().filter(|folder| folder.try_lock().is_ok());
         Ok(target)
     }
 
@@ -172,7 +209,7 @@ impl Target {
     /// Those of the file system.
     pub fn scratch(&self) -> io::Result<File> {
         let path = match &self.names {
-            Some(_) => self.partial.join("scratch"),
+            Some(_) => self.partial.join(SCRATCH),
             None => self.partial.with_extension("scratch"),
         };
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
@@ -309,6 +346,33 @@ mod tests {
         assert!(entries(&killed).is_empty());
         fs::create_dir_all(killed.join(".1.partial")).unwrap();
         assert!(Target::folder(&killed, "csv", false).is_err());
+        fs::remove_dir(killed.join(".1.partial")).unwrap();
+
+        // Nothing goes where nothing is exported to, whatever there is beside it.
+        fs::create_dir_all(killed.join(".1999999999.partial")).unwrap();
+        fs::write(killed.join("notes.txt"), "mine").unwrap();
+        assert!(Target::folder(&killed, "csv", false).is_err());
+        assert_eq!(entries(&killed), [".1999999999.partial", "notes.txt"]);
+        fs::remove_file(killed.join("notes.txt")).unwrap();
+        // Nor what is called so and holds something else, is no folder, or is held by an export whose
+        // process is not seen from here.
+        let left = killed.join(".1999999999.partial");
+        fs::write(left.join("notes.txt"), "mine").unwrap();
+        assert!(Target::folder(&killed, "csv", false).is_err());
+        drop(Target::folder(&killed, "csv", true).unwrap());
+        assert_eq!(fs::read(left.join("notes.txt")).unwrap(), b"mine");
+        fs::remove_file(left.join("notes.txt")).unwrap();
+        let held = File::open(&left).unwrap();
+        held.try_lock().unwrap();
+        assert!(Target::folder(&killed, "csv", false).is_err());
+        drop(held);
+        fs::remove_dir(&left).unwrap();
+        std::os::unix::fs::symlink(&path, &left).unwrap();
+        assert!(Target::folder(&killed, "csv", false).is_err());
+        assert!(path.join("notes.txt").exists());
+        fs::remove_file(&left).unwrap();
+        drop(Target::folder(&killed, "csv", false).unwrap());
+        assert!(entries(&killed).is_empty());
         let file = Target::folder(&path.join("notes.txt"), "csv", true).unwrap_err().to_string();
         assert!(file.ends_with("notes.txt is a file; name a folder"), "{file}");
         assert!(Target::folder(&outer.join("no/such"), "csv", false).is_err());

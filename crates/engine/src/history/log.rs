@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use retop_model::alert::{Severity, UNSEEN, metric, victim};
+use retop_model::alert::{Gone, Severity, UNSEEN, about, metric};
 use retop_model::family::{alert, cgroup, gpu, memory, source};
 use retop_model::{FamilyId, Field, Key, Row, Snapshot, Stamp, Unit};
 
@@ -19,6 +19,9 @@ const LONGER: u64 = 4;
 const LEAST_GAP_NS: u64 = 5_000_000_000;
 /// The wall clock was set if it moved by more than this beside the others.
 const CLOCK_SET_MS: i64 = 2_000;
+
+/// A kill that the machine counted is that of a group which was read so much later.
+const EXPLAINED_NS: u64 = 15_000_000_000;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,7 +114,7 @@ impl Told {
         Told {
             name: row.shown(alert::alert).to_owned(),
             severity: if critical { Severity::Critical } else { Severity::Warning },
-            subject: row.shown(alert::subject).to_owned(),
+            subject: about(row).to_owned(),
             message: row.shown(alert::message).to_owned(),
             culprit_pid: row.raw(alert::culprit_pid).and_then(|pid| u64::try_from(pid).ok()),
             worst: row.get(alert::worst),
@@ -142,6 +145,9 @@ impl What {
     }
 }
 
+/// Kills so far, and those for the group's own limit if that is known.
+type Kills = (i64, Option<i64>);
+
 /// An alert that fires.
 #[derive(Debug)]
 struct Open {
@@ -158,12 +164,16 @@ pub struct Log {
     /// Bytes of the entries.
     bytes: usize,
     open: Vec<Open>,
+    /// Alerts of which the newest sample told who is behind them, with when they had fired.
+    named: Vec<(Told, Stamp)>,
     /// Sources that are lost.
     lost: Vec<Key>,
     /// Devices that are awake after a sleep.
     woken: Vec<Key>,
+    /// Who is gone of late.
+    gone: Gone,
     /// Kills so far, of the machine and of its groups.
-    kills: Vec<(FamilyId, Key, i64)>,
+    kills: Vec<(FamilyId, Key, Kills)>,
     /// The first sample that was looked at.
     first: Option<u64>,
     last: Option<Stamp>,
@@ -177,6 +187,7 @@ impl Log {
     /// Looks at the newest sample.
     pub fn push(&mut self, number: u64, moment: &Snapshot) {
         self.first.get_or_insert(number);
+        self.gone.note(moment);
         self.time(number, moment);
         self.alerts(number, moment);
         self.kills(number, moment);
@@ -191,12 +202,18 @@ impl Log {
     pub(crate) fn restored(entries: Vec<Entry>, last: u64) -> Log {
         let mut log = Log { version: last, ..Log::default() };
         let excess = entries.len().saturating_sub(MOST);
-        for Entry { number, stamp, what } in entries.into_iter().skip(excess) {
-            if let What::Cleared { alert, fired } = &what {
-                let began = |entry: &Entry| entry.stamp.wall_ms == fired.wall_ms;
-                log.amend(alert, began, |_, ended| *ended = Some(stamp));
+        for Entry { number, stamp, mut what } in entries.into_iter().skip(excess) {
+            if let What::Cleared { alert, fired } = &mut what {
+                let wall_ms = fired.wall_ms;
+                let began = |entry: &Entry| entry.stamp.wall_ms == wall_ms;
+                // What was written tells the wall clock alone, which may have been set meanwhile.
+                let known = log.amend(alert, began, |_, ended| *ended = Some(stamp));
+                *fired = known.unwrap_or(*fired);
             }
-            log.add(number, stamp, what);
+            let is_of_group = matches!(&what, What::Killed { group, .. } if !group.is_empty());
+            if !is_of_group || !log.explain(stamp, &what) {
+                log.add(number, stamp, what);
+            }
         }
         log.version += 1;
         log
@@ -251,7 +268,8 @@ impl Log {
     fn alerts(&mut self, number: u64, moment: &Snapshot) {
         let stamp = moment.stamp();
         self.open.iter_mut().for_each(|open| open.seen = false);
-        let mut named = Vec::new();
+        let mut named = std::mem::take(&mut self.named);
+        named.clear();
         // A kill has an entry of its own, with more to say.
         let fires = |row: &Row<'_>| {
             !row.shown(alert::metric).ends_with(memory::oom_kills_per_second.name())
@@ -282,9 +300,10 @@ impl Log {
                 }
             }
         }
-        for (told, fired) in named {
-            self.amend(&told, |entry| entry.stamp == fired, |alert, _| *alert = told.clone());
+        for (told, fired) in &named {
+            self.amend(told, |entry| entry.stamp == *fired, |alert, _| *alert = told.clone());
         }
+        self.named = named;
         while let Some(place) = self.open.iter().position(|open| !open.seen) {
             let Open { fired, told, .. } = self.open.remove(place);
             self.amend(&told, |entry| entry.stamp == fired, |_, ended| *ended = Some(stamp));
@@ -292,13 +311,13 @@ impl Log {
         }
     }
 
-    /// Adds to the entry of an alert's beginning what came out later.
+    /// Adds to the entry of an alert's beginning what came out later; gives when that was.
     fn amend(
         &mut self,
         told: &Told,
         began: impl Fn(&Entry) -> bool,
         add: impl FnOnce(&mut Told, &mut Option<Stamp>),
-    ) {
+    ) -> Option<Stamp> {
         for entry in self.entries.iter_mut().rev().filter(|entry| began(entry)) {
             let is_it = |what: &What| match what {
                 What::Fired { alert, .. } => {
@@ -314,9 +333,10 @@ impl Log {
                 self.bytes += alert.memory();
                 self.bytes -= before;
                 self.version += 1;
-                return;
+                return Some(entry.stamp);
             }
         }
+        None
     }
 
     fn kills(&mut self, number: u64, moment: &Snapshot) {
@@ -326,6 +346,8 @@ impl Log {
             for row in moment.rows(family) {
                 let Some(kills) = row.raw(field) else { continue };
                 let key = row.key();
+                let own = (family == FamilyId::Cgroup).then(|| row.raw(cgroup::limit_ooms));
+                let kills = (kills, own.flatten());
                 let known = self.kills.binary_search_by_key(&(family, key), |k| (k.0, k.1));
                 let before = match known {
                     Ok(place) => Some(std::mem::replace(&mut self.kills[place].2, kills)),
@@ -334,17 +356,26 @@ impl Log {
                         None
                     }
                 };
-                let Some(more) = before.and_then(|before| kills.checked_sub(before)) else {
-                    continue;
-                };
+                let Some(before) = before else { continue };
+                let Some(more) = kills.0.checked_sub(before.0) else { continue };
                 let Ok(count @ 1..) = u64::try_from(more) else { continue };
-                let group = match family {
-                    FamilyId::Cgroup => row.shown(cgroup::cgroup).to_owned(),
-                    _ => String::new(),
-                };
-                let within = (family == FamilyId::Cgroup).then_some(group.as_str());
-                let victim = victim(moment, within).map(|gone| gone.to_string());
-                self.add(number, moment.stamp(), What::Killed { count, group, victim });
+                let stamp = moment.stamp();
+                if family == FamilyId::Memory {
+                    let victim = self.gone.victim(None).map(|gone| gone.to_string());
+                    let group = String::new();
+                    self.add(number, stamp, What::Killed { count, group, victim });
+                    continue;
+                }
+                // A group counts the kills of those below it too, and those of the whole machine.
+                if kills.1.is_some() && kills.1 == before.1 {
+                    continue;
+                }
+                let group = row.shown(cgroup::cgroup).to_owned();
+                let victim = self.gone.victim(Some(&group)).map(|gone| gone.to_string());
+                let what = What::Killed { count, group, victim };
+                if !self.explain(stamp, &what) {
+                    self.add(number, stamp, what);
+                }
             }
         }
         // Groups that are gone; those of a walk that was not made stay.
@@ -353,6 +384,38 @@ impl Log {
                 *family != FamilyId::Cgroup || moment.find(FamilyId::Cgroup, *key).is_some()
             });
         }
+    }
+
+    /// Says whose limit it was of a kill that the machine has counted already: its groups are read
+    /// seconds later. False if there is none.
+    fn explain(&mut self, stamp: Stamp, what: &What) -> bool {
+        let What::Killed { count, group, victim } = what else { return false };
+        for entry in self.entries.iter_mut().rev() {
+            let is_close = stamp.monotonic_ns.abs_diff(entry.stamp.monotonic_ns) < EXPLAINED_NS;
+            let is_it = match &entry.what {
+                What::Killed { count: known, group, victim: named } => {
+                    let is_same = victim.is_none() || named.is_none() || named == victim;
+                    group.is_empty() && known == count && is_same
+                }
+                _ => false,
+            };
+            if !(is_close && is_it) {
+                continue;
+            }
+            let before = entry.what.memory();
+            let entry = Arc::make_mut(entry);
+            if let What::Killed { group: whose, victim: named, .. } = &mut entry.what {
+                whose.clone_from(group);
+                if named.is_none() {
+                    named.clone_from(victim);
+                }
+            }
+            self.bytes += entry.what.memory();
+            self.bytes -= before;
+            self.version += 1;
+            return true;
+        }
+        false
     }
 
     fn sources(&mut self, number: u64, moment: &Snapshot) {
@@ -401,6 +464,12 @@ impl Log {
         self.woken.retain(|&key| moment.find(FamilyId::Gpu, key).is_some());
     }
 
+    /// Alerts that had fired before, and of which the newest sample told who is behind them; with
+    /// when they had fired.
+    pub(crate) fn named(&self) -> &[(Told, Stamp)] {
+        &self.named
+    }
+
     /// Everything, the oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Entry>> + ExactSizeIterator {
         self.entries.iter()
@@ -418,7 +487,7 @@ impl Log {
         self.bytes
             + self.entries.capacity() * size_of::<Arc<Entry>>()
             + self.open.capacity() * size_of::<Open>()
-            + self.kills.capacity() * size_of::<(FamilyId, Key, i64)>()
+            + self.kills.capacity() * size_of::<(FamilyId, Key, Kills)>()
     }
 }
 

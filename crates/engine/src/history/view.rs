@@ -23,9 +23,16 @@ pub(crate) trait Shelf: Debug + Send + Sync {
     fn place(&self, number: u64) -> Option<(Arc<Chunk>, usize)>;
     /// The newest sample for which that is true.
     fn newest(&self, not_later: &dyn Fn(Stamp) -> bool) -> Option<u64>;
+    /// The newest sample that is not later than that time of the wall clock. Where that was set back
+    /// and did not come so far again, one of those that were taken at that time before.
+    fn at(&self, wall_ms: i64) -> Option<u64>;
     /// The sample with that stamp, or the nearest before it.
     fn number_of(&self, stamp: Stamp) -> Option<u64>;
 }
+
+/// A sample that is so much older than the time that was asked for is not of that time, if there is
+/// another one.
+pub(crate) const FAR_MS: i64 = 60_000;
 
 /// Key intervals in memory, oldest first.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +69,20 @@ impl Shelf for Kept {
     fn newest(&self, not_later: &dyn Fn(Stamp) -> bool) -> Option<u64> {
         let begun = |chunk: &&Arc<Chunk>| chunk.first().is_some_and(not_later);
         let chunk = self.chunks.iter().rev().find(begun)?;
+        Some(chunk.first_number() + chunk.find(not_later)? as u64)
+    }
+
+    fn at(&self, wall_ms: i64) -> Option<u64> {
+        let not_later = |stamp: Stamp| stamp.wall_ms <= wall_ms;
+        let begun = |chunk: &&Arc<Chunk>| chunk.first().is_some_and(not_later);
+        let last_ms = |chunk: &Arc<Chunk>| chunk.last().map_or(i64::MIN, |last| last.wall_ms);
+        let mut begun = self.chunks.iter().rev().filter(begun);
+        let newest = begun.next()?;
+        let holds = |chunk: &&Arc<Chunk>| last_ms(chunk) >= wall_ms;
+        let chunk = match wall_ms.saturating_sub(last_ms(newest)) {
+            FAR_MS.. => begun.find(holds).unwrap_or(newest),
+            _ => newest,
+        };
         Some(chunk.first_number() + chunk.find(not_later)? as u64)
     }
 
@@ -131,10 +152,10 @@ impl View {
     }
 
     /// The newest sample that is not later than `wall_ms`. Where the wall clock was set back, one
-    /// time stands for several samples.
+    /// time stands for several samples; if it was not reached again, those before are meant.
     #[must_use]
     pub fn number_at(&self, wall_ms: i64) -> Option<u64> {
-        self.shelf.newest(&|stamp| stamp.wall_ms <= wall_ms)
+        self.shelf.at(wall_ms)
     }
 
     /// The newest sample that is not later than `monotonic_ns`. In a recording of several boots

@@ -3,9 +3,7 @@
 use retop_model::RawTable;
 use retop_model::family::exit;
 
-use super::{
-    CPU, Counters, Live, READ, Step, TICK_US, Tally, WRITTEN, increase, microseconds, number,
-};
+use super::{CPU, Counters, Live, READ, Step, TICK_US, Tally, WRITTEN, increase, microseconds};
 use crate::query::group::Place;
 
 /// Processes that are no longer there. The report of an end may come one sample late.
@@ -57,11 +55,11 @@ impl Tally {
     }
 
     fn end_of(&mut self, exits: &RawTable, row: usize, last: Step, step: Step) {
-        let Some(pid) = number(exits, row, exit::pid) else { return };
+        let Some(pid) = exits.raw(row, exit::pid) else { return };
         if self.pid.is_some_and(|only| only != pid) {
             return;
         }
-        let elapsed_us = number(exits, row, exit::elapsed_seconds).unwrap_or(0);
+        let elapsed_us = exits.raw(row, exit::elapsed_seconds).unwrap_or(0);
         // It ended after the sample before the last one, for reports may come late.
         let earliest = self.steps.iter().rev().nth(1).unwrap_or(&last).stamp.boottime_ns;
         let before = |ns: u64| microseconds(ns).saturating_sub(elapsed_us);
@@ -71,15 +69,15 @@ impl Tally {
             let same = live.pid == pid && !live.reported;
             same && live.start_us.is_none_or(|start| began.contains(&start))
         };
-        let sum = |one, other| number(exits, row, one)?.checked_add(number(exits, row, other)?);
+        let sum = |one, other| exits.raw(row, one)?.checked_add(exits.raw(row, other)?);
         let mut all = Counters::default();
         all[CPU] = sum(exit::user_seconds, exit::system_seconds).into();
-        all[READ] = number(exits, row, exit::read_bytes).into();
-        all[WRITTEN] = number(exits, row, exit::written_bytes).into();
+        all[READ] = exits.raw(row, exit::read_bytes).into();
+        all[WRITTEN] = exits.raw(row, exit::written_bytes).into();
         let text = exits.texts(row).get(usize::from(exit::name.index));
         let name = text.and_then(Option::as_ref).map_or("", |name| name.shown());
-        let signal = number(exits, row, exit::signal);
-        let code = number(exits, row, exit::exit_code);
+        let signal = exits.raw(row, exit::signal);
+        let code = exits.raw(row, exit::exit_code);
 
         let live = match self.departed.take(is_it) {
             Some(live) => Some(live),
@@ -103,7 +101,7 @@ impl Tally {
                 if start_us < self.begin_us.max(seen) {
                     return;
                 }
-                let user_id = number(exits, row, exit::user_id);
+                let user_id = exits.raw(row, exit::user_id);
                 let place = self.groups.place_of_end(name, user_id, pid);
                 let used = all.map(|reading| reading.get());
                 self.count_end(&place, &used);

@@ -3,7 +3,7 @@
 use retop_model::RawTable;
 use retop_model::family::gpu_process;
 
-use super::{Tally, number};
+use super::Tally;
 
 /// Steps of a share.
 const WHOLE: f64 = 10_000.0;
@@ -15,14 +15,14 @@ impl Tally {
         // Memory is held at any time; a share is one of the time since the last read.
         let passed = last.and_then(|last| table.window().seconds_since(last));
         for row in 0..table.len() {
-            let pid = number(table, row, gpu_process::pid).unwrap_or(0);
+            let pid = table.raw(row, gpu_process::pid).unwrap_or(0);
             if self.pid.is_some_and(|only| only != pid) {
                 continue;
             }
-            let start = number(table, row, gpu_process::start_seconds);
-            let share = number(table, row, gpu_process::utilization_ratio);
+            let start = table.raw(row, gpu_process::start_seconds);
+            let share = table.raw(row, gpu_process::utilization_ratio);
             let seconds = share.zip(passed).map(|(share, passed)| share as f64 / WHOLE * passed);
-            let memory = number(table, row, gpu_process::memory_bytes);
+            let memory = table.raw(row, gpu_process::memory_bytes);
             let after = self.live.partition_point(|live| live.pid < pid);
             let same = self.live.get(after..).unwrap_or_default().iter();
             let live = same

@@ -7,7 +7,7 @@ use retop_model::family::process;
 use retop_model::table::RowTexts;
 use retop_model::{RawTable, Text, TextField};
 
-use super::{By, COUNTED, CPU, ENERGY, Line, READ, Used, WRITTEN, number};
+use super::{By, COUNTED, CPU, ENERGY, Line, READ, Used, WRITTEN};
 
 /// What stands for processes without a container or control group.
 const NONE: &str = "(none)";
@@ -149,7 +149,7 @@ impl Groups {
         let group = match self.by {
             By::Pid => {
                 let name = text(table, row, process::name).map_or(UNKNOWN, Text::shown);
-                self.push(name, number(table, row, process::pid))
+                self.push(name, table.raw(row, process::pid))
             }
             _ => self.group_of(table, row),
         };
@@ -184,7 +184,7 @@ impl Groups {
     }
 
     fn group_of(&mut self, table: &RawTable, row: usize) -> usize {
-        let user_id = number(table, row, process::user_id);
+        let user_id = table.raw(row, process::user_id);
         let user = text(table, row, process::user);
         if let (Some(id), Some(user)) = (user_id, user)
             && !self.users.contains_key(&id)

@@ -21,7 +21,6 @@ use std::cmp::Ordering;
 use retop_model::civil::Rfc3339;
 use retop_model::counter;
 use retop_model::family::{cpu, host, process};
-use retop_model::metric::Slot;
 use retop_model::{FamilyId, Field, Key, RawTable, Reading, Snapshot, Stamp, Text, Window};
 use serde::{Serialize, Serializer};
 
@@ -188,13 +187,26 @@ pub struct Tally {
     lives: timeline::Lives,
     last_read: Option<Window>,
     last_gpu: Option<Window>,
-    last_cpu: Option<Vec<Option<i64>>>,
+    last_cpu: Option<Modes>,
     boot: Option<Text>,
     /// Time since boot at the beginning of what is counted.
     begin_us: i64,
     steps: Vec<Step>,
     machine_us: Option<(i64, i64)>,
     missed_ends: u64,
+}
+
+/// CPU time of the machine by mode, at a moment of a boot.
+#[derive(Clone)]
+struct Modes {
+    boot: Option<Text>,
+    boottime_ns: u64,
+    grown: Vec<Option<i64>>,
+}
+
+/// True if the machine was started anew between two moments: another boot, or an earlier time of it.
+fn is_anew(last: (&Option<Text>, u64), now: (Option<&Text>, u64)) -> bool {
+    matches!((last.0, now.0), (Some(last), Some(now)) if last != now) || now.1 < last.1
 }
 
 /// From one process table to the next.
@@ -277,8 +289,9 @@ impl Tally {
         let stamp = moment.stamp();
         let boot_id = moment.one_text(host::boot_id);
         let last = self.steps.last();
-        let other = matches!((&self.boot, boot_id), (Some(last), Some(now)) if last != now);
-        let boot = last.is_some_and(|last| other || stamp.boottime_ns < last.stamp.boottime_ns);
+        let boot = last.is_some_and(|last| {
+            is_anew((&self.boot, last.stamp.boottime_ns), (boot_id, stamp.boottime_ns))
+        });
         if let Some(boot_id) = boot_id {
             self.boot = Some(boot_id.clone());
         }
@@ -305,7 +318,7 @@ impl Tally {
             while let Some(gone) = last.next_if(|live| live.key < key) {
                 self.departed.push(gone);
             }
-            if self.pid.is_some_and(|pid| number(table, row, process::pid) != Some(pid)) {
+            if self.pid.is_some_and(|pid| table.raw(row, process::pid) != Some(pid)) {
                 last.next_if(|live| live.key == key);
                 continue;
             }
@@ -321,7 +334,7 @@ impl Tally {
                 }
                 None => self.appear(table, row, key, counters, step),
             };
-            let resident = number(table, row, process::resident_bytes);
+            let resident = table.raw(row, process::resident_bytes);
             self.groups.hold(&live.place, resident);
             self.lives.hold(live.life, step.wall_ms, resident, table, row);
             next.push(live);
@@ -340,8 +353,8 @@ impl Tally {
         step: Step,
     ) -> Live {
         let place = self.groups.enter(table, row);
-        let start_us = number(table, row, process::start_seconds);
-        let pid = number(table, row, process::pid).unwrap_or(-1);
+        let start_us = table.raw(row, process::start_seconds);
+        let pid = table.raw(row, process::pid).unwrap_or(-1);
         let born = !self.steps.is_empty() && start_us.is_some_and(|start| start >= self.begin_us);
         let life = self.pid.map(|_| self.lives.open(table, row, born, start_us, step.stamp));
         if born {
@@ -367,12 +380,20 @@ impl Tally {
             cpu::guest_nice_seconds,
         ];
         let Some(row) = moment.row(FamilyId::Cpu, 0) else { return };
-        let now: Vec<Option<i64>> = MODES.iter().map(|&mode| row.raw(mode)).collect();
-        if let Some(last) = self.last_cpu.replace(now.clone()) {
+        let now = Modes {
+            boot: moment.one_text(host::boot_id).cloned(),
+            boottime_ns: moment.stamp().boottime_ns,
+            grown: MODES.iter().map(|&mode| row.raw(mode)).collect(),
+        };
+        let last = self.last_cpu.replace(now.clone());
+        // What another boot counted is not what this one did.
+        if let Some(last) = last.filter(|last| {
+            !is_anew((&last.boot, last.boottime_ns), (now.boot.as_ref(), now.boottime_ns))
+        }) {
             let grew = |(before, now): (&Option<i64>, &Option<i64>)| {
                 before.zip(*now).map_or(0, |(before, now)| counter::increase_or_stall(before, now))
             };
-            let grown: Vec<i64> = last.iter().zip(&now).map(grew).collect();
+            let grown: Vec<i64> = last.grown.iter().zip(&now.grown).map(grew).collect();
             let sum = |sum: i64, grown: &i64| sum.saturating_add(*grown);
             // Idle, waiting for a disk, and what the hypervisor gave to others.
             let idle = [0, 1, 7].iter().filter_map(|&place| grown.get(place)).fold(0, sum);
@@ -480,16 +501,10 @@ fn microseconds(ns: u64) -> i64 {
     i64::try_from(ns / 1_000).unwrap_or(i64::MAX)
 }
 
-fn number(table: &RawTable, row: usize, field: Field) -> Option<i64> {
-    let Slot::Raw(index) = field.slot else { return None };
-    table.reading(row, usize::from(index)).get()
-}
-
 fn counters(table: &RawTable, row: usize) -> Counters {
     COUNTED.map(|fields| {
-        let sum = fields
-            .iter()
-            .try_fold(0_i64, |sum, &field| sum.checked_add(number(table, row, field)?));
+        let sum =
+            fields.iter().try_fold(0_i64, |sum, &field| sum.checked_add(table.raw(row, field)?));
         Reading::from(sum)
     })
 }

@@ -442,3 +442,34 @@ fn counters_that_are_missing_stay_missing() {
         [Some(2), None, None, None]
     );
 }
+
+#[test]
+fn cpu_time_of_the_machine_is_that_of_each_boot() {
+    /// Boot, second, busy and idle seconds.
+    type Seen = &'static [(&'static str, u64, i64, i64)];
+    // The other boot has been up for longer than the first.
+    let cases: [(Seen, Option<f64>); 4] = [
+        (&[("a", 0, 10, 90), ("a", 1, 11, 93)], Some(1.0)),
+        (&[("a", 0, 10, 90), ("a", 1, 11, 93), ("b", 2, 500, 900), ("b", 3, 502, 902)], Some(3.0)),
+        (&[("a", 0, 10, 90), ("b", 1, 500, 900)], None),
+        // Who does not say which boot it was is told by the time since.
+        (&[("", 5, 10, 90), ("", 1, 500, 900), ("", 2, 501, 900)], Some(1.0)),
+    ];
+    for (samples, wanted) in cases {
+        let samples = samples.iter().map(|&(boot, second, busy, idle)| {
+            let mut sample = sample(second, &[]);
+            if !boot.is_empty() {
+                sample.put(made::table(FamilyId::Host, second, |table| {
+                    table.push(Key::ONE).text(host::boot_id, boot);
+                }));
+            }
+            sample.put(made::table(FamilyId::Cpu, second, |table| {
+                let mut row = table.push(Key::ONE);
+                row.set(cpu::user_seconds, busy * 1_000_000)
+                    .set(cpu::idle_seconds, idle * 1_000_000);
+            }));
+            sample
+        });
+        assert_eq!(ask(By::Name, samples).machine_cpu_seconds, wanted);
+    }
+}

@@ -1,6 +1,6 @@
 //! A part of recordings as one file that can be sent to somebody.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 
 use retop_model::family::host;
@@ -16,6 +16,9 @@ use super::name::SegmentName;
 use super::record;
 use super::writer::Writer;
 
+/// Samples back that an event may point to, as a recorder keeps them.
+const PLACES: usize = 512;
+
 /// Writes moments into one segment, whatever they are of: it begins with a key frame, holds what
 /// happened meanwhile, and ends with an index.
 pub struct Cut {
@@ -25,8 +28,10 @@ pub struct Cut {
     arguments: Arguments,
     /// What happened and is not written yet.
     events: VecDeque<Event>,
-    /// Which frame was taken when, by the monotonic clock.
-    frames: HashMap<u64, i64>,
+    /// When the newest frames were taken, by the monotonic clock.
+    newest: VecDeque<u64>,
+    /// Frames so far.
+    frames: i64,
     last: Option<Stamp>,
     frame: Vec<u8>,
     buffer: Vec<u8>,
@@ -49,7 +54,8 @@ impl Cut {
             encoder: Encoder::with_arguments(arguments).map_err(io::Error::other)?,
             arguments,
             events: events.into(),
-            frames: HashMap::new(),
+            newest: VecDeque::new(),
+            frames: 0,
             last: None,
             frame: Vec::new(),
             buffer: Vec::new(),
@@ -82,11 +88,14 @@ impl Cut {
             return Err(io::Error::other("a sample larger than 64 MiB"));
         }
         writer.frame(kind, moment, stamps, &self.buffer)?;
-        let number = i64::try_from(self.frames.len()).unwrap_or(i64::MAX);
-        self.frames.insert(stamp.monotonic_ns, number);
+        self.frames += 1;
+        self.newest.push_back(stamp.monotonic_ns);
+        if self.newest.len() > PLACES {
+            self.newest.pop_front();
+        }
         while self.events.front().is_some_and(|event| event.wall_ms <= stamp.wall_ms) {
             if let Some(event) = self.events.pop_front() {
-                writer.event(&moved(event, &self.frames))?;
+                writer.event(&moved(event, &self.newest, self.frames))?;
             }
         }
         Ok(())
@@ -106,15 +115,17 @@ impl Cut {
     pub fn finish(self) -> io::Result<()> {
         let Some(mut writer) = self.writer else { return Ok(()) };
         for event in self.events {
-            writer.event(&moved(event, &self.frames))?;
+            writer.event(&moved(event, &self.newest, self.frames))?;
         }
         writer.finish()
     }
 }
 
 /// The event with the number that its sample has here, if it came along.
-fn moved(event: Event, frames: &HashMap<u64, i64>) -> Event {
-    Event { frame: frames.get(&event.monotonic_ns).copied(), ..event }
+fn moved(event: Event, newest: &VecDeque<u64>, frames: i64) -> Event {
+    let back = newest.iter().rev().position(|&taken| taken == event.monotonic_ns);
+    let frame = back.and_then(|back| Some(frames - 1 - i64::try_from(back).ok()?));
+    Event { frame, ..event }
 }
 
 fn begin(

@@ -56,7 +56,7 @@ pub struct Event {
     /// Samples from the last that was calm to a spike.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rise_samples: Option<u64>,
-    /// When an alert that ended had fired, by the wall clock.
+    /// When an alert that ended, or is told more of, had fired, by the wall clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<i64>,
 }
@@ -73,6 +73,8 @@ pub enum EventKind {
     AlertFired,
     /// An alert cleared.
     AlertCleared,
+    /// It came out who is behind an alert that had fired, or that it is nobody who was seen.
+    AlertNamed,
     /// The kernel killed processes for want of memory.
     Killed,
     /// A source that worked gives nothing any more.
@@ -105,11 +107,12 @@ pub enum EventKind {
 const WOKEN: &str = "woke; open in ";
 
 /// Every kind with its name, as JSON and exports give it.
-const KINDS: [(EventKind, &str); 16] = [
+const KINDS: [(EventKind, &str); 17] = [
     (EventKind::Started, "started"),
     (EventKind::Ended, "ended"),
     (EventKind::AlertFired, "alert_fired"),
     (EventKind::AlertCleared, "alert_cleared"),
+    (EventKind::AlertNamed, "alert_named"),
     (EventKind::Killed, "killed"),
     (EventKind::SourceLost, "source_lost"),
     (EventKind::SourceBack, "source_back"),
@@ -237,9 +240,11 @@ impl Event {
                 ..Event::of_alert(entry.stamp, EventKind::AlertCleared, alert)
             },
             What::Killed { count, group, victim } => {
-                let whose = if group.is_empty() { "the machine" } else { group.as_str() };
                 let who = victim.as_deref().unwrap_or("a process");
-                let message = format!("{who} was killed: {whose} was out of memory");
+                let message = match group.as_str() {
+                    "" => format!("{who} was killed for want of memory"),
+                    group => format!("{who} was killed: {group} was at its memory limit"),
+                };
                 Event {
                     name: group.clone(),
                     subject: victim.clone().unwrap_or_default(),
@@ -270,6 +275,14 @@ impl Event {
         }
     }
 
+    /// More of an alert that had fired.
+    pub(super) fn of_named(stamp: Stamp, alert: &Told, fired: Stamp) -> Event {
+        Event {
+            since_ms: Some(fired.wall_ms),
+            ..Event::of_alert(stamp, EventKind::AlertNamed, alert)
+        }
+    }
+
     fn of_alert(stamp: Stamp, kind: EventKind, alert: &Told) -> Event {
         Event {
             name: alert.name.clone(),
@@ -283,25 +296,43 @@ impl Event {
         }
     }
 
-    /// What the log had found, at the sample of that number; `None` for what no log holds.
-    pub(super) fn entry(&self, number: u64) -> Option<Entry> {
-        let told = || Told {
+    /// The alert that it tells of.
+    fn told(&self) -> Told {
+        let is_critical = self.severity == Severity::Critical.name();
+        Told {
             name: self.name.clone(),
-            severity: if self.severity == Severity::Critical.name() {
-                Severity::Critical
-            } else {
-                Severity::Warning
-            },
+            severity: if is_critical { Severity::Critical } else { Severity::Warning },
             subject: self.subject.clone(),
             message: self.message.clone(),
             culprit_pid: self.culprit_pid,
             worst: self.value,
             limit: self.limit,
             unit: UNITS.into_iter().find(|u| u.name() == self.unit).unwrap_or(Unit::Count),
-        };
+        }
+    }
+
+    /// Adds what it tells of an alert to the entry of when that fired.
+    pub(super) fn amend(&self, entries: &mut [Entry]) {
+        let named = self.told();
+        for entry in entries.iter_mut().rev() {
+            match &mut entry.what {
+                What::Fired { alert, .. }
+                    if Some(entry.stamp.wall_ms) == self.since_ms
+                        && (&alert.name, &alert.subject) == (&named.name, &named.subject) =>
+                {
+                    *alert = named;
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What the log had found, at the sample of that number; `None` for what no log holds.
+    pub(super) fn entry(&self, number: u64) -> Option<Entry> {
         let stamp = self.stamp();
         let what = match self.kind {
-            EventKind::AlertFired => What::Fired { alert: told(), ended: None },
+            EventKind::AlertFired => What::Fired { alert: self.told(), ended: None },
             EventKind::AlertCleared => {
                 let ago_ms = self.since_ms.map_or(0, |since| self.wall_ms.saturating_sub(since));
                 let ago_ns = u64::try_from(ago_ms).unwrap_or(0).saturating_mul(1_000_000);
@@ -310,7 +341,7 @@ impl Event {
                     monotonic_ns: stamp.monotonic_ns.saturating_sub(ago_ns),
                     boottime_ns: stamp.boottime_ns.saturating_sub(ago_ns),
                 };
-                What::Cleared { alert: told(), fired }
+                What::Cleared { alert: self.told(), fired }
             }
             EventKind::Killed => What::Killed {
                 count: self.value.unwrap_or(1.0) as u64,

@@ -1,8 +1,8 @@
 //! Where segments are written to. A trait, so that a disk can fill up and fail in a test.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -10,8 +10,11 @@ use rustix::fs::OFlags;
 use super::error::RecordingError;
 use super::name::SegmentName;
 
-/// The file that the one writer of a folder holds locked.
+/// The file that the one writer of a folder holds locked. In it stand the host names under which
+/// somebody recorded here, a line each.
 const LOCK: &str = ".lock";
+/// Most bytes of it that are read: a thousand of the longest names.
+const LOCK_LIMIT: u64 = 64 << 10;
 
 /// A segment that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +54,11 @@ pub trait Folder: Send {
     ///
     /// If the system refuses.
     fn remove(&mut self, name: &SegmentName) -> io::Result<()>;
+    /// True for a segment that was recorded here, maybe under another host name: others are not to
+    /// be removed.
+    fn is_own(&self, _name: &SegmentName) -> bool {
+        true
+    }
     /// How much room there is.
     ///
     /// # Errors
@@ -91,6 +99,8 @@ pub struct Directory {
     path: PathBuf,
     /// Held until the recorder ends; the system lets go of it even after a crash.
     lock: File,
+    /// Host names under which segments were recorded here.
+    hosts: Vec<String>,
 }
 
 impl Directory {
@@ -103,16 +113,60 @@ impl Directory {
         let failed = |error: io::Error| RecordingError::io(path, &error);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600).custom_flags(no_follow());
+        options.read(true).write(true).create(true).truncate(false);
+        options.mode(0o600).custom_flags(no_follow());
         let lock = options.open(path.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Directory { path: path.to_owned(), lock }),
+            Ok(()) => {
+                let hosts = hosts(&lock);
+                Ok(Directory { path: path.to_owned(), lock, hosts })
+            }
             Err(TryLockError::WouldBlock) => {
                 let what = "another retop records here; give this one a folder of its own";
                 Err(RecordingError::new(path, what))
             }
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
+    }
+
+    /// Remembers that this host recorded here. Names of which nothing is left are forgotten: a
+    /// container has a new one at each start.
+    fn remember(&mut self, host: &str) {
+        if self.hosts.iter().any(|known| known == host) {
+            return;
+        }
+        if let Ok(entries) = self.list() {
+            self.hosts.retain(|known| entries.iter().any(|entry| entry.name.host == *known));
+        }
+        self.hosts.push(host.to_owned());
+        let text = self.hosts.join("\n") + "\n";
+        // A disk that is full may have no room for it, and the next segment comes in an hour.
+        if self.lock.write_all_at(text.as_bytes(), 0).is_ok() {
+            let _ = self.lock.set_len(text.len() as u64);
+        }
+    }
+}
+
+/// The host names in a lock, the oldest first.
+fn hosts(lock: &File) -> Vec<String> {
+    let mut bytes = Vec::new();
+    // What cannot be read names nobody: then only segments of this host's present name are its own.
+    let _ = lock.take(LOCK_LIMIT).read_to_end(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes);
+    text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+/// Puts the name of a new file on the disk, before anything that is said to be there. A file whose
+/// name may be lost is not left: nobody would write to it.
+fn settle(file: &Path, synced: io::Result<()>) -> io::Result<()> {
+    match synced {
+        // Some file systems in user space cannot, and have nothing to wait for.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        Err(error) => {
+            let _ = std::fs::remove_file(file);
+            Err(error)
+        }
+        Ok(()) => Ok(()),
     }
 }
 
@@ -146,14 +200,19 @@ impl Folder for Directory {
         }
         let mut options = OpenOptions::new();
         options.append(true).create_new(true).mode(0o600).custom_flags(no_follow());
-        let file = options.open(self.path.join(name.to_string()))?;
-        // The name must be on the disk before anything that is said to be.
-        File::open(&self.path)?.sync_all()?;
+        let path = self.path.join(name.to_string());
+        let file = options.open(&path)?;
+        settle(&path, File::open(&self.path).and_then(|folder| folder.sync_all()))?;
+        self.remember(&name.host);
         Ok(Box::new(file))
     }
 
     fn remove(&mut self, name: &SegmentName) -> io::Result<()> {
         std::fs::remove_file(self.path.join(name.to_string()))
+    }
+
+    fn is_own(&self, name: &SegmentName) -> bool {
+        self.hosts.contains(&name.host)
     }
 
     fn space(&mut self) -> io::Result<Space> {
@@ -178,5 +237,50 @@ impl SegmentFile for File {
 
     fn is_gone(&self) -> bool {
         self.metadata().is_ok_and(|facts| facts.nlink() == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::tests::Temporary;
+
+    #[test]
+    fn a_folder_that_cannot_be_waited_for_is_left_without_empty_files() {
+        let folder = Temporary::new("unsettled");
+        let path = folder.0.join("x.retop");
+        for (kind, stays) in [
+            (None, true),
+            (Some(io::ErrorKind::InvalidInput), true),
+            (Some(io::ErrorKind::Other), false),
+            (Some(io::ErrorKind::StorageFull), false),
+        ] {
+            File::create(&path).expect("made");
+            let settled = settle(&path, kind.map_or(Ok(()), |kind| Err(kind.into())));
+            assert_eq!((settled.is_ok(), path.exists()), (stays, stays), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn hosts_that_recorded_are_known_as_long_as_something_is_left_of_them() {
+        let folder = Temporary::new("hosts");
+        let name = |host, sequence| SegmentName::new(host, "1", 0, sequence);
+        for (sequence, host) in ["a", "b", "b", "c"].into_iter().enumerate() {
+            let mut directory = Directory::open(&folder.0).expect("free");
+            directory.create(&name(host, sequence as u64)).expect("made");
+        }
+        let mut directory = Directory::open(&folder.0).expect("free");
+        let own =
+            |directory: &Directory| ["a", "b", "c", "d"].map(|h| directory.is_own(&name(h, 9)));
+        assert_eq!(own(&directory), [true, true, true, false]);
+        directory.remove(&name("a", 0)).expect("there");
+        directory.create(&name("d", 9)).expect("made");
+        assert_eq!(own(&directory), [false, true, true, true]);
+        drop(directory);
+        // A lock that is no text, and one that is gone.
+        std::fs::write(folder.0.join(LOCK), b"b\n\n\xff\xfe\0").expect("written");
+        assert_eq!(own(&Directory::open(&folder.0).expect("free")), [false, true, false, false]);
+        std::fs::remove_file(folder.0.join(LOCK)).expect("removed");
+        assert_eq!(own(&Directory::open(&folder.0).expect("free")), [false; 4]);
     }
 }

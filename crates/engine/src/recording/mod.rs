@@ -50,6 +50,7 @@ mod segment;
 mod shelf;
 mod slot;
 mod spool;
+mod told;
 mod whole;
 mod writer;
 
@@ -59,13 +60,13 @@ pub use event::{Event, EventKind};
 pub use folder::{Directory, Entry, Folder, SegmentFile, Space};
 pub use frames::{Moments, Samples};
 pub use header::{FORMAT, Header};
-pub use live::Live;
+pub use live::{Ending, Live, Opening};
 pub use name::SegmentName;
 pub use preview::Preview;
 pub use reader::Recording;
 pub use recorder::{Note, Recorder, Settings, State, Sync};
 pub use remote::{Remote, fetch};
-pub use replay::Replay;
+pub use replay::{Follower, Grown, Replay};
 pub use whole::segment_of;
 
 #[cfg(test)]

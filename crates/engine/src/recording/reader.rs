@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use retop_model::Snapshot;
+use retop_model::{Snapshot, Stamp};
 
 use crate::history::View;
+use crate::history::view::FAR_MS;
 
 use super::body::Body;
 use super::error::RecordingError;
@@ -18,7 +19,7 @@ use super::name::SegmentName;
 use super::preview::{Gather, Preview};
 use super::segment::Segment;
 use super::shelf::Files;
-use super::slot::{Extent, Shared, Slot};
+use super::slot::{Extent, INDEXES, Shared, Slot};
 
 /// Most bytes of what was fetched of a running retop: in files six days of 2,000 processes, and in
 /// memory where no file could be made.
@@ -68,8 +69,8 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// A path that is not there, a folder without segments or with those of several machines, a
-    /// file that is no recording.
+    /// A path that is not there, a folder without segments or with those of several machines that
+    /// recorded at the same time, a file that is no recording.
     pub fn open(path: &Path) -> Result<Recording, RecordingError> {
         let failed = |error: std::io::Error| RecordingError::io(path, &error);
         let folder = std::fs::metadata(path).map_err(failed)?.is_dir();
@@ -78,6 +79,13 @@ impl Recording {
             let slots = list(path, &shared)?;
             if slots.is_empty() {
                 let what = "no recording is in this folder: retop record DIR makes one";
+                return Err(RecordingError::new(path, what));
+            }
+            if let Some((one, other)) = mixed(&slots) {
+                let what = format!(
+                    "recordings of several machines at once ({one}, {other}): \
+                     give each a folder of its own, or name files"
+                );
                 return Err(RecordingError::new(path, what));
             }
             slots
@@ -155,8 +163,18 @@ impl Recording {
                 None
             }
         };
-        let first = self.slots.iter().find_map(|slot| find(slot, false));
-        let last = self.slots.iter().rev().find_map(|slot| find(slot, true));
+        let mut first = self.slots.iter().find_map(|slot| find(slot, false));
+        let mut last = self.slots.iter().rev().find_map(|slot| find(slot, true));
+        // Where the wall clock was set back, the ends of time are not those of the recording. To look
+        // into thousands of segments for that would take longer than it is worth.
+        if self.slots.len() <= INDEXES {
+            let extents = self.slots.iter().filter_map(|slot| slot.begun().ok().flatten());
+            for extent in extents {
+                let wall_ms = |stamp: Option<Stamp>| stamp.map(|stamp| stamp.wall_ms);
+                first = first.min(wall_ms(extent.first).or(first));
+                last = last.max(wall_ms(extent.last));
+            }
+        }
         match (first, last, failed) {
             (Some(first), Some(last), _) => Ok(Some(first..last.max(first).saturating_add(1))),
             (_, _, Some(error)) => Err(error),
@@ -171,8 +189,25 @@ impl Recording {
     ///
     /// If what is recorded of that time cannot be read.
     pub fn asof(&self, wall_ms: i64) -> Result<Option<Snapshot>, RecordingError> {
-        for slot in self.slots.iter().rev() {
-            if slot.name.as_ref().is_some_and(|name| name.wall_ms > wall_ms) {
+        // Where the wall clock was set back and did not come so far again, those before are meant.
+        let ends_ms = |slot: &Arc<Slot>| {
+            let extent = slot.begun().ok().flatten()?;
+            Some((extent.first?.wall_ms, extent.last?.wall_ms))
+        };
+        let is_later = |slot: &Arc<Slot>| slot.name.as_ref().is_some_and(|n| n.wall_ms > wall_ms);
+        let begun = |slot: &&Arc<Slot>| {
+            !is_later(slot) && ends_ms(slot).is_some_and(|ends| ends.0 <= wall_ms)
+        };
+        let newest = self.slots.iter().rev().find(begun).and_then(ends_ms);
+        let is_far = newest.is_some_and(|ends| wall_ms.saturating_sub(ends.1) >= FAR_MS);
+        let holds = |slot: &Arc<Slot>| {
+            ends_ms(slot).is_some_and(|(first, last)| (first..=last).contains(&wall_ms))
+        };
+        let looks = is_far && self.slots.len() <= INDEXES;
+        let end = looks.then(|| self.slots.iter().rposition(holds)).flatten();
+        let slots = end.map_or(&self.slots[..], |end| &self.slots[..=end]);
+        for slot in slots.iter().rev() {
+            if is_later(slot) {
                 continue;
             }
             let Some(segment) = slot.begun_segment()? else { continue };
@@ -268,10 +303,22 @@ impl Recording {
         if same(&found, &self.slots) {
             return newest;
         }
+        let known = |slot: &Slot| {
+            let place = self.slots.binary_search_by(|known| order(known).cmp(&order(slot)));
+            place.ok().and_then(|place| self.slots.get(place))
+        };
         for slot in &mut found {
-            let known = self.slots.binary_search_by(|known| order(known).cmp(&order(slot)));
-            if let Some(known) = known.ok().and_then(|place| self.slots.get(place)) {
+            if let Some(known) = known(slot) {
                 *slot = Arc::clone(known);
+            }
+        }
+        if mixed(&found).is_some() {
+            // Somebody put files of another machine there: they are passed over.
+            let host = |slot: &Slot| slot.name.as_ref().map(|name| name.host.clone());
+            let ours = self.slots.last().and_then(|newest| host(newest));
+            found.retain(|slot| known(slot).is_some() || host(slot) == ours);
+            if same(&found, &self.slots) {
+                return newest;
             }
         }
         // Numbers are never used again: those of removed segments are passed over.
@@ -281,6 +328,15 @@ impl Recording {
         }
         self.slots = found;
         true
+    }
+
+    /// True if somebody has removed its newest file: nothing will come any more, and what is read of
+    /// it now may not be there.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        // What was fetched, or is of this program's memory, has no place.
+        let is_there = |slot: &Arc<Slot>| slot.path.as_os_str().is_empty() || slot.path.exists();
+        !self.slots.last().is_some_and(is_there)
     }
 
     /// The wall clock of the newest key frame: what comes from there on is a recording of its own.
@@ -372,18 +428,28 @@ fn list(path: &Path, shared: &Arc<Shared>) -> Result<Vec<Arc<Slot>>, RecordingEr
         }
     }
     slots.sort_by(|one, other| order(one).cmp(&order(other)));
-    let hosts: std::collections::BTreeSet<&str> =
-        slots.iter().filter_map(|slot| Some(slot.name.as_ref()?.host.as_str())).collect();
-    if hosts.len() > 1 {
-        let hosts: Vec<&str> = hosts.into_iter().take(5).collect();
-        let what = format!("recordings of several machines ({}): name one file", hosts.join(", "));
-        return Err(RecordingError::new(path, what));
-    }
     Ok(slots)
 }
 
-fn order(slot: &Slot) -> Option<(u64, i64, &str)> {
-    slot.name.as_ref().map(|name| (name.sequence, name.wall_ms, name.boot.as_str()))
+/// Two host names that recorded at the same time, so that they are two machines. One machine has
+/// several one after the other: it was renamed, or is a container with another name at each start.
+fn mixed(slots: &[Arc<Slot>]) -> Option<(&str, &str)> {
+    slots.iter().zip(slots.iter().skip(1)).find_map(|(slot, next)| {
+        let (one, other) = (slot.name.as_ref()?, next.name.as_ref()?);
+        if one.host == other.host {
+            return None;
+        }
+        let last = slot.extent().ok().and_then(|extent| extent.last);
+        let ended_ms = last.map_or(one.wall_ms, |last| last.wall_ms);
+        let next_ms = other.wall_ms;
+        let (one, other) = (one.host.as_str(), other.host.as_str());
+        (ended_ms >= next_ms).then_some((one.min(other), one.max(other)))
+    })
+}
+
+fn order(slot: &Slot) -> Option<(u64, i64, &str, &str)> {
+    let name = slot.name.as_ref()?;
+    Some((name.sequence, name.wall_ms, name.boot.as_str(), name.host.as_str()))
 }
 
 /// A segment that can be read.

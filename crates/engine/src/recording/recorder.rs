@@ -27,6 +27,9 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 const BACK_MS: i64 = 1_000;
 /// How often room is looked after, and how soon a disk that failed is tried again.
 const TIDY_NS: u64 = 60_000_000_000;
+/// The disk is waited for after this time at the latest: key frames come by the number of samples,
+/// and with long intervals hours apart.
+const SYNC_NS: u64 = 120_000_000_000;
 const RETRY_NS: u64 = 5_000_000_000;
 /// Segments that are removed at once: a disk may take milliseconds for each, and the sample waits. The
 /// next one goes on.
@@ -43,7 +46,8 @@ const SETTLED_NS: u64 = 10_000_000_000;
 /// When the disk is waited for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sync {
-    /// At key frames, alerts and the end of a segment: a power cut costs two minutes at most.
+    /// At key frames, alerts, the end of a segment, and once in two minutes: a power cut costs no
+    /// more than that, or one sample where they are further apart.
     #[default]
     Key,
     /// At each frame.
@@ -98,6 +102,8 @@ pub enum Note {
     Resumed,
     /// A segment was removed to make room.
     Removed(String),
+    /// A segment should go and stays, and why.
+    Stuck(String, String),
     /// Somebody removed the segment that was being written.
     Gone(String),
 }
@@ -112,6 +118,7 @@ impl Display for Note {
             Note::Paused(why) => write!(f, "recording paused: {why}"),
             Note::Resumed => f.write_str("recording goes on"),
             Note::Removed(name) => write!(f, "removed {name}"),
+            Note::Stuck(name, why) => write!(f, "{name} cannot be removed: {why}; it counts"),
             Note::Gone(name) => {
                 write!(f, "{name} was removed by somebody: its samples are lost, recording goes on")
             }
@@ -122,6 +129,10 @@ impl Display for Note {
 /// How it stands with a recorder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
+    /// The folder is open.
+    pub begun: bool,
+    /// Why nothing will ever be written.
+    pub failed: Option<String>,
     /// Why nothing is written; `None` while all is well.
     pub paused: Option<String>,
     /// Samples written.
@@ -138,17 +149,40 @@ const SOURCE: &str = "recording";
 impl State {
     /// Adds a row to a table of sources: it works, or it is paused and why.
     pub(crate) fn write(&self, table: &mut RawTable) {
-        let state = if self.paused.is_some() { source::FAILING } else { source::WORKS };
+        let why = self.paused.as_ref().or(self.failed.as_ref());
+        let state = if why.is_some() { source::FAILING } else { source::WORKS };
         let mut row = table.push(Key::named(SOURCE.as_bytes()));
         row.text(source::source, SOURCE)
             .set(source::state, state)
             .set(source::reads, self.frames + self.lost)
             .set(source::errors, self.lost);
-        if let Some(why) = &self.paused {
+        if let Some(why) = why {
             row.text(source::reason, format!("recording paused: {why}"));
-            row.text(source::hint, "it goes on by itself once there is room");
+            row.text(source::hint, "it goes on by itself once the disk takes it");
         }
     }
+}
+
+/// A segment that is not written to any more.
+struct Kept {
+    entry: Entry,
+    stuck: Stuck,
+}
+
+/// Whether a segment could be removed.
+#[derive(Clone, Copy, PartialEq)]
+enum Stuck {
+    /// It was not tried.
+    No,
+    /// Not the last time: it is tried again when room is looked after.
+    Before,
+    /// Not this time.
+    Now,
+}
+
+fn kept(mut entries: Vec<Entry>) -> VecDeque<Kept> {
+    entries.sort_by_key(|entry| (entry.name.sequence, entry.name.wall_ms));
+    entries.into_iter().map(|entry| Kept { entry, stuck: Stuck::No }).collect()
 }
 
 /// Writes moments into the segments of a folder.
@@ -163,7 +197,11 @@ pub struct Recorder {
     frame: Vec<u8>,
     segment: Option<Writer>,
     /// Segments that were there or were written, oldest first.
-    kept: VecDeque<Entry>,
+    kept: VecDeque<Kept>,
+    /// There was more to remove than may be at once.
+    untidy: bool,
+    /// When the disk was waited for, by the clock that goes on in suspend.
+    synced_ns: Option<u64>,
     sequence: u64,
     last: Option<Snapshot>,
     spikes: Spikes,
@@ -191,9 +229,8 @@ impl Recorder {
     ///
     /// If the folder cannot be read.
     pub fn new(mut folder: Box<dyn Folder>, settings: Settings) -> io::Result<Recorder> {
-        let mut kept = folder.list()?;
-        kept.sort_by_key(in_order);
-        let sequence = kept.iter().map(|entry| entry.name.sequence).max().unwrap_or(0);
+        let kept = kept(folder.list()?);
+        let sequence = kept.iter().map(|kept| kept.entry.name.sequence).max().unwrap_or(0);
         let encoder = Encoder::with_arguments(settings.arguments).map_err(io::Error::other)?;
         Ok(Recorder {
             folder,
@@ -202,7 +239,9 @@ impl Recorder {
             buffer: Vec::new(),
             frame: Vec::new(),
             segment: None,
-            kept: kept.into(),
+            kept,
+            untidy: false,
+            synced_ns: None,
             sequence,
             last: None,
             spikes: Spikes::default(),
@@ -215,7 +254,7 @@ impl Recorder {
             paused_ns: None,
             tidied_ns: None,
             failed_ns: None,
-            state: State::default(),
+            state: State { begun: true, ..State::default() },
             notes: Vec::new(),
         })
     }
@@ -245,6 +284,10 @@ impl Recorder {
         }
         if due(self.tidied_ns, TIDY_NS) {
             self.tidied_ns = Some(stamp.monotonic_ns);
+            let stuck = self.kept.iter_mut().filter(|kept| kept.stuck == Stuck::Now);
+            stuck.for_each(|kept| kept.stuck = Stuck::Before);
+            self.tidy(stamp, 0);
+        } else if self.untidy {
             self.tidy(stamp, 0);
         }
         let mut written = self.write(moment);
@@ -257,7 +300,7 @@ impl Recorder {
             Ok(kind) => {
                 self.state.frames += 1;
                 self.resume(stamp);
-                if let Err(error) = self.write_events(kind) {
+                if let Err(error) = self.write_events(kind, stamp) {
                     self.pause(stamp, &error);
                 }
             }
@@ -296,10 +339,10 @@ impl Recorder {
 
     /// Ends in order: a footer, and everything on the disk.
     pub fn close(&mut self) {
-        if let Some(last) = &self.last {
+        if let Some(last) = self.last.clone() {
             let ended = Event::new(last.stamp(), EventKind::Ended, "the recorder ended");
             self.pending.push((self.pushed.saturating_sub(1), ended));
-            let _ = self.write_events(FrameKind::Delta);
+            let _ = self.write_events(FrameKind::Delta, last.stamp());
         }
         self.seal();
     }
@@ -317,6 +360,9 @@ impl Recorder {
         self.log.push(number, moment);
         let entries = self.log.iter().map(|entry| (entry.number, Event::of_entry(entry)));
         self.pending.extend(entries);
+        let named = self.log.named().iter();
+        self.pending
+            .extend(named.map(|(alert, fired)| (number, Event::of_named(stamp, alert, *fired))));
         self.log.forget(number + 1);
         self.spikes.push(number, moment);
         for spike in self.spikes.iter() {
@@ -369,7 +415,7 @@ impl Recorder {
     }
 
     /// Writes what happened, behind the frame in which it did, and waits for the disk if asked to.
-    fn write_events(&mut self, kind: FrameKind) -> io::Result<()> {
+    fn write_events(&mut self, kind: FrameKind, now: Stamp) -> io::Result<()> {
         let Some(segment) = &mut self.segment else { return Ok(()) };
         let before = segment.bytes;
         // The present sample is the segment's newest, and has been counted.
@@ -391,11 +437,18 @@ impl Recorder {
         self.state.bytes += segment.bytes - before;
         result?;
         let wait = match self.settings.sync {
-            Sync::Key => kind == FrameKind::Key || alarm,
+            Sync::Key => {
+                let since = self.synced_ns.map(|since| now.boottime_ns.saturating_sub(since));
+                kind == FrameKind::Key || alarm || since.is_none_or(|since| since >= SYNC_NS)
+            }
             Sync::Frame => true,
             Sync::Never => false,
         };
-        if wait { segment.sync() } else { Ok(()) }
+        if wait {
+            segment.sync()?;
+            self.synced_ns = Some(now.boottime_ns);
+        }
+        Ok(())
     }
 
     /// Sees to it that there is a segment that the moment may go to.
@@ -404,8 +457,7 @@ impl Recorder {
         let boot = boot_id(moment);
         if let Some(gone) = self.segment.take_if(|segment| segment.is_gone()) {
             self.notes.push(Note::Gone(gone.name.to_string()));
-            self.kept = self.folder.list().unwrap_or_default().into();
-            self.kept.make_contiguous().sort_by_key(in_order);
+            self.kept = kept(self.folder.list().unwrap_or_default());
         }
         if let Some(segment) = &self.segment {
             let age_ns = stamp.boottime_ns.saturating_sub(segment.begun.boottime_ns);
@@ -462,35 +514,62 @@ impl Recorder {
         }
         let name = segment.name.to_string();
         self.notes.push(Note::Closed(name, segment.frames(), segment.bytes));
-        self.kept.push_back(Entry { name: segment.name, bytes: segment.bytes });
+        let entry = Entry { name: segment.name, bytes: segment.bytes };
+        self.kept.push_back(Kept { entry, stuck: Stuck::No });
     }
 
     /// Removes the oldest segments that are too many, too old, or in the way of `wanted` bytes. The
-    /// one being written stays.
+    /// one being written stays, and so does what was not recorded here: that does not count either.
     fn tidy(&mut self, now: Stamp, wanted: u64) {
+        self.untidy = false;
         let open = self.segment.as_ref().map_or(0, |segment| segment.bytes);
-        let mut total = open + self.kept.iter().map(|entry| entry.bytes).sum::<u64>();
+        let folder = &self.folder;
+        let own = self.kept.iter().filter(|kept| folder.is_own(&kept.entry.name));
+        let mut total = open + own.map(|kept| kept.entry.bytes).sum::<u64>();
         let max_age_ms = i64::try_from(self.settings.max_age.as_millis()).unwrap_or(i64::MAX);
-        for removed in 0.. {
+        let (mut place, mut tried) = (0, 0);
+        while let Some(oldest) = self.own_from(place) {
             // A segment is as old as its last sample, which is not later than the next one's first.
-            let next = self.kept.get(1).map(|entry| entry.name.wall_ms);
+            let next = self.own_from(oldest + 1).and_then(|next| self.kept.get(next));
+            let next = next.map(|next| next.entry.name.wall_ms);
             let last_ms =
                 next.or(self.segment.as_ref().map(|s| s.name.wall_ms)).unwrap_or(i64::MAX);
             let old = now.wall_ms.saturating_sub(last_ms) > max_age_ms;
             let full = total > self.settings.max_bytes;
-            if self.kept.is_empty() || (!old && !full && !self.is_tight(wanted)) {
+            if !old && !full && !self.is_tight(wanted) {
                 return;
             }
-            if removed == REMOVED && wanted == 0 {
-                self.tidied_ns = None;
+            if tried == REMOVED && wanted == 0 {
+                self.untidy = true;
                 return;
             }
-            let Some(oldest) = self.kept.pop_front() else { return };
-            total = total.saturating_sub(oldest.bytes);
-            if self.folder.remove(&oldest.name).is_ok() {
-                self.notes.push(Note::Removed(oldest.name.to_string()));
+            tried += 1;
+            let Some(kept) = self.kept.get_mut(oldest) else { return };
+            let name = kept.entry.name.to_string();
+            match self.folder.remove(&kept.entry.name) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    if std::mem::replace(&mut kept.stuck, Stuck::Now) == Stuck::No {
+                        self.notes.push(Note::Stuck(name, plain(&error)));
+                    }
+                    place = oldest + 1;
+                }
+                removed => {
+                    total = total.saturating_sub(kept.entry.bytes);
+                    self.kept.remove(oldest);
+                    place = oldest;
+                    if removed.is_ok() {
+                        self.notes.push(Note::Removed(name));
+                    }
+                }
             }
         }
+    }
+
+    /// The place of the oldest segment from there on that was recorded here and may be removed.
+    fn own_from(&self, place: usize) -> Option<usize> {
+        let own = |kept: &Kept| kept.stuck != Stuck::Now && self.folder.is_own(&kept.entry.name);
+        let found = self.kept.range(place.min(self.kept.len())..).position(own)?;
+        Some(place + found)
     }
 
     /// True if the file system has less room than is to be left, or than is needed.
@@ -500,10 +579,6 @@ impl Recorder {
         let least = (space.total as f64 * self.settings.min_free.clamp(0.0, 1.0)) as u64;
         space.free < least || space.free < wanted
     }
-}
-
-fn in_order(entry: &Entry) -> (u64, i64) {
-    (entry.name.sequence, entry.name.wall_ms)
 }
 
 fn boot_id(moment: &Snapshot) -> String {

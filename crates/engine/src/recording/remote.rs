@@ -1,7 +1,7 @@
 //! The history of a running retop, asked for over HTTP.
 //!
 //! Little enough of HTTP/1.1 for one request and one reply of a program of ours: no redirects, no
-//! compression, no TLS. What comes back is bounded in size and in time.
+//! compression, no TLS. What comes back is bounded in size and in time, however it comes.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -9,32 +9,53 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use retop_model::Clock;
+
 use super::body::Body;
 use super::error::{RecordingError, plain};
 use super::reader::Recording;
 use super::slot::Shared;
 use super::spool::Spool;
+use crate::RealClock;
 
 /// Where a server has its history.
 const PATH: &str = "/api/history";
 /// Most bytes of a reply: a history of 64 MiB with what frames it, and room for larger ones.
 const LIMIT: u64 = 1 << 30;
+const LARGER: &str = "the history is larger than 1 GiB";
 /// Most bytes of a reply's head.
 const HEAD_LIMIT: u64 = 16 << 10;
 /// Most bytes of the line before a chunk.
 const CHUNK_LINE: u64 = 256;
 /// How long the other side may be silent.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long all of an answer may take: 64 MiB over 2 Mbit/s.
+const WHOLE: Duration = Duration::from_secs(300);
 
 /// A reply of at most so many bytes is kept in memory until the next one takes its place: the newest
 /// key interval of 10,000 processes.
 const SMALL: u64 = 4 << 20;
 
+/// How long somebody is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// While nothing comes.
+    patience: Duration,
+    /// For all of an answer.
+    whole: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { patience: PATIENCE, whole: WHOLE }
+    }
+}
+
 /// A running retop whose history is fetched again and again.
 pub struct Remote {
     url: String,
     spool: Spool,
-    patience: Duration,
+    limits: Limits,
     /// All that is fetched was written by the same retop.
     shared: Arc<Shared>,
 }
@@ -47,16 +68,15 @@ impl Remote {
         Remote {
             url: url.to_owned(),
             spool: Spool::new(folders),
-            patience: PATIENCE,
+            limits: Limits::default(),
             shared: Arc::default(),
         }
     }
 
-    /// The same with less patience, for tests.
+    /// Other limits, for tests.
     #[cfg(test)]
-    pub(super) fn impatient(mut self) -> Remote {
-        self.patience = Duration::from_millis(50);
-        self
+    pub(super) fn limit(&mut self, patience: Duration, whole: Duration) {
+        self.limits = Limits { patience, whole };
     }
 
     /// Fetches all that it has.
@@ -78,7 +98,7 @@ impl Remote {
     }
 
     fn get(&mut self, query: &str) -> Result<Recording, RecordingError> {
-        let mut reply = Reply::of(&self.url, query, self.patience)?;
+        let mut reply = Reply::of(&self.url, query, self.limits)?;
         if reply.left().is_some_and(|left| left <= SMALL) {
             let bytes = Arc::new(reply.whole(SMALL)?);
             let body = Body::Memory(Arc::clone(&bytes));
@@ -108,19 +128,19 @@ impl Remote {
 ///
 /// An address that is none, nobody who answers, a reply that is no history.
 pub fn fetch(url: &str) -> Result<Recording, RecordingError> {
-    Recording::of_bytes(url, Reply::of(url, "", PATIENCE)?.whole(LIMIT)?)
+    Recording::of_bytes(url, Reply::of(url, "", Limits::default())?.whole(LIMIT)?)
 }
 
 /// The body of a reply, as it comes.
 struct Reply<'a> {
     url: &'a str,
-    body: Content<BufReader<TcpStream>>,
+    body: Content<BufReader<Timed>>,
     /// Reading failed, and not writing what was read.
     failed: bool,
 }
 
 impl Reply<'_> {
-    fn of<'a>(url: &'a str, query: &str, patience: Duration) -> Result<Reply<'a>, RecordingError> {
+    fn of<'a>(url: &'a str, query: &str, limits: Limits) -> Result<Reply<'a>, RecordingError> {
         let failed = |what: String| RecordingError::new(Path::new(url), what);
         let rest = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
         let (authority, path) = match rest.split_once('/') {
@@ -136,11 +156,13 @@ impl Reply<'_> {
             _ => format!("{authority}:80"),
         };
         let io = |error: io::Error| failed(told(&error));
-        let mut stream = connect(&with_port, patience).map_err(io)?;
+        let whole_ns = u64::try_from(limits.whole.as_nanos()).unwrap_or(u64::MAX);
+        let end_ns = RealClock.monotonic_ns().saturating_add(whole_ns);
+        let mut stream = connect(&with_port, limits.patience).map_err(io)?;
         let request =
             format!("GET {path}{query} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).map_err(io)?;
-        let mut stream = BufReader::new(stream);
+        let mut stream = BufReader::new(Timed { stream, patience: limits.patience, end_ns });
         let Some(head) = head(&mut stream).map_err(io)? else {
             return Err(failed("the answer is not one of HTTP".to_owned()));
         };
@@ -155,10 +177,10 @@ impl Reply<'_> {
             return Err(failed(format!("answered {} {why}{next}", head.status)));
         }
         if head.length.is_some_and(|length| length > LIMIT) {
-            return Err(failed("the history is larger than 1 GiB".to_owned()));
+            return Err(failed(LARGER.to_owned()));
         }
         let left = match (head.chunked, head.length) {
-            (true, _) => Left::Chunks { chunk: 0, begun: false, ended: false },
+            (true, _) => Left::Chunks { chunk: 0, begun: false, ended: false, all: LIMIT },
             (false, Some(length)) => Left::Bytes(length),
             (false, None) => Left::Unknown(LIMIT),
         };
@@ -186,7 +208,7 @@ impl Reply<'_> {
     fn end(&self) -> Result<(), RecordingError> {
         match self.body.left {
             Left::Bytes(0) | Left::Unknown(_) | Left::Chunks { ended: true, .. } => Ok(()),
-            _ => Err(RecordingError::new(Path::new(self.url), "the history is larger than 1 GiB")),
+            _ => Err(RecordingError::new(Path::new(self.url), LARGER)),
         }
     }
 
@@ -218,7 +240,34 @@ enum Left {
         chunk: u64,
         begun: bool,
         ended: bool,
+        /// Bytes that may come in all of them.
+        all: u64,
     },
+}
+
+/// A connection that ends for us when its time is over, however lively it is.
+struct Timed {
+    stream: TcpStream,
+    patience: Duration,
+    end_ns: u64,
+}
+
+impl Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left_ns = self.end_ns.saturating_sub(RealClock.monotonic_ns());
+        let left = Duration::from_nanos(left_ns);
+        let over = || io::Error::other("the answer takes too long; ask over a faster connection");
+        if left.is_zero() {
+            return Err(over());
+        }
+        if left < self.patience {
+            self.stream.set_read_timeout(Some(left))?;
+        }
+        self.stream.read(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut if left < self.patience => over(),
+            _ => error,
+        })
+    }
 }
 
 /// A body without what HTTP adds to it. One that ends too early is an error.
@@ -249,9 +298,12 @@ impl<R: BufRead> Read for Content<R> {
         if buffer.is_empty() {
             return Ok(0);
         }
-        if let Left::Chunks { chunk: 0, begun, ended: false } = self.left {
+        if let Left::Chunks { chunk: 0, begun, ended: false, all } = self.left {
             let chunk = self.next_chunk(begun)?;
-            self.left = Left::Chunks { chunk, begun: true, ended: chunk == 0 };
+            let Some(all) = all.checked_sub(chunk) else {
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, LARGER));
+            };
+            self.left = Left::Chunks { chunk, begun: true, ended: chunk == 0, all };
         }
         let (left, sudden) = match &mut self.left {
             Left::Bytes(left) | Left::Chunks { chunk: left, .. } => (left, true),
@@ -395,20 +447,38 @@ mod tests {
         }
     }
 
-    fn dechunked(body: &[u8]) -> Option<Vec<u8>> {
-        let left = Left::Chunks { chunk: 0, begun: false, ended: false };
+    fn dechunked(body: impl BufRead) -> Result<Vec<u8>, String> {
+        let left = Left::Chunks { chunk: 0, begun: false, ended: false, all: 1_000 };
         let mut out = Vec::new();
-        Content { stream: body, left }.read_to_end(&mut out).is_ok().then_some(out)
+        let read = Content { stream: body, left }.read_to_end(&mut out);
+        read.map(|_| out).map_err(|error| error.to_string())
+    }
+
+    /// A chunk that comes again and again.
+    struct Endless(&'static [u8], usize);
+
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            for byte in buffer.iter_mut() {
+                *byte = self.0[self.1 % self.0.len()];
+                self.1 += 1;
+            }
+            Ok(buffer.len())
+        }
     }
 
     #[test]
     fn chunks_are_joined() {
         assert_eq!(
-            dechunked(b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n").as_deref(),
-            Some(&b"abcde"[..])
+            dechunked(&b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"[..]).as_deref(),
+            Ok(&b"abcde"[..])
         );
         for broken in [&b""[..], b"3\r\nab", b"zz\r\nabc\r\n0\r\n\r\n", b"ffffffffffffffff\r\na"] {
-            assert_eq!(dechunked(broken), None);
+            assert!(dechunked(broken).is_err());
+        }
+        for chunk in [&b"1\r\na\r\n"[..], b"3e9\r\n"] {
+            let endless = BufReader::new(Endless(chunk, 0));
+            assert_eq!(dechunked(endless), Err(LARGER.to_owned()));
         }
     }
 }

@@ -7,20 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use retop_model::{Field, Key, Snapshot};
 
-use crate::history::{Band, Buckets, Entry, Log, Past, Spike, Spikes, View, What};
+use crate::history::{Band, Buckets, Log, Past, Spikes, View};
 
 use super::error::RecordingError;
-use super::event::EventKind;
 use super::preview::Preview;
 use super::reader::Recording;
+use super::told::Told;
 
-/// A time between two segments that is no gap yet.
-const APART_MS: i64 = 10_000;
 /// Buckets that are at least this wide are filled from previews.
 const WIDE_MS: f64 = 4_000.0;
-/// Events that are read: ten times what a log and its spikes hold. A machine on which one happens each
-/// minute has 10,080 in a week.
-const EVENTS: usize = 16_384;
 /// Values of single samples that are remembered: those of the widest scrubber, twice.
 const POINTS: usize = 8_192;
 /// Segments of which the bands of one field are remembered, 9 KB for an hour: three weeks of hours.
@@ -35,6 +30,7 @@ pub struct Replay {
     /// The number of the next sample to be gone through for spikes and alerts, where nobody wrote
     /// them down.
     unheard: u64,
+    follower: Option<Follower>,
     kept: Mutex<Kept>,
 }
 
@@ -73,6 +69,51 @@ fn bands_of(previews: &[Preview], field: Field) -> Arc<Vec<(i64, Band)>> {
     Arc::new(bands.collect())
 }
 
+/// Looks for what is recorded since, beside a replay that is on show: nothing waits for its disk.
+pub struct Follower {
+    recording: Recording,
+    told: Told,
+}
+
+/// What a follower found.
+pub struct Grown {
+    recording: Recording,
+    view: View,
+    /// Where something happened.
+    told: Option<(Spikes, Log)>,
+    /// The newest moment that can be read.
+    pub newest: Option<Snapshot>,
+}
+
+#[cfg(test)]
+impl Grown {
+    /// True where something happened.
+    pub(super) fn told(&self) -> bool {
+        self.told.is_some()
+    }
+}
+
+impl Follower {
+    fn new(recording: Recording) -> Follower {
+        Follower { recording, told: Told::default() }
+    }
+
+    /// Looks for what was recorded since the last time, and reads that.
+    pub fn look(&mut self) -> Option<Grown> {
+        if !self.recording.refresh() {
+            return None;
+        }
+        let view = self.recording.view();
+        let told = self.told.read(&self.recording, &view).then(|| self.told.restored());
+        let newest = newest(&view);
+        Some(Grown { recording: self.recording.clone(), view, told, newest })
+    }
+}
+
+fn newest(view: &View) -> Option<Snapshot> {
+    view.numbers().rev().take(1_000).find_map(|number| view.moment(number))
+}
+
 impl Replay {
     /// Reads what happened in the whole recording.
     ///
@@ -83,7 +124,7 @@ impl Replay {
         let kept = Mutex::default();
         let (spikes, log) = (Spikes::default(), Log::default());
         let view = recording.view();
-        let mut replay = Replay { view, recording, spikes, log, unheard: 0, kept };
+        let mut replay = Replay { view, recording, spikes, log, unheard: 0, follower: None, kept };
         if replay.view.is_empty() {
             // Why not, if a segment can tell.
             replay.recording.range()?;
@@ -92,7 +133,12 @@ impl Replay {
         }
         match replay.recording.is_silent() {
             true => replay.hear(),
-            false => replay.tell(),
+            false => {
+                let mut follower = Follower::new(replay.recording.clone());
+                follower.told.read(&follower.recording, &replay.view);
+                (replay.spikes, replay.log) = follower.told.restored();
+                replay.follower = Some(follower);
+            }
         }
         Ok(replay)
     }
@@ -103,14 +149,18 @@ impl Replay {
         &self.recording
     }
 
-    /// Looks for what was recorded since. True if there is something.
-    pub fn refresh(&mut self) -> bool {
-        let grown = self.recording.refresh();
-        if grown {
-            self.view = self.recording.view();
-            self.tell();
+    /// Who looks for what is recorded from now on; `None` for a recording that is fetched, and once
+    /// somebody does.
+    pub fn follower(&mut self) -> Option<Follower> {
+        self.follower.take()
+    }
+
+    /// Takes what a follower has found.
+    pub fn take(&mut self, grown: Grown) {
+        (self.recording, self.view) = (grown.recording, grown.view);
+        if let Some((spikes, log)) = grown.told {
+            (self.spikes, self.log) = (spikes, log);
         }
-        grown
     }
 
     /// Takes what was recorded since from another recording: what is fetched again of a running
@@ -145,50 +195,7 @@ impl Replay {
     /// The newest moment that can be read.
     #[must_use]
     pub fn newest(&self) -> Option<Snapshot> {
-        let numbers = self.view.numbers();
-        numbers.rev().take(1_000).find_map(|number| self.view.moment(number))
-    }
-
-    /// Sets log and spikes up from the events, the newest of them where there are very many.
-    fn tell(&mut self) {
-        let numbers = self.view.numbers();
-        let numbered = self.recording.numbered();
-        let mut told = Vec::new();
-        for (place, (first, extent, slot)) in numbered.iter().enumerate().rev() {
-            let Ok(segment) = slot.segment() else { continue };
-            let Ok(events) = segment.events(segment.index.events.iter()) else { continue };
-            let before = place.checked_sub(1).and_then(|place| numbered.get(place));
-            let ended = before.and_then(|(_, before, _)| before.last);
-            let apart_ms =
-                ended.zip(extent.first).map(|(last, now)| now.wall_ms.saturating_sub(last.wall_ms));
-            for event in events.rev() {
-                let place = event.frame.and_then(|frame| first.checked_add_signed(frame));
-                let place = place.filter(|place| numbers.contains(place));
-                let at_its_time = || self.view.number_at(event.wall_ms).unwrap_or(*first);
-                let number = place.unwrap_or_else(at_its_time);
-                told.push((number, event, *first, apart_ms.zip(extent.first)));
-            }
-            if told.len() >= EVENTS {
-                break;
-            }
-        }
-        let (mut entries, mut spikes): (Vec<Entry>, Vec<Spike>) = (Vec::new(), Vec::new());
-        for (number, event, first, begun) in told.into_iter().rev() {
-            match event.kind {
-                EventKind::Spike => spikes.extend(event.spike(number)),
-                // Nobody recorded before it.
-                EventKind::Started => {
-                    if let Some((ms @ APART_MS.., stamp)) = begun {
-                        let what = What::Missed(ms as f64 / 1e3);
-                        entries.push(Entry { number: first, stamp, what });
-                    }
-                }
-                _ => entries.extend(event.entry(number)),
-            }
-        }
-        spikes.sort_by_key(|spike| spike.number);
-        self.spikes = Spikes::restored(spikes);
-        self.log = Log::restored(entries, self.log.version());
+        newest(&self.view)
     }
 
     /// Bands of 10 s from what was written when segments were closed; where a bucket is longer than

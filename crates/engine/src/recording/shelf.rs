@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use retop_model::Stamp;
 
 use crate::history::chunk::Chunk;
-use crate::history::view::Shelf;
+use crate::history::view::{FAR_MS, Shelf};
 
 use super::index::KeyEntry;
 use super::segment::Segment;
@@ -55,6 +55,26 @@ impl Files {
     fn recent(&self, number: u64) -> Option<Arc<Chunk>> {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.iter().find(|chunk| chunk.first_number() == number).cloned()
+    }
+
+    /// The newest sample of that segment for which that is true; one before it if there is none.
+    fn within(&self, place: usize, not_later: &dyn Fn(Stamp) -> bool) -> Option<u64> {
+        for (first, extent, slot) in self.segments.get(..=place)?.iter().rev() {
+            if !extent.first.is_some_and(not_later) {
+                continue;
+            }
+            let segment = slot.segment().ok()?;
+            let mut number = first + segment.index.frames();
+            for key in segment.index.keys.iter().rev() {
+                number -= key.frames;
+                if not_later(key.first) {
+                    // What is damaged is not found: the key frame stands for its interval.
+                    let chunk = self.chunk(&segment, key, number)?;
+                    return Some(number + chunk.find(not_later).unwrap_or(0) as u64);
+                }
+            }
+        }
+        None
     }
 
     fn chunk(&self, segment: &Segment, key: &KeyEntry, number: u64) -> Option<Arc<Chunk>> {
@@ -122,27 +142,38 @@ impl Shelf for Files {
             let chunk = self.recent(self.begin)?;
             return Some(chunk.first_number() + chunk.find(not_later)? as u64);
         }
-        for (first, extent, slot) in self.segments.iter().rev() {
-            if !extent.first.is_some_and(not_later) {
-                continue;
-            }
-            let segment = slot.segment().ok()?;
-            let mut number = first + segment.index.frames();
-            for key in segment.index.keys.iter().rev() {
-                number -= key.frames;
-                if not_later(key.first) {
-                    // What is damaged is not found: the key frame stands for its interval.
-                    let chunk = self.chunk(&segment, key, number)?;
-                    return Some(number + chunk.find(not_later).unwrap_or(0) as u64);
-                }
-            }
+        let begun = |extent: &Extent| extent.first.is_some_and(not_later);
+        let place = self.segments.iter().rposition(|(_, extent, _)| begun(extent))?;
+        self.within(place, not_later)
+    }
+
+    fn at(&self, wall_ms: i64) -> Option<u64> {
+        let not_later = |stamp: Stamp| stamp.wall_ms <= wall_ms;
+        if self.segments.is_empty() {
+            return self.newest(&not_later);
         }
-        None
+        let begun = |extent: &Extent| extent.first.is_some_and(not_later);
+        let before_ms = |extent: &Extent| {
+            let last_ms = extent.last.map_or(i64::MIN, |last| last.wall_ms);
+            wall_ms.saturating_sub(last_ms)
+        };
+        let newest = self.segments.iter().rposition(|(_, extent, _)| begun(extent))?;
+        let is_far = self.segments.get(newest).is_some_and(|(_, e, _)| before_ms(e) >= FAR_MS);
+        let holds = |extent: &Extent| begun(extent) && before_ms(extent) <= 0;
+        let other = self.segments.iter().rposition(|(_, extent, _)| holds(extent));
+        self.within(other.filter(|_| is_far).unwrap_or(newest), &not_later)
     }
 
     /// Boots follow each other, and each has a monotonic clock of its own: the wall clock tells
-    /// which one is meant.
+    /// which one is meant; and where that was set back, the monotonic one which of two samples.
     fn number_of(&self, stamp: Stamp) -> Option<u64> {
-        self.newest(&|other| other.wall_ms <= stamp.wall_ms)
+        let wall_ms = stamp.wall_ms;
+        let both =
+            |other: Stamp| other.wall_ms <= wall_ms && other.monotonic_ns <= stamp.monotonic_ns;
+        let is_it = |&number: &u64| {
+            self.place(number).and_then(|(chunk, frame)| chunk.stamp(frame)) == Some(stamp)
+        };
+        let found = self.newest(&both).filter(is_it);
+        found.or_else(|| self.newest(&|other| other.wall_ms <= wall_ms))
     }
 }

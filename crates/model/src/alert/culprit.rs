@@ -1,10 +1,9 @@
 //! Who is behind it.
 
-use std::sync::Arc;
-
+use super::gone::Gone;
 use super::rule::{Culprit, Rule};
 use super::writers::{Target, Verdict, Writers};
-use crate::family::{FamilyId, cgroup, exit, filesystem, gpu_forecast, process};
+use crate::family::{FamilyId, cgroup, filesystem, gpu_forecast, process};
 use crate::metric::Field;
 use crate::snapshot::{Row, Snapshot};
 use crate::table::Key;
@@ -32,15 +31,15 @@ impl Suspect {
 }
 
 /// The process that uses most of what the rule is about.
-pub(super) fn of(rule: &Rule, row: Row<'_>, writers: &Writers) -> Verdict {
+pub(super) fn of(rule: &Rule, row: Row<'_>, writers: &Writers, gone: &mut Gone) -> Verdict {
     if rule.culprit == Culprit::Writer {
         let has_device = row.shown(filesystem::device).starts_with('/');
         return writers.of(row, if has_device { Target::Device } else { Target::Elsewhere });
     }
-    Verdict { suspect: user(rule.culprit, row), has_grown: false }
+    Verdict { suspect: user(rule.culprit, row, gone), has_grown: false }
 }
 
-fn user(culprit: Culprit, row: Row<'_>) -> Option<Suspect> {
+fn user(culprit: Culprit, row: Row<'_>, gone: &mut Gone) -> Option<Suspect> {
     let now = row.snapshot();
     match culprit {
         Culprit::Nobody | Culprit::Writer => None,
@@ -53,14 +52,19 @@ fn user(culprit: Culprit, row: Row<'_>) -> Option<Suspect> {
             let least = used.unwrap_or(0.0) * FAIR;
             most(now, field, Some(row.shown(cgroup::cgroup)), least)
         }
+        Culprit::Thrashing => {
+            let within =
+                waiting(now).and_then(|group| most(now, process::resident_bytes, Some(group), 0.0));
+            within.or_else(|| most(now, process::resident_bytes, None, 0.0))
+        }
         Culprit::ParentOf(state) => parent_of_most(now, state),
-        Culprit::Killed => victim(now, None),
+        Culprit::Killed => gone.victim(None),
         Culprit::Victim => {
             let pid = u64::try_from(row.raw(gpu_forecast::victim_pid)?).ok()?;
             let name = row.shown(gpu_forecast::victim).to_owned();
             Some(Suspect { key: Key(pid, 0), pid, name, guessed: true, ended: false })
         }
-        Culprit::KilledWithin => victim(now, Some(row.shown(cgroup::cgroup))),
+        Culprit::KilledWithin => gone.victim(Some(row.shown(cgroup::cgroup))),
     }
 }
 
@@ -73,6 +77,18 @@ fn most(now: &Snapshot, field: Field, group: Option<&str>, least: f64) -> Option
         .filter_map(|row| Some((row, row.get(field).filter(|&v| v > 0.0 && v >= least)?)))
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
     Some(Suspect::named(row))
+}
+
+/// The control group in which memory is waited for, if it is one group: the deepest of those that wait
+/// nearly as long as any.
+fn waiting(now: &Snapshot) -> Option<&str> {
+    const LEAST: f64 = 0.05;
+    const NEARLY: f64 = 0.9;
+    let wait = |row: &Row<'_>| row.get(cgroup::memory_pressure_ratio).unwrap_or(0.0);
+    let below = now.rows(FamilyId::Cgroup).filter(|row| row.raw(cgroup::depth) != Some(0));
+    let longest = below.clone().map(|row| wait(&row)).fold(0.0, f64::max);
+    let near = below.filter(|row| longest >= LEAST && wait(row) >= longest * NEARLY);
+    Some(near.max_by_key(|row| row.raw(cgroup::depth))?.shown(cgroup::cgroup))
 }
 
 impl Culprit {
@@ -108,33 +124,11 @@ fn parent_of_most(now: &Snapshot, state: &str) -> Option<Suspect> {
 
 /// True for a process of the group, or of a group below it.
 fn belongs(row: Row<'_>, group: Option<&str>) -> bool {
-    group.is_none_or(|group| {
-        let rest = row.shown(process::cgroup).strip_prefix(group);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || group == "/")
-    })
+    group.is_none_or(|group| is_within(row.shown(process::cgroup), group))
 }
 
-/// Who was probably killed for want of memory since the moment before: of those who are gone the
-/// one that had most memory, and if the kernel reports ends, only those that SIGKILL has ended.
-#[must_use]
-pub fn victim(now: &Snapshot, group: Option<&str>) -> Option<Suspect> {
-    const KILL: i64 = 9;
-    let then = Snapshot::compare(None, Arc::clone(now.before()?));
-    let killed = |pid: u64| {
-        let mut ends = now.rows(FamilyId::Exit).filter(|row| row.raw(exit::signal) == Some(KILL));
-        ends.any(|row| row.raw(exit::pid).and_then(|raw| u64::try_from(raw).ok()) == Some(pid))
-    };
-    // One that nobody has asked for yet is still there, without its memory.
-    let is_gone = |key: Key| {
-        let row = now.find(FamilyId::Process, key);
-        row.is_none_or(|row| matches!(row.state(process::state), Some("zombie" | "dead")))
-    };
-    let reported = now.rows(FamilyId::Exit).len() > 0;
-    let (row, _) = then
-        .rows(FamilyId::Process)
-        .filter(|row| is_gone(row.key()) && belongs(*row, group))
-        .filter(|row| !reported || killed(row.key().0))
-        .filter_map(|row| Some((row, row.raw(process::resident_bytes).filter(|&b| b > 0)?)))
-        .max_by_key(|&(_, bytes)| bytes)?;
-    Some(Suspect { guessed: true, ..Suspect::named(row) })
+/// True for the path of the group, or of one below it.
+pub(super) fn is_within(path: &str, group: &str) -> bool {
+    let rest = path.strip_prefix(group);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || group == "/")
 }

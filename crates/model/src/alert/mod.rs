@@ -4,6 +4,7 @@
 //! events for the same samples.
 
 mod culprit;
+mod gone;
 mod rule;
 mod show;
 mod trail;
@@ -12,18 +13,19 @@ mod writers;
 
 use std::collections::{HashMap, VecDeque};
 
-pub use culprit::{Suspect, victim};
+pub use culprit::Suspect;
+pub use gone::Gone;
 pub use rule::{
-    Bound, Culprit, Phrase, Rule, Severity, bandwidth, builtin, chip_power, gpu_throttling,
-    package_power, swap_rise, throttling,
+    Bound, Culprit, Phrase, Rule, Severity, Written, bandwidth, builtin, chip_power,
+    gpu_throttling, package_power, swap_rise, throttling,
 };
-pub use show::UNSEEN;
+pub use show::{UNSEEN, about};
 pub(crate) use user::value;
 pub use user::{UserRule, metric};
 
 use self::trail::Trail;
 use self::writers::Writers;
-use crate::family::FamilyId;
+use crate::family::{FamilyId, gpu, gpu_forecast};
 use crate::metric::{Field, Role};
 use crate::snapshot::{Row, Snapshot};
 use crate::stamp::Stamp;
@@ -41,6 +43,8 @@ pub struct Active {
     pub severity: Severity,
     /// The entity that it is about: a mount point, a cgroup, a device; empty for the machine.
     pub subject: String,
+    /// The same as people call it: `GPU 0` instead of an identity.
+    pub about: String,
     /// What was measured last.
     pub value: f64,
     /// The worst that was measured while it fired.
@@ -90,6 +94,8 @@ struct Watch {
     samples: u32,
     active: Option<Active>,
     seen: u64,
+    /// The read that was counted last: a table that stands still says nothing new.
+    read_ns: Option<u64>,
     /// Where the rule asks for a rise.
     trail: Trail,
     /// Samples in which nobody could be named yet.
@@ -103,6 +109,10 @@ pub struct Wants {
     pub io: bool,
     /// Control groups, now and then.
     pub groups: bool,
+    /// Control groups as often as they are read at all: one of them is near its limit.
+    pub groups_often: bool,
+    /// What rules are about that somebody wrote.
+    pub written: Written,
 }
 
 /// Samples for which somebody is looked for after an alert has fired.
@@ -118,8 +128,11 @@ pub struct Alerts {
     /// The moment that was judged last.
     judged: Option<Stamp>,
     writers: Writers,
+    gone: Gone,
     /// Bytes of every process are wanted.
     io: bool,
+    /// A control group is near its limit.
+    groups_often: bool,
 }
 
 impl Alerts {
@@ -127,15 +140,18 @@ impl Alerts {
     #[must_use]
     pub fn new(rules: Vec<Rule>) -> Alerts {
         let (watches, events) = (HashMap::new(), VecDeque::new());
-        let writers = Writers::default();
-        Alerts { rules, watches, events, round: 0, judged: None, writers, io: false }
+        let (writers, gone) = (Writers::default(), Gone::default());
+        let (round, judged, io, groups_often) = (0, None, false, false);
+        Alerts { rules, watches, events, round, judged, writers, gone, io, groups_often }
     }
 
     /// What is to be read for the next moment.
     #[must_use]
     pub fn wants(&self) -> Wants {
         let of_groups = |rule: &Rule| rule.field.family == FamilyId::Cgroup;
-        Wants { io: self.io, groups: self.rules.iter().any(of_groups) }
+        let groups = self.rules.iter().any(of_groups);
+        let written = self.rules.iter().map(Rule::asks).fold(Written::default(), Written::and);
+        Wants { io: self.io, groups, groups_often: self.groups_often, written }
     }
 
     /// Takes a new moment; gives the number of events that it brought. A moment that was judged
@@ -148,17 +164,25 @@ impl Alerts {
         let round = self.round;
         let mut fresh = Vec::new();
         self.writers.note(snapshot);
+        self.gone.note(snapshot);
         let had = std::mem::take(&mut self.io);
         if had {
             self.writers.push(snapshot);
         }
+        self.groups_often = false;
         for (number, rule) in self.rules.iter().enumerate() {
+            let read_ns = snapshot.window(rule.field.family).map(|window| window.end_ns);
             for row in snapshot.rows(rule.field.family) {
                 let Some(value) = row.get(rule.field).filter(|_| rule.concerns(row)) else {
                     continue;
                 };
                 let place = (number, row.key());
-                self.io |= (rule.nears)(row);
+                if (rule.nears)(row) {
+                    match rule.field.family {
+                        FamilyId::Cgroup => self.groups_often = true,
+                        _ => self.io = true,
+                    }
+                }
                 let wanted = rule.rise_seconds.is_some() || rule.is_beyond(value);
                 if !wanted && !self.watches.contains_key(&place) {
                     continue;
@@ -168,6 +192,7 @@ impl Alerts {
                     samples: 0,
                     active: None,
                     seen: round,
+                    read_ns: None,
                     trail: Trail::default(),
                     asked: 0,
                 });
@@ -180,7 +205,10 @@ impl Alerts {
                     }
                     None => value,
                 };
-                step(rule, watch, row, value, &self.writers, &mut fresh);
+                let counts = watch.read_ns != read_ns || read_ns.is_none();
+                watch.read_ns = read_ns;
+                let known = (&self.writers, &mut self.gone);
+                step(rule, watch, (row, value, counts), known, &mut fresh);
                 self.io |= rule.culprit.needs_io() && watch.is_looking();
             }
         }
@@ -242,9 +270,8 @@ impl Alerts {
 fn step(
     rule: &Rule,
     watch: &mut Watch,
-    row: Row<'_>,
-    value: f64,
-    writers: &Writers,
+    (row, value, counts): (Row<'_>, f64, bool),
+    (writers, gone): (&Writers, &mut Gone),
     events: &mut Vec<Event>,
 ) {
     let snapshot = row.snapshot();
@@ -252,7 +279,7 @@ fn step(
         if watch.samples == 0 && watch.active.is_none() {
             watch.first = snapshot.stamp();
         }
-        watch.samples = watch.samples.saturating_add(1);
+        watch.samples = watch.samples.saturating_add(u32::from(counts));
     } else {
         watch.samples = 0;
     }
@@ -263,7 +290,7 @@ fn step(
             active.worst = rule.worse(active.worst, value);
             if active.culprit.is_none() && watch.asked < LOOKED_FOR {
                 watch.asked += 1;
-                let found = culprit::of(rule, row, writers);
+                let found = culprit::of(rule, row, writers, gone);
                 active.unseen = found.has_grown && watch.asked == LOOKED_FOR;
                 active.culprit = found.suspect;
             }
@@ -279,12 +306,13 @@ fn step(
                 rule: rule.name.clone(),
                 severity: rule.severity,
                 subject: subject(row),
+                about: called(row),
                 value,
                 worst: value,
                 limit: rule.limit,
                 field: rule.field,
                 phrase: rule.phrase,
-                culprit: culprit::of(rule, row, writers).suspect,
+                culprit: culprit::of(rule, row, writers, gone).suspect,
                 unseen: false,
                 note: rule.note.clone(),
                 since: watch.first,
@@ -332,6 +360,27 @@ fn subject(row: Row<'_>) -> String {
             let name = fields.map(|field| row.shown(field)).find(|text| !text.is_empty());
             format!("{} ({})", name.unwrap_or("?"), row.key().0)
         }
+    }
+}
+
+/// The same for people: a device by its number, as its page and the tools of its maker do.
+fn called(row: Row<'_>) -> String {
+    let device = match row.family() {
+        FamilyId::Gpu => Some(row),
+        FamilyId::GpuForecast => {
+            let identity = row.shown(gpu_forecast::uuid);
+            row.snapshot().rows(FamilyId::Gpu).find(|gpu| gpu.shown(gpu::uuid) == identity)
+        }
+        _ => None,
+    };
+    let Some((device, index)) = device.and_then(|row| Some((row, row.raw(gpu::index)?))) else {
+        return subject(row);
+    };
+    let kind = if device.raw(gpu::kind) == Some(gpu::NEURAL) { "NPU" } else { "GPU" };
+    if device.text(gpu::parent).is_some() {
+        format!("{kind} {index} {}", gpu::profile(device))
+    } else {
+        format!("{kind} {index}")
     }
 }
 

@@ -1,9 +1,12 @@
 //! What an alert is about, and the rules that come with retop.
 
+use std::sync::Arc;
+
 use crate::family::{
     FamilyId, cgroup, chip, cpu, disk, filesystem, gpu, gpu_forecast, host, limit, memory, power,
     pressure, process, sensor, source, task,
 };
+use crate::filter::{Filter, Verdict};
 use crate::metric::Field;
 use crate::snapshot::Row;
 
@@ -45,6 +48,8 @@ pub enum Culprit {
     Most(Field),
     /// The process with the most of this among those in the control group that the alert is about.
     MostWithin(Field),
+    /// The process with most memory, in the control group that waits most for memory if one does.
+    Thrashing,
     /// The process that wrote most lately: to devices, or to a file system without one.
     Writer,
     /// The parent of most of the processes in that state.
@@ -66,6 +71,42 @@ pub enum Phrase {
     Measured(&'static str),
     /// These words alone, where the numbers say nothing.
     Plain(&'static str),
+    /// As [`Phrase::Measured`], in words that say what it is about.
+    Whole(&'static str),
+    /// As [`Phrase::Plain`], in words that say what it is about.
+    Sentence(&'static str),
+}
+
+/// What is read for rules that somebody wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    families: u64,
+    /// Bytes read and written by every process.
+    pub io: bool,
+    /// The status of every process.
+    pub status: bool,
+    /// What the scheduler did with every process.
+    pub schedule: bool,
+    /// Hardware counters of the busiest.
+    pub counters: bool,
+}
+
+impl Written {
+    /// True if it is read for them.
+    #[must_use]
+    pub fn has(self, family: FamilyId) -> bool {
+        self.families & (1 << family.index()) != 0
+    }
+
+    pub(super) fn and(self, other: Written) -> Written {
+        Written {
+            families: self.families | other.families,
+            io: self.io || other.io,
+            status: self.status || other.status,
+            schedule: self.schedule || other.schedule,
+            counters: self.counters || other.counters,
+        }
+    }
 }
 
 /// A condition on one metric of each entity of a family.
@@ -96,6 +137,10 @@ pub struct Rule {
     pub culprit: Culprit,
     /// Which entities it concerns.
     pub only: fn(Row<'_>) -> bool,
+    /// Of processes those that it concerns, as somebody wrote it.
+    pub chosen: Option<Arc<Filter>>,
+    /// Somebody wrote it: what it is about is read for it, even if nobody looks at that.
+    pub written: bool,
     /// True for an entity that is on its way to the limit: what it takes to name somebody is read
     /// from then on.
     pub nears: fn(Row<'_>) -> bool,
@@ -120,6 +165,8 @@ impl Rule {
             linger_seconds: 0.0,
             culprit: Culprit::Nobody,
             only: |_| true,
+            chosen: None,
+            written: false,
             nears: |_| false,
             phrase: Phrase::Named,
             note: None,
@@ -158,10 +205,39 @@ impl Rule {
         Rule { phrase: Phrase::Plain(words), ..self }
     }
 
+    fn whole(self, words: &'static str) -> Rule {
+        Rule { phrase: Phrase::Whole(words), ..self }
+    }
+
+    fn sentence(self, words: &'static str) -> Rule {
+        Rule { phrase: Phrase::Sentence(words), ..self }
+    }
+
     /// True for an entity that the rule is about.
     #[must_use]
     pub fn concerns(&self, row: Row<'_>) -> bool {
-        (self.only)(row)
+        let is_chosen = |filter: &Arc<Filter>| filter.test(row) == Verdict::Yes;
+        (self.only)(row) && self.chosen.as_ref().is_none_or(is_chosen)
+    }
+
+    /// True if it asks for any of these fields of processes.
+    fn needs(&self, fields: &[Field]) -> bool {
+        let filter = self.chosen.as_ref().is_some_and(|filter| filter.needs(fields));
+        fields.contains(&self.field) || filter
+    }
+
+    /// What has to be read for it, if somebody wrote it.
+    pub(super) fn asks(&self) -> Written {
+        match self.written {
+            true => Written {
+                families: 1 << self.field.family.index(),
+                io: self.needs(&process::READ),
+                status: self.needs(&process::STATUS),
+                schedule: self.needs(&process::SCHEDULED),
+                counters: self.needs(&process::COUNTED),
+            },
+            false => Written::default(),
+        }
     }
 
     /// True on the bad side.
@@ -209,34 +285,36 @@ pub fn builtin() -> Vec<Rule> {
             _ => |row| row.shown(pressure::resource) == "io",
         }
     };
-    let stalled = "of the time, all tasks wait";
-    let killed = "killed a process for want of memory";
     vec![
         Rule::new("PSI-CPU", pressure::some_ratio, Above, 0.8, 0.6)
             .only(resource("cpu"))
             .sustain(5)
-            .measured("of the time, some task waits")
+            .whole("of the time, some task waits for a CPU")
             .culprit(by_cpu),
         Rule::new("PSI-MEM", pressure::full_ratio, Above, 0.1, 0.05)
             .only(resource("memory"))
             .critical()
-            .measured(stalled)
-            .culprit(by_memory),
+            .whole("of the time, all tasks wait for memory")
+            .culprit(Culprit::Thrashing),
         Rule::new("PSI-IO", pressure::full_ratio, Above, 0.5, 0.3)
             .only(resource("io"))
             .sustain(5)
-            .measured(stalled)
+            .whole("of the time, all tasks wait for disks")
             .culprit(by_io),
-        Rule::new("MEM", memory::available_ratio, Below, 0.05, 0.08).critical().culprit(by_memory),
+        Rule::new("MEM", memory::available_ratio, Below, 0.05, 0.08)
+            .critical()
+            .whole("of memory available")
+            .culprit(by_memory),
         Rule::new("SWAP", memory::swap_in_bytes_per_second, Above, 20e6, 10e6)
             .sustain(5)
+            .whole("swapped in")
             .culprit(by_memory),
         Rule::new("OOM", memory::oom_kills_per_second, Above, 1e-9, 1e-9)
             .critical()
             .sustain(1)
             .linger()
             .culprit(Culprit::Killed)
-            .plain("the kernel killed a process for want of it"),
+            .sentence("the kernel killed a process for want of memory"),
         Rule::new("DISK", filesystem::used_ratio, Above, 0.95, 0.93)
             .only(is_writable)
             .nears(fills)
@@ -248,9 +326,11 @@ pub fn builtin() -> Vec<Rule> {
             .culprit(Culprit::Writer),
         Rule::new("LATENCY", disk::latency_seconds, Above, 0.2, 0.1).sustain(5).culprit(by_io),
         Rule::new("CGROUP-MEM", cgroup::memory_limit_ratio, Above, 0.9, 0.85)
+            .nears(is_near)
             .measured("of its memory limit")
             .culprit(Culprit::MostWithin(process::resident_bytes)),
         Rule::new("CGROUP-TASKS", cgroup::tasks_ratio, Above, 0.9, 0.85)
+            .nears(is_near)
             .measured("of its processes and threads")
             .culprit(Culprit::MostWithin(process::threads)),
         Rule::new("LIMIT-MEM", limit::memory_ratio, Above, 0.9, 0.85)
@@ -264,12 +344,12 @@ pub fn builtin() -> Vec<Rule> {
             .culprit(by_tasks),
         Rule::new("FILES", host::file_handles_ratio, Above, 0.9, 0.85)
             .measured("of all file handles"),
-        Rule::new("CGROUP-OOM", cgroup::oom_kills_per_second, Above, 1e-9, 1e-9)
+        Rule::new("CGROUP-OOM", cgroup::limit_oom_kills_per_second, Above, 1e-9, 1e-9)
             .critical()
             .sustain(1)
             .linger()
             .culprit(Culprit::KilledWithin)
-            .plain(killed),
+            .plain("was at its memory limit, and the kernel killed a process of it"),
         Rule::new("THROTTLED", cgroup::throttled_ratio, Above, 0.5, 0.25)
             .sustain(5)
             .culprit(Culprit::MostWithin(process::cpu_ratio)),
@@ -323,6 +403,12 @@ pub fn builtin() -> Vec<Rule> {
             .sustain(3)
             .plain("no longer answers, see 'retop doctor'"),
     ]
+}
+
+/// True for a control group that comes near to a limit: whether it stays there is looked at often.
+fn is_near(row: Row<'_>) -> bool {
+    let shares = [cgroup::memory_limit_ratio, cgroup::tasks_ratio];
+    shares.into_iter().any(|share| row.get(share).is_some_and(|share| share >= 0.75))
 }
 
 /// The minute in which a disk that fills would be full.
@@ -392,7 +478,7 @@ fn is_of_hot_chip(row: Row<'_>) -> bool {
 #[must_use]
 pub fn bandwidth(share: f64) -> Rule {
     Rule::new("MEM-BOUND", memory::traffic_ratio, Bound::Above, share, share - 0.05)
-        .measured("of the memory's bandwidth")
+        .whole("of the memory's bandwidth")
         .culprit(Culprit::Most(process::cpu_ratio))
 }
 
@@ -413,7 +499,7 @@ const RISE_SECONDS: f64 = 300.0;
 #[must_use]
 pub fn swap_rise(bytes: f64) -> Rule {
     let rule = Rule::new("SWAP-RISE", memory::swap_used_bytes, Bound::Above, bytes, bytes * 0.8)
-        .measured("more swap used within 5m")
+        .whole("more swap used within 5m")
         .culprit(Culprit::Most(process::resident_bytes));
     Rule { rise_seconds: Some(RISE_SECONDS), ..rule }
 }

@@ -6,9 +6,10 @@ use super::{Active, Alerts, Bound, Phrase, Rule, Suspect};
 use crate::family::{FamilyId, alert};
 use crate::human::Value;
 use crate::metric::Field;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Row, Snapshot};
 use crate::stamp::Window;
 use crate::table::{Key, RawTable};
+use crate::text::Text;
 use crate::unit::Unit;
 
 /// Why nobody is named where somebody must have done it.
@@ -29,15 +30,17 @@ impl Active {
     /// Those of the writer.
     pub fn describe(&self, out: &mut impl Write) -> fmt::Result {
         let unit = self.field.unit();
+        let says_itself = matches!(self.phrase, Phrase::Whole(_) | Phrase::Sentence(_));
         // A count of things names them itself: `61 zombies`.
-        if !self.subject.is_empty() {
-            write!(out, "{} ", self.subject)?;
+        if says_itself {
+        } else if !self.about.is_empty() {
+            write!(out, "{} ", self.about)?;
         } else if unit != Unit::Count {
             write!(out, "{} ", self.field.family.get().key)?;
         }
         match self.phrase {
-            Phrase::Plain(words) => out.write_str(words)?,
-            Phrase::Measured(words) => self.measured(out, words)?,
+            Phrase::Plain(words) | Phrase::Sentence(words) => out.write_str(words)?,
+            Phrase::Measured(words) | Phrase::Whole(words) => self.measured(out, words)?,
             // Its name without the unit, which the value shows: `latency_seconds` is `latency`.
             Phrase::Named => {
                 let name = self.field.name();
@@ -79,8 +82,10 @@ impl Rule {
         let (more, family) = (self.bound == Bound::Above, self.field.family.get().name);
         let bound = if more { "at least" } else { "at most" };
         let mut text = match self.phrase {
-            Phrase::Plain(words) => format!("{family}: {words}"),
-            Phrase::Measured(words) => format!("{family}: {bound} {limit} {words}"),
+            Phrase::Plain(words) | Phrase::Sentence(words) => format!("{family}: {words}"),
+            Phrase::Measured(words) | Phrase::Whole(words) => {
+                format!("{family}: {bound} {limit} {words}")
+            }
             Phrase::Named => {
                 let name = self.field.name();
                 let name = name.strip_suffix(unit.suffix()).unwrap_or(name).replace('_', " ");
@@ -104,12 +109,14 @@ impl Alerts {
             // A string takes everything.
             let _ = active.describe(&mut message);
             let subject = (!active.subject.is_empty()).then_some(active.subject.as_str());
+            let about = (active.about != active.subject).then_some(active.about.as_str());
             let culprit = active.culprit.as_ref();
             table
                 .push(identity(&active.rule, entity))
                 .text(alert::alert, active.rule.as_str())
                 .text(alert::severity, active.severity.name())
                 .text_if(alert::subject, subject)
+                .text_if(alert::about, about)
                 .text_if(alert::culprit, culprit.map(Suspect::to_string))
                 .text(alert::message, message)
                 .text(alert::metric, path(active.field))
@@ -124,6 +131,14 @@ impl Alerts {
         table.finish(Window { begin_ns: ns, end_ns: ns });
         table
     }
+}
+
+/// What an alert in a table is about, as its sentence begins; nothing where the rule's name says it.
+#[must_use]
+pub fn about<'a>(row: Row<'a>) -> &'a str {
+    let subject = row.text(alert::about).or_else(|| row.text(alert::subject));
+    let subject = subject.map_or("", Text::shown);
+    if row.shown(alert::message).starts_with(subject) { subject } else { "" }
 }
 
 /// As [`super::metric`] understands it.

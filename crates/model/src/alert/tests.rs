@@ -14,6 +14,7 @@ use crate::stamp::Window;
 use crate::table::RawTable;
 
 mod filled;
+mod group;
 
 /// A machine whose only numbers are the ones that the test sets, one second a step.
 struct Scene {
@@ -159,7 +160,7 @@ fn a_kill_is_shown_for_a_minute_and_names_who_is_probably_gone() {
         assert_eq!(alerts.advance(&scene.step(killed(1, &[1], ends))), 1);
         let mut text = String::new();
         alerts.active()[0].describe(&mut text).expect("a string takes all");
-        let wanted = format!("memory the kernel killed a process for want of it, probably {named}");
+        let wanted = format!("the kernel killed a process for want of memory, probably {named}");
         assert_eq!(text, wanted);
         let events: Vec<_> =
             (0..61).map(|_| alerts.advance(&scene.step(killed(1, &[1], &[])))).collect();
@@ -351,6 +352,7 @@ fn an_alert_is_one_readable_sentence() {
             rule: "X".to_owned(),
             severity: Severity::Warning,
             subject: subject.to_owned(),
+            about: subject.to_owned(),
             value,
             worst: value,
             limit,
@@ -366,7 +368,7 @@ fn an_alert_is_one_readable_sentence() {
         alert.describe(&mut text).expect("a string takes all");
         text
     };
-    use Phrase::{Measured, Named, Plain};
+    use Phrase::{Measured, Named, Plain, Sentence, Whole};
     let cases = [
         (
             words(filesystem::used_ratio, Named, "/srv", 0.96, 0.95, Some(&suspect)),
@@ -379,6 +381,18 @@ fn an_alert_is_one_readable_sentence() {
         (
             words(memory::swap_in_bytes_per_second, Named, "", 3e7, 2e7, None),
             "memory 29M/s swap in, limit 19M/s",
+        ),
+        (
+            words(memory::available_ratio, Whole("of memory available"), "", 0.03, 0.05, None),
+            "3.0% of memory available, limit 5.0%",
+        ),
+        (
+            words(pressure::full_ratio, Whole("all wait for memory"), "memory", 0.6, 0.5, None),
+            "60% all wait for memory, limit 50%",
+        ),
+        (
+            words(memory::oom_kills_per_second, Sentence("it killed"), "", 1.0, 1e-9, None),
+            "it killed",
         ),
         (words(task::zombies, Named, "", 61.0, 50.0, None), "61 zombies, limit 50"),
         (words(power::watts, Named, "core perf", 12.0, 10.0, None), "core perf 12.0W, limit 10.0W"),

@@ -1,7 +1,10 @@
 //! Rules that people write in their configuration.
 
+use std::sync::Arc;
+
 use super::rule::{Bound, Culprit, Phrase, Rule, Severity};
 use crate::family::{FAMILIES, FamilyId, process};
+use crate::filter::Filter;
 use crate::metric::Field;
 use crate::unit::Unit;
 
@@ -20,6 +23,8 @@ pub struct UserRule {
     pub critical: bool,
     /// What is told with the alert: whom to call, what to do.
     pub message: Option<String>,
+    /// Of processes those that it concerns, in the filter language.
+    pub filter: Option<String>,
 }
 
 impl UserRule {
@@ -41,6 +46,7 @@ impl UserRule {
         if !sane {
             return Err("must lie on the good side of the limit".to_owned());
         }
+        let chosen = self.chosen(field)?;
         Ok(Rule {
             name: self.name.clone(),
             severity: if self.critical { Severity::Critical } else { Severity::Warning },
@@ -54,10 +60,29 @@ impl UserRule {
             linger_seconds: 0.0,
             culprit: culprit(field),
             only: |_| true,
+            chosen,
+            written: true,
             nears: |_| false,
             phrase: Phrase::Named,
             note: self.message.clone(),
         })
+    }
+}
+
+impl UserRule {
+    /// The processes that it concerns; `None` for all.
+    ///
+    /// # Errors
+    ///
+    /// Where the text stops being a filter, or that there are no processes to choose among.
+    pub fn chosen(&self, field: Field) -> Result<Option<Arc<Filter>>, String> {
+        let Some(text) = &self.filter else { return Ok(None) };
+        if field.family != FamilyId::Process {
+            let family = field.family.get().key;
+            return Err(format!("chooses among processes, and this rule is about {family}"));
+        }
+        let filter = Filter::parse(text).map_err(|error| error.to_string())?;
+        Ok(Some(Arc::new(filter)))
     }
 }
 
@@ -165,8 +190,7 @@ mod tests {
             expr: expr.to_owned(),
             for_seconds: 30.0,
             clear: clear.map(str::to_owned),
-            critical: false,
-            message: None,
+            ..UserRule::default()
         }
         .rule()
     }

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Text, reading, whole};
+use super::{Text, whole};
 use crate::counter;
 use crate::family::{FamilyId, gpu, gpu_process, process};
 use crate::sample::RawSample;
@@ -117,7 +117,7 @@ impl Devices {
     fn measure(&mut self, devices: &RawTable, seconds: Option<f64>) {
         let before = std::mem::take(&mut self.meters);
         for (row, &key) in devices.keys().iter().enumerate() {
-            let reading = |field| reading(devices, row, field);
+            let reading = |field| devices.raw(row, field);
             let counter = reading(gpu::energy_joules);
             let stated = reading(gpu::reading_watts);
             if reading(gpu::integrated) == Some(1) || (counter, stated) == (None, None) {
@@ -154,7 +154,7 @@ impl Devices {
     /// Lays it to the processes.
     fn lay(&mut self, on_them: &RawTable, seconds: Option<f64>) -> RawTable {
         let mut table = on_them.clone();
-        let share = |row| reading(on_them, row, gpu_process::utilization_ratio);
+        let share = |row| on_them.raw(row, gpu_process::utilization_ratio);
         let device = |row: usize| {
             let uuid = on_them.texts(row).get(usize::from(gpu_process::uuid.index))?.as_ref();
             Some(gpu_process::device_key(uuid.map(Text::raw)?))
@@ -229,14 +229,14 @@ impl Devices {
             let Ok(pid) = u64::try_from(pid) else { return false };
             let first = processes.keys().partition_point(|&key| key < Key(pid, 0));
             let of_pid = (first..processes.len()).take_while(|&row| processes.keys()[row].0 == pid);
-            let mut same = of_pid
-                .filter(|&row| reading(processes, row, process::start_seconds) == Some(start));
+            let mut same =
+                of_pid.filter(|&row| processes.raw(row, process::start_seconds) == Some(start));
             let Some(row) = same.next() else { return false };
             if covered {
                 return true;
             }
-            let energy = reading(processes, row, process::energy_joules).unwrap_or(0);
-            let power = reading(processes, row, process::watts);
+            let energy = processes.raw(row, process::energy_joules).unwrap_or(0);
+            let power = processes.raw(row, process::watts);
             let both = drawn.power.map(whole).map(|on_devices| on_devices + power.unwrap_or(0));
             if let Some(mut row) = processes.row_mut(row) {
                 row.set(process::energy_joules, energy.saturating_add(whole(drawn.energy)))
@@ -249,7 +249,7 @@ impl Devices {
 
 /// Pid and start of the process of a row.
 fn identity(on_them: &RawTable, row: usize) -> Option<(i64, i64)> {
-    reading(on_them, row, gpu_process::pid).zip(reading(on_them, row, gpu_process::start_seconds))
+    on_them.raw(row, gpu_process::pid).zip(on_them.raw(row, gpu_process::start_seconds))
 }
 
 #[cfg(test)]
@@ -303,7 +303,7 @@ mod tests {
     /// Pid with watts and joules of each process on the device, in millionths.
     fn drawn(sample: &RawSample) -> Vec<(Option<i64>, Option<i64>, Option<i64>)> {
         let table = sample.table(FamilyId::GpuProcess).expect("put");
-        let of = |row, field| reading(table, row, field);
+        let of = |row, field| table.raw(row, field);
         let fields = [gpu_process::pid, gpu_process::watts, gpu_process::energy_joules];
         (0..table.len())
             .map(|row| {
@@ -423,7 +423,7 @@ mod tests {
             table
         };
         let of = |table: &RawTable, row| {
-            (reading(table, row, process::watts), reading(table, row, process::energy_joules))
+            (table.raw(row, process::watts), table.raw(row, process::energy_joules))
         };
         for (energy, covered, expected) in [
             (Some(3 * W), false, (Some(53 * W), Some(53 * W))),

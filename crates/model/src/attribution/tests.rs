@@ -3,6 +3,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::metric::Field;
 use crate::stamp::Stamp;
 
 const SECOND: u64 = 1_000_000_000;
@@ -64,13 +65,13 @@ fn advance(attribution: &mut Attribution, moment: &Moment<'_>) -> (RawTable, Opt
 
 fn of(processes: &RawTable, pid: u64, field: Field) -> Option<i64> {
     let row = processes.keys().iter().position(|key| key.0 == pid)?;
-    reading(processes, row, field)
+    processes.raw(row, field)
 }
 
 /// Domain, processes, others, idle in microjoules.
 fn parts(energy: &RawTable) -> [i64; 4] {
     [energy::domain_joules, energy::processes_joules, energy::others_joules, energy::idle_joules]
-        .map(|field| reading(energy, 0, field).expect("all four are told"))
+        .map(|field| energy.raw(0, field).expect("all four are told"))
 }
 
 #[test]

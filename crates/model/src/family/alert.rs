@@ -10,6 +10,8 @@ family! {
         severity: Label,
         /// What it is about: a mount point, a device, a control group; missing for the machine.
         subject: Label,
+        /// What people call that, where it has another name for them: `GPU 0`.
+        about: Info,
         /// Process behind it when it began, as `name (pid)`.
         culprit: Info,
         /// All of it in one sentence.

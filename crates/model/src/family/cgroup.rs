@@ -46,8 +46,10 @@ family! {
         swap_bytes: Gauge Bytes { scraped: false, label: "SWAP" },
         /// Memory that zswap takes for the group.
         zswap_bytes: Gauge Bytes { scraped: false },
-        /// Processes killed because the limit was reached.
+        /// Processes killed for want of memory, those of the groups below it too.
         oom_kills: Counter Count { label: "OOM" },
+        /// Times at which the group's own limit left no memory to be had, whereupon the kernel kills.
+        limit_ooms: Counter Count { scraped: false },
         /// Times that the group was slowed for passing its high mark.
         memory_high_events: Counter Count { scraped: false },
         /// Bytes read from all devices.
@@ -87,8 +89,14 @@ family! {
         read_bytes_per_second: BytesPerSecond { label: "RD/s" } = |d| d.rate(read_bytes);
         /// Bytes written per second.
         written_bytes_per_second: BytesPerSecond { label: "WR/s" } = |d| d.rate(written_bytes);
-        /// Processes of the group killed because its limit was reached, per second.
+        /// Processes killed for want of memory per second, those of the groups below it too.
         oom_kills_per_second: PerSecond = |d| d.rate(oom_kills);
+        /// Kills per second for which the group's own limit was the reason. Linux before 5.2 does not
+        /// tell whose limit it was: all kills there.
+        limit_oom_kills_per_second: PerSecond = |d| match d.now(limit_ooms) {
+            Some(_) => d.rate(limit_ooms),
+            None => d.rate(oom_kills),
+        };
         /// Share of the interval in which a task waited for a CPU.
         cpu_pressure_ratio: Ratio { label: "PSIcpu" } = |d| Some(d.rate(cpu_pressure_seconds)?.min(1.0));
         /// Share of the interval in which a task waited for memory.

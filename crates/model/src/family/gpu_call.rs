@@ -8,6 +8,8 @@ family! {
         symbol: Label,
         /// Numbers of the devices that it does not work for.
         refused_by: Info { label: "NOT FOR" },
+        /// Numbers of the devices for which it wants more rights.
+        denied_by: Info { label: "DENIED BY" },
     }
     raw {
         /// 1 if the library has the function.

@@ -15,6 +15,42 @@ pub const COUNTERS: [Field; 6] =
 /// Those of efficiency cores, where cores are of several kinds.
 pub const EFFICIENCY_COUNTERS: [Field; 2] = [efficiency_cycles, efficiency_instructions];
 
+/// What comes from the counters of reads and writes.
+pub const READ: [Field; 11] = [
+    read_bytes_per_second,
+    written_bytes_per_second,
+    io_bytes_per_second,
+    read_bytes,
+    written_bytes,
+    calls_per_second,
+    read_call_bytes,
+    write_call_bytes,
+    write_call_bytes_per_second,
+    read_calls,
+    write_calls,
+];
+
+/// What comes from the status.
+pub const STATUS: [Field; 7] = [
+    swap_bytes,
+    switches_per_second,
+    voluntary_switches,
+    involuntary_switches,
+    voluntary_switches_per_second,
+    involuntary_switches_per_second,
+    oom_score,
+];
+
+/// What the scheduler is asked for.
+pub const SCHEDULED: [Field; 6] = [
+    run_wait_seconds,
+    run_wait_ratio,
+    dispatches,
+    dispatches_per_second,
+    migrations,
+    migrations_per_second,
+];
+
 /// All that hardware counters tell of a process.
 pub const COUNTED: [Field; 16] = [
     cycles,

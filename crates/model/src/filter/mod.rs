@@ -35,6 +35,8 @@ pub use number::Number;
 pub use pattern::{Pattern, PatternKind};
 pub use wild::Wild;
 
+use crate::metric::Field;
+
 /// A filter, ready to be tested.
 #[derive(Clone, Debug)]
 pub struct Filter {
@@ -200,6 +202,24 @@ impl Filter {
             }
         }
         asks(&self.expression)
+    }
+
+    /// True if its answer hangs on one of these numbers: they are then wanted of every process.
+    #[must_use]
+    pub fn needs(&self, fields: &[Field]) -> bool {
+        fn uses(part: &Expression, fields: &[Field]) -> bool {
+            match part {
+                Expression::And(parts) | Expression::Or(parts) => {
+                    parts.iter().any(|part| uses(part, fields))
+                }
+                Expression::Not(part) => uses(part, fields),
+                Expression::Has(name) | Expression::Compare(name, _) => {
+                    matches!(name.target, Target::Number(field, _) if fields.contains(&field))
+                }
+                Expression::Pattern(_) => false,
+            }
+        }
+        uses(&self.expression, fields)
     }
 }
 

@@ -1,9 +1,9 @@
-//! Words that a text must equal.
+//! Words and patterns that a text must equal.
 
 use super::Word;
 use super::pattern::is_blind;
 
-/// A word in which `*` stands for anything, ready to be tested.
+/// A text in which `*` stands for anything, ready to be tested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wild {
     /// As it was written, but for the backslashes of spaces.
@@ -14,6 +14,8 @@ pub struct Wild {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece {
     Any,
+    /// One character, whatever it is.
+    Each,
     /// The character, and whether its case counts.
     One(char, bool),
 }
@@ -33,8 +35,21 @@ impl Wild {
         Wild { text, pieces }
     }
 
-    /// Goes back no further than to the last star: no text makes it slow.
-    fn is(&self, text: &str) -> bool {
+    /// As shells have it: `*` is any text, `?` any character, and case counts.
+    #[must_use]
+    pub fn glob(text: String) -> Wild {
+        let piece = |c| match c {
+            '*' => Piece::Any,
+            '?' => Piece::Each,
+            c => Piece::One(c, true),
+        };
+        let pieces = text.chars().map(piece).collect();
+        Wild { text, pieces }
+    }
+
+    /// True if it is the whole text. Goes back no further than to the last star: no text makes it slow.
+    #[must_use]
+    pub fn is(&self, text: &str) -> bool {
         let next = |at: usize| text.get(at..).and_then(|rest| rest.chars().next());
         let (mut at, mut piece) = (0, 0);
         let mut last_star = None;
@@ -45,12 +60,13 @@ impl Wild {
                     piece += 1;
                     continue;
                 }
-                Some(&Piece::One(wanted, exact)) if is_same(c, wanted, exact) => {
+                Some(&Piece::One(wanted, exact)) if !is_same(c, wanted, exact) => {}
+                Some(Piece::Each | Piece::One(..)) => {
                     at += c.len_utf8();
                     piece += 1;
                     continue;
                 }
-                _ => {}
+                None => {}
             }
             let Some((star, tried)) = last_star else { return false };
             let tried = tried + next(tried).map_or(1, char::len_utf8);
@@ -126,5 +142,31 @@ mod tests {
         assert!(Word::Exact("my app".into()).fits("My App"));
         assert!(!Word::Exact("app".into()).fits("my app"));
         assert!(!Word::Exact("app*".into()).fits("apple"));
+    }
+
+    #[test]
+    fn globs_equal_the_whole_text() {
+        for (pattern, text, expected) in [
+            ("", "", true),
+            ("", "a", false),
+            ("a", "", false),
+            ("*", "", true),
+            ("*", "anything", true),
+            ("post*", "postgres", true),
+            ("*gres", "postgres", true),
+            ("p*s", "postgres", true),
+            ("p*g*s", "postgres", true),
+            ("p*x", "postgres", false),
+            ("p?stgres", "postgres", true),
+            ("?", "", false),
+            ("*a*b", "aab-ab", true),
+            ("größe", "größe", true),
+            ("Post", "post", false),
+            ("a\\*", "a\\b", true),
+            ("gr??e", "größe", true),
+            ("a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
+        ] {
+            assert_eq!(Wild::glob(pattern.to_owned()).is(text), expected, "{pattern:?} {text:?}");
+        }
     }
 }

@@ -420,3 +420,21 @@ fn what_adds_up_is_known() {
         assert_eq!(field.adds(), adds, "{}", field.name());
     }
 }
+
+#[test]
+fn a_field_of_another_family_is_nothing() {
+    type Ask = fn(Row<'_>) -> bool;
+    let snapshot = first(&[(7, 100)]);
+    let row = snapshot.rows(FamilyId::Disk).next().expect("a disk");
+    let asked: [(&str, Ask); 4] = [
+        ("a value", |row| row.get(process::pid).is_none()),
+        ("an integer", |row| row.raw(process::pid).is_none()),
+        ("a state", |row| row.state(process::state).is_none()),
+        ("a text", |row| row.text(process::name).is_none()),
+    ];
+    for (what, is_nothing) in asked {
+        // A build with assertions stops at such a mistake; one without must not show another's column.
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| is_nothing(row)));
+        assert!(told.unwrap_or(cfg!(debug_assertions)), "{what}");
+    }
+}

@@ -263,6 +263,12 @@ fn memory(files: &mut Files<'_>, row: &mut RowMut<'_>) {
     if let Some(text) = files.text("memory.events") {
         row.set(cgroup::oom_kills, keyed(text, "oom_kill"))
             .set(cgroup::memory_high_events, keyed(text, "high"));
+        // That file counts the groups below too; the other one, since 5.2, this group alone.
+        let ooms = match keyed(text, "oom") {
+            Some(0) => Some(0),
+            _ => files.text("memory.events.local").and_then(|text| keyed(text, "oom")),
+        };
+        row.set(cgroup::limit_ooms, ooms);
     }
 }
 

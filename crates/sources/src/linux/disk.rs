@@ -10,6 +10,7 @@ use retop_model::{FamilyId, Field, Key, Text};
 
 use super::file::{self, KeptFile};
 use super::parse::{self, Fields};
+use super::sysfs;
 use crate::roots::Roots;
 use crate::source::{Problem, Read, Source};
 
@@ -198,9 +199,8 @@ fn text_of(path: &Path) -> Option<Text> {
 }
 
 fn holders(folder: &Path) -> Option<Text> {
-    let names = file::names(&folder.join("holders"));
-    let names: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
-    (!names.is_empty()).then(|| Text::new(&names.join(&b' ')))
+    let names = sysfs::names(&folder.join("holders")).unwrap_or_default();
+    (!names.is_empty()).then(|| Text::new(names.join(" ").as_bytes()))
 }
 
 impl Facts {

@@ -8,6 +8,7 @@ use retop_model::{FamilyId, Field, Key};
 use super::file::{self, KeptFile};
 use super::page::page_bytes;
 use super::parse::{self, Fields};
+use super::sysfs;
 use crate::roots::Roots;
 use crate::source::{Problem, Read, Source};
 
@@ -42,9 +43,9 @@ impl Memory {
 
     fn look_around(&mut self) {
         let block = self.roots.sys.join("block");
-        self.zram = file::names(&block)
-            .into_iter()
-            .filter(|name| name.to_str().is_some_and(|name| name.starts_with("zram")))
+        let names = sysfs::names(&block).unwrap_or_default().into_iter();
+        self.zram = names
+            .filter(|name| name.starts_with("zram"))
             .map(|name| block.join(name).join("mm_stat"))
             .collect();
         let arc = self.roots.proc.join("spl/kstat/zfs/arcstats");
@@ -190,13 +191,13 @@ impl HugePages {
 
 fn free_of_every_size(roots: &Roots) -> Option<u64> {
     let folder = roots.sys.join("kernel/mm/hugepages");
-    let free = |name: std::ffi::OsString| {
-        let kilobytes = name.to_str()?.strip_prefix("hugepages-")?.strip_suffix("kB")?;
+    let free = |name: String| {
+        let kilobytes = name.strip_prefix("hugepages-")?.strip_suffix("kB")?;
         let page_bytes = parse::decimal(kilobytes.as_bytes())?.checked_mul(1024)?;
         let pages = file::number(&folder.join(&name).join("free_hugepages"))?;
         u64::try_from(pages).ok()?.checked_mul(page_bytes)
     };
-    let free: Vec<u64> = file::names(&folder).into_iter().filter_map(free).collect();
+    let free: Vec<u64> = sysfs::names(&folder).ok()?.into_iter().filter_map(free).collect();
     (!free.is_empty()).then(|| free.iter().fold(0, |sum: u64, &bytes| sum.saturating_add(bytes)))
 }
 

@@ -12,6 +12,8 @@ mod file;
 mod filesystem;
 mod frequency;
 mod fuzz;
+#[cfg(test)]
+mod gpu_faults;
 mod hierarchy;
 mod host;
 mod hwmon;
@@ -36,6 +38,8 @@ mod power;
 mod pressure;
 mod process;
 mod processor;
+#[cfg(test)]
+mod refuse;
 pub(crate) mod schedule;
 mod sock_diag;
 mod sysfs;

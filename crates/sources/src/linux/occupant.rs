@@ -6,7 +6,7 @@ use std::path::Path;
 use retop_model::Text;
 
 use super::process::Stat;
-use super::{container, file};
+use super::{container, file, sysfs};
 
 /// What procfs knows of a process.
 pub struct Known {
@@ -16,7 +16,8 @@ pub struct Known {
 
 /// What procfs knows of the process of that number; nothing if there is none.
 pub fn look_up(proc: &Path, pid: u32) -> Option<Known> {
-    let line = std::fs::read(proc.join(pid.to_string()).join("stat")).ok()?;
+    let mut line = Vec::new();
+    sysfs::read_into(&proc.join(pid.to_string()).join("stat"), &mut line).ok()?;
     let stat = Stat::parse(&line)?;
     Some(Known {
         name: String::from_utf8_lossy(stat.comm).into_owned(),
@@ -55,6 +56,13 @@ fn container_of(proc: &Path, pid: u32) -> Option<String> {
     }
 }
 
+/// Whether this is the first name space of process numbers, in which all processes can be seen. Its
+/// number never changes.
+pub fn is_first(proc: &Path) -> Option<bool> {
+    let space = std::fs::read_link(proc.join("self/ns/pid")).ok()?;
+    Some(space.as_os_str() == "pid:[4026531836]")
+}
+
 /// What a process is that procfs does not know.
 pub enum Hidden {
     /// Here all processes can be seen: it has ended, and its memory was not given back.
@@ -64,11 +72,9 @@ pub enum Hidden {
 }
 
 impl Hidden {
-    /// The first name space of process numbers has a number that never changes.
+    /// Where all processes can be seen, one that is not there has ended.
     pub fn of(proc: &Path) -> Hidden {
-        let space = std::fs::read_link(proc.join("self/ns/pid"));
-        let first = space.is_ok_and(|space| space.as_os_str() == "pid:[4026531836]");
-        if first { Hidden::Gone } else { Hidden::Outside }
+        if is_first(proc) == Some(true) { Hidden::Gone } else { Hidden::Outside }
     }
 
     /// What stands for its name.

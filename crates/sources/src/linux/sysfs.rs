@@ -1,8 +1,9 @@
 //! Small reads of attribute files: one value to a file, as sysfs and control groups hold them.
 
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+
+use super::file;
 
 /// No attribute is longer: sysfs gives at most a page, and the statistics of a control group on a
 /// machine with a hundred disks stay below 16 KiB.
@@ -11,14 +12,14 @@ const LONGEST: u64 = 256 * 1024;
 /// Fills `buffer` with the file's bytes.
 pub fn read_into(path: &Path, buffer: &mut Vec<u8>) -> io::Result<()> {
     buffer.clear();
-    File::open(path)?.take(LONGEST).read_to_end(buffer).map(|_| ())
+    file::open(path)?.take(LONGEST).read_to_end(buffer).map(|_| ())
 }
 
 /// The attribute without the white space around it, or why it could not be read.
 pub fn attribute(dir: &Path, name: &str) -> io::Result<String> {
-    let mut buffer = Vec::new();
-    read_into(&dir.join(name), &mut buffer)?;
-    Ok(String::from_utf8_lossy(buffer.trim_ascii()).into_owned())
+    let text = file::short(&dir.join(name))?;
+    Ok(String::from_utf8(text)
+        .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
 }
 
 /// The attribute as text; `None` if it is missing, unreadable or empty.
@@ -29,8 +30,7 @@ pub fn attribute_text(dir: &Path, name: &str) -> Option<String> {
 /// The attribute as a number, or why it could not be read. Text that is no number is
 /// [`io::ErrorKind::InvalidData`].
 pub fn try_i64(dir: &Path, name: &str) -> io::Result<i64> {
-    let text = attribute(dir, name)?;
-    text.parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not a number"))
+    file::try_number(&dir.join(name))
 }
 
 /// The attribute as a number; `None` if it is missing, unreadable or none.
@@ -41,7 +41,7 @@ pub fn attribute_i64(dir: &Path, name: &str) -> Option<i64> {
 /// The names in a folder, sorted with numbers in their natural order (`hwmon2` before `hwmon10`).
 /// Names that are no UTF-8 are left out: the kernel gives none.
 pub fn names(dir: &Path) -> io::Result<Vec<String>> {
-    let mut names: Vec<String> = std::fs::read_dir(dir)?
+    let mut names: Vec<String> = file::list_folder(dir)?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
     names.sort_by(|a, b| natural(a).cmp(&natural(b)).then_with(|| a.cmp(b)));

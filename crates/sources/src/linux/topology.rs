@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use retop_model::Text;
 
 use super::file;
+use super::sysfs;
 
 /// The states of `core::kind`, in the order of its declaration.
 pub(crate) const PERFORMANCE: u32 = 0;
@@ -102,11 +103,9 @@ impl Topology {
 /// NUMA nodes with their CPUs.
 fn nodes(sys: &Path) -> Vec<(u32, Vec<u32>)> {
     let folder = sys.join("devices/system/node");
-    let numbered = |name: std::ffi::OsString| name.to_str()?.strip_prefix("node")?.parse().ok();
-    let mut nodes: Vec<u32> = file::names(&folder).into_iter().filter_map(numbered).collect();
-    nodes.sort_unstable();
-    nodes
-        .into_iter()
+    let names = sysfs::names(&folder).unwrap_or_default().into_iter();
+    names
+        .filter_map(|name| name.strip_prefix("node")?.parse().ok())
         .map(|node| (node, file::list(&folder.join(format!("node{node}/cpulist")))))
         .collect()
 }

@@ -1,7 +1,7 @@
 //! Runs one source on a made-up machine, with a clock that the test sets.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use retop_model::{Clock, FamilyId, Field, RawSample, Row, Snapshot, Stamp, TextField, derive};
 
@@ -9,12 +9,15 @@ use crate::demand::Demand;
 use crate::source::{Problem, Read, Report, Source};
 
 /// A clock that stands still between settings.
-pub struct Standing(AtomicU64);
+pub struct Standing {
+    ns: AtomicU64,
+    wall_ms: AtomicI64,
+}
 
 impl Clock for Standing {
     fn now(&self) -> Stamp {
-        let ns = self.0.load(Ordering::Relaxed);
-        Stamp { wall_ms: 0, monotonic_ns: ns, boottime_ns: ns }
+        let ns = self.ns.load(Ordering::Relaxed);
+        Stamp { wall_ms: self.wall_ms.load(Ordering::Relaxed), monotonic_ns: ns, boottime_ns: ns }
     }
 }
 
@@ -35,19 +38,24 @@ pub struct Outcome {
 
 impl<S: Source> Trial<S> {
     pub fn new(source: S) -> Trial<S> {
-        let clock = Standing(AtomicU64::new(0));
+        let clock = Standing { ns: AtomicU64::new(0), wall_ms: AtomicI64::new(0) };
         Trial { source, demand: Demand::everything(), clock, last: None }
+    }
+
+    /// Sets the clock on the wall, which people may set too.
+    pub fn set_wall(&mut self, wall_ms: i64) {
+        self.clock.wall_ms.store(wall_ms, Ordering::Relaxed);
     }
 
     /// Lets it look at that time, while nobody reads.
     pub fn look_at(&mut self, seconds: u64) {
-        self.clock.0.store(1_000_000_000 * (1_000 + seconds), Ordering::Relaxed);
+        self.clock.ns.store(1_000_000_000 * (1_000 + seconds), Ordering::Relaxed);
         self.source.keep_up(&self.clock);
     }
 
     /// Reads at that time and derives from the read before.
     pub fn at(&mut self, seconds: u64) -> Outcome {
-        self.clock.0.store(1_000_000_000 * (1_000 + seconds), Ordering::Relaxed);
+        self.clock.ns.store(1_000_000_000 * (1_000 + seconds), Ordering::Relaxed);
         let mut read = Read::new(&self.clock, &self.demand);
         let result = self.source.read(&mut read);
         let Read { tables, reports, .. } = read;

@@ -157,6 +157,7 @@ pub fn groups(world: &World, read: &mut Read<'_>) {
                 .set(cgroup::swap_bytes, 0)
                 .set(cgroup::zswap_bytes, 0)
                 .set(cgroup::oom_kills, one.oom_kills)
+                .set(cgroup::limit_ooms, 0)
                 .set(cgroup::memory_high_events, 0)
                 .set(cgroup::read_bytes, in_bytes)
                 .set(cgroup::written_bytes, out_bytes)

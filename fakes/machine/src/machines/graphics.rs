@@ -1,5 +1,8 @@
 //! Machines with graphics and neural processors of several makers, drivers and kernels.
 
+pub mod older;
+pub mod rack;
+
 use std::io;
 
 use crate::gpu::{chip, client, connector, device, metrics, power};

@@ -1,5 +1,6 @@
 //! Alerts in a line: what fires, the worst first, and what has ended just now.
 
+use retop_model::alert::about;
 use retop_model::family::alert;
 use retop_model::{FamilyId, Row, Snapshot};
 
@@ -59,8 +60,7 @@ fn mark(row: Row<'_>) -> Mark {
 
 /// True if the alert that has ended fires again, or stands in the list once more.
 fn is_back(now: &Snapshot, name: &str, subject: &str) -> bool {
-    now.rows(FamilyId::Alert)
-        .any(|row| row.shown(alert::alert) == name && row.shown(alert::subject) == subject)
+    now.rows(FamilyId::Alert).any(|row| row.shown(alert::alert) == name && about(row) == subject)
 }
 
 /// Draws from `x` to `end`; gives where it ended. Nothing where nothing is watched for.
@@ -120,7 +120,7 @@ pub fn line(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>, x: u16, end: u16
             x = canvas.field(x + 1, 0, cells.max(room.min(12)), message, theme.text);
         } else {
             // Two disks are told apart, if no more than that.
-            let subject = row.shown(alert::subject);
+            let subject = about(row);
             if !subject.is_empty() && width(subject) < spare {
                 x = canvas.text(x + 1, 0, subject, theme.dim);
             }

@@ -7,7 +7,7 @@ use crate::short;
 use crate::tui::app::App;
 use crate::tui::core_view::CoreView;
 use crate::tui::render::{Canvas, Glyphs, Rect};
-use crate::tui::theme::on_ramp;
+use crate::tui::theme::{eighth, on_ramp};
 use crate::tui::units::whole_percent;
 use crate::tui::widget::gauge::gauge;
 use crate::tui::widget::spark::{level, spark};
@@ -197,7 +197,7 @@ pub fn strip(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
             let x = (place / group) as u16 * wide;
             let (c, pen) = match most {
                 Some(share) if share >= 0.02 => {
-                    (level(canvas.glyphs(), share), theme.util.bar(share))
+                    (level(canvas.glyphs(), share), theme.util.bar(eighth(share)))
                 }
                 Some(_) => (if canvas.glyphs() == Glyphs::Ascii { '0' } else { '·' }, theme.empty),
                 None => ('–', theme.dim),

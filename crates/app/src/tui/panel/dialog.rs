@@ -139,7 +139,9 @@ pub fn columns(app: &App, chooser: &Chooser, canvas: &mut Canvas<'_>) {
     canvas.spot(area, Spot::Cover);
     let mut canvas = canvas.region(area);
     canvas.fill(Rect::new(0, 0, area.width, area.height), theme.text);
-    let edges = Edges { now: &chooser.before.name, ..menu("Columns", "Enter takes them") };
+    // What the names of columns carry, as config.toml has it.
+    let right = "?: where known  @N: from that width on";
+    let edges = Edges { now: &chooser.before.name, right, ..menu("Columns", "Enter takes them") };
     let mut inner = frame(&mut canvas, &edges, theme);
     let (w, h) = (inner.width(), inner.height());
     let first = first_shown(chooser.at, h);

@@ -3,14 +3,12 @@
 use retop_model::family::{host, limit, task};
 use retop_model::human::{Count, Or, Size};
 
-use ratatui_core::style::Modifier;
-
 use super::{alerts, facts};
 use crate::short;
 use crate::tui::app::App;
 use crate::tui::keys::Action;
 use crate::tui::mouse::Spot;
-use crate::tui::render::{Canvas, Glyphs, Pen, Rect, width};
+use crate::tui::render::{Canvas, Glyphs, Modifier, Pen, Rect, width};
 use crate::tui::units::{Text, ago, date, interval, time_of_day, uptime};
 
 /// One fact of the header; the smallest number leaves first.
@@ -99,13 +97,14 @@ fn past(app: &App, canvas: &mut Canvas<'_>) {
     let pen = app.theme.past.with(Modifier::REVERSED);
     let (Some(now), Some(newest)) = (app.now.as_deref(), app.newest.as_deref()) else { return };
     let (shown_ms, newest_ms) = (now.stamp().wall_ms, newest.stamp().wall_ms);
+    let behind_ms = newest.stamp().since_ms(now.stamp());
     let time = |wall_ms: i64| {
         let offset = (app.offset_seconds)(wall_ms.div_euclid(1000));
         (date(wall_ms, offset), time_of_day(wall_ms, offset))
     };
     let ascii = canvas.glyphs() == Glyphs::Ascii;
     let (back, minus) = if ascii { ("<<", "-") } else { ("◀◀", "−") };
-    let distance = ago(newest_ms - shown_ms);
+    let distance = ago(behind_ms);
     let (name, state, behind) = match app.rewind.as_deref() {
         Some(rewind) => {
             let mark = if ascii { '>' } else { '▶' };
@@ -137,6 +136,7 @@ fn past(app: &App, canvas: &mut Canvas<'_>) {
     let worst = worst.map_or_else(Text::new, |(text, _)| text);
     let host = now.one_text(host::name).map_or("", |name| name.shown());
     let silent = match app.silent_seconds {
+        None if app.removed => short!("recording was removed"),
         None => Text::new(),
         Some(seconds @ ..100) => short!("source not answering ({seconds} s)"),
         Some(seconds) => short!("source not answering ({})", &*ago(seconds as i64 * 1_000)),

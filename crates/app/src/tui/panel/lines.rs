@@ -14,7 +14,7 @@ use crate::tui::input::{Code, Key};
 use crate::tui::keys::{Action, Mode};
 use crate::tui::mouse::Spot;
 use crate::tui::page::Page;
-use crate::tui::render::{Canvas, Rect, width};
+use crate::tui::render::{Canvas, Modifier, Rect, width};
 
 /// What is being typed, else what there is to tell, else how retop itself does. Where the line has
 /// no room of its own, it shows only while it must. Gives the column at which what is being typed
@@ -114,7 +114,7 @@ pub fn line<'e>(app: &App, editor: &'e Editor, canvas: &mut Canvas<'_>) -> &'e s
     if after.is_empty() {
         canvas.put(at, 0, ' ', theme.input);
     }
-    canvas.tint(at, 0, |pen| pen.with(ratatui_core::style::Modifier::REVERSED));
+    canvas.tint(at, 0, |pen| pen.with(Modifier::REVERSED));
     shown
 }
 
@@ -122,9 +122,11 @@ pub fn line<'e>(app: &App, editor: &'e Editor, canvas: &mut Canvas<'_>) -> &'e s
 fn standing(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let theme = &app.theme;
     let mut x = 1;
+    let has_key = !app.keys.keys(Action::Processes).is_empty();
+    let shows_table = if has_key { Action::Processes } else { Action::Tree };
     let modes = [
         (app.paused, "standing still", Action::Pause),
-        (app.hides_table(), "no table", Action::Processes),
+        (app.hides_table(), "no table", shows_table),
         (app.table.hold, "order held", Action::Hold),
         (app.table.follow, "following", Action::Follow),
     ];
@@ -250,7 +252,9 @@ pub fn keys(app: &App, wrong: Option<u16>, canvas: &mut Canvas<'_>) {
         if first(action) {
             kept -= room + between;
         }
-        if x + room + if first(action) { 0 } else { between + kept } > end {
+        // One direction without the other would be half a pair.
+        let other = if action == Action::NiceLower { room + between } else { 0 };
+        if x + room + if first(action) { 0 } else { between + kept + other } > end {
             continue;
         }
         canvas.spot(Rect::new(x, 0, room, 1), Spot::Do(action));

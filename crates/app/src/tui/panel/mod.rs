@@ -40,7 +40,7 @@ pub mod verdict;
 use super::app::App;
 use super::dialog::Overlay;
 use super::layout::{Panel, SMALLEST};
-use super::render::Canvas;
+use super::render::{Canvas, width};
 use crate::short;
 
 /// Draws everything.
@@ -55,8 +55,11 @@ fn all(app: &App, canvas: &mut Canvas<'_>) {
     let areas = &app.areas;
     if areas.too_small {
         let (w, h) = (canvas.width(), canvas.height());
-        let text = short!("make the terminal larger (now {w}x{h})");
-        canvas.text(0, h.min(SMALLEST.1) / 2, &text, app.theme.text);
+        let size = short!("now {w}x{h}");
+        // Half a sentence says less than its end.
+        let texts = [short!("make the terminal larger ({})", &*size), short!("larger, {}", &*size)];
+        let fits = texts.iter().find(|text| width(text) <= w);
+        canvas.text(0, h.min(SMALLEST.1) / 2, fits.unwrap_or(&size), app.theme.text);
         return;
     }
     if let Some(area) = areas.header {

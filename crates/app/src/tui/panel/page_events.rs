@@ -118,7 +118,7 @@ fn one(
     canvas.field(columns.name, 0, room, event.name(), pen.over(back));
     let fired = event.fired().filter(|_| columns.lasted.is_some());
     let lasted = fired.map(|(_, ended)| match ended {
-        Some(ended) => (ago(ended.wall_ms.saturating_sub(stamp.wall_ms)), theme.dim),
+        Some(ended) => (ago(ended.since_ms(stamp)), theme.dim),
         None => (short!("firing"), pen),
     });
     if let Some((text, pen)) = &lasted {

@@ -1,7 +1,7 @@
 //! The page of graphics processors: each with everything that it says, who is on it, when its memory
 //! is full, and what asking its driver costs.
 
-use retop_model::family::{gpu, gpu_call, gpu_forecast, gpu_process};
+use retop_model::family::{gpu, gpu_call, gpu_forecast, gpu_process, source};
 use retop_model::human::{Duration, Or, Size};
 use retop_model::{FamilyId, Field, Row, Snapshot};
 
@@ -193,6 +193,11 @@ fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
     if matches!(row.raw(gpu::state), Some(gpu::ACTIVE) | None) {
         let more = row.shown(gpu::driver);
         sheet.line(|canvas| columns.named(app, row, canvas, (&name, more)));
+        if let Some(text) = unanswered(row) {
+            sheet.line(|canvas| {
+                canvas.text(2, 0, &text, app.theme.crit);
+            });
+        }
         if row.raw(gpu::unified) == Some(1) {
             sheet.line(|canvas| {
                 canvas.text(2, 0, "its memory is the machine's", app.theme.dim);
@@ -219,6 +224,19 @@ fn device(app: &App, row: Row<'_>, columns: &Columns, sheet: &mut Sheet<'_>) {
         canvas.field(0, 0, columns.label, &name, app.theme.text);
         canvas.text(columns.label + 2, 0, &text, pen);
     });
+}
+
+/// That its driver hangs, and since when: what is shown is what it told last.
+fn unanswered(row: Row<'_>) -> Option<Text> {
+    let driver = row.shown(gpu::driver);
+    let of = if driver.starts_with("nvidia") { "nvml" } else { "drm" };
+    let mut sources = row.snapshot().rows(FamilyId::Source);
+    let source = sources.find(|source| source.shown(source::source) == of)?;
+    if source.raw(source::state) != Some(source::SLOW) {
+        return None;
+    }
+    let seconds = source.get(source::age_seconds)?;
+    Some(short!("driver not answering ({seconds:.0} s): these are its last values"))
 }
 
 /// Since when it sleeps, as far as retop has seen.

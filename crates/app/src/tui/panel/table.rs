@@ -29,7 +29,11 @@ pub fn draw(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
     let place = short!("{}/{}", status.line.min(status.lines), status.lines);
     let mut filter = short!("filter: none");
     if let Some(set) = &app.table.filter {
-        filter = short!("filter: {}  {} hidden", set.text(), app.table.order.hidden);
+        let (name, text) = match app.pages.zoomed_to(set) {
+            Some(group) => ("group", group),
+            None => ("filter", set.text()),
+        };
+        filter = short!("{name}: {text}  {} hidden", app.table.order.hidden);
         if app.table.order.unknown > 0 {
             filter.push(&short!(", {} unknown", app.table.order.unknown));
         }

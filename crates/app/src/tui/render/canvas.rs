@@ -1,73 +1,11 @@
 //! Where panels draw: four calls (put, text, fill, region), clipped to an area.
 
-use std::num::NonZeroU16;
-
-use ratatui_core::buffer::{Buffer, Cell, CellDiffOption};
-use ratatui_core::layout::Rect;
-use ratatui_core::style::{Color, Modifier};
 use unicode_width::UnicodeWidthChar;
 
+use super::grid::{Cell, Grid};
+use super::pen::{Colour, Pen};
+use super::rect::Rect;
 use crate::tui::mouse::{Spot, Spots};
-
-/// The cell under the second half of a wide character. It equals no other cell, so that the diff
-/// writes whatever comes there after the wide character has gone: terminals disagree on how they
-/// blank the half that is left.
-const OTHER_HALF: &str = "";
-/// Cells of a wide character.
-const TWO: NonZeroU16 = NonZeroU16::MIN.saturating_add(1);
-
-/// How a cell looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pen {
-    /// Colour of the text.
-    pub fg: Color,
-    /// Colour behind it; `Reset` leaves the terminal's own.
-    pub bg: Color,
-    /// Bold, dim, reverse.
-    pub modifier: Modifier,
-}
-
-impl Pen {
-    /// A colour on the terminal's own background.
-    #[must_use]
-    pub const fn new(fg: Color) -> Pen {
-        Pen { fg, bg: Color::Reset, modifier: Modifier::empty() }
-    }
-
-    /// On another background.
-    #[must_use]
-    pub const fn on(self, bg: Color) -> Pen {
-        Pen { bg, ..self }
-    }
-
-    /// With the modifier added.
-    #[must_use]
-    pub const fn with(self, modifier: Modifier) -> Pen {
-        Pen { modifier: self.modifier.union(modifier), ..self }
-    }
-
-    /// Bold.
-    #[must_use]
-    pub const fn bold(self) -> Pen {
-        self.with(Modifier::BOLD)
-    }
-
-    /// Dim.
-    #[must_use]
-    pub const fn dim(self) -> Pen {
-        self.with(Modifier::DIM)
-    }
-
-    /// This pen on the cursor's row: the row's background, and its reverse where it has one.
-    #[must_use]
-    pub fn over(self, row: Option<Pen>) -> Pen {
-        match row {
-            Some(row) if row.bg == Color::Reset => row,
-            Some(row) => Pen { bg: row.bg, modifier: self.modifier.union(row.modifier), ..self },
-            None => self,
-        }
-    }
-}
 
 /// Which drawing characters the terminal's font has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -157,7 +95,7 @@ fn plain(c: char) -> Option<char> {
 
 /// A part of the screen. Coordinates start at its own corner; nothing is drawn outside it.
 pub struct Canvas<'a> {
-    buffer: &'a mut Buffer,
+    grid: &'a mut Grid,
     area: Rect,
     glyphs: Glyphs,
     spots: Option<&'a mut Spots>,
@@ -165,11 +103,11 @@ pub struct Canvas<'a> {
 }
 
 impl<'a> Canvas<'a> {
-    /// The whole of a buffer.
+    /// The whole of a grid.
     #[must_use]
-    pub fn new(buffer: &'a mut Buffer, glyphs: Glyphs) -> Canvas<'a> {
-        let area = *buffer.area();
-        Canvas { buffer, area, glyphs, spots: None, letters: Letters::All }
+    pub fn new(grid: &'a mut Grid, glyphs: Glyphs) -> Canvas<'a> {
+        let area = Rect::new(0, 0, grid.width(), grid.height());
+        Canvas { grid, area, glyphs, spots: None, letters: Letters::All }
     }
 
     /// The same, which notes what can be clicked.
@@ -222,7 +160,7 @@ impl<'a> Canvas<'a> {
     pub fn region(&mut self, area: Rect) -> Canvas<'_> {
         let area = self.inside(area);
         Canvas {
-            buffer: self.buffer,
+            grid: self.grid,
             area,
             glyphs: self.glyphs,
             spots: self.spots.as_deref_mut(),
@@ -242,72 +180,43 @@ impl<'a> Canvas<'a> {
         }
     }
 
+    /// The cells of a row of the whole screen, and where this part of it begins; `None` below this
+    /// part.
+    fn row(&mut self, y: u16) -> Option<(&mut [Cell], usize)> {
+        let begin = usize::from(self.area.x);
+        (y < self.area.height).then(|| (self.grid.row_mut(self.area.y + y), begin))
+    }
+
     fn cell(&mut self, x: u16, y: u16) -> Option<&mut Cell> {
-        if x >= self.area.width || y >= self.area.height {
+        if x >= self.area.width {
             return None;
         }
-        let row = usize::from(self.area.y + y) * usize::from(self.buffer.area.width);
-        self.buffer.content.get_mut(row + usize::from(self.area.x + x))
+        let (row, begin) = self.row(y)?;
+        row.get_mut(begin + usize::from(x))
     }
 
     /// Draws one character; the column after it. Control characters and characters without width
     /// draw nothing; a wide one that does not fit becomes blank.
     pub fn put(&mut self, x: u16, y: u16, c: char, pen: Pen) -> u16 {
         let c = self.letters.of(c);
-        let (c, wide) = match self.letters.cells(c) {
+        let (c, cells) = match self.letters.cells(c) {
             0 => return x,
-            1 => (c, false),
-            2 => (c, true),
+            2 if x.saturating_add(2) > self.area.width => (' ', 1),
+            cells @ 1..=2 => (c, cells),
             // One vowel sign of Khmer takes three; no terminal agrees with another on it.
-            _ => return self.put(x, y, '?', pen),
+            _ => ('?', 1),
         };
-        if !wide {
-            self.mend(x, y, x);
-            if let Some(cell) = self.cell(x, y) {
-                cell.set_char(c);
-                cell.diff_option = diff_option(c);
-                paint(cell, pen);
-            }
+        if x >= self.area.width {
             return x.saturating_add(1);
         }
-        let after = x.saturating_add(2);
-        if after > self.area.width {
-            return self.put(x, y, ' ', pen);
+        if let Some((row, begin)) = self.row(y) {
+            let first = begin + usize::from(x);
+            let last = first + usize::from(cells) - 1;
+            mend(row, first, last);
+            row[first] = Cell::new(c, cells as u8, pen);
+            row[first + 1..=last].fill(Cell::other_half(pen));
         }
-        self.mend(x, y, x + 1);
-        if let Some(cell) = self.cell(x, y) {
-            cell.set_char(c);
-            // Of those whose width is open the diff has an opinion of its own.
-            cell.diff_option = match char_width(c) {
-                2 => CellDiffOption::None,
-                _ => CellDiffOption::ForcedWidth(TWO),
-            };
-            paint(cell, pen);
-        }
-        if let Some(cell) = self.cell(x + 1, y) {
-            cell.set_symbol(OTHER_HALF);
-            cell.diff_option = CellDiffOption::None;
-            paint(cell, pen);
-        }
-        after
-    }
-
-    /// Blanks what would be left of wide characters when the cells from `first` to `last` are
-    /// overwritten. The halves may lie outside this part of the screen.
-    fn mend(&mut self, first: u16, y: u16, last: u16) {
-        if y >= self.area.height || last >= self.area.width {
-            return;
-        }
-        let width = usize::from(self.buffer.area.width);
-        let row = usize::from(self.area.y + y) * width;
-        let (first, last) = (usize::from(self.area.x + first), usize::from(self.area.x + last));
-        let cells = &mut self.buffer.content;
-        if first > 0 && cells[row + first].symbol() == OTHER_HALF {
-            cells[row + first - 1].set_symbol(" ");
-        }
-        if last + 1 < width && cells[row + last + 1].symbol() == OTHER_HALF {
-            cells[row + last + 1].set_symbol(" ");
-        }
+        x + cells
     }
 
     /// Draws a text; the column after it.
@@ -369,12 +278,13 @@ impl<'a> Canvas<'a> {
     }
 
     /// Puts a background under whatever has none.
-    pub fn underlay(&mut self, background: Color) {
+    pub fn underlay(&mut self, background: Colour) {
         for y in 0..self.area.height {
             for x in 0..self.area.width {
-                if let Some(cell) = self.cell(x, y).filter(|cell| cell.bg == Color::Reset) {
-                    cell.bg = background;
-                }
+                self.tint(x, y, |pen| match pen.bg {
+                    Colour::Reset => pen.on(background),
+                    _ => pen,
+                });
             }
         }
     }
@@ -382,25 +292,20 @@ impl<'a> Canvas<'a> {
     /// Changes the look of what is drawn already.
     pub fn tint(&mut self, x: u16, y: u16, change: impl Fn(Pen) -> Pen) {
         if let Some(cell) = self.cell(x, y) {
-            let pen = Pen { fg: cell.fg, bg: cell.bg, modifier: cell.modifier };
-            paint(cell, change(pen));
+            *cell = cell.with(change(cell.pen()));
         }
     }
 }
 
-/// The two half-width sound marks of katakana take one cell. ratatui-core 0.1.2 adds one to what
-/// unicode-width 0.2.3 gives them already, and would pass over the cell after them.
-fn diff_option(c: char) -> CellDiffOption {
-    match c {
-        '\u{ff9e}' | '\u{ff9f}' => CellDiffOption::ForcedWidth(NonZeroU16::MIN),
-        _ => CellDiffOption::None,
+/// Blanks what would be left of wide characters when the cells from `first` to `last` are
+/// overwritten. The halves may lie outside the part of the screen that is drawn in.
+fn mend(row: &mut [Cell], first: usize, last: usize) {
+    if first > 0 && row[first].width() == 0 {
+        row[first - 1] = Cell::new(' ', 1, row[first - 1].pen());
     }
-}
-
-fn paint(cell: &mut Cell, pen: Pen) {
-    cell.fg = pen.fg;
-    cell.bg = pen.bg;
-    cell.modifier = pen.modifier;
+    if let Some(after) = row.get_mut(last + 1).filter(|cell| cell.width() == 0) {
+        *after = Cell::new(' ', 1, after.pen());
+    }
 }
 
 fn char_width(c: char) -> u16 {
@@ -424,21 +329,11 @@ pub fn width(text: &str) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ratatui_core::buffer::CellWidth;
 
     fn drawn(draw: impl FnOnce(&mut Canvas<'_>)) -> String {
-        let mut buffer = Buffer::empty(Rect::new(0, 0, 10, 1));
-        draw(&mut Canvas::new(&mut buffer, Glyphs::Braille));
-        let mut text = String::new();
-        let mut skip = 0;
-        for cell in &buffer.content {
-            if skip == 0 {
-                text.push_str(cell.symbol());
-                skip = cell.cell_width().max(1);
-            }
-            skip -= 1;
-        }
-        text
+        let mut grid = Grid::new(10, 1);
+        draw(&mut Canvas::new(&mut grid, Glyphs::Braille));
+        grid.text(0).collect()
     }
 
     #[test]
@@ -472,32 +367,34 @@ mod tests {
             (Letters::Ascii, "é–日…", 5, "?-?~ |    "),
             (Letters::Ascii, "e\u{301}🦀", 5, "e?   |    "),
             // In fonts for East Asia ± is as wide as 日, and our dash would be too.
-            (Letters::Wide, "±–日", 5, "± -日|     "),
-            (Letters::Wide, "±±±", 4, "± ~ |     "),
-            (Letters::Wide, "⣿±", 4, "⣿±  |     "),
+            (Letters::Wide, "±–日", 5, "±-日|"),
+            (Letters::Wide, "±±±", 4, "±~ |"),
+            (Letters::Wide, "⣿±", 4, "⣿± |"),
         ];
         for &(letters, text, room, want) in cases {
-            let mut buffer = Buffer::empty(Rect::new(0, 0, 10, 1));
-            let mut canvas = Canvas::new(&mut buffer, Glyphs::Ascii).with(letters);
+            let mut grid = Grid::new(10, 1);
+            let mut canvas = Canvas::new(&mut grid, Glyphs::Ascii).with(letters);
             let end = canvas.field(0, 0, room, text, pen);
             assert_eq!(end, room, "{text}");
             canvas.put(end, 0, '|', pen);
-            // The other half of a wide character is a blank here, but for those of East Asia.
-            let symbols = buffer.content.iter().map(|cell| cell.symbol());
-            let got: String =
-                symbols.map(|symbol| if symbol.is_empty() { " " } else { symbol }).collect();
-            let got = got.replace("日 ", "日");
+            let got: String = grid.text(0).collect();
             assert_eq!(got.trim_end(), want.trim_end(), "{text} in {room}, {letters:?}");
         }
     }
 
-    /// The diff and the canvas must agree on every character.
+    /// What is drawn and what is counted are the same, for every character.
     #[test]
-    fn every_character_takes_the_cells_that_the_diff_counts() {
-        let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 1));
+    fn every_character_takes_the_cells_that_it_is_said_to_take() {
+        let mut grid = Grid::new(4, 1);
         for c in (' '..=char::MAX).filter(|c| char_width(*c) > 0) {
-            let end = Canvas::new(&mut buffer, Glyphs::Braille).put(0, 0, c, Pen::default());
-            assert_eq!(buffer[(0, 0)].cell_width(), end, "{c:?}");
+            grid.clear();
+            let end = Canvas::new(&mut grid, Glyphs::Braille).put(0, 0, c, Pen::default());
+            assert_eq!(
+                (grid[(0, 0)].width(), end),
+                (width(c.encode_utf8(&mut [0; 4])), end),
+                "{c:?}"
+            );
+            assert_eq!(grid[(end, 0)], Cell::BLANK, "{c:?}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Colours: how many the terminal has, mixing them evenly, and finding the nearest one it has.
 
-use ratatui_core::style::Color;
+use super::pen::Colour;
 
 /// How many colours the terminal shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,17 +61,17 @@ impl Depth {
 
     /// The nearest colour that the terminal has.
     #[must_use]
-    pub fn quantise(self, colour: Color) -> Color {
+    pub fn quantise(self, colour: Colour) -> Colour {
         match (self, colour) {
-            (Depth::Mono, _) => Color::Reset,
-            (Depth::Eight, Color::Rgb(r, g, b)) => Color::Indexed(nearest(0..8, [r, g, b])),
-            (Depth::Sixteen, Color::Rgb(r, g, b)) => Color::Indexed(nearest(0..16, [r, g, b])),
+            (Depth::Mono, _) => Colour::Reset,
+            (Depth::Eight, Colour::Rgb(r, g, b)) => Colour::Indexed(nearest(0..8, [r, g, b])),
+            (Depth::Sixteen, Colour::Rgb(r, g, b)) => Colour::Indexed(nearest(0..16, [r, g, b])),
             // The first 16 are the user's own and may be anything.
-            (Depth::Indexed, Color::Rgb(r, g, b)) => Color::Indexed(nearest(16..=255, [r, g, b])),
+            (Depth::Indexed, Colour::Rgb(r, g, b)) => Colour::Indexed(nearest(16..=255, [r, g, b])),
             // Eight bytes shorter each time it is named.
-            (Depth::True, Color::Rgb(r, g, b)) => {
+            (Depth::True, Colour::Rgb(r, g, b)) => {
                 let index = nearest(16..=255, [r, g, b]);
-                if indexed(index) == [r, g, b] { Color::Indexed(index) } else { colour }
+                if indexed(index) == [r, g, b] { Colour::Indexed(index) } else { colour }
             }
             (_, colour) => colour,
         }
@@ -80,7 +80,7 @@ impl Depth {
     /// As [`Depth::quantise`], for a step between two named colours: one of the palette that is as
     /// near as the next step does as well, and is named in fewer bytes.
     #[must_use]
-    pub fn quantise_step(self, step: [u8; 3]) -> Color {
+    pub fn quantise_step(self, step: [u8; 3]) -> Colour {
         /// In OKLab. The 32 steps of a ramp are 0.02 to 0.03 apart, its colours in the rows of a
         /// chart 0.05 and more.
         const NEAR: f32 = 0.05;
@@ -88,10 +88,10 @@ impl Depth {
         if self == Depth::True {
             let index = nearest(16..=255, step);
             if distance(oklab(step), oklab(indexed(index))) < NEAR {
-                return Color::Indexed(index);
+                return Colour::Indexed(index);
             }
         }
-        self.quantise(Color::Rgb(r, g, b))
+        self.quantise(Colour::Rgb(r, g, b))
     }
 }
 
@@ -156,9 +156,9 @@ pub fn bytes_of(light: [f32; 3]) -> [u8; 3] {
 
 /// A colour from `0xrrggbb`.
 #[must_use]
-pub fn rgb(hex: u32) -> Color {
+pub fn rgb(hex: u32) -> Colour {
     let [r, g, b] = bytes(hex);
-    Color::Rgb(r, g, b)
+    Colour::Rgb(r, g, b)
 }
 
 /// The three parts of `0xrrggbb`.
@@ -179,10 +179,10 @@ fn distance(a: [f32; 3], b: [f32; 3]) -> f32 {
 
 /// What a colour looks like, as far as that can be told.
 #[must_use]
-pub fn shown(colour: Color) -> Option<[u8; 3]> {
+pub fn shown(colour: Colour) -> Option<[u8; 3]> {
     match colour {
-        Color::Rgb(r, g, b) => Some([r, g, b]),
-        Color::Indexed(index @ 16..) => Some(indexed(index)),
+        Colour::Rgb(r, g, b) => Some([r, g, b]),
+        Colour::Indexed(index @ 16..) => Some(indexed(index)),
         _ => None,
     }
 }
@@ -271,12 +271,12 @@ mod tests {
                 assert!(a.abs_diff(b) <= 1, "{colour:?} {back:?}");
             }
         }
-        assert_eq!(Depth::Indexed.quantise(Color::Rgb(255, 0, 0)), Color::Indexed(196));
-        assert_eq!(Depth::Sixteen.quantise(Color::Rgb(250, 5, 5)), Color::Indexed(9));
-        assert_eq!(Depth::Mono.quantise(Color::Rgb(250, 5, 5)), Color::Reset);
-        assert_eq!(Depth::True.quantise(Color::Rgb(255, 0, 0)), Color::Indexed(196));
-        assert_eq!(Depth::True.quantise(Color::Rgb(254, 0, 0)), Color::Rgb(254, 0, 0));
-        assert_eq!(Depth::True.quantise_step([254, 0, 0]), Color::Indexed(196));
+        assert_eq!(Depth::Indexed.quantise(Colour::Rgb(255, 0, 0)), Colour::Indexed(196));
+        assert_eq!(Depth::Sixteen.quantise(Colour::Rgb(250, 5, 5)), Colour::Indexed(9));
+        assert_eq!(Depth::Mono.quantise(Colour::Rgb(250, 5, 5)), Colour::Reset);
+        assert_eq!(Depth::True.quantise(Colour::Rgb(255, 0, 0)), Colour::Indexed(196));
+        assert_eq!(Depth::True.quantise(Colour::Rgb(254, 0, 0)), Colour::Rgb(254, 0, 0));
+        assert_eq!(Depth::True.quantise_step([254, 0, 0]), Colour::Indexed(196));
     }
 
     #[test]

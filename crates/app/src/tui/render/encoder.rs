@@ -3,11 +3,9 @@
 //! What changed is cut into runs of one style, and a frame is drawn style by style: going back to
 //! a row costs less than naming a colour again, which takes 19 bytes where there are 16 million.
 
-use ratatui_core::buffer::{Buffer, Cell, CellWidth};
-use ratatui_core::style::{Color, Modifier};
-
-use super::canvas::Pen;
 use super::cursor::Cursor;
+use super::grid::{Cell, Grid};
+use super::pen::{Colour, Modifier, Pen};
 use super::scroll::Shift;
 use super::slide::{self, Slide};
 
@@ -89,7 +87,7 @@ impl Encoder {
 
     /// Encodes what changed from `before` to `now`, which have the same size. `clear` empties the
     /// terminal first: `before` is then an empty frame. Afterwards `before` is of no more use.
-    pub fn encode(&mut self, before: &mut Buffer, now: &Buffer, clear: bool) {
+    pub fn encode(&mut self, before: &mut Grid, now: &Grid, clear: bool) {
         self.bytes.clear();
         self.pen = Pen::default();
         self.cut(before, now);
@@ -118,7 +116,7 @@ impl Encoder {
                 self.cut(before, now);
             }
             let mut slid = false;
-            for y in 0..now.area.height {
+            for y in 0..now.height() {
                 // Charts side by side move together.
                 for _ in 0..SLIDES {
                     if self.changed[usize::from(y)] < slide::LEAST {
@@ -135,7 +133,7 @@ impl Encoder {
             }
         }
         self.group();
-        let mut cursor = Cursor::new(now.area.width);
+        let mut cursor = Cursor::new(now.width());
         while let Some(place) = self.nearest_group(&cursor) {
             self.groups[place].done = true;
             let Group { first, count, .. } = self.groups[place];
@@ -164,35 +162,43 @@ impl Encoder {
     }
 
     /// Cuts what changed into runs.
-    fn cut(&mut self, before: &Buffer, now: &Buffer) {
+    fn cut(&mut self, before: &Grid, now: &Grid) {
         self.runs.clear();
         self.changed.clear();
-        self.changed.resize(usize::from(now.area.height), 0);
-        let width = usize::from(now.area.width);
-        for (x, y, cell) in before.diff_iter(now) {
-            let pen = pen_of(cell);
-            let blank = cell.symbol() == " ";
-            let end = x + cell.cell_width().max(1);
-            self.changed[usize::from(y)] += 1;
-            if let Some(last) = self.runs.last_mut()
-                && last.y == y
-                && x >= last.end
-                && x - last.end <= REWRITE
-            {
-                let fits = pen == last.pen || (blank && same_blank(pen, last.pen));
-                let takes_over = last.blank && same_blank(last.pen, pen);
-                let row = usize::from(y) * width;
-                let between = &now.content[row + usize::from(last.end)..row + usize::from(x)];
-                let taken = if fits { last.pen } else { pen };
-                if (fits || takes_over) && between.iter().all(|cell| is_plain(cell, taken)) {
-                    last.pen = taken;
-                    last.blank &= blank && between.iter().all(|cell| cell.symbol() == " ");
-                    last.end = end;
-                    continue;
+        self.changed.resize(usize::from(now.height()), 0);
+        for y in 0..now.height() {
+            let (was, is) = (before.row(y), now.row(y));
+            for x in 0..now.width() {
+                let cell = is[usize::from(x)];
+                // The second half of a wide character comes with the first.
+                if cell != was[usize::from(x)] && cell.width() > 0 {
+                    self.changed[usize::from(y)] += 1;
+                    self.extend(is, x, y);
                 }
             }
-            self.runs.push(Run { y, x, end, blank, pen, group: 0 });
         }
+    }
+
+    /// Adds a changed cell of a row to the last run if it can be reached by writing, else to a new one.
+    fn extend(&mut self, row: &[Cell], x: u16, y: u16) {
+        let cell = row[usize::from(x)];
+        let (pen, blank, end) = (cell.pen(), cell.is_blank(), x + cell.width());
+        if let Some(last) = self.runs.last_mut()
+            && last.y == y
+            && x - last.end <= REWRITE
+        {
+            let fits = pen == last.pen || (blank && same_blank(pen, last.pen));
+            let takes_over = last.blank && same_blank(last.pen, pen);
+            let between = &row[usize::from(last.end)..usize::from(x)];
+            let taken = if fits { last.pen } else { pen };
+            if (fits || takes_over) && between.iter().all(|&cell| is_plain(cell, taken)) {
+                last.pen = taken;
+                last.blank &= blank && between.iter().all(|cell| cell.is_blank());
+                last.end = end;
+                return;
+            }
+        }
+        self.runs.push(Run { y, x, end, blank, pen, group: 0 });
     }
 
     /// Sorts the runs by style, and the styles so that neighbours have much in common.
@@ -240,15 +246,14 @@ impl Encoder {
         left.min_by_key(|(_, group)| cost(group)).map(|(place, _)| place)
     }
 
-    fn write(&mut self, place: usize, now: &Buffer, cursor: &mut Cursor) {
+    fn write(&mut self, place: usize, now: &Grid, cursor: &mut Cursor) {
         let Run { x, y, end, pen, .. } = self.runs[place];
         cursor.go(x, y, &mut self.bytes);
         self.style(pen);
-        let row = usize::from(y) * usize::from(now.area.width);
-        let cells = &now.content[row + usize::from(x)..row + usize::from(end)];
+        let cells = &now.row(y)[usize::from(x)..usize::from(end)];
         let mut at = 0;
         while let Some(cell) = cells.get(at) {
-            let blanks = cells[at..].iter().take_while(|cell| cell.symbol() == " ").count();
+            let blanks = cells[at..].iter().take_while(|cell| cell.is_blank()).count();
             let ends = at + blanks == cells.len();
             // What follows has to be gone to.
             let least = if ends { ERASE } else { 2 * ERASE };
@@ -259,10 +264,10 @@ impl Encoder {
                 continue;
             }
             cursor.go(x + at as u16, y, &mut self.bytes);
-            self.bytes.extend_from_slice(cell.symbol().as_bytes());
-            let cells = cell.cell_width().max(1);
-            at += usize::from(cells);
-            cursor.wrote(cells);
+            let mut symbol = [0; 4];
+            self.bytes.extend_from_slice(cell.symbol().encode_utf8(&mut symbol).as_bytes());
+            at += usize::from(cell.width());
+            cursor.wrote(cell.width());
         }
     }
 
@@ -310,30 +315,26 @@ impl Encoder {
 
 /// About how many bytes it takes to change the style.
 fn cost_of(from: Pen, to: Pen) -> u16 {
-    let colour = |from: Color, to: Color| match to {
+    let colour = |from: Colour, to: Colour| match to {
         _ if from == to => 0,
-        Color::Rgb(..) => 17,
-        Color::Indexed(16..) => 9,
+        Colour::Rgb(..) => 17,
+        Colour::Indexed(16..) => 9,
         _ => 3,
     };
     colour(from.fg, to.fg) + colour(from.bg, to.bg) + u16::from(from.modifier != to.modifier) * 3
 }
 
-fn pen_of(cell: &Cell) -> Pen {
-    Pen { fg: cell.fg, bg: cell.bg, modifier: cell.modifier }
-}
-
 /// True if a cell that has not changed can be written again with that pen, in one byte.
-fn is_plain(cell: &Cell, pen: Pen) -> bool {
-    let own = pen_of(cell);
-    let blank = cell.symbol() == " ";
-    cell.symbol().len() == 1 && (own == pen || (blank && same_blank(own, pen)))
+fn is_plain(cell: Cell, pen: Pen) -> bool {
+    let own = cell.pen();
+    let one = cell.width() == 1 && cell.symbol().is_ascii();
+    one && (own == pen || (cell.is_blank() && same_blank(own, pen)))
 }
 
 /// Terminals erase with the background of the present style or without; where there is none, and
 /// nothing else that a blank shows, they agree.
 fn is_erasable(pen: Pen) -> bool {
-    pen.bg == Color::Reset && !pen.modifier.intersects(SHOWN)
+    pen.bg == Colour::Reset && !pen.modifier.intersects(SHOWN)
 }
 
 /// What a blank shows.
@@ -348,11 +349,11 @@ fn same_blank(a: Pen, b: Pen) -> bool {
 }
 
 /// Styles with the same background stand together, among them those with the same colour.
-fn order(pen: Pen) -> (u32, u32, u16) {
-    let number = |colour: Color| match colour {
-        Color::Rgb(r, g, b) => 0x100_0000 | u32::from_be_bytes([0, r, g, b]),
-        Color::Indexed(index) => 1 + u32::from(index),
-        _ => 0,
+fn order(pen: Pen) -> (u32, u32, u8) {
+    let number = |colour: Colour| match colour {
+        Colour::Rgb(r, g, b) => 0x100_0000 | u32::from_be_bytes([0, r, g, b]),
+        Colour::Indexed(index) => 1 + u32::from(index),
+        Colour::Reset => 0,
     };
     (number(pen.bg), number(pen.fg), pen.modifier.bits())
 }
@@ -371,24 +372,23 @@ impl Codes {
         }
     }
 
-    fn colour(&mut self, colour: Color, base: u16) {
+    fn colour(&mut self, colour: Colour, base: u16) {
         match colour {
-            Color::Rgb(r, g, b) => {
+            Colour::Rgb(r, g, b) => {
                 self.push(base + 8);
                 self.push(2);
                 for part in [r, g, b] {
                     self.push(u16::from(part));
                 }
             }
-            Color::Indexed(index @ 0..8) => self.push(base + u16::from(index)),
-            Color::Indexed(index @ 8..16) => self.push(base + 52 + u16::from(index)),
-            Color::Indexed(index) => {
+            Colour::Indexed(index @ 0..8) => self.push(base + u16::from(index)),
+            Colour::Indexed(index @ 8..16) => self.push(base + 52 + u16::from(index)),
+            Colour::Indexed(index) => {
                 self.push(base + 8);
                 self.push(5);
                 self.push(u16::from(index));
             }
-            // Themes name colours by number or by value, so the rest is the terminal's own.
-            _ => self.push(base + 9),
+            Colour::Reset => self.push(base + 9),
         }
     }
 

@@ -2,11 +2,9 @@
 
 use std::io;
 
-use ratatui_core::buffer::Buffer;
-use ratatui_core::layout::Rect;
-
 use super::canvas::{Canvas, Glyphs, Letters};
 use super::encoder::Encoder;
+use super::grid::Grid;
 use crate::tui::mouse::Spots;
 
 /// Where the bytes of a frame go: a terminal, or a test.
@@ -29,8 +27,8 @@ impl Sink for Vec<u8> {
 /// What the terminal shows, and what it shall show next.
 #[derive(Debug)]
 pub struct Screen {
-    shown: Buffer,
-    next: Buffer,
+    shown: Grid,
+    next: Grid,
     encoder: Encoder,
     spots: Spots,
     letters: Letters,
@@ -42,8 +40,7 @@ impl Screen {
     /// A screen of that size whose terminal shows who knows what.
     #[must_use]
     pub fn new(width: u16, height: u16, synchronised: bool) -> Screen {
-        let area = Rect::new(0, 0, width, height);
-        let (shown, next) = (Buffer::empty(area), Buffer::empty(area));
+        let (shown, next) = (Grid::new(width, height), Grid::new(width, height));
         let encoder = Encoder::new(synchronised);
         let (letters, spots) = (Letters::All, Spots::default());
         Screen { shown, next, encoder, spots, letters, stale: true }
@@ -52,14 +49,13 @@ impl Screen {
     /// The size in cells.
     #[must_use]
     pub fn size(&self) -> (u16, u16) {
-        (self.next.area.width, self.next.area.height)
+        (self.next.width(), self.next.height())
     }
 
     /// Takes another size, and draws everything anew.
     pub fn resize(&mut self, width: u16, height: u16) {
-        let area = Rect::new(0, 0, width, height);
-        self.shown.resize(area);
-        self.next.resize(area);
+        self.shown.resize(width, height);
+        self.next.resize(width, height);
         self.stale = true;
     }
 
@@ -91,13 +87,13 @@ impl Screen {
         glyphs: Glyphs,
         paint: impl FnOnce(&mut Canvas<'_>),
     ) -> io::Result<usize> {
-        self.next.reset();
+        self.next.clear();
         self.spots.clear();
         let canvas = Canvas::new(&mut self.next, glyphs).with(self.letters);
         paint(&mut canvas.with_spots(&mut self.spots));
         let stale = std::mem::replace(&mut self.stale, false);
         if stale {
-            self.shown.reset();
+            self.shown.clear();
         }
         self.encoder.encode(&mut self.shown, &self.next, stale);
         std::mem::swap(&mut self.shown, &mut self.next);
@@ -119,7 +115,7 @@ impl Screen {
 
     /// The frame that the terminal shows.
     #[must_use]
-    pub fn shown(&self) -> &Buffer {
+    pub fn shown(&self) -> &Grid {
         &self.shown
     }
 }
@@ -127,19 +123,18 @@ impl Screen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::render::canvas::Pen;
+    use crate::tui::render::Rect;
+    use crate::tui::render::pen::{Colour, Modifier, Pen};
     use proptest::prelude::*;
-    use ratatui_core::buffer::CellWidth;
-    use ratatui_core::style::{Color, Modifier};
 
     const WIDTH: u16 = 24;
     const HEIGHT: u16 = 5;
 
     fn pen() -> impl Strategy<Value = Pen> {
         let colour = prop_oneof![
-            3 => Just(Color::Reset),
-            1 => (0_u8..=255).prop_map(Color::Indexed),
-            1 => any::<(u8, u8, u8)>().prop_map(|(r, g, b)| Color::Rgb(r, g, b)),
+            3 => Just(Colour::Reset),
+            1 => (0_u8..=255).prop_map(Colour::Indexed),
+            1 => any::<(u8, u8, u8)>().prop_map(|(r, g, b)| Colour::Rgb(r, g, b)),
         ];
         let modifier = prop_oneof![
             4 => Just(Modifier::empty()),
@@ -159,33 +154,34 @@ mod tests {
         prop::collection::vec((0..WIDTH, 0..HEIGHT, text, pen()), 0..14)
     }
 
-    fn colour(colour: Color) -> vt100::Color {
+    fn colour(colour: Colour) -> vt100::Color {
         match colour {
-            Color::Rgb(r, g, b) => vt100::Color::Rgb(r, g, b),
-            Color::Indexed(index) => vt100::Color::Idx(index),
-            _ => vt100::Color::Default,
+            Colour::Rgb(r, g, b) => vt100::Color::Rgb(r, g, b),
+            Colour::Indexed(index) => vt100::Color::Idx(index),
+            Colour::Reset => vt100::Color::Default,
         }
     }
 
     /// Every cell of the buffer is on the terminal's screen as it shall be.
-    fn check(buffer: &Buffer, terminal: &vt100::Screen) {
+    fn check(grid: &Grid, terminal: &vt100::Screen) {
         for y in 0..HEIGHT {
             let mut x = 0;
             while x < WIDTH {
-                let cell = &buffer[(x, y)];
+                let cell = grid[(x, y)];
+                let pen = cell.pen();
                 let seen = terminal.cell(y, x).expect("inside");
                 let shown = if seen.has_contents() { seen.contents() } else { " " };
-                assert_eq!(shown, cell.symbol(), "symbol at {x},{y}");
-                assert_eq!(seen.bgcolor(), colour(cell.bg), "background at {x},{y}");
-                let inverse = cell.modifier.contains(Modifier::REVERSED);
+                assert_eq!(shown, cell.symbol().to_string(), "symbol at {x},{y}");
+                assert_eq!(seen.bgcolor(), colour(pen.bg), "background at {x},{y}");
+                let inverse = pen.modifier.contains(Modifier::REVERSED);
                 assert_eq!(seen.inverse(), inverse, "reverse at {x},{y}");
-                assert_eq!(seen.underline(), cell.modifier.contains(Modifier::UNDERLINED));
-                if cell.symbol() != " " {
-                    assert_eq!(seen.fgcolor(), colour(cell.fg), "text colour at {x},{y}");
-                    assert_eq!(seen.bold(), cell.modifier.contains(Modifier::BOLD));
-                    assert_eq!(seen.dim(), cell.modifier.contains(Modifier::DIM));
+                assert_eq!(seen.underline(), pen.modifier.contains(Modifier::UNDERLINED));
+                if !cell.is_blank() {
+                    assert_eq!(seen.fgcolor(), colour(pen.fg), "text colour at {x},{y}");
+                    assert_eq!(seen.bold(), pen.modifier.contains(Modifier::BOLD));
+                    assert_eq!(seen.dim(), pen.modifier.contains(Modifier::DIM));
                 }
-                x += cell.cell_width().max(1);
+                x += cell.width();
             }
         }
     }
@@ -239,16 +235,15 @@ mod tests {
                     for (y, row) in (0..).zip(&order) {
                         let letter = char::from(b'a' + *row as u8);
                         let text: String = std::iter::repeat_n(letter, 50).collect();
-                        let pen = Pen::new(Color::Indexed(*row as u8));
-                        canvas.text(4, y, &text, if y == 0 { pen.on(Color::Indexed(9)) } else { pen });
+                        let pen = Pen::new(Colour::Indexed(*row as u8));
+                        canvas.text(4, y, &text, if y == 0 { pen.on(Colour::Indexed(9)) } else { pen });
                         canvas.text(0, y, &(usize::from(*row) * step).to_string(), Pen::default());
                     }
                 };
                 screen.draw(&mut bytes, Glyphs::Braille, paint).expect("a Vec takes all");
                 terminal.process(&bytes);
                 for (y, line) in (0..).zip(terminal.screen().rows(0, width)) {
-                    let cells = (0..width).map(|x| screen.shown()[(x, y)].symbol());
-                    let wanted: String = cells.collect();
+                    let wanted: String = screen.shown().text(y).collect();
                     prop_assert_eq!(line.trim_end(), wanted.trim_end());
                 }
             }
@@ -266,7 +261,7 @@ mod tests {
             let mut screen = Screen::new(width, height, true);
             let size = |cells| std::num::NonZeroU16::new(cells).expect("not 0");
             let mut terminal = vt100::Parser::new(size(height), size(width), 0);
-            let back = if painted { Color::Indexed(9) } else { Color::Reset };
+            let back = if painted { Colour::Indexed(9) } else { Colour::Reset };
             for step in 0..30 {
                 let mut bytes = Vec::new();
                 let paint = |canvas: &mut Canvas<'_>| {
@@ -276,7 +271,7 @@ mod tests {
                         canvas.text(0, y, "left", plain);
                         for x in 0..20 {
                             let value = values[step + usize::from(x)];
-                            let pen = Pen::new(Color::Indexed(value as u8)).on(back);
+                            let pen = Pen::new(Colour::Indexed(value as u8)).on(back);
                             let glyph = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'][value];
                             canvas.put(5 + x, y, glyph, if y == 0 { plain } else { pen });
                             canvas.put(30 + x, y, glyph, plain);
@@ -287,18 +282,15 @@ mod tests {
                 screen.draw(&mut bytes, Glyphs::Braille, paint).expect("a Vec takes all");
                 terminal.process(&bytes);
                 for (y, line) in (0..).zip(terminal.screen().rows(0, width)) {
-                    let mut wanted = String::new();
-                    let mut x = 0;
-                    while x < width {
-                        let cell = &screen.shown()[(x, y)];
+                    let cells = (0..).zip(screen.shown().row(y));
+                    for (x, cell) in cells.filter(|(_, cell)| cell.width() > 0) {
                         let seen = terminal.screen().cell(y, x).expect("inside");
-                        prop_assert_eq!(seen.bgcolor(), colour(cell.bg), "at {},{}", x, y);
-                        if cell.symbol() != " " {
-                            prop_assert_eq!(seen.fgcolor(), colour(cell.fg), "at {},{}", x, y);
+                        prop_assert_eq!(seen.bgcolor(), colour(cell.pen().bg), "at {},{}", x, y);
+                        if !cell.is_blank() {
+                            prop_assert_eq!(seen.fgcolor(), colour(cell.pen().fg), "at {},{}", x, y);
                         }
-                        wanted.push_str(cell.symbol());
-                        x += cell.cell_width().max(1);
                     }
+                    let wanted: String = screen.shown().text(y).collect();
                     prop_assert_eq!(line.trim_end(), wanted.trim_end());
                 }
             }
@@ -316,7 +308,7 @@ mod tests {
             let mut bytes = Vec::new();
             screen.park(cell);
             let paint = |canvas: &mut Canvas<'_>| {
-                canvas.text(0, 4, text, Pen::new(Color::Indexed(2)));
+                canvas.text(0, 4, text, Pen::new(Colour::Indexed(2)));
             };
             screen.draw(&mut bytes, Glyphs::Braille, paint).expect("a Vec takes all");
             terminal.process(&bytes);

@@ -3,9 +3,8 @@
 //! When a process gets ahead of others in the table, the rows between move by one. Written anew
 //! they are the most of a frame.
 
-use ratatui_core::buffer::{Buffer, Cell};
-
 use super::cursor::sequence;
+use super::grid::{Cell, Grid};
 
 /// Rows from `top` to `bottom`, both included, that move by so many rows, down if positive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +25,7 @@ impl Shift {
     /// The movement that saves the most, if any is worth it. `changed` has the number of changed
     /// cells of each row.
     #[must_use]
-    pub fn find(before: &Buffer, now: &Buffer, changed: &[u16]) -> Option<Shift> {
+    pub fn find(before: &Grid, now: &Grid, changed: &[u16]) -> Option<Shift> {
         if changed.iter().filter(|&&cells| cells >= MOVED).count() < 2 {
             return None;
         }
@@ -35,14 +34,14 @@ impl Shift {
         for by in (-FARTHEST..=FARTHEST).filter(|&by| by != 0) {
             let mut saved = 0;
             let mut start = 0;
-            for y in 0..now.area.height {
+            for y in 0..now.height() {
                 let from = i32::from(y) - i32::from(by);
                 let here = changed.get(usize::from(y)).copied().unwrap_or(0);
-                if here < MOVED || from < 0 || from >= i32::from(now.area.height) {
+                if here < MOVED || from < 0 || from >= i32::from(now.height()) {
                     saved = 0;
                     continue;
                 }
-                let other = differing(row(before, from as u16), row(now, y));
+                let other = differing(before.row(from as u16), now.row(y));
                 let gain = i32::from(here) - i32::from(other);
                 if saved <= 0 {
                     (saved, start) = (0, y);
@@ -80,10 +79,10 @@ impl Shift {
 
     /// Cells that have to be written because they are blank after it, less those that would have
     /// been written anyway.
-    fn blanked(self, now: &Buffer, changed: &[u16]) -> i32 {
+    fn blanked(self, now: &Grid, changed: &[u16]) -> i32 {
         self.left()
             .map(|y| {
-                let written = row(now, y).iter().filter(|cell| cell.symbol() != " ").count();
+                let written = now.row(y).iter().filter(|cell| !cell.is_blank()).count();
                 written as i32 - i32::from(changed.get(usize::from(y)).copied().unwrap_or(0))
             })
             .sum()
@@ -105,25 +104,18 @@ impl Shift {
     }
 
     /// Does the same to what the terminal shows.
-    pub fn apply(self, shown: &mut Buffer) {
-        let width = usize::from(shown.area.width);
-        let cells = usize::from(self.by.unsigned_abs()) * width;
-        let rows = usize::from(self.top) * width..(usize::from(self.bottom) + 1) * width;
-        let rows = &mut shown.content[rows];
+    pub fn apply(self, shown: &mut Grid) {
+        let cells = usize::from(self.by.unsigned_abs()) * usize::from(shown.width());
+        let rows = shown.rows_mut(self.top, self.bottom);
         if self.by > 0 {
             rows.rotate_right(cells);
-            rows[..cells].iter_mut().for_each(Cell::reset);
+            rows[..cells].fill(Cell::BLANK);
         } else {
             rows.rotate_left(cells);
             let rest = rows.len() - cells;
-            rows[rest..].iter_mut().for_each(Cell::reset);
+            rows[rest..].fill(Cell::BLANK);
         }
     }
-}
-
-fn row(buffer: &Buffer, y: u16) -> &[Cell] {
-    let width = usize::from(buffer.area.width);
-    &buffer.content[usize::from(y) * width..(usize::from(y) + 1) * width]
 }
 
 fn differing(a: &[Cell], b: &[Cell]) -> u16 {
@@ -134,14 +126,10 @@ fn differing(a: &[Cell], b: &[Cell]) -> u16 {
 mod tests {
     use super::*;
 
-    fn buffer(lines: &[&str]) -> Buffer {
-        Buffer::with_lines(lines.iter().copied())
-    }
-
     fn found(before: &[&str], now: &[&str]) -> Option<(u16, u16, i16)> {
-        let (before, now) = (buffer(before), buffer(now));
+        let (before, now) = (Grid::with_lines(before), Grid::with_lines(now));
         let changed: Vec<u16> =
-            (0..now.area.height).map(|y| differing(row(&before, y), row(&now, y))).collect();
+            (0..now.height()).map(|y| differing(before.row(y), now.row(y))).collect();
         Shift::find(&before, &now, &changed).map(|shift| (shift.top, shift.bottom, shift.by))
     }
 

@@ -5,9 +5,8 @@
 //! character at its left and inserting one at its right takes 20. What stands beside it goes to the
 //! left and comes back.
 
-use ratatui_core::buffer::{Buffer, Cell, CellWidth};
-
 use super::cursor::sequence;
+use super::grid::{Cell, Grid};
 
 /// Cells from `from` to `to`, the latter not included, show what stood one further to the right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +24,8 @@ pub const LEAST: u16 = 6;
 impl Slide {
     /// The movement that saves the most in that row, if any is worth it.
     #[must_use]
-    pub fn find(before: &Buffer, now: &Buffer, y: u16) -> Option<Slide> {
-        let (was, is) = (row(before, y), row(now, y));
+    pub fn find(before: &Grid, now: &Grid, y: u16) -> Option<Slide> {
+        let (was, is) = (before.row(y), now.row(y));
         let mut best = None;
         let mut most = COST;
         let mut x = 0;
@@ -37,14 +36,14 @@ impl Slide {
                 if is[x] != was[x] {
                     first = first.or(Some(x));
                     last = x;
-                    saved += is[x].symbol().len();
+                    saved += is[x].symbol().len_utf8();
                 }
                 x += 1;
             }
             if let Some(first) = first
                 && saved > most
                 // Terminals differ in what becomes of half a wide character.
-                && was[first..].iter().all(|cell| cell.cell_width() == 1)
+                && was[first..].iter().all(|cell| cell.width() == 1)
             {
                 (most, best) = (saved, Some((first, last + 1)));
             }
@@ -62,19 +61,11 @@ impl Slide {
     }
 
     /// Does the same to what the terminal shows.
-    pub fn apply(self, shown: &mut Buffer) {
-        let width = usize::from(shown.area.width);
-        let start = usize::from(self.y) * width;
-        let cells =
-            &mut shown.content[start + usize::from(self.from)..=start + usize::from(self.to)];
+    pub fn apply(self, shown: &mut Grid) {
+        let cells = &mut shown.row_mut(self.y)[usize::from(self.from)..=usize::from(self.to)];
         cells.rotate_left(1);
-        cells.last_mut().into_iter().for_each(Cell::reset);
+        cells.last_mut().into_iter().for_each(|cell| *cell = Cell::BLANK);
     }
-}
-
-fn row(buffer: &Buffer, y: u16) -> &[Cell] {
-    let width = usize::from(buffer.area.width);
-    &buffer.content[usize::from(y) * width..(usize::from(y) + 1) * width]
 }
 
 #[cfg(test)]
@@ -82,7 +73,7 @@ mod tests {
     use super::*;
 
     fn found(was: &str, is: &str) -> Option<(u16, u16)> {
-        let (before, now) = (Buffer::with_lines([was]), Buffer::with_lines([is]));
+        let (before, now) = (Grid::with_lines(&[was]), Grid::with_lines(&[is]));
         Slide::find(&before, &now, 0).map(|slide| (slide.from, slide.to))
     }
 

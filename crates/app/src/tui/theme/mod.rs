@@ -9,9 +9,7 @@ mod tests;
 
 pub use self::catalogue::{Catalogue, Tint};
 
-use ratatui_core::style::{Color, Modifier};
-
-use super::render::{Depth, Pen};
+use super::render::{Colour, Depth, Modifier, Pen};
 
 /// Every look that the screen uses.
 #[derive(Clone, Debug)]
@@ -19,7 +17,7 @@ pub struct Theme {
     /// Its name.
     pub name: String,
     /// The background, if it is painted; else the terminal's own shows.
-    pub background: Option<Color>,
+    pub background: Option<Colour>,
     /// Ordinary text.
     pub text: Pen,
     /// Text that matters less: units, zeros, what is beside the point.
@@ -80,30 +78,37 @@ pub struct Theme {
     pub flow: Ramp,
 }
 
+/// The theme where nobody chose one, on dark terminals and on those that say nothing.
+pub const ON_DARK: &str = "ink";
+/// The same on light ones.
+pub const ON_LIGHT: &str = "paper";
+/// A terminal with black text on white, as `COLORFGBG` has it.
+pub const LIGHT: &str = "0;15";
+
 /// Colours from little to much, in 32 steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ramp {
-    bars: [Color; 32],
-    text: [Color; 32],
+    bars: [Colour; 32],
+    text: [Colour; 32],
     none: Pen,
 }
 
 impl Ramp {
     /// One colour for bars, and the ordinary one for numbers.
-    pub(crate) const fn flat(colour: Color) -> Ramp {
-        Ramp { bars: [colour; 32], text: [Color::Reset; 32], none: Pen::new(Color::Reset).dim() }
+    pub(crate) const fn flat(colour: Colour) -> Ramp {
+        Ramp { bars: [colour; 32], text: [Colour::Reset; 32], none: Pen::new(Colour::Reset).dim() }
     }
 
     /// Three colours.
     fn three(low: u8, middle: u8, high: u8) -> Ramp {
         let steps = std::array::from_fn(|step| {
-            Color::Indexed(match step {
+            Colour::Indexed(match step {
                 0..16 => low,
                 16..26 => middle,
                 _ => high,
             })
         });
-        Ramp { bars: steps, text: steps, none: Pen::new(Color::Reset).dim() }
+        Ramp { bars: steps, text: steps, none: Pen::new(Colour::Reset).dim() }
     }
 
     /// The look of what is not known.
@@ -126,7 +131,15 @@ fn step(ratio: f64) -> usize {
 /// The colour of a number that is that share: as the bar beside it, and light enough to be read.
 #[must_use]
 pub fn on_ramp(ramp: &Ramp, ratio: f64) -> Pen {
-    Pen::new(ramp.text[step(ratio)])
+    Pen::new(ramp.text[step(eighth(ratio))])
+}
+
+/// The middle of the eighth that a share is in. Beside others of other colours nobody tells more of
+/// them apart, and a share that swings by a few percent keeps its colour: a third of a frame were
+/// colours.
+#[must_use]
+pub fn eighth(ratio: f64) -> f64 {
+    ((ratio * 8.0).floor().clamp(0.0, 7.0) + 0.5) / 8.0
 }
 
 impl Theme {
@@ -139,7 +152,7 @@ impl Theme {
 
     /// The palette of 16 as the user has set it, on the terminal's own background.
     fn terminal(depth: Depth) -> Theme {
-        let pen = |index| Pen::new(Color::Indexed(index));
+        let pen = |index| Pen::new(Colour::Indexed(index));
         let plain = Pen::default();
         // Where there are eight colours there is no grey among them.
         let grey = if depth == Depth::Eight { plain.dim() } else { pen(8) };
@@ -173,8 +186,8 @@ impl Theme {
     /// As asitop drew: gauges and charts in one colour of the terminal's palette, 8 is grey.
     fn one_colour(number: u8, depth: Depth) -> Theme {
         let ramp = match (number, depth) {
-            (8, Depth::Eight) => Ramp::flat(Color::Reset),
-            _ => Ramp::flat(Color::Indexed(number)),
+            (8, Depth::Eight) => Ramp::flat(Colour::Reset),
+            _ => Ramp::flat(Colour::Indexed(number)),
         };
         Theme {
             name: number.to_string(),
@@ -219,10 +232,10 @@ impl Theme {
             empty: plain.dim(),
             branch: plain.dim(),
             series: [plain; 8],
-            util: Ramp::flat(Color::Reset),
-            fill: Ramp::flat(Color::Reset),
-            heat: Ramp::flat(Color::Reset),
-            flow: Ramp::flat(Color::Reset),
+            util: Ramp::flat(Colour::Reset),
+            fill: Ramp::flat(Colour::Reset),
+            heat: Ramp::flat(Colour::Reset),
+            flow: Ramp::flat(Colour::Reset),
         }
     }
 }

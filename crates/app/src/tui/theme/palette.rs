@@ -1,10 +1,8 @@
 //! The colours that a theme names, and the looks that are made of them.
 
-use ratatui_core::style::Color;
-
 use super::{Ramp, Theme};
 use crate::tui::render::colour::bytes;
-use crate::tui::render::{Depth, Pen, colour};
+use crate::tui::render::{Colour, Depth, Pen, colour};
 
 /// Colours as `0xrrggbb`.
 #[derive(Clone, Debug)]
@@ -77,21 +75,22 @@ impl Palette {
         }
     }
 
-    /// Bars may be as dark as the theme wants, numbers in the same colours may not.
+    /// Bars may be as dark as the theme wants, numbers in the same colours may not: neither on the
+    /// background nor on the row of the cursor, which is nearer to them.
     fn ramp(&self, stops: [u32; 5], depth: Depth) -> Ramp {
         let steps = colour::ramp(stops);
-        let readable = |step| colour::readable(step, self.background, READABLE);
+        let readable = |step| colour::readable(step, self.cursor, READABLE);
         Ramp {
             none: Pen::new(depth.quantise(colour::rgb(self.faint))),
             bars: steps.map(|step| depth.quantise_step(step)),
             text: steps.map(|step| {
                 let (exact, near) = (readable(step), depth.quantise_step(readable(step)));
-                let reads = |shown| colour::contrast(shown, bytes(self.background)) >= READABLE;
+                let reads = |shown| colour::contrast(shown, bytes(self.cursor)) >= READABLE;
                 let [r, g, b] = exact;
                 if colour::shown(near).is_none_or(reads) {
                     near
                 } else {
-                    depth.quantise(Color::Rgb(r, g, b))
+                    depth.quantise(Colour::Rgb(r, g, b))
                 }
             }),
         }

@@ -1,12 +1,10 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use ratatui_core::style::Color;
-
 use super::built_in::BUILT_IN;
 use super::palette::{Palette, READABLE};
 use super::{Catalogue, Ramp, Theme, Tint, on_ramp};
-use crate::tui::render::{Depth, colour};
+use crate::tui::render::{Colour, Depth, Pen, colour};
 
 fn each(mut check: impl FnMut(&str, &Palette)) {
     for (name, palette) in &BUILT_IN {
@@ -33,13 +31,20 @@ fn text_can_be_read() {
             let contrast = contrast(hex, behind);
             assert!(contrast >= READABLE, "{name}: {hex:06x} on {behind:06x}: {contrast:.1}");
         }
+        // What else stands on the row of the cursor is short, and stands in the same place on others.
+        for hex in [dim, accent, ok, warn, crit] {
+            let contrast = contrast(hex, cursor);
+            assert!(contrast >= 3.0, "{name}: {hex:06x} on {cursor:06x}: {contrast:.1}");
+        }
         let theme = palette.theme(name, Depth::True);
         for ramp in [&theme.util, &theme.fill, &theme.heat, &theme.flow] {
             for step in 0..32 {
                 let pen = on_ramp(ramp, f64::from(step) / 31.0);
                 let shown = colour::shown(pen.fg).expect("a colour");
-                let contrast = colour::contrast(shown, bytes(background));
-                assert!(contrast >= READABLE, "{name}: {pen:?}: {contrast:.2}");
+                for behind in [background, cursor] {
+                    let contrast = colour::contrast(shown, bytes(behind));
+                    assert!(contrast >= READABLE, "{name}: {pen:?} on {behind:06x}: {contrast:.2}");
+                }
             }
         }
     });
@@ -122,10 +127,10 @@ fn the_catalogue_has_what_was_promised() {
             let shows = [theme.text, theme.crit, theme.dim, theme.series[0], theme.util.bar(1.0)];
             for colour in shows.into_iter().flat_map(|pen| [pen.fg, pen.bg]) {
                 let fits = match colour {
-                    Color::Reset => true,
-                    Color::Indexed(index) if depth == Depth::Eight => index < 8,
-                    Color::Indexed(index) if depth == Depth::Sixteen => index < 16,
-                    Color::Indexed(_) => depth >= Depth::Indexed,
+                    Colour::Reset => true,
+                    Colour::Indexed(index) if depth == Depth::Eight => index < 8,
+                    Colour::Indexed(index) if depth == Depth::Sixteen => index < 16,
+                    Colour::Indexed(_) => depth >= Depth::Indexed,
                     _ => depth == Depth::True,
                 };
                 assert!(fits, "{name} at {depth:?}: {colour:?}");
@@ -139,10 +144,10 @@ fn the_catalogue_has_what_was_promised() {
 #[test]
 fn a_number_is_a_colour_of_the_terminal() {
     for (number, depth, wanted) in [
-        ("2", Depth::True, Color::Indexed(2)),
-        ("8", Depth::Sixteen, Color::Indexed(8)),
-        ("8", Depth::Eight, Color::Reset),
-        ("0", Depth::Mono, Color::Reset),
+        ("2", Depth::True, Colour::Indexed(2)),
+        ("8", Depth::Sixteen, Colour::Indexed(8)),
+        ("8", Depth::Eight, Colour::Reset),
+        ("0", Depth::Mono, Colour::Reset),
     ] {
         let theme = Catalogue::default().theme(number, depth).expect("a number");
         assert_eq!(theme.util, Ramp::flat(wanted));
@@ -168,7 +173,7 @@ fn themes_of_ones_own_stand_before_the_others() {
     assert_eq!(names, ["bad", "closed", "mine", "nord", "ink"]);
     assert_eq!(known.names().filter(|&name| name == "nord").count(), 1);
     let nord = known.theme("nord", Depth::True).expect("valid");
-    assert_eq!(nord.text.fg, Color::Rgb(0xfe, 0xfe, 0xfe));
+    assert_eq!(nord.text.fg, Colour::Rgb(0xfe, 0xfe, 0xfe));
     for (name, wanted) in [
         ("bad", "bad.toml:1: text: takes a colour such as \"#88c0d0\""),
         ("closed", "closed.toml: permission denied"),
@@ -177,13 +182,31 @@ fn themes_of_ones_own_stand_before_the_others() {
     }
 }
 
+/// A share that swings by a few percent is written in the same colour: each other one is up to 20
+/// bytes in a frame.
+#[test]
+fn numbers_have_eight_colours_at_most() {
+    let catalogue = Catalogue::default();
+    for name in catalogue.names() {
+        let theme = Theme::new(name, Depth::True);
+        for ramp in [&theme.util, &theme.fill, &theme.heat, &theme.flow] {
+            let mut pens: Vec<Pen> =
+                (0..=1000).map(|n| on_ramp(ramp, f64::from(n) / 1e3)).collect();
+            pens.dedup();
+            assert!(pens.len() <= 8, "{name}: {}", pens.len());
+            assert_eq!(on_ramp(ramp, -1.0), on_ramp(ramp, 0.0));
+            assert_eq!(on_ramp(ramp, 9.0), on_ramp(ramp, 1.0));
+        }
+    }
+}
+
 #[test]
 fn without_colours_nothing_is_coloured() {
     for name in Catalogue::default().names() {
         let theme = Theme::new(name, Depth::Mono);
         assert_eq!(theme.name, "mono");
-        assert_eq!(theme.util, Ramp::flat(Color::Reset));
-        assert_eq!((theme.crit.fg, theme.crit.bg), (Color::Reset, Color::Reset));
+        assert_eq!(theme.util, Ramp::flat(Colour::Reset));
+        assert_eq!((theme.crit.fg, theme.crit.bg), (Colour::Reset, Colour::Reset));
     }
 }
 

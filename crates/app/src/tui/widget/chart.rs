@@ -3,7 +3,7 @@
 use crate::tui::history::Ring;
 use crate::tui::mouse::Spot;
 use crate::tui::render::{Canvas, Glyphs, Rect};
-use crate::tui::theme::{Ramp, Theme};
+use crate::tui::theme::{Ramp, Theme, eighth};
 
 /// Dots of the left and the right column of a cell, from the bottom up.
 const LEFT: [u8; 5] = [0, 0x40, 0x44, 0x46, 0x47];
@@ -63,7 +63,8 @@ pub fn chart(canvas: &mut Canvas<'_>, ring: &Ring, full: f64, ramp: &Ramp, upsid
             };
             let y = if upside_down { up } else { height - 1 - up };
             // A tall chart is coloured by height; a flat one has no height to speak of.
-            let heat = if height < 3 { share } else { f64::from(up + 1) / f64::from(height) };
+            let heat =
+                if height < 3 { eighth(share) } else { f64::from(up + 1) / f64::from(height) };
             canvas.put(x, y, c, ramp.bar(heat));
         }
     }
@@ -113,8 +114,7 @@ pub fn scale(peak: Option<f64>, least: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ratatui_core::buffer::Buffer;
-    use ratatui_core::style::Color;
+    use crate::tui::render::{Colour, Grid};
 
     fn drawn(glyphs: Glyphs, values: &[f64], width: u16, height: u16, hang: bool) -> String {
         let mut ring = Ring::new(64);
@@ -125,11 +125,10 @@ mod tests {
         for &value in values {
             ring.push(Some(value));
         }
-        let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
-        chart(&mut Canvas::new(&mut buffer, glyphs), &ring, 1.0, &Ramp::flat(Color::Reset), hang);
-        let rows = buffer.content.chunks(usize::from(width));
-        let rows: Vec<String> = rows.map(|row| row.iter().map(|c| c.symbol()).collect()).collect();
-        rows.join("\n")
+        let mut grid = Grid::new(width, height);
+        chart(&mut Canvas::new(&mut grid, glyphs), &ring, 1.0, &Ramp::flat(Colour::Reset), hang);
+        let rows = (0..height).map(|y| grid.text(y).collect::<String>());
+        rows.collect::<Vec<_>>().join("\n")
     }
 
     #[test]

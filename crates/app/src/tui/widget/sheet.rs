@@ -159,8 +159,7 @@ impl<'a> Sheet<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::render::{Glyphs, Pen};
-    use ratatui_core::buffer::Buffer;
+    use crate::tui::render::{Glyphs, Grid, Pen};
 
     fn page(sheet: &mut Sheet<'_>) {
         sheet.line(|canvas| {
@@ -190,13 +189,11 @@ mod tests {
         page(&mut counted);
         assert_eq!(counted.lines(), 7);
         let shown = |top| {
-            let mut buffer = Buffer::empty(Rect::new(0, 0, 14, 3));
-            let mut sheet = Sheet::new(Canvas::new(&mut buffer, Glyphs::Braille), top);
+            let mut grid = Grid::new(14, 3);
+            let mut sheet = Sheet::new(Canvas::new(&mut grid, Glyphs::Braille), top);
             page(&mut sheet);
             assert_eq!(sheet.lines(), 7);
-            let rows = buffer.content.chunks(14);
-            let rows: Vec<String> =
-                rows.map(|row| row.iter().map(|cell| cell.symbol()).collect()).collect();
+            let rows: Vec<String> = (0..3).map(|y| grid.text(y).collect()).collect();
             rows.iter().map(|row| row.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
         };
         assert_eq!(shown(0), "head\n0    0  2  4\n1    1  3");

@@ -2,7 +2,7 @@
 
 use crate::tui::history::Ring;
 use crate::tui::render::{Canvas, Glyphs};
-use crate::tui::theme::Ramp;
+use crate::tui::theme::{Ramp, eighth};
 
 /// Draws shares in `room` cells, the newest at the right: of each two samples the larger.
 pub fn spark(canvas: &mut Canvas<'_>, (x, y): (u16, u16), room: u16, ring: &Ring, ramp: &Ramp) {
@@ -10,7 +10,7 @@ pub fn spark(canvas: &mut Canvas<'_>, (x, y): (u16, u16), room: u16, ring: &Ring
         let (older, newer) = ring.pair(usize::from(room - 1 - cell));
         let value = f64::from(older.max(newer));
         if !value.is_nan() {
-            canvas.put(x + cell, y, level(canvas.glyphs(), value), ramp.bar(value));
+            canvas.put(x + cell, y, level(canvas.glyphs(), value), ramp.bar(eighth(value)));
         }
     }
 }

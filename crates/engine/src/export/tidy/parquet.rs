@@ -19,7 +19,6 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersi
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type};
 use retop_model::family::host;
-use retop_model::metric::Slot;
 use retop_model::{Family, FamilyId, Field, Key, RawTable, Snapshot, Text, TextField};
 
 use super::events::{self, EventCell, HostEvent};
@@ -261,13 +260,12 @@ impl Table {
                 Cell::Text(field) => rows.texts(&mut group, field, self.arguments)?,
                 Cell::State(field) => rows.states(&mut group, field)?,
                 Cell::Integer(field) => {
-                    let values = rows.each(|sample, row| reading(&sample.table, row, field));
+                    let values = rows.each(|sample, row| sample.table.raw(row, field));
                     put_some::<Int64Type>(&mut group, values)?;
                 }
                 Cell::Float(field) => {
                     let scale = |raw: i64| raw as f64 / column.divisor as f64;
-                    let value =
-                        |sample: &Sample, row| reading(&sample.table, row, field).map(scale);
+                    let value = |sample: &Sample, row| sample.table.raw(row, field).map(scale);
                     put_some::<DoubleType>(&mut group, rows.each(value))?;
                 }
             }
@@ -277,11 +275,6 @@ impl Table {
         self.samples.clear();
         Ok(std::mem::take(&mut self.waiting))
     }
-}
-
-fn reading(table: &RawTable, row: usize, field: Field) -> Option<i64> {
-    let Slot::Raw(index) = field.slot else { return None };
-    table.reading(row, usize::from(index)).get()
 }
 
 /// Rows in the order in which they are written.
@@ -335,7 +328,7 @@ impl Rows<'_> {
         let names = field.states().unwrap_or(&[]);
         let names: Vec<ByteArray> = names.iter().map(|&name| name.into()).collect();
         let state = |sample: &Sample, row| {
-            let place = usize::try_from(reading(&sample.table, row, field)?).ok()?;
+            let place = usize::try_from(sample.table.raw(row, field)?).ok()?;
             names.get(place).cloned()
         };
         put_some::<ByteArrayType>(group, self.each(state))

@@ -144,7 +144,11 @@ fn crowd(rows: &[(u64, &str, &str, i64)], kills: i64) -> impl FnOnce(&mut dyn Fn
     let mut memory = RawTable::new(FamilyId::Memory);
     memory.push(Key::ONE).set(memory::oom_kills, kills);
     let mut groups = RawTable::new(FamilyId::Cgroup);
-    groups.push(Key(7, 7)).text(cgroup::cgroup, "/app").set(cgroup::oom_kills, kills);
+    groups
+        .push(Key(7, 7))
+        .text(cgroup::cgroup, "/app")
+        .set(cgroup::oom_kills, kills)
+        .set(cgroup::limit_ooms, kills);
     move |give| [table, memory, groups].into_iter().for_each(give)
 }
 
@@ -160,7 +164,63 @@ fn a_kill_names_the_largest_who_is_gone() {
     let kills = [(1, "killed 2  huge (9)"), (1, "killed 2 /app hog (5)")];
     assert_eq!(scene.said(), kills.map(|(number, text)| (number, text.to_owned())));
     scene.pass(1.0, 0.0, 0.0).tick(crowd(&[all[0]], 6));
-    assert_eq!(scene.said()[2].1, "killed 1  -", "nobody is known");
+    assert_eq!(scene.said()[2].1, "killed 1 /app cat (6)", "who is gone besides");
+    scene.pass(1.0, 0.0, 0.0).tick(crowd(&[all[0]], 7));
+    assert_eq!(scene.said()[3].1, "killed 1 /app -", "nobody is known");
+}
+
+#[test]
+fn a_kill_is_one_entry_though_its_group_is_read_later() {
+    let machine = |bytes: Option<i64>, kills: i64| {
+        let mut rows = RawTable::new(FamilyId::Process);
+        if let Some(bytes) = bytes {
+            rows.push(Key(5, 1))
+                .text(process::name, "hog")
+                .text(process::cgroup, "/app/x")
+                .set(process::resident_bytes, bytes);
+        }
+        let mut memory = RawTable::new(FamilyId::Memory);
+        memory.push(Key::ONE).set(memory::oom_kills, kills);
+        [rows, memory]
+    };
+    let groups = |kills: i64| {
+        let mut groups = RawTable::new(FamilyId::Cgroup);
+        for (key, path, own) in [(7, "/app", kills), (8, "/app/x", 0)] {
+            groups
+                .push(Key(key, 7))
+                .text(cgroup::cgroup, path)
+                .set(cgroup::oom_kills, kills)
+                .set(cgroup::limit_ooms, own);
+        }
+        groups
+    };
+    let mut scene = Scene::new();
+    scene.alerts = None;
+    scene.tick(|give| machine(Some(9), 0).into_iter().chain([groups(0)]).for_each(give));
+    // Killed, and still running to its end.
+    scene.pass(1.0, 0.0, 0.0).tick(|give| machine(Some(0), 1).into_iter().for_each(give));
+    assert_eq!(scene.said(), [(1, "killed 1  hog (5)".to_owned())]);
+    let version = scene.log.version();
+    for _ in 0..7 {
+        scene.pass(1.0, 0.0, 0.0).tick(|give| machine(None, 1).into_iter().for_each(give));
+    }
+    let late = machine(None, 1).into_iter().chain([groups(1)]);
+    scene.pass(1.0, 0.0, 0.0).tick(|give| late.for_each(give));
+    assert_eq!(scene.said(), [(1, "killed 1 /app hog (5)".to_owned())]);
+    assert_ne!(scene.log.version(), version);
+    // A recording has written both by then, and whoever reads it adds them up.
+    let entry = |number: u64, group: &str| {
+        let (group, victim) = (group.to_owned(), Some("hog (5)".to_owned()));
+        let stamp = Stamp { monotonic_ns: number * 1_000_000_000, ..Stamp::default() };
+        Entry { number, stamp, what: What::Killed { count: 1, group, victim } }
+    };
+    let restored = Log::restored(vec![entry(1, ""), entry(9, "/app")], 0);
+    assert_eq!(
+        restored.iter().map(|e| (**e).clone()).collect::<Vec<_>>(),
+        [Entry { number: 1, ..Entry { what: entry(9, "/app").what, ..entry(1, "") } }]
+    );
+    let apart = Log::restored(vec![entry(1, ""), entry(30, "/app")], 0);
+    assert_eq!(apart.iter().len(), 2, "another kill");
 }
 
 fn sources(state: i64, reads: i64) -> RawTable {

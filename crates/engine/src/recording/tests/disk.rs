@@ -211,3 +211,49 @@ fn a_folder_that_is_removed_is_made_again_and_said_to_be() {
     assert!(notes[1].starts_with("recording paused: another retop records here"), "{notes:?}");
     drop(other);
 }
+
+#[test]
+fn what_cannot_be_removed_counts_and_is_told_once() {
+    let mut made = Made::new("sim:small");
+    let disk = Disk::default();
+    let limit = 400_000;
+    let settings = Settings { segment_bytes: 60_000, max_bytes: limit, ..Settings::default() };
+    let mut recorder = recorder(&disk, settings);
+    let mut told = Vec::new();
+    for second in 0..1_500u64 {
+        recorder.push(&made.tick());
+        if second == 300 {
+            let fast = disk.names().remove(0);
+            disk.with(|state| state.fast.push(fast));
+        }
+        let total: usize = disk.with(|state| state.files.values().map(Vec::len).sum());
+        assert!(total as u64 <= limit + 70_000, "{total} bytes after {second} s");
+        let notes = recorder.notes().map(|note| note.to_string());
+        told.extend(notes.filter(|note| note.contains("cannot be removed")));
+    }
+    let fast = disk.with(|state| state.fast[0].clone());
+    assert_eq!(told, [format!("{fast} cannot be removed: permission denied; it counts")]);
+    // Once it can be, it goes.
+    disk.with(|state| state.fast.clear());
+    for _ in 0..300 {
+        recorder.push(&made.tick());
+    }
+    assert!(!disk.names().contains(&fast));
+}
+
+#[test]
+fn the_disk_is_waited_for_every_two_minutes_however_long_an_interval_is() {
+    for (seconds, samples, wanted) in [(30, 40, 10), (1, 1_200, 10), (600, 10, 10)] {
+        let mut made = Made::new("sim:small");
+        // Nothing that fires, which is waited for as well.
+        made.ticker.set_rules(Vec::new());
+        let disk = Disk::default();
+        let mut recorder = recorder(&disk, Settings::default());
+        for _ in 0..samples {
+            made.clock.pass((seconds - 1) * 1_000);
+            recorder.push(&made.tick());
+        }
+        let syncs = disk.with(|state| state.syncs);
+        assert!((wanted..=wanted + 3).contains(&syncs), "{syncs} with {seconds} s");
+    }
+}

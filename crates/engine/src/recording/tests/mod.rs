@@ -1,5 +1,7 @@
 mod damage;
 mod disk;
+mod hosts;
+mod live;
 mod many;
 mod moments;
 mod remote;
@@ -85,6 +87,8 @@ struct State {
     fault: Option<io::ErrorKind>,
     /// The file system takes no cut either.
     stuck: bool,
+    /// Files that cannot be removed.
+    fast: Vec<String>,
     writes: usize,
     syncs: usize,
     others: u64,
@@ -140,8 +144,14 @@ impl Folder for Disk {
     }
 
     fn remove(&mut self, name: &SegmentName) -> io::Result<()> {
-        self.with(|state| state.files.remove(&name.to_string()));
-        Ok(())
+        self.with(|state| match state.fast.contains(&name.to_string()) {
+            true => Err(io::ErrorKind::PermissionDenied.into()),
+            false => state
+                .files
+                .remove(&name.to_string())
+                .map(drop)
+                .ok_or(io::ErrorKind::NotFound.into()),
+        })
     }
 
     fn space(&mut self) -> io::Result<Space> {

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use retop_model::FamilyId;
-use retop_model::Snapshot;
-use retop_model::family::process;
+use retop_model::family::{alert, process};
+use retop_model::{FamilyId, Key, RawTable, Snapshot, Window};
 
 use super::{Disk, Made, Temporary, recorder, whole};
 use crate::export::Arguments;
 use crate::history::{Entry, KEY_INTERVAL, Past, Spike, What};
-use crate::recording::{EventKind, Recording, Replay, Settings};
+use crate::recording::{EventKind, Recorder, Recording, Replay, Settings};
 
 fn full() -> Settings {
     // A disk that others have nearly filled, as on a build machine, would cost the oldest segments.
@@ -279,7 +278,7 @@ fn two_writers_and_two_machines_are_refused() {
         std::fs::write(folder.0.join(name), b"").expect("written");
     }
     let both = Recording::open(&folder.0).expect_err("two machines");
-    assert!(both.to_string().contains("several machines (a, b)"), "{both}");
+    assert!(both.to_string().contains("several machines at once (a, b)"), "{both}");
 }
 
 /// What a program that asks for JSON or a scrape is given.
@@ -444,11 +443,13 @@ fn a_recording_that_is_begun_late_holds_what_was_before() {
     }
     let disk = Disk::default();
     let past = Some(history.view());
-    let live = crate::recording::Live::start(Box::new(disk.clone()), full(), past).expect("begun");
+    let folder = disk.clone();
+    let open = Box::new(move || Ok(Box::new(folder) as Box<dyn crate::recording::Folder>));
+    let live = crate::recording::Live::start(open, full(), past, None).expect("begun");
     for _ in 0..50 {
         live.push(&made.tick());
     }
-    live.close(std::time::Duration::from_secs(60));
+    live.end().wait(std::time::Duration::from_secs(60));
     let recording = Recording::of_bytes("x", disk.bytes(&disk.names()[0])).expect("a recording");
     let times: Vec<i64> = recording
         .samples(i64::MIN, i64::MAX)
@@ -456,4 +457,97 @@ fn a_recording_that_is_begun_late_holds_what_was_before() {
         .collect();
     let seconds: Vec<i64> = (1..=250).map(|second| 1_800_000_000_000 + second * 1_000).collect();
     assert_eq!(times, seconds);
+}
+
+#[test]
+fn who_is_behind_an_alert_is_in_the_file_though_it_came_out_later() {
+    let mut made = Made::new("sim:web-incident");
+    let disk = Disk::default();
+    let mut recorder = recorder(&disk, Settings::default());
+    let mut log = crate::history::Log::default();
+    let mut last: Option<Snapshot> = None;
+    for second in 0..6 {
+        let moment = made.tick();
+        let mut table = RawTable::new(FamilyId::Alert);
+        // Two of one rule: nobody is ever named of the first.
+        for (key, subject) in [(1, "/srv"), (2, "/var")] {
+            let named = key == 2 && second >= 4;
+            table
+                .push(Key(key, 0))
+                .text(alert::alert, "DISK")
+                .text(alert::severity, "warning")
+                .text(alert::subject, subject)
+                .text(alert::message, if named { "96% used, by dd (7)" } else { "96% used" })
+                .text(alert::metric, "filesystem.used_ratio")
+                .set(alert::culprit_pid, named.then_some(7));
+        }
+        let ns = moment.stamp().monotonic_ns;
+        table.finish(Window { begin_ns: ns, end_ns: ns });
+        let moment = (*moment).clone().with_table(last.as_ref(), table);
+        log.push(second, &moment);
+        recorder.push(&moment);
+        last = Some(moment);
+    }
+    recorder.close();
+    let folder = Temporary::new("named");
+    let replay = Replay::open(disk.recording(&folder.0)).expect("readable");
+    let fired = |log: &crate::history::Log| -> Vec<(u64, String, Option<u64>)> {
+        let of = |entry: &Arc<Entry>| match &entry.what {
+            What::Fired { alert, .. } if alert.name == "DISK" => {
+                Some((entry.number, alert.message.clone(), alert.culprit_pid))
+            }
+            _ => None,
+        };
+        log.iter().filter_map(of).collect()
+    };
+    let wanted = [(0, "96% used".to_owned(), None), (0, "96% used, by dd (7)".to_owned(), Some(7))];
+    assert_eq!(fired(&log), wanted);
+    assert_eq!(fired(replay.log()), wanted);
+    let named = replay.recording().events(i64::MIN, i64::MAX).expect("readable");
+    let named: Vec<_> = named.iter().filter(|e| e.kind == EventKind::AlertNamed).collect();
+    assert_eq!(named.len(), 1);
+    assert_eq!(named[0].since_ms, Some(named[0].wall_ms - 4_000));
+}
+
+#[test]
+fn what_happened_is_read_once_while_a_recording_is_followed() {
+    let folder = Temporary::new("followed-events");
+    let settings = Settings { segment_bytes: 40_000, ..full() };
+    let directory = crate::recording::Directory::open(&folder.0).expect("free");
+    let mut recorder = Recorder::new(Box::new(directory), settings).expect("a recorder");
+    let mut made = Made::new("sim:web-incident");
+    let mut on = |samples| (0..samples).for_each(|_| recorder.push(&made.tick()));
+    on(300);
+    let recording = Recording::open(&folder.0).expect("a recording");
+    let mut replay = Replay::open(recording).expect("samples");
+    let entries = |replay: &Replay| replay.log().iter().cloned().collect::<Vec<_>>();
+    let spikes = |replay: &Replay| replay.spikes().iter().copied().collect::<Vec<_>>();
+    let (before, spiked) = (entries(&replay), spikes(&replay));
+    assert!(!before.is_empty() && !spiked.is_empty());
+    let mut follower = replay.follower().expect("it can grow");
+    assert!(follower.look().is_none(), "nothing came");
+    // What was read is not read again: it is not there any more.
+    let mut names: Vec<_> =
+        std::fs::read_dir(&folder.0).expect("there").flatten().map(|entry| entry.path()).collect();
+    names.retain(|path| path.extension().is_some());
+    names.sort();
+    names.pop();
+    assert!(names.len() > 1);
+    for path in &names {
+        std::fs::File::options().write(true).open(path).expect("there").set_len(10).expect("cut");
+    }
+    let (mut grown, mut told) = (0, 0);
+    for _ in 0..30 {
+        on(10);
+        let found = follower.look().expect("more");
+        assert!(found.newest.is_some());
+        grown += 1;
+        told += usize::from(found.told());
+        replay.take(found);
+    }
+    assert_eq!(entries(&replay)[..before.len()], before);
+    assert_eq!(spikes(&replay)[..spiked.len()], spiked);
+    assert_eq!(replay.view().numbers(), 0..600);
+    assert!(entries(&replay).len() + spikes(&replay).len() > before.len() + spiked.len());
+    assert!(told > 0 && told < grown, "{told} of {grown}: a log stays where nothing happened");
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use retop_model::Snapshot;
 
@@ -10,6 +11,9 @@ use super::{Made, Temporary, whole};
 use crate::export::Arguments;
 use crate::history::{History, KEY_INTERVAL, Past};
 use crate::recording::{Remote, Replay, segment_of};
+
+const SHORT: Duration = Duration::from_millis(50);
+const LONG: Duration = Duration::from_secs(600);
 
 /// What a server does when it is asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,6 +27,8 @@ enum Manner {
     Half,
     /// Nothing comes, and no end either.
     Hangs,
+    /// A little comes again and again.
+    Drips,
 }
 
 /// A server of a history that does as it is told.
@@ -85,6 +91,11 @@ fn answer(
         Manner::Leaves => Ok(()),
         Manner::Half => stream.write_all(&[head.as_bytes(), &body[..body.len() / 2]].concat()),
         Manner::Hangs => return Some(stream),
+        Manner::Drips => {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+            while stream.write_all(b"1\r\na\r\n").is_ok() {}
+            Ok(())
+        }
     };
     None
 }
@@ -103,7 +114,7 @@ fn who_stops_answering_is_asked_again_and_goes_on() {
     };
     on(&mut live, 10);
     let folder = Temporary::new("fetched");
-    let mut remote = Remote::new(&server.url(), vec![folder.0.clone()]).impatient();
+    let mut remote = Remote::new(&server.url(), vec![folder.0.clone()]);
     let mut replay = Replay::open(remote.fetch().expect("a history")).expect("samples");
     for (manner, why) in [
         (Manner::Refuses, "answered 503 no sample yet"),
@@ -114,7 +125,11 @@ fn who_stops_answering_is_asked_again_and_goes_on() {
         server.behave(manner);
         on(&mut live, 100);
         let from_ms = replay.recording().newest_key_ms().expect("a key frame");
+        // Nobody answers for ever: who does is given time, however slow the machine is.
+        let patience = if manner == Manner::Hangs { SHORT } else { LONG };
+        remote.limit(patience, LONG);
         let failed = remote.fetch_from(from_ms).expect_err("no answer").to_string();
+        remote.limit(LONG, LONG);
         assert_eq!(failed, format!("{}: {why}", server.url()));
         // What came before it is all there.
         assert_eq!(replay.view().len(), live.len() - 100);
@@ -142,7 +157,8 @@ fn however_long_it_is_followed_memory_is_bounded() {
         let mut made = Made::new("sim:web-incident");
         let mut push = |samples| (0..samples).for_each(|_| server.push(&made.tick()));
         push(3 * KEY_INTERVAL / 2);
-        let mut remote = Remote::new(&server.url(), folders).impatient();
+        let mut remote = Remote::new(&server.url(), folders);
+        remote.limit(LONG, LONG);
         let mut replay = Replay::open(remote.fetch().expect("a history")).expect("samples");
         let mut most = 0;
         let mut samples = 3 * KEY_INTERVAL / 2;
@@ -164,5 +180,23 @@ fn however_long_it_is_followed_memory_is_bounded() {
         }
         let names: Vec<_> = std::fs::read_dir(&folder.0).expect("there").flatten().collect();
         assert_eq!(names.len(), 1, "no file has a name: {names:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_never_ends_has_its_time() {
+    let server = Server::start();
+    let mut made = Made::new("sim:small");
+    server.push(&made.tick());
+    let folder = Temporary::new("drips");
+    let mut remote = Remote::new(&server.url(), vec![folder.0.clone()]);
+    server.behave(Manner::Drips);
+    for whole in [Duration::ZERO, SHORT] {
+        remote.limit(LONG, whole);
+        let failed = remote.fetch().expect_err("no end").to_string();
+        assert!(
+            failed.ends_with("the answer takes too long; ask over a faster connection"),
+            "{failed}"
+        );
     }
 }

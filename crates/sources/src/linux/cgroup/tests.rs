@@ -50,7 +50,8 @@ fn every_column_has_its_file() {
                 ("memory.high", "max"),
                 ("memory.swap.current", "12"),
                 ("memory.stat", "anon 3000\nfile 1500\nkernel 500\ninactive_file 1000"),
-                ("memory.events", "low 0\nhigh 3\nmax 9\noom 1\noom_kill 2"),
+                ("memory.events", "low 0\nhigh 3\nmax 9\noom 3\noom_kill 2"),
+                ("memory.events.local", "low 0\nhigh 0\nmax 9\noom 1\noom_kill 0"),
                 (
                     "io.stat",
                     &format!(
@@ -93,6 +94,7 @@ fn every_column_has_its_file() {
         (cgroup::kernel_bytes, 500.0),
         (cgroup::swap_bytes, 12.0),
         (cgroup::oom_kills, 2.0),
+        (cgroup::limit_ooms, 1.0),
         (cgroup::memory_high_events, 3.0),
         (cgroup::read_bytes, 4096.0),
         (cgroup::written_bytes_per_second, 1000.0),

@@ -1,19 +1,17 @@
 //! amdgpu: attributes of the device, its instruments, and the table of its firmware.
 
-use std::fs::File;
-use std::io::Read as _;
-
 use retop_model::RowMut;
 use retop_model::counter::Unwrapped;
 use retop_model::family::gpu;
 
+use super::asked::Asked;
 use super::clients::add_all;
-use super::device::Device;
 use super::dpm::{self, Levels};
 use super::gpu_metrics::{Fault, HEAT_BITS, Held, Metrics, POWER_BITS};
-use super::told::{Told, milli};
+use super::refused::{Refused, is_gone};
+use super::told::{Missing, Told, milli};
 use crate::linux::due::is_due;
-use crate::linux::{file, parse, sysfs};
+use crate::linux::parse;
 use crate::source::Problem;
 
 /// How often what moves slowly is read: links, fans, the levels of clocks.
@@ -36,6 +34,7 @@ const LEAST_MICROWATTS: i64 = 1_000_000;
 pub struct Amdgpu {
     slow_ns: Option<u64>,
     slow: Slow,
+    slow_refused: Refused,
     /// It has no memory of its own. Learnt when it is first awake.
     unified: Option<bool>,
     held: Option<(u64, Held)>,
@@ -56,7 +55,7 @@ struct Slow {
 }
 
 impl Amdgpu {
-    pub fn read(&mut self, device: &Device, now_ns: u64, row: &mut RowMut<'_>) -> Told {
+    pub fn read(&mut self, device: &Asked<'_>, now_ns: u64, row: &mut RowMut<'_>) -> Told {
         let table = metrics(device);
         let metrics = table.as_ref().ok().copied().unwrap_or_default();
         let unified = *self.unified.get_or_insert_with(|| match table {
@@ -70,7 +69,13 @@ impl Amdgpu {
         let mut told = Told {
             busy: busy.filter(|_| !is_stuck),
             unified,
-            missing: table.err(),
+            tells_used: true,
+            missing: table.err().flatten().map(|problem| Missing {
+                part: "gpu_metrics",
+                feeds: "energy_joules power_capped",
+                problem,
+            }),
+            video: device.percent("vcn_busy_percent").or(metrics.video.map(u64::from)),
             ..Told::default()
         };
         let memory_busy = device.percent("mem_busy_percent");
@@ -88,7 +93,13 @@ impl Amdgpu {
         told
     }
 
-    fn instruments(&self, device: &Device, metrics: &Metrics, unified: bool, row: &mut RowMut<'_>) {
+    fn instruments(
+        &self,
+        device: &Asked<'_>,
+        metrics: &Metrics,
+        unified: bool,
+        row: &mut RowMut<'_>,
+    ) {
         let heat = |label, from: Option<u16>| device.degrees_of(label).or(from.map(i64::from));
         row.set(gpu::temperature_celsius, heat("edge", metrics.edge))
             .set(gpu::hotspot_celsius, heat("junction", metrics.hotspot))
@@ -118,12 +129,12 @@ impl Amdgpu {
         (!paused).then_some(energy)
     }
 
-    fn corrected(&self, device: &Device, power: i64) -> i64 {
+    fn corrected(&self, device: &Asked<'_>, power: i64) -> i64 {
         let wrong = device.ids.model() == Some(MILLIWATTS) && power < LEAST_MICROWATTS;
         if wrong { power.saturating_mul(1_000) } else { power }
     }
 
-    fn clocks(&self, device: &Device, metrics: &Metrics, row: &mut RowMut<'_>) {
+    fn clocks(&self, device: &Asked<'_>, metrics: &Metrics, row: &mut RowMut<'_>) {
         let clock = |input, levels: Levels, from: Option<u16>| {
             let measured = device.measured(input).and_then(|hertz| u64::try_from(hertz).ok());
             let tabled = from.map(|megahertz| u64::from(megahertz) * 1_000_000);
@@ -135,24 +146,13 @@ impl Amdgpu {
             .set(gpu::shader_limit_hertz, shader.highest);
     }
 
-    fn slow(&mut self, device: &Device, now_ns: u64) {
+    fn slow(&mut self, device: &Asked<'_>, now_ns: u64) {
         if !is_due(self.slow_ns, now_ns, SLOW_NS) {
-            return;
+            return device.still(&self.slow_refused);
         }
         self.slow_ns = Some(now_ns);
-        let levels =
-            |name| dpm::levels(&file::short(&device.folder.join(name)).unwrap_or_default());
-        let text = |name| sysfs::attribute_text(&device.folder, name);
-        let pwm = device.measured("pwm1").filter(|pwm| (0..=255).contains(pwm));
         let own = self.unified == Some(false);
-        self.slow = Slow {
-            shader: levels("pp_dpm_sclk"),
-            memory: levels("pp_dpm_mclk"),
-            fan: pwm.map(|pwm| (pwm * 100 + 127) / 255),
-            generation: text("current_link_speed").filter(|_| own).as_deref().and_then(generation),
-            lanes: device.number("current_link_width").filter(|&lanes| own && lanes > 0),
-            limit: milli(device.measured("power1_cap")).filter(|&limit| limit > 0),
-        };
+        self.slow = device.seldom(&mut self.slow_refused, || slow(device, own));
     }
 
     fn throttled(&mut self, metrics: &Metrics, now_ns: u64, row: &mut RowMut<'_>) {
@@ -183,12 +183,38 @@ impl Amdgpu {
     }
 }
 
+/// `own` says that the device has memory of its own, and a link of its own.
+fn slow(device: &Asked<'_>, own: bool) -> Slow {
+    let levels = |name| {
+        let text = device.bytes(name);
+        let levels = dpm::levels(&text);
+        if levels == Levels::default() && !text.is_empty() {
+            device.doubt(name);
+        }
+        levels
+    };
+    let pwm = device.measured("pwm1").filter(|pwm| (0..=255).contains(pwm));
+    let speed = own.then(|| device.text("current_link_speed")).flatten();
+    let lanes = own.then(|| device.number("current_link_width")).flatten();
+    Slow {
+        shader: levels("pp_dpm_sclk"),
+        memory: levels("pp_dpm_mclk"),
+        fan: pwm.map(|pwm| (pwm * 100 + 127) / 255),
+        generation: speed.as_deref().and_then(generation),
+        lanes: lanes.filter(|&lanes| lanes > 0),
+        limit: milli(device.measured("power1_cap")).filter(|&limit| limit > 0),
+    }
+}
+
 /// Memory of a processor with graphics is what it was given and what it may borrow: of a machine with
 /// 24 GB for graphics the first is 512 MB.
-fn memory(device: &Device, told: &mut Told, row: &mut RowMut<'_>) {
+fn memory(device: &Asked<'_>, told: &mut Told, row: &mut RowMut<'_>) {
     let pair = |kind: &str| {
         let of = |what| device.count(&format!("mem_info_{kind}_{what}"));
         let (total, used) = (of("total").filter(|&total| total > 0), of("used"));
+        if used.zip(total).is_some_and(|(used, total)| used > total) {
+            device.doubt(&format!("mem_info_{kind}_used"));
+        }
         (total, used.filter(|&used| total.is_some_and(|total| used <= total)))
     };
     let ((own, own_used), (shared, shared_used)) = (pair("vram"), pair("gtt"));
@@ -198,6 +224,9 @@ fn memory(device: &Device, told: &mut Told, row: &mut RowMut<'_>) {
         told.used = own_used.zip(shared_used).and_then(|(own, shared)| own.checked_add(shared));
     } else {
         (told.total, told.used) = (own, own_used);
+        if own.is_none() && device.count("mem_info_vram_total") == Some(0) {
+            device.doubt("mem_info_vram_total");
+        }
         row.set(gpu::system_total_bytes, shared).set(gpu::system_used_bytes, shared_used);
         let (visible, visible_used) = pair("vis_vram");
         row.set(gpu::visible_total_bytes, visible).set(gpu::visible_used_bytes, visible_used);
@@ -208,21 +237,28 @@ fn memory(device: &Device, told: &mut Told, row: &mut RowMut<'_>) {
         .set(gpu::memory_free_bytes, free);
 }
 
-/// The table, read in one call.
-fn metrics(device: &Device) -> Result<Metrics, Problem> {
+/// The table, or why there is none. One that refuses is told with the other files.
+fn metrics(device: &Asked<'_>) -> Result<Metrics, Option<Problem>> {
     let path = device.folder.join("gpu_metrics");
-    let mut table = vec![0; TABLE_BYTES];
-    let length = File::open(&path)
-        .and_then(|mut file| file.read(&mut table))
-        .map_err(|error| Problem::io(&path, &error))?;
-    Metrics::parse(table.get(..length).unwrap_or(&[])).map_err(|fault| match fault {
-        Fault::Short => Problem::failing(format!("{}: cut short", path.display())),
-        Fault::Unknown(format, content) => Problem::failing(format!(
-            "{}: version {format}.{content} is not known here",
+    let table = device.table("gpu_metrics", TABLE_BYTES).map_err(|error| {
+        let absent = is_gone(&error).then(|| Problem::io(&path, &error));
+        device.refuse("gpu_metrics", error);
+        absent
+    })?;
+    let of = |fault: &str| Problem::failing(format!("{}: {fault}", path.display()));
+    let instead = "temperatures, power and clocks come from other files; a newer retop may know it";
+    match Metrics::parse(&table) {
+        Ok(metrics) if metrics.is_empty() => Err(Some(Problem::absent(format!(
+            "{}: it has nothing that this device supports",
             path.display()
-        ))
-        .hint("temperatures, power and clocks come from other files; a newer retop may know it"),
-    })
+        )))),
+        Ok(metrics) => Ok(metrics),
+        Err(Fault::Short) => Err(Some(of("cut short").hint("sudo dmesg, if it stays so"))),
+        Err(Fault::Unknown(format, content)) => {
+            let version = format!("version {format}.{content} is not known here");
+            Err(Some(of(&version).hint(instead)))
+        }
+    }
 }
 
 /// `16.0 GT/s PCIe`.

@@ -31,8 +31,12 @@ impl Role {
     fn of(engine: &[u8]) -> Role {
         match engine {
             b"gfx" | b"render" | b"rcs" | b"3d" | b"fragment" | b"vertex-tiler" => Role::Graphics,
-            b"compute" | b"ccs" => Role::Compute,
-            b"dma" | b"copy" | b"bcs" => Role::Copy,
+            // v3d has its tiles binned and then rendered; etnaviv writes in capitals.
+            b"bin" | b"3D" => Role::Graphics,
+            // msm and panthor have one queue for all. What else than to draw it is there for is rare.
+            b"gpu" | b"panthor" => Role::Graphics,
+            b"compute" | b"ccs" | b"csd" => Role::Compute,
+            b"dma" | b"copy" | b"bcs" | b"tfu" | b"2D" => Role::Copy,
             b"video" | b"vcs" | b"video-enhance" | b"vecs" | b"vpe" | b"jpeg" => Role::Video,
             _ if engine.starts_with(b"enc") => Role::Encode,
             _ if engine.starts_with(b"dec") => Role::Decode,
@@ -190,7 +194,8 @@ impl Clients {
         }
         known.seen = self.round;
         by.memory.add(memory);
-        for engine in &info.engines {
+        // What v3d leaves to the processor is no work of the device's.
+        for engine in info.engines.iter().filter(|engine| engine.name != b"cpu") {
             let Some((worked, had)) = counters(engine) else { continue };
             match Role::of(engine.name) {
                 Role::Graphics => by.draws |= worked > 0,

@@ -23,9 +23,9 @@ pub struct Device {
     pub nodes: Vec<String>,
     /// Connectors, which hold a device awake while a screen is lit by it.
     connectors: Vec<PathBuf>,
-    hwmon: Option<PathBuf>,
+    pub hwmon: Option<PathBuf>,
     /// Which of its temperatures is of what. The kernel knows without asking the device.
-    labels: Vec<(String, String)>,
+    pub labels: Vec<(String, String)>,
 }
 
 /// Drivers whose devices another source reads, or that stand for no device.
@@ -161,39 +161,6 @@ impl Device {
     /// Milliseconds that it slept since its driver was loaded: the kernel's own count.
     pub fn suspended_ms(&self) -> Option<i64> {
         sysfs::attribute_i64(&self.folder.join("power"), "runtime_suspended_time")
-    }
-
-    /// A number in one of its files.
-    pub fn number(&self, name: &str) -> Option<i64> {
-        sysfs::attribute_i64(&self.folder, name)
-    }
-
-    /// A count in one of its files: bytes, percent. Never below 0.
-    pub fn count(&self, name: &str) -> Option<u64> {
-        u64::try_from(self.number(name)?).ok()
-    }
-
-    /// A share in percent.
-    pub fn percent(&self, name: &str) -> Option<u64> {
-        self.count(name).filter(|&percent| percent <= 100)
-    }
-
-    /// A number of its instruments.
-    pub fn measured(&self, name: &str) -> Option<i64> {
-        sysfs::attribute_i64(self.hwmon.as_ref()?, name)
-    }
-
-    /// A temperature of its instruments, in whole degrees.
-    pub fn degrees(&self, name: &str) -> Option<i64> {
-        let millidegrees = self.measured(name)?;
-        let possible = (-100_000..1_000_000).contains(&millidegrees);
-        possible.then_some((millidegrees + 500).div_euclid(1_000))
-    }
-
-    /// The temperature with that label.
-    pub fn degrees_of(&self, label: &str) -> Option<i64> {
-        let (_, input) = self.labels.iter().find(|(of, _)| of == label)?;
-        self.degrees(input)
     }
 }
 

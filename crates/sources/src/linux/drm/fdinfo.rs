@@ -92,6 +92,12 @@ impl<'a> Fdinfo<'a> {
         (!info.driver.is_empty()).then_some(info)
     }
 
+    /// True if there is neither time nor memory in it.
+    pub fn is_silent(&self) -> bool {
+        let tells = |engine: &Engine<'_>| engine.busy_ns.or(engine.cycles).is_some();
+        !self.engines.iter().any(tells) && self.regions.iter().all(|region| region.held().is_none())
+    }
+
     /// Takes one of the keys that name an engine or a region.
     fn take(&mut self, key: &'a [u8], value: &'a [u8]) {
         type OfEngine = for<'e, 'a> fn(&'e mut Engine<'a>) -> &'e mut Option<u64>;

@@ -218,6 +218,12 @@ impl Metrics {
         })
     }
 
+    /// True if there is nothing in it that the device supports.
+    pub fn is_empty(&self) -> bool {
+        let Metrics { format, content, .. } = *self;
+        *self == Metrics { format, content, ..Metrics::default() }
+    }
+
     /// True for a processor with graphics, which has no memory of its own.
     pub fn is_processor(&self) -> bool {
         matches!(self.format, 2 | 3)

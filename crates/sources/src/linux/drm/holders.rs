@@ -3,11 +3,14 @@
 //! Looking through the descriptors of all processes is what costs most in a monitor of this kind, so
 //! it is done now and then; in between, only the descriptors found are read.
 
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use crate::linux::parse;
+use super::refused::is_gone;
 use crate::linux::process::Stat;
 use crate::linux::waker::MOST_DESCRIPTORS;
+use crate::linux::{file, parse, sysfs};
+use crate::source::Problem;
 
 /// How often all processes are looked through, at least this far apart.
 const WALK_NS: u64 = 5_000_000_000;
@@ -29,6 +32,8 @@ pub struct Holders {
     pub found: Vec<Holder>,
     /// Processes of others that may not be looked into, in ascending order.
     pub hidden: Vec<u32>,
+    /// Why the processes could not be listed at all.
+    pub unlisted: Option<Problem>,
     next_ns: u64,
 }
 
@@ -39,7 +44,10 @@ impl Holders {
         if began_ns < self.next_ns {
             return;
         }
-        (self.found, self.hidden) = walk(proc);
+        (self.found, self.hidden, self.unlisted) = match walk(proc) {
+            Ok((found, hidden)) => (found, hidden, None),
+            Err(error) => (Vec::new(), Vec::new(), Some(unlisted(proc, &error))),
+        };
         let took_ns = now().saturating_sub(began_ns);
         self.next_ns = began_ns + WALK_NS.max(took_ns.saturating_mul(WALK_SHARE));
     }
@@ -57,10 +65,13 @@ impl Holders {
     }
 }
 
-fn walk(proc: &Path) -> (Vec<Holder>, Vec<u32>) {
+fn unlisted(proc: &Path, error: &io::Error) -> Problem {
+    Problem::io(proc, error).hint("ls /proc: without it nobody knows who has a device open")
+}
+
+fn walk(proc: &Path) -> io::Result<(Vec<Holder>, Vec<u32>)> {
     let (mut found, mut hidden) = (Vec::new(), Vec::new());
-    let Ok(entries) = std::fs::read_dir(proc) else { return (found, hidden) };
-    for entry in entries.flatten() {
+    for entry in file::list_folder(proc)?.flatten() {
         let name = entry.file_name();
         let Some(pid) = name.to_str().and_then(|name| parse::decimal(name.as_bytes())) else {
             continue;
@@ -70,24 +81,28 @@ fn walk(proc: &Path) -> (Vec<Holder>, Vec<u32>) {
         match open(&folder.join("fd")) {
             Ok(open) if open.is_empty() => {}
             Ok(open) => found.push(Holder { pid, open }),
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                if !is_kernel(&folder) {
+            Err(error) => {
+                // It may have ended since it was listed. Threads of the kernel hold no devices.
+                if !is_gone(&error) && !is_kernel(&folder) {
                     hidden.push(pid);
                 }
             }
-            Err(_) => {}
         }
     }
     found.sort_by_key(|holder| holder.pid);
     hidden.sort_unstable();
-    (found, hidden)
+    Ok((found, hidden))
 }
 
 /// Descriptors of nodes. A link is read and not followed: to open a node would wake its device.
-fn open(folder: &Path) -> std::io::Result<Vec<(u32, String)>> {
+fn open(folder: &Path) -> io::Result<Vec<(u32, String)>> {
     let mut open = Vec::new();
-    for entry in std::fs::read_dir(folder)?.flatten().take(MOST_DESCRIPTORS) {
-        let Ok(target) = std::fs::read_link(entry.path()) else { continue };
+    for entry in file::list_folder(folder)?.flatten().take(MOST_DESCRIPTORS) {
+        let target = match std::fs::read_link(entry.path()) {
+            Ok(target) => target,
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(error),
+            Err(_) => continue,
+        };
         let node = target.strip_prefix("/dev/dri").or_else(|_| target.strip_prefix("/dev/accel"));
         let Some(node) = node.ok().and_then(Path::to_str) else { continue };
         let number = entry.file_name().to_str().and_then(|name| parse::decimal(name.as_bytes()));
@@ -99,7 +114,8 @@ fn open(folder: &Path) -> std::io::Result<Vec<(u32, String)>> {
 }
 
 fn is_kernel(folder: &Path) -> bool {
-    let line = std::fs::read(folder.join("stat")).unwrap_or_default();
+    let mut line = Vec::new();
+    let _ = sysfs::read_into(&folder.join("stat"), &mut line);
     Stat::parse(&line).is_some_and(|stat| stat.is_kernel())
 }
 

@@ -7,6 +7,7 @@
 //! A driver may wait for its firmware, or hang in it, so all of this runs on a thread of its own.
 
 mod amdgpu;
+mod asked;
 mod clients;
 mod device;
 mod dpm;
@@ -17,20 +18,21 @@ mod intel;
 mod kfd;
 mod names;
 mod pmu;
+mod refused;
 mod rest;
 mod rows;
 mod told;
 mod vpu;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use retop_model::family::{gpu, gpu_process};
 use retop_model::{Clock, FamilyId, Key, RowMut};
 
+use self::asked::Asked;
 use self::clients::{Clients, Memory, Use, Work, add_all};
 use self::device::{Classes, Device};
 use self::fdinfo::Fdinfo;
@@ -39,10 +41,10 @@ use self::kfd::Kfd;
 use self::pmu::{Counts, Pmu};
 use self::rest::{May, Rest};
 use self::rows::Seen;
-use self::told::{Driver, Told};
-use super::occupant::Containers;
+use self::told::{Driver, Missing, Told};
+use super::occupant::{Containers, is_first};
 use super::waker::Woken;
-use super::{perf, sysfs};
+use super::{file, perf, sysfs};
 use crate::roots::Roots;
 use crate::source::{Pace, Problem, Read, Source};
 
@@ -75,7 +77,7 @@ struct Watched {
     rest: Rest,
     /// Who woke it, since it was seen to sleep.
     woken: Option<Woken>,
-    /// Whether the driver said of the whole device how busy it is.
+    /// Whether the driver has said of the whole device how busy it is.
     tells_busy: bool,
     /// It, or a client of it, has told anything at all.
     tells: bool,
@@ -173,18 +175,25 @@ impl Drm {
                 else {
                     continue;
                 };
-                if seen.may != May::Read
-                    || fill(&mut self.buffer, &folder.join(number.to_string())).is_none()
-                {
+                if seen.may != May::Read {
+                    continue;
+                }
+                let filled = fill(&mut self.buffer, &folder.join(number.to_string()));
+                let name = || format!("fdinfo/{number} of process {}", holder.pid);
+                if seen.unread.note(name, filled).is_none() {
                     continue;
                 }
                 let at_ns = clock.monotonic_ns();
-                let Some(info) = Fdinfo::parse(&self.buffer) else { continue };
+                let Some(info) = Fdinfo::parse(&self.buffer) else {
+                    seen.silent += 1;
+                    continue;
+                };
                 // The number may be that of another file by now.
                 let address = watched.device.address.as_bytes();
                 if info.device.is_some_and(|told| told != address) {
                     continue;
                 }
+                seen.silent += usize::from(info.is_silent());
                 let key = match info.client {
                     Some(client) => (watched.key, client),
                     // Without a number of its own each opening is taken for a client.
@@ -243,6 +252,7 @@ impl Watched {
         if let Some(woken) = &self.woken {
             woken.write(now_ns, row);
         }
+        let mut refused = None;
         let told = match may {
             May::Sleeps(for_ns) => {
                 row.set(gpu::state, gpu::ASLEEP).set(gpu::asleep_seconds, for_ns / 1_000_000);
@@ -254,12 +264,14 @@ impl Watched {
             }
             May::Read => {
                 row.set(gpu::state, gpu::ACTIVE);
-                let told = self.driver.read(&self.device, now_ns, row);
-                self.tells_busy = told.busy.is_some();
+                let asked = Asked::new(&self.device);
+                let told = self.driver.read(&asked, now_ns, row);
+                refused = asked.problem();
+                self.tells_busy |= told.busy.is_some();
                 told
             }
         };
-        Seen { may, told, ..Seen::default() }
+        Seen { may, told, refused, tells_busy: self.tells_busy, ..Seen::default() }
     }
 
     /// After a read: whether it did anything, as far as can be told.
@@ -271,7 +283,9 @@ impl Watched {
             Some(now_ms.checked_sub(then_ms)? as f64 >= passed_ms * IDLE_SHARE)
         };
         let works = seen.work.most().is_some_and(|share| share > 0.0);
-        let idle = !works && busy.map_or_else(|| rested() == Some(true), |busy| busy == 0);
+        let idle = !works
+            && seen.told.video.unwrap_or(0) == 0
+            && busy.map_or_else(|| rested() == Some(true), |busy| busy == 0);
         self.rest.after(idle, self.device.may_sleep(), now_ns);
     }
 
@@ -295,11 +309,10 @@ impl Watched {
     }
 }
 
-/// Fills the buffer with the file of a client that is still there.
-fn fill(buffer: &mut Vec<u8>, path: &Path) -> Option<()> {
+/// Fills the buffer with the file of a client.
+fn fill(buffer: &mut Vec<u8>, path: &Path) -> io::Result<()> {
     buffer.clear();
-    File::open(path).ok()?.take(LONGEST_FILE).read_to_end(buffer).ok()?;
-    Some(())
+    file::open(path)?.take(LONGEST_FILE).read_to_end(buffer).map(drop)
 }
 
 impl Source for Drm {
@@ -337,13 +350,17 @@ impl Source for Drm {
         let uses = if awake && wanted { self.uses(&mut seen, clock) } else { BTreeMap::new() };
         self.count(&mut seen, read);
         let hidden = self.holders.hidden.len();
+        // Within a container others use the device unseen.
+        let inside = is_first(&self.proc) == Some(false);
+        let whole = self.holders.unlisted.is_none() && hidden == 0 && !inside;
         for (place, (watched, seen)) in self.devices.iter_mut().zip(&seen).enumerate() {
             let Some(mut row) = table.row_mut(place).filter(|_| seen.may == May::Read) else {
                 continue;
             };
             let on_it = uses.iter().filter(|((_, on), _)| *on == place);
             let evicted = add_all(on_it.map(|(_, by)| by.memory.evicted));
-            let all = wanted && hidden == 0;
+            let used = uses.keys().any(|&(_, on)| on == place);
+            let all = wanted && whole && (seen.clients > 0 || !used);
             let busy = rows::complete(seen, evicted, all, &mut row);
             watched.settle(seen, busy, clock.monotonic_ns());
             watched.tells |= seen.tells;
@@ -357,7 +374,7 @@ impl Source for Drm {
         table.splice(&silent, &[]);
         read.give(table, begin_ns);
         read.give(processes, begin_ns);
-        self.report(&seen, hidden, read);
+        self.report(&seen, inside, read);
         if silent.len() == self.devices.len() {
             return Err(Problem::absent("no device of which a driver tells anything"));
         }
@@ -371,22 +388,50 @@ impl Source for Drm {
 
 impl Drm {
     /// A line for each device, and for what is missing of it.
-    fn report(&self, seen: &[Seen], hidden: usize, read: &mut Read<'_>) {
+    fn report(&self, seen: &[Seen], inside: bool, read: &mut Read<'_>) {
         for (watched, seen) in self.devices.iter().zip(seen) {
             let Device { driver, address, .. } = &watched.device;
             let problem = watched.problem(seen.may);
             read.report(format!("drm/{driver} {address}"), "gpus", problem);
-            if let Some(missing) = &seen.told.missing {
-                let part = format!("drm/gpu_metrics {address}");
-                read.report(part, "energy_joules power_capped", Some(missing.clone()));
+            if let Some(Missing { part, feeds, problem }) = &seen.told.missing {
+                read.report(format!("drm/{part} {address}"), *feeds, Some(problem.clone()));
+            }
+            if let Some(refused) = &seen.refused {
+                read.report(format!("drm/files {address}"), "gpus", Some(refused.clone()));
+            }
+            let silent = || {
+                let openings = match seen.silent {
+                    0 => return None,
+                    _ if !watched.tells => return None,
+                    1 => "an opening".to_owned(),
+                    count => format!("{count} openings"),
+                };
+                let reason = format!("{address}: {driver} tells nothing of {openings} of it");
+                Some(
+                    Problem::absent(reason)
+                        .hint("a newer kernel: amdgpu and i915 tell since 5.19, xe since 6.11"),
+                )
+            };
+            if let Some(problem) = seen.unread.problem(address).or_else(silent) {
+                let part = format!("drm/clients {address}");
+                read.report(part, "gpu_processes utilization_ratio", Some(problem));
             }
         }
-        if hidden > 0 {
+        let hidden = self.holders.hidden.len();
+        let unseen = if hidden > 0 {
             let problem = Problem::denied(match hidden {
                 1 => "what another user's process does on a device may not be read".to_owned(),
                 _ => format!("what {hidden} processes of others do on a device may not be read"),
             })
             .hint(super::AS_ROOT);
+            Some(problem)
+        } else if inside {
+            let reason = "what processes outside this container do on a device cannot be seen";
+            Some(Problem::denied(reason).hint("run it outside, or with the host's processes"))
+        } else {
+            None
+        };
+        if let Some(problem) = self.holders.unlisted.clone().or(unseen) {
             read.report("drm/processes", "gpu_processes utilization_ratio", Some(problem));
         }
     }

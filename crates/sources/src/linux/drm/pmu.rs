@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use retop_model::Key;
+use retop_model::family::source::DENIED;
 
 use super::clients::Work;
 use super::device::Device;
@@ -14,6 +15,8 @@ use crate::source::Problem;
 
 /// Classes of engines by their number in xe, as the clients call them.
 const CLASSES: [&str; 5] = ["rcs", "bcs", "vcs", "vecs", "ccs"];
+/// What the kernel says of an engine that the device does not have.
+const NO_ENGINE: [i32; 4] = [libc::EINVAL, libc::ENOENT, libc::ENODEV, libc::EOPNOTSUPP];
 /// No device has more engines of a class.
 const MOST: u64 = 16;
 
@@ -72,7 +75,11 @@ where
                 Some(unit) => open(&mut self.kernel, &unit, device),
                 None => Ok(Vec::new()),
             };
-            self.open.insert(key, engines);
+            // A refusal is for good; what else goes wrong may be over at the next read.
+            match engines {
+                Err(problem) if problem.state != DENIED => return Err(problem),
+                engines => drop(self.open.insert(key, engines)),
+            }
         }
         let Some(engines) = self.open.get_mut(&key) else { return Ok(None) };
         let engines = engines.as_mut().map_err(|problem| problem.clone())?;
@@ -138,7 +145,9 @@ fn open<K: Kernel>(kernel: &mut K, unit: &Path, device: &Device) -> Opened<K::Co
             Err(refusal(&device.address))
         }
         // There is no such engine.
-        Err(_) => Ok(None),
+        Err(error) if NO_ENGINE.contains(&error.raw_os_error().unwrap_or(0)) => Ok(None),
+        Err(error) => Err(Problem::io(unit, &error)
+            .hint("what its clients tell stands for its engines; they are asked for again")),
     };
     let mut engines = Vec::new();
     if device.driver == "i915" {
@@ -231,15 +240,17 @@ mod tests {
     use super::super::device::Classes;
     use super::*;
     use crate::linux::tree::Tree;
+    use retop_model::family::source::FAILING;
     use std::collections::BTreeMap;
     use std::io;
+    use std::sync::atomic::{AtomicI32, Ordering};
     use std::sync::{Arc, Mutex};
 
     /// Counts by config; those that are not here do not exist.
     #[derive(Clone, Default)]
     struct Scripted {
         counts: Arc<Mutex<BTreeMap<u64, u64>>>,
-        denied: bool,
+        errno: Arc<AtomicI32>,
     }
 
     impl Kernel for Scripted {
@@ -247,10 +258,10 @@ mod tests {
 
         fn open(&mut self, _: Target, event: Spec, _: Option<&u64>) -> io::Result<u64> {
             let known = self.counts.lock().expect("whole").contains_key(&event.config);
-            match (self.denied, known) {
-                (true, _) => Err(io::Error::from_raw_os_error(libc::EACCES)),
-                (false, true) => Ok(event.config),
-                (false, false) => Err(io::Error::from_raw_os_error(libc::EINVAL)),
+            match (self.errno.load(Ordering::Relaxed), known) {
+                (0, true) => Ok(event.config),
+                (0, false) => Err(io::Error::from_raw_os_error(libc::EINVAL)),
+                (errno, _) => Err(io::Error::from_raw_os_error(errno)),
             }
         }
 
@@ -348,11 +359,27 @@ mod tests {
         let unit = "sys/bus/event_source/devices/i915";
         tree.write(&format!("{unit}/type"), "18");
         tree.write(&format!("{unit}/events/rcs0-busy"), "config=0x0");
-        let mut pmu = Pmu::new(Scripted { denied: true, ..Scripted::default() }, &tree.roots().sys);
+        let kernel = Scripted::default();
+        kernel.counts.lock().expect("whole").insert(0, 7);
+        kernel.errno.store(libc::EACCES, Ordering::Relaxed);
+        let mut pmu = Pmu::new(kernel.clone(), &tree.roots().sys);
         for _ in 0..2 {
             let problem = pmu.read(&device, Key(1, 0), 1).expect_err("denied");
             assert!(problem.reason.contains("CAP_PERFMON") && problem.hint.is_some());
             pmu.close(Key(1, 0));
+        }
+        // What is no refusal is no engine that is missing either, and is asked for again.
+        for errno in [libc::EMFILE, libc::EBUSY] {
+            kernel.errno.store(errno, Ordering::Relaxed);
+            let mut pmu = Pmu::new(kernel.clone(), &tree.roots().sys);
+            let problem = pmu.read(&device, Key(1, 0), SECOND).expect_err("it failed");
+            assert!(problem.state == FAILING && problem.hint.is_some());
+            kernel.errno.store(0, Ordering::Relaxed);
+            assert_eq!(pmu.read(&device, Key(1, 0), SECOND), Ok(None));
+            kernel.counts.lock().expect("whole").insert(0, 7 + SECOND / 2);
+            let work = pmu.read(&device, Key(1, 0), 2 * SECOND).expect("allowed").expect("counted");
+            assert_eq!(work.of(Role::Graphics), Some(0.5));
+            kernel.counts.lock().expect("whole").insert(0, 7);
         }
     }
 }

@@ -9,9 +9,11 @@ use retop_model::{RawTable, RowMut};
 use super::Watched;
 use super::clients::{Memory, Role, Use, Work, add_all};
 use super::holders::Holders;
+use super::refused::Refused;
 use super::rest::May;
 use super::told::Told;
 use crate::linux::occupant::{Containers, Hidden, look_up};
+use crate::source::Problem;
 
 /// A device in one read.
 #[derive(Default)]
@@ -25,6 +27,14 @@ pub struct Seen {
     pub clients: usize,
     /// A client told of an engine or of memory.
     pub tells: bool,
+    /// The driver tells how busy it is: when it fails to, clients do not stand for it. They may do
+    /// less than all, and its number would jump.
+    pub tells_busy: bool,
+    /// Openings of which nothing is told: the driver is of an older kernel.
+    pub silent: usize,
+    /// Files of it that refused, and files of its clients.
+    pub refused: Option<Problem>,
+    pub unread: Refused,
     /// Bytes that its clients hold alone, and the most that one of them shares with others.
     pub held: (Option<u64>, u64),
 }
@@ -51,9 +61,14 @@ pub fn complete(seen: &Seen, evicted: Option<u64>, all: bool, row: &mut RowMut<'
     let work = seen.counted.as_ref().unwrap_or(&seen.work);
     let percent = |share: f64| (share * 100.0).round() as u64;
     let share = |role| work.of(role).map(|share| (share * 10_000.0).round() as u64);
+    // Of engines for video that no client tells of the firmware may know.
+    let told = work.of(Role::Encode).or(work.of(Role::Decode)).is_some();
+    let video = seen.told.video.filter(|_| !told).map(|percent| percent * 100);
     // Nobody is on it, and nobody could be unseen.
+    let all = all && seen.silent == 0 && seen.unread.is_empty();
     let unused = (seen.clients == 0 && all).then_some(0);
-    let busy = seen.told.busy.or(work.most().map(percent)).or(unused);
+    let by_clients = || work.most().map(percent).or(unused).filter(|_| !seen.tells_busy);
+    let busy = seen.told.busy.or_else(by_clients);
     row.set(gpu::utilization_ratio, busy)
         .set(gpu::integrated, seen.told.unified.then_some(true))
         .set(gpu::encoder_ratio, work.of(Role::Encode).map(percent))
@@ -61,9 +76,10 @@ pub fn complete(seen: &Seen, evicted: Option<u64>, all: bool, row: &mut RowMut<'
         .set(gpu::graphics_ratio, share(Role::Graphics))
         .set(gpu::compute_ratio, share(Role::Compute))
         .set(gpu::copy_ratio, share(Role::Copy))
-        .set(gpu::video_ratio, share(Role::Video))
+        .set(gpu::video_ratio, share(Role::Video).or(video))
         .set(gpu::evicted_bytes, evicted);
-    if let (None, Some(held)) = (seen.told.used, seen.least()) {
+    let least = seen.least().filter(|_| !seen.told.tells_used);
+    if let (None, Some(held)) = (seen.told.used, least) {
         let free = seen.told.total.filter(|_| all).map(|total| total - held);
         row.set(gpu::memory_used_bytes, held).set(gpu::memory_free_bytes, free);
     }

@@ -12,6 +12,9 @@ use super::*;
 use crate::linux::tree::Tree;
 use crate::linux::trial::{Outcome, Trial};
 
+mod faults;
+mod kernels;
+
 /// A machine as it is two seconds after the first look at it.
 fn watch(machine: &str) -> Outcome {
     let scratch = Scratch::new();
@@ -61,6 +64,7 @@ fn a_board_of_amd() {
             (gpu::copy_ratio, Some(0.02)),
             (gpu::decoder_ratio, Some(0.12)),
             (gpu::encoder_ratio, Some(0.0)),
+            // Its clients tell of both that it is made of.
             (gpu::video_ratio, None),
             (gpu::memory_total_bytes, Some(25_753_026_560.0)),
             (gpu::memory_used_bytes, Some(17_179_869_184.0)),
@@ -538,6 +542,63 @@ fn what_may_not_be_seen_is_said() {
     let problem = outcome.report("drm/processes").expect("told");
     assert_eq!(problem.state, DENIED);
     assert!(problem.reason.contains("3 processes") && problem.hint.is_some());
+    // In a container nobody seen to be on it is not nobody.
+    trial.source.holders.hidden.clear();
+    let busy = |outcome: &Outcome| outcome.get(gpu::uuid, "0000:03:00.0", gpu::utilization_ratio);
+    assert_eq!(busy(&trial.at(11)), Some(0.0));
+    tree.write("proc/self/ns/pid", "-> pid:[4026532999]");
+    let outcome = trial.at(12);
+    assert_eq!(busy(&outcome), None);
+    let problem = outcome.report("drm/processes").expect("told");
+    assert!(problem.reason.contains("outside this container") && problem.hint.is_some());
+    tree.remove("proc/self/ns/pid");
+    tree.write("proc/self/ns/pid", "-> pid:[4026531836]");
+    assert_eq!(busy(&trial.at(13)), Some(0.0));
+}
+
+/// Engines of each device that may be counted: half of what there is of one, a fifth of another.
+struct Counted(std::collections::BTreeSet<retop_model::Key>);
+
+impl Counts for Counted {
+    fn read(&mut self, _: &Device, key: Key, _: u64) -> Result<Option<Work>, Problem> {
+        let mut work = Work::default();
+        work.add(b"rcs", 0.5);
+        work.add(b"vcs", 0.2);
+        Ok((!self.0.insert(key)).then_some(work))
+    }
+
+    fn close(&mut self, key: Key) {
+        self.0.remove(&key);
+    }
+}
+
+#[test]
+fn engines_that_may_be_counted_tell_of_the_whole_device() {
+    let scratch = Scratch::new();
+    let mut trial = Trial::new(Drm::new(&Roots::below(scratch.path())));
+    trial.source.pmu = Some(Box::new(Counted(std::collections::BTreeSet::new())));
+    let mut at = |second, status: &str| {
+        build("intel-laptop", scratch.path(), second).expect("built");
+        let path = "sys/devices/pci0000:00/0000:00:02.0/power/runtime_status";
+        scratch.tree().file(path, status).expect("written");
+        trial.at(second)
+    };
+    // At first there is nothing to compare with, and what clients do stands for it.
+    at(0, "active");
+    let graphics = "Intel Arc Graphics";
+    let outcome = at(2, "active");
+    let expected = [
+        (gpu::utilization_ratio, Some(0.5)),
+        (gpu::graphics_ratio, Some(0.5)),
+        (gpu::video_ratio, Some(0.2)),
+    ];
+    device(&outcome, graphics, &expected);
+    // Its clients are told of as ever.
+    process(&outcome, "mpv", &[(gpu_process::video_ratio, Some(0.25))]);
+    // One that sleeps is let go of: its counters would hold it awake.
+    device(&at(3, "suspended"), graphics, &[(gpu::utilization_ratio, None)]);
+    device(&at(4, "active"), graphics, &[(gpu::graphics_ratio, None)]);
+    device(&at(5, "active"), graphics, &[(gpu::graphics_ratio, Some(0.5))]);
 }
 
 #[test]

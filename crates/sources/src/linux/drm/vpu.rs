@@ -3,25 +3,30 @@
 use retop_model::RowMut;
 use retop_model::family::gpu;
 
-use super::device::Device;
-use super::told::{Told, clock_of};
+use super::asked::Asked;
+use super::told::Told;
 
 /// The counter of its work at the last read.
 #[derive(Default)]
 pub struct Vpu {
     last: Option<(u64, u64)>,
+    /// It has told how much memory is used.
+    tells_used: bool,
 }
 
 impl Vpu {
-    pub fn read(&mut self, device: &Device, now_ns: u64, row: &mut RowMut<'_>) -> Told {
+    pub fn read(&mut self, device: &Asked<'_>, now_ns: u64, row: &mut RowMut<'_>) -> Told {
         let worked_us = device.count("npu_busy_time_us");
         let used = device.count("npu_memory_utilization");
-        let clock = |name| clock_of(&device.folder, name, 1_000_000);
+        let clock = |name| device.clock_in(&device.folder, name, 1_000_000);
         row.set(gpu::shader_hertz, clock("npu_current_frequency_mhz"))
             .set(gpu::shader_limit_hertz, clock("npu_max_frequency_mhz"))
             .set(gpu::memory_used_bytes, used);
         // It is memory of the machine: what is free of it is not the device's.
-        Told { busy: self.busy(worked_us, now_ns), used, unified: true, ..Told::default() }
+        // Older kernels do not.
+        self.tells_used |= used.is_some();
+        let busy = self.busy(worked_us, now_ns);
+        Told { busy, used, tells_used: self.tells_used, unified: true, ..Told::default() }
     }
 
     /// Percent of the time since the last read.

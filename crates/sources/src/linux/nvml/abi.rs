@@ -67,6 +67,25 @@ pub fn meaning(code: Code) -> &'static str {
     }
 }
 
+/// What somebody can do about it.
+pub fn step(code: Code) -> &'static str {
+    match code {
+        NO_PERMISSION => {
+            "run as root, or let others read it (NVreg_RestrictProfilingToAdminUsers=0)"
+        }
+        12 | FUNCTION_NOT_FOUND | ARGUMENT_VERSION_MISMATCH => {
+            "install libraries and driver of one version"
+        }
+        GPU_IS_LOST => "sudo dmesg, where Xid 79 says that it fell off the bus; reboot",
+        RESET_REQUIRED => "stop what uses it, then: sudo nvidia-smi --gpu-reset",
+        17 => "start the container anew, with the devices that it may use",
+        20 | 23 => "end what takes the memory of the machine",
+        999 => "in a container: start it anew; else sudo dmesg, which has what the driver says",
+        10 | 11 => "sudo dmesg, which tells why the device does not answer",
+        _ => "wait: it is asked again every few seconds",
+    }
+}
+
 /// `sizeof(struct) | version << 24`: how the library tells versions of a struct.
 pub const fn versioned<T>(version: u32) -> u32 {
     size_of::<T>() as u32 | version << 24

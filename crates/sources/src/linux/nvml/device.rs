@@ -34,7 +34,7 @@ pub struct Device {
     pub address: String,
     pub index: Option<u32>,
     /// What it does not have, or does not tell us: not asked for again.
-    refused: Vec<&'static str>,
+    refused: Vec<(&'static str, Code)>,
     /// The driver has lost it; it is asked again whether it is back.
     pub lost: bool,
     slow: Slow,
@@ -190,7 +190,7 @@ impl Device {
         symbol: &Symbol<F>,
         call: impl FnOnce(&Symbol<F>) -> Result<T, Code>,
     ) -> Option<T> {
-        if self.lost || self.refused.contains(&symbol.name) {
+        if self.lost || self.refuses(symbol.name).is_some() {
             return None;
         }
         match call(symbol) {
@@ -206,7 +206,7 @@ impl Device {
     pub fn note(&mut self, symbol: &'static str, code: Code) {
         match code {
             NOT_SUPPORTED | NO_PERMISSION | FUNCTION_NOT_FOUND | ARGUMENT_VERSION_MISMATCH => {
-                self.refused.push(symbol);
+                self.refused.push((symbol, code));
             }
             GPU_IS_LOST | RESET_REQUIRED => {
                 self.lost = true;
@@ -216,9 +216,9 @@ impl Device {
         }
     }
 
-    /// True if it was asked once and does not have it.
-    pub fn refuses(&self, symbol: &str) -> bool {
-        self.refused.contains(&symbol)
+    /// With what code it refused, if it was asked once and does not have it.
+    pub fn refuses(&self, symbol: &str) -> Option<Code> {
+        self.refused.iter().find(|(name, _)| *name == symbol).map(|&(_, code)| code)
     }
 
     /// What was refused is asked for once more: it may be another device by now.

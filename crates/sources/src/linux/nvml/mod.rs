@@ -26,7 +26,8 @@ use retop_model::family::{gpu, gpu_call, gpu_process};
 use retop_model::{Clock, FamilyId, Key, RawTable};
 
 use self::abi::{
-    Code, DRIVER_NOT_LOADED, INVALID_ARGUMENT, UNINITIALIZED, VERSION_MISMATCH, meaning,
+    Code, DRIVER_NOT_LOADED, INVALID_ARGUMENT, NO_PERMISSION, UNINITIALIZED, VERSION_MISMATCH,
+    meaning, step,
 };
 use self::device::Device;
 use self::glance::Rhythm;
@@ -42,7 +43,8 @@ use crate::source::{Pace, Problem, Read, Source};
 /// which newer packages leave out.
 const NAME: &str = "libnvidia-ml.so.1";
 /// Where Windows puts it for its Linux guests, outside the linker's path.
-const WSL: &str = "/usr/lib/wsl/lib/libnvidia-ml.so.1";
+const LIBRARIES: &str = "/usr/lib";
+const WSL: &str = "wsl/lib";
 
 /// How often devices are looked for on the bus.
 const LOOK_NS: u64 = 60_000_000_000;
@@ -140,9 +142,9 @@ impl Nvml {
 
     fn candidates(&self) -> Vec<PathBuf> {
         if self.libraries.as_os_str().is_empty() {
-            vec![PathBuf::from(NAME), PathBuf::from(WSL)]
+            vec![PathBuf::from(NAME), Path::new(LIBRARIES).join(WSL).join(NAME)]
         } else {
-            vec![self.libraries.join(NAME)]
+            vec![self.libraries.join(NAME), self.libraries.join(WSL).join(NAME)]
         }
     }
 
@@ -249,6 +251,11 @@ fn write_asleep(pci: &Pci, seen: &[Seen], asleep_ns: u64, table: &mut RawTable) 
         .set(gpu::asleep_seconds, asleep_ns / 1_000_000);
 }
 
+/// A call that failed, and what somebody can do about it.
+fn failed(what: &str, code: Code) -> Problem {
+    Problem::failing(format!("{what}: {} ({code})", meaning(code))).hint(step(code))
+}
+
 /// What a library that does not begin says.
 fn refusal(code: Code) -> Problem {
     match code {
@@ -258,7 +265,7 @@ fn refusal(code: Code) -> Problem {
             "the NVIDIA library and the driver that runs are of different versions",
         )
         .hint("the driver was updated: reboot, or unload and load its modules"),
-        code => Problem::failing(format!("nvmlInit: {} ({code})", meaning(code))),
+        code => failed("nvmlInit", code),
     }
 }
 
@@ -367,16 +374,36 @@ impl Session {
             }
         }
         for (name, code) in &self.unknown {
-            let problem = Problem::failing(format!("{name}: {} ({code})", meaning(*code)));
+            let problem = failed(name, *code);
             read.report(format!("nvml/{name}"), "gpus", Some(problem));
+        }
+        if cycles {
+            self.report_cycles(read);
         }
         let parts = self.devices.iter().flat_map(|device| &device.parts);
         for device in self.devices.iter().chain(parts) {
             let Some((symbol, code)) = device.trouble else { continue };
-            let problem = Problem::failing(format!("{symbol}: {} ({code})", meaning(code)));
+            let problem = failed(symbol, code);
             read.report(format!("nvml/{}", device.uuid), "gpus", Some(problem));
         }
         [devices, processes]
+    }
+
+    /// Why there are no shares of cycles, where somebody wants them.
+    fn report_cycles(&self, read: &mut Read<'_>) {
+        let symbols = &self.library.symbols;
+        let asked = [symbols.gpm_support.name, symbols.gpm_sample.name, symbols.gpm_metrics.name];
+        let by = |denied| asked.iter().find_map(|symbol| refused_by(self, symbol, denied));
+        let problem = match (by(true), by(false)) {
+            (Some(devices), _) => Problem::denied(format!("no permission for GPU {devices}")).hint(
+                "root may, and all if the module nvidia has NVreg_RestrictProfilingToAdminUsers=0",
+            ),
+            (None, Some(devices)) => {
+                Problem::absent(format!("Hopper and newer count cycles, not GPU {devices}"))
+            }
+            (None, None) => return,
+        };
+        read.report("nvml/cycles", "tensor_ratio shader_ratio occupancy_ratio", Some(problem));
     }
 
     /// True if devices must be learnt anew: one is lost, or unknown, or its handle means nothing
@@ -554,7 +581,8 @@ fn costs(session: &Session, read: &mut Read<'_>) -> RawTable {
     for (name, present, cost) in session.library.symbols.costs() {
         let mut row = table.push(Key::named(name.as_bytes()));
         row.text(gpu_call::symbol, name)
-            .text_if(gpu_call::refused_by, refused_by(session, name))
+            .text_if(gpu_call::refused_by, refused_by(session, name, false))
+            .text_if(gpu_call::denied_by, refused_by(session, name, true))
             .set(gpu_call::present, present)
             .set(gpu_call::calls, cost.calls)
             .set(gpu_call::call_seconds, cost.total_ns)
@@ -565,9 +593,12 @@ fn costs(session: &Session, read: &mut Read<'_>) -> RawTable {
     table
 }
 
-/// Numbers of the devices that refuse a call, which the driver has.
-fn refused_by(session: &Session, symbol: &str) -> Option<String> {
-    let refuses = session.devices.iter().filter(|device| device.refuses(symbol));
+/// Numbers of the devices that refuse a call, which the driver has: for want of rights, or of the
+/// thing itself.
+fn refused_by(session: &Session, symbol: &str, denied: bool) -> Option<String> {
+    let refuses = session.devices.iter().filter(|device| {
+        device.refuses(symbol).is_some_and(|code| (code == NO_PERMISSION) == denied)
+    });
     let numbers: Vec<String> = refuses
         .map(|device| device.index.map_or(device.uuid.clone(), |index| index.to_string()))
         .collect();

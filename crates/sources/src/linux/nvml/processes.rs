@@ -51,7 +51,7 @@ pub fn read(
     table: &mut RawTable,
 ) {
     let mut found = Found::new();
-    let listed = lists(device, library, clock, &mut found);
+    let had = lists(device, library, clock, &mut found);
     sample(device, library, clock, &mut found);
     let mut known = vec![0; device.parts.len() + 1];
     let hidden = Hidden::of(proc);
@@ -75,8 +75,8 @@ pub fn read(
             .text_if(gpu_process::container, container)
             .set(gpu_process::pid, pid)
             .set(gpu_process::start_seconds, start_us)
-            .set(gpu_process::compute, entry.compute)
-            .set(gpu_process::graphics, entry.graphics)
+            .set(gpu_process::compute, (entry.compute || had.compute).then_some(entry.compute))
+            .set(gpu_process::graphics, (entry.graphics || had.graphics).then_some(entry.graphics))
             .set(gpu_process::memory_bytes, entry.bytes)
             .set(gpu_process::utilization_ratio, share(0))
             .set(gpu_process::memory_busy_ratio, share(1))
@@ -84,7 +84,7 @@ pub fn read(
             .set(gpu_process::decoder_ratio, share(3));
     }
     device.containers = containers;
-    if !listed {
+    if !had.compute && !had.graphics {
         return;
     }
     // The driver itself, other name spaces, and what ended processes left behind. Of a divided
@@ -103,21 +103,29 @@ pub fn read(
     }
 }
 
-/// Merges the three lists; true if at least one was to be had. Who may not see the lists of a
-/// divided device may see those of its parts.
-fn lists(device: &mut Device, library: &Library, clock: &dyn Clock, found: &mut Found) -> bool {
+/// Which lists were to be had: of one that was not, nobody knows who is not in it.
+#[derive(Clone, Copy, Default)]
+struct Had {
+    compute: bool,
+    graphics: bool,
+}
+
+/// Merges the three lists. Who may not see the lists of a divided device may see those of its parts.
+fn lists(device: &mut Device, library: &Library, clock: &dyn Clock, found: &mut Found) -> Had {
     let places: Vec<Place> = device.parts.iter().filter_map(|part| part.place).collect();
-    let mut listed = merge(device, library, clock, found, |listed| {
+    let mut had = merge(device, library, clock, found, |listed| {
         places.iter().position(|place| listed.is_on(place))
     });
-    if !listed {
+    if !had.compute && !had.graphics {
         let mut parts = std::mem::take(&mut device.parts);
         for (number, part) in parts.iter_mut().enumerate() {
-            listed |= merge(part, library, clock, found, |_| Some(number));
+            let of_part = merge(part, library, clock, found, |_| Some(number));
+            had.compute |= of_part.compute;
+            had.graphics |= of_part.graphics;
         }
         device.parts = parts;
     }
-    listed
+    had
 }
 
 /// Adds the lists of one device or part.
@@ -127,7 +135,7 @@ fn merge(
     clock: &dyn Clock,
     found: &mut Found,
     part: impl Fn(&Listed) -> Option<usize>,
-) -> bool {
+) -> Had {
     let symbols = &library.symbols;
     let computing =
         list(device, library, clock, (&symbols.compute_v3, &symbols.compute_v2, &symbols.compute));
@@ -144,7 +152,7 @@ fn merge(
         device.sharing = (Some(now_ns), found);
     }
     let sharing = device.sharing.1.clone();
-    let listed = computing.is_some() || drawing.is_some();
+    let had = Had { compute: computing.is_some(), graphics: drawing.is_some() };
     for (list, graphics) in [(computing, false), (sharing, false), (drawing, true)] {
         for listed in list.into_iter().flatten().filter(|listed| listed.pid != 0) {
             let entry = found.entry((listed.pid, part(&listed))).or_default();
@@ -154,7 +162,7 @@ fn merge(
             entry.bytes = entry.bytes.max(listed.bytes);
         }
     }
-    listed
+    had
 }
 
 /// An entry of a list.
@@ -226,11 +234,14 @@ fn list(
 fn sample(device: &mut Device, library: &Library, clock: &dyn Clock, found: &mut Found) {
     let Some(samples) = samples(device, library, clock) else { return };
     let since_us = device.shares.newest_us;
-    let sane = |&(pid, time_us, shares): &Sample| {
-        pid != 0 && time_us > since_us && shares.iter().all(|&share| share <= 100)
-    };
+    let new = |&(pid, time_us, _): &Sample| pid != 0 && time_us > since_us;
     let mut sums: BTreeMap<u32, ([u64; 4], u32)> = BTreeMap::new();
-    for (pid, time_us, shares) in samples.into_iter().filter(sane) {
+    for (pid, time_us, shares) in samples.into_iter().filter(new) {
+        if shares.iter().any(|&share| share > 100) {
+            // Nobody knows what it did: that is not nothing.
+            sums.entry(pid).or_default();
+            continue;
+        }
         device.shares.newest_us = device.shares.newest_us.max(time_us);
         let (sum, count) = sums.entry(pid).or_default();
         *count += 1;
@@ -240,10 +251,11 @@ fn sample(device: &mut Device, library: &Library, clock: &dyn Clock, found: &mut
     }
     // Who is on the device and in no sample did nothing.
     for ((pid, _), entry) in found.iter_mut() {
-        entry.shares = Some([0.0; 4]);
-        if let Some((sum, count)) = sums.get(pid) {
-            entry.shares = Some(sum.map(|sum| sum as f64 / f64::from(*count)));
-        }
+        entry.shares = match sums.get(pid) {
+            None => Some([0.0; 4]),
+            Some((_, 0)) => None,
+            Some((sum, count)) => Some(sum.map(|sum| sum as f64 / f64::from(*count))),
+        };
     }
 }
 

@@ -1,5 +1,5 @@
 use retop_fake_nvml::{Installed, install};
-use retop_model::family::source::{ABSENT, ASLEEP, FAILING};
+use retop_model::family::source::{ABSENT, ASLEEP, DENIED, FAILING};
 use retop_model::{Field, Row};
 
 use super::*;
@@ -8,6 +8,7 @@ use crate::linux::tree::{Bench, Taken, Tree};
 mod faults;
 mod health;
 mod looks;
+mod table;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -225,6 +226,89 @@ fn every_driver_gives_processes_and_memory() {
 }
 
 #[test]
+fn each_driver_is_asked_by_the_names_that_it_knows() {
+    let third = "nvmlDeviceGetComputeRunningProcesses_v3";
+    let second = "nvmlDeviceGetComputeRunningProcesses_v2";
+    let (newer, older) =
+        ("nvmlDeviceGetProcessesUtilizationInfo", "nvmlDeviceGetProcessUtilization");
+    for (driver, list, sampled, memory) in [
+        ("470.256.02", second, older, "nvmlDeviceGetMemoryInfo"),
+        ("510.108.03", third, older, "nvmlDeviceGetMemoryInfo_v2"),
+        // Its third version fills another struct.
+        ("535.54.03", second, older, "nvmlDeviceGetMemoryInfo_v2"),
+        ("535.98", second, older, "nvmlDeviceGetMemoryInfo_v2"),
+        ("550.54.14", third, newer, "nvmlDeviceGetMemoryInfo_v2"),
+        ("580.65.06", third, newer, "nvmlDeviceGetMemoryInfo_v2"),
+        ("580.159.03", third, newer, "nvmlDeviceGetMemoryInfo_v2"),
+        ("610.57", third, newer, "nvmlDeviceGetMemoryInfo_v2"),
+    ] {
+        let mut gpus = Gpus::new(&H200.replace("580.159.03", driver));
+        // The first read is before the first sample of shares.
+        gpus.ticks(2);
+        gpus.ticks(8);
+        let calls = gpus.driver.calls().expect("a list");
+        let late = |symbol: &str| {
+            calls.iter().filter(|call| call.symbol == symbol && call.seconds > 2.0).count()
+        };
+        for (symbol, others) in [
+            (list, [third, second, "nvmlDeviceGetComputeRunningProcesses"]),
+            (sampled, [newer, older, newer]),
+            (memory, ["nvmlDeviceGetMemoryInfo_v2", "nvmlDeviceGetMemoryInfo", memory]),
+        ] {
+            assert_eq!(late(symbol), 8, "{driver} {symbol}");
+            for other in others.into_iter().filter(|&other| other != symbol) {
+                assert_eq!(late(other), 0, "{driver} {other}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_guest_of_windows_finds_the_library_where_windows_puts_it() {
+    let tree = Tree::new(&[("dev/dxg", "")]);
+    let folder = tree.roots().libraries.join("wsl/lib");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    // There nobody tells of processes, and not of what they hold.
+    let lists: Vec<String> = ["Compute", "Graphics", "MPSCompute"]
+        .iter()
+        .map(|list| format!("\"nvmlDeviceGet{list}RunningProcesses_v3\""))
+        .collect();
+    let scenario = format!(
+        "[[device]]\nuuid = \"GPU-a\"\npower_watts = 90\nother_mib = 700\nunsupported = [{}]\n",
+        lists.join(", ")
+    );
+    let driver = install(&folder, &scenario, &[]).expect("installed");
+    driver.set_clock(1.0).expect("set");
+    let taken = Bench::new().read(&mut Nvml::new(&tree.roots()));
+    assert_eq!(taken.result, Ok(()));
+    let used = all(devices(&taken)[0], &[gpu::reading_watts, gpu::memory_used_bytes]);
+    assert_eq!(used, [Some(90.0), Some(700.0 * MIB)]);
+    assert_eq!(processes(&taken).len(), 0, "nobody is known, and so nothing is left over");
+}
+
+#[test]
+fn who_may_not_count_cycles_is_told_why() {
+    let told = |scenario: &str, wanted: bool| {
+        let mut gpus = Gpus::new(scenario);
+        gpus.bench.demand.gpu_cycles = wanted;
+        let taken = gpus.ticks(3);
+        assert_eq!(devices(&taken)[0].get(gpu::tensor_ratio), None);
+        assert_eq!(devices(&taken)[0].get(gpu::reading_watts), Some(78.0));
+        let mut reports = taken.reports.into_iter().filter(|report| report.name == "nvml/cycles");
+        reports.next().and_then(|report| report.problem).map(|problem| {
+            (problem.state, problem.reason, problem.hint.is_some_and(|hint| hint.contains("root")))
+        })
+    };
+    let ada = "[[device]]\nname = \"NVIDIA L40S\"\n";
+    let denied = "[[device]]\ngpm = true\n[[fault]]\nsymbol = \"nvmlGpmSampleGet\"\ncode = 4\n";
+    let words = "Hopper and newer count cycles, not GPU 0".to_owned();
+    assert_eq!(told(ada, true), Some((ABSENT, words, false)));
+    let words = "no permission for GPU 0".to_owned();
+    assert_eq!(told(denied, true), Some((DENIED, words, true)));
+    assert_eq!(told(ada, false), None, "nobody wants to know");
+}
+
+#[test]
 fn reasons_for_lower_clocks_are_told_apart_and_unknown_ones_are_none() {
     for (bits, power, heat) in [
         (0x0, 0.0, 0.0),
@@ -416,6 +500,7 @@ fn idle_devices_are_let_go_and_taken_up_again_if_others_hold_them() {
 fn a_lost_device_hides_no_neighbour_and_comes_back() {
     let fault = "[[fault]]\ndevice = 0\nfrom = 5\nuntil = 15\ncode = 15\n";
     let mut gpus = Gpus::new(&format!("{TWO}{fault}"));
+    gpus.bench.demand.gpu_cycles = false;
     gpus.ticks(4);
     let taken = gpus.ticks(3);
     let states: Vec<_> = devices(&taken)
@@ -501,7 +586,7 @@ memory_mib = 99
     assert_eq!(of("GPU-c").get(gpu::memory_used_bytes), None, "more than there is");
     let unknown = of_pid(&taken, 10).expect("listed");
     assert_eq!(unknown.get(gpu_process::memory_bytes), None);
-    assert_eq!(unknown.get(gpu_process::utilization_ratio), Some(0.0));
+    assert_eq!(unknown.get(gpu_process::utilization_ratio), None, "250 %");
     let nobody = of_pid(&taken, 0).expect("what is left");
     assert_eq!(nobody.shown(gpu_process::name), "(unattributed)");
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use retop_model::family::{process, task};
 use retop_model::{Clock, FamilyId, Key, RawTable, Stamp};
 
+use super::texts::Answer;
 use super::*;
 use crate::demand::{Demand, ProcessDemand};
 

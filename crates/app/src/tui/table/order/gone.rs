@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use retop_model::family::process;
+use retop_model::filter::{Standing, Verdict};
 use retop_model::{FamilyId, Key, Row, Snapshot};
 
-use super::{Line, Order, What};
+use super::{Line, Order, What, Wish};
 
 /// Samples for which a row stays.
 const STAYS: u8 = 2;
@@ -59,11 +61,21 @@ impl Order {
         self.gone.clear();
     }
 
-    /// Puts those who have ended where they were.
-    pub(super) fn insert_gone(&mut self) {
+    /// Puts those who have ended where they were, if they are still asked for.
+    pub(super) fn insert_gone(&mut self, wish: &Wish<'_>) {
         // From the top down, so that each finds its place among those above it.
         self.gone.sort_unstable_by_key(|gone| gone.line);
         for (place, gone) in (0_u32..).zip(&self.gone) {
+            let row = gone.moment.row(FamilyId::Process, gone.row as usize);
+            let standing = Standing { tagged: false, gone: false };
+            let wanted = row.is_some_and(|row| {
+                let shown = wish.kernel || row.raw(process::kernel) != Some(1);
+                let judged = wish.filter.map(|f| f.judge(row, standing, &mut self.matches));
+                shown && judged.is_none_or(|verdict| verdict == Verdict::Yes)
+            });
+            if !wanted {
+                continue;
+            }
             let line = Line { what: What::Gone, beside: true, ..Line::of(place) };
             // The first line is where the cursor waits for the busiest: that one lives.
             self.lines.insert(gone.line.max(1).min(self.lines.len()), line);

@@ -3,7 +3,7 @@
 use retop_model::family::process;
 use retop_model::{FamilyId, Row, Snapshot};
 
-use super::{DEEPEST, Line, NOBODY, Order, Wish, about, group, is_in};
+use super::{By, DEEPEST, Line, NOBODY, Order, Wish, about, group, is_in};
 
 impl Order {
     pub(super) fn tree(&mut self, now: &Snapshot, wish: &Wish<'_>) {
@@ -68,11 +68,12 @@ impl Order {
             }
         }
         let mut children = std::mem::take(&mut self.children);
+        let by = By::of(wish);
         children.sort_unstable_by(|&a, &b| {
             let (parents, places) = (&self.parents, &self.last);
             parents[a as usize].cmp(&parents[b as usize]).then_with(|| match wish.hold {
                 true => (places[a as usize], a).cmp(&(places[b as usize], b)),
-                false => self.compare(now, wish, a, b),
+                false => self.compare(now, by, a, b),
             })
         });
         self.children = children;

@@ -66,6 +66,7 @@ fn one_of_eight_that_refuses_or_is_lost_hides_none_of_the_others() {
              code = {code}\n"
         );
         let mut gpus = Gpus::new(&eight(&fault));
+        gpus.bench.demand.gpu_cycles = false;
         let taken = gpus.ticks(8);
         let told = watts(&taken);
         assert_eq!(told.len(), 7, "{symbol} {code}: {told:?}");

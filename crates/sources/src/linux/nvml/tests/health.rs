@@ -86,6 +86,7 @@ fn who_may_not_see_the_lists_of_the_whole_sees_those_of_the_parts() {
 #[test]
 fn a_device_that_is_divided_no_more_is_whole_again() {
     let mut gpus = Gpus::new(DIVIDED);
+    gpus.bench.demand.gpu_cycles = false;
     let taken = gpus.ticks(69);
     assert_eq!(devices(&taken).len(), 4);
     // Their handles mean nothing now.
