@@ -377,7 +377,7 @@ mod tests {
             let sample = take(&mut devices, second.unsigned_abs(), &of);
             let table = sample.table(FamilyId::Gpu).expect("put");
             let parts = [gpu::processes_joules, gpu::others_joules, gpu::idle_joules]
-                .map(|field| reading(table, 0, field).expect("told"));
+                .map(|field| table.raw(0, field).expect("told"));
             let sum: i64 = parts.iter().sum();
             assert!((sum - drawn_millijoules * 1000).abs() <= 3, "{second}: {parts:?}");
             assert!(parts.iter().zip(last).all(|(now, before)| *now >= before), "{parts:?}");
