@@ -84,6 +84,43 @@ fn a_driver_that_never_answers_holds_up_neither_the_screen_nor_the_end() {
 }
 
 #[test]
+fn a_device_is_looked_at_between_reads_while_somebody_looks() {
+    let scratch = Scratch::new();
+    let driver = machine(scratch.path(), EIGHT);
+    let [flag, base] = root(scratch.path());
+    let count = |symbol: &str| {
+        let calls = driver.calls().expect("a list");
+        calls.iter().filter(|call| call.symbol == symbol).count()
+    };
+    let looks = || {
+        let reads = count("nvmlDeviceGetPowerUsage");
+        count("nvmlDeviceGetUtilizationRates").saturating_sub(reads)
+    };
+    // A stream never looks.
+    let mut stream = Stream::start(&["--interval", "100ms", "--processes", "0", flag, base]);
+    stream.find("three reads", |_| (count("nvmlDeviceGetPowerUsage") >= 3).then_some(()));
+    drop(stream);
+    // Its end may have come between two calls.
+    assert!(looks() <= 1, "{}", looks());
+    let mut screen = OnTerminal::start(&[flag, base]);
+    screen.settle();
+    until("three looks", || (looks() >= 3).then_some(()));
+    // The terminal loses the focus: no more looks once a frame and a read have passed.
+    screen.press(b"\x1b[O");
+    until("a read without a look", || {
+        let (reads, before) = (count("nvmlDeviceGetPowerUsage"), looks());
+        until("a read", || (count("nvmlDeviceGetPowerUsage") > reads + 1).then_some(()));
+        (looks() == before).then_some(())
+    });
+    screen.press(b"\x1b[I");
+    let before = looks();
+    until("a look", || (looks() > before).then_some(()));
+    screen.press(b"q");
+    screen.ends();
+    screen.restores();
+}
+
+#[test]
 fn values_of_a_driver_that_hangs_are_said_to_be_its_last() {
     let scratch = Scratch::new();
     let driver = machine(scratch.path(), &blocked(5.0));

@@ -559,7 +559,7 @@ impl Trial {
     /// How long after it was taken memory is told of. Which of two calls tells shares of time is seen
     /// beside it.
     fn visible(&self) -> Result<String> {
-        let load = self.device.start(Kind::Loops, 10)?;
+        let load = self.device.start(Kind::Loops, 30)?;
         let own = load.child.id().to_string();
         let found = match self.device {
             Device::Real { .. } => self.probe("visible", &[])?,

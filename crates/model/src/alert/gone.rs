@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use super::culprit::{Suspect, is_within};
 use crate::family::{FamilyId, exit, process};
+use crate::sample::RawSample;
 use crate::snapshot::{Row, Snapshot};
 use crate::stamp::Stamp;
+use crate::table::RawTable;
 use crate::text::Text;
 
 /// Control groups are read every ten seconds at least.
@@ -57,11 +59,7 @@ impl Gone {
         self.recent.retain(|one| at_ns.saturating_sub(one.at_ns) < REMEMBERED_NS);
         self.note_ends(now);
         if let Some(before) = now.before() {
-            let then = Snapshot::compare(None, Arc::clone(before));
-            let has_read = |moment: &Snapshot| moment.window(FamilyId::Process);
-            if has_read(now).is_some() && has_read(now) != has_read(&then) {
-                self.compare(&then, now);
-            }
+            self.compare(before, now);
         }
     }
 
@@ -86,15 +84,25 @@ impl Gone {
         }
     }
 
-    fn compare(&mut self, then: &Snapshot, now: &Snapshot) {
+    /// Nothing is made of the moment before, and so nothing allocated, until somebody is missed.
+    fn compare(&mut self, before: &Arc<RawSample>, now: &Snapshot) {
+        let tables = (before.table(FamilyId::Process), now.raw().table(FamilyId::Process));
+        let (Some(then), Some(table)) = tables else { return };
+        if then.window() == table.window() {
+            return;
+        }
+        let mut moment = None;
+        let mut at = 0;
         // Both are in order.
-        let mut present = now.rows(FamilyId::Process).peekable();
-        for row in then.rows(FamilyId::Process) {
-            while present.next_if(|other| other.key() < row.key()).is_some() {}
-            let is_there =
-                present.peek().is_some_and(|&other| other.key() == row.key() && !has_ended(other));
-            if !is_there && !has_ended(row) {
-                self.add(row, now);
+        for (row, key) in then.keys().iter().enumerate() {
+            while table.keys().get(at).is_some_and(|other| other < key) {
+                at += 1;
+            }
+            let is_there = table.keys().get(at) == Some(key) && !has_ended(table, at);
+            if !is_there && !has_ended(then, row) {
+                let make = || Snapshot::compare(None, Arc::clone(before));
+                let row = moment.get_or_insert_with(make).row(FamilyId::Process, row);
+                row.into_iter().for_each(|row| self.add(row, now));
             }
         }
     }
@@ -148,7 +156,9 @@ impl Gone {
 
 /// One that nobody has asked for yet is still there, without its memory; and so is one that was
 /// killed and still runs to its end (kernel 6.1: for some samples on a busy machine).
-fn has_ended(row: Row<'_>) -> bool {
-    let is_over = matches!(row.state(process::state), Some("zombie" | "dead"));
-    is_over || row.raw(process::resident_bytes) == Some(0)
+fn has_ended(table: &RawTable, row: usize) -> bool {
+    let state = table.raw(row, process::state).and_then(|state| usize::try_from(state).ok());
+    let state = state.and_then(|state| process::state.states()?.get(state).copied());
+    let is_over = matches!(state, Some("zombie" | "dead"));
+    is_over || table.raw(row, process::resident_bytes) == Some(0)
 }

@@ -5,7 +5,6 @@ use retop_model::counter::Unwrapped;
 use retop_model::family::gpu;
 
 use super::asked::Asked;
-use super::clients::add_all;
 use super::dpm::{self, Levels};
 use super::gpu_metrics::{Fault, HEAT_BITS, Held, Metrics, POWER_BITS};
 use super::refused::{Refused, is_gone};
@@ -219,9 +218,10 @@ fn memory(device: &Asked<'_>, told: &mut Told, row: &mut RowMut<'_>) {
     };
     let ((own, own_used), (shared, shared_used)) = (pair("vram"), pair("gtt"));
     if told.unified {
-        told.total = add_all([own, shared]);
         // Without one of the two the sum would be too small.
-        told.used = own_used.zip(shared_used).and_then(|(own, shared)| own.checked_add(shared));
+        let both = |(own, shared): (u64, u64)| own.checked_add(shared);
+        told.total = own.zip(shared).and_then(both);
+        told.used = own_used.zip(shared_used).and_then(both);
     } else {
         (told.total, told.used) = (own, own_used);
         if own.is_none() && device.count("mem_info_vram_total") == Some(0) {

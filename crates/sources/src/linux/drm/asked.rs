@@ -42,6 +42,11 @@ impl<'a> Asked<'a> {
         self.refused.borrow_mut().extend(kept);
     }
 
+    /// True if that file of its own refused.
+    pub fn has_refused(&self, name: &str) -> bool {
+        self.refused.borrow().has(name)
+    }
+
     /// Which files refused.
     pub fn problem(&self) -> Option<Problem> {
         self.refused.borrow().problem(&self.address)

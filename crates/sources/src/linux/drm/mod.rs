@@ -48,6 +48,9 @@ use super::{file, perf, sysfs};
 use crate::roots::Roots;
 use crate::source::{Pace, Problem, Read, Source};
 
+/// Files in which drivers tell how busy a device is.
+const BUSY: [&str; 2] = ["gpu_busy_percent", "npu_busy_time_us"];
+
 /// What a client's file has at most; a few hundred bytes are usual.
 const LONGEST_FILE: u64 = 64 << 10;
 
@@ -267,7 +270,8 @@ impl Watched {
                 let asked = Asked::new(&self.device);
                 let told = self.driver.read(&asked, now_ns, row);
                 refused = asked.problem();
-                self.tells_busy |= told.busy.is_some();
+                self.tells_busy |=
+                    told.busy.is_some() || BUSY.iter().any(|name| asked.has_refused(name));
                 told
             }
         };

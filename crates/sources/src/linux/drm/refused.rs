@@ -57,6 +57,12 @@ impl Refused {
         self.0.len()
     }
 
+    /// True if that file refused, and is not one that the device does not have.
+    pub fn has(&self, name: &str) -> bool {
+        let is_it = |(of, errno): &(String, Errno)| of == name && meaning(*errno).state != ABSENT;
+        self.0.iter().any(is_it)
+    }
+
     /// True if nothing refused.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -494,7 +494,7 @@ fn nonsense_is_missing_and_hides_nothing() {
         .map(Field::name)
         .collect();
     assert_eq!(known, ["memory_total_bytes", "limit_watts"]);
-    assert_eq!(row.get(gpu::utilization_ratio), Some(0.0), "by its only client's engine");
+    assert_eq!(row.get(gpu::utilization_ratio), None, "nothing stands for what makes no sense");
     let process = outcome.row(gpu_process::name, "prog");
     assert_eq!(process.get(gpu_process::memory_bytes), None);
     assert_eq!(outcome.rows(FamilyId::GpuProcess), 1);

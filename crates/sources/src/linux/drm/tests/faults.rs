@@ -453,3 +453,41 @@ fn each_fault_takes_no_more_than_what_it_must() {
     }
     check_page("files", &lines);
 }
+
+#[test]
+fn each_file_that_refuses_alone_is_named() {
+    let scratch = Scratch::new();
+    build(MACHINE, scratch.path(), 2).expect("built");
+    let watch = || {
+        let mut trial = Trial::new(Drm::new(&Roots::below(scratch.path())));
+        trial.at(0);
+        trial.at(2)
+    };
+    let whole = numbers(&watch().snapshot);
+    let base = scratch.path().to_str().expect("UTF-8");
+    let mut named = 0;
+    for path in files(scratch.path()) {
+        let ending = path.strip_prefix(scratch.path()).expect("below it").to_str().expect("UTF-8");
+        // Those of a card are asked for by its name in the class.
+        let ending = match ending.split_once("/drm/") {
+            Some((_, of_card)) => format!("class/drm/{of_card}"),
+            None => ending.to_owned(),
+        };
+        let device = ALL.iter().find(|address| path.to_str().is_some_and(|p| p.contains(*address)));
+        let Some(device) = device else { continue };
+        let _refusing = refuse(&[&ending], Some(libc::EPERM));
+        let outcome = watch();
+        // Nothing is drawn where energy stands still; without it the stated power stands for it.
+        let rule = Rule { struck: &[device], told: &["watts", "power_ratio"], shared: &[] };
+        let missing = judge(&whole, &numbers(&outcome.snapshot), &rule, &ending);
+        let said = said(&outcome.result, &outcome.reports, base);
+        let name = ending.rsplit('/').next().unwrap_or_default();
+        // What a device is called and which of its temperatures is of what is learnt once, before.
+        let is_learnt = name == "uevent" || name.ends_with("_label") || ending.contains("/power/");
+        if missing > 0 && !is_learnt {
+            assert!(said.contains(name) && said.contains("not permitted"), "{ending}: {said:?}");
+            named += 1;
+        }
+    }
+    assert!(named > 60, "{named}");
+}
