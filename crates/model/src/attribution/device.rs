@@ -25,8 +25,19 @@ pub struct Devices {
     accounts: BTreeMap<Key, f64>,
     /// By pid and start: what each process drew on all devices.
     processes: BTreeMap<(i64, i64), Drawn>,
+    /// Where the energy of each device went, by its row.
+    shared: BTreeMap<Key, Shared>,
     /// The last read of the devices, and the processes on them with what they drew.
-    last: Option<(Window, Arc<RawTable>)>,
+    last: Option<(Window, [Arc<RawTable>; 2])>,
+}
+
+/// Microjoules since the device was first seen; together they are all that it drew.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shared {
+    processes: f64,
+    /// Work of which no process is known.
+    others: f64,
+    idle: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -36,11 +47,14 @@ struct Meter {
     counter: Option<i64>,
     /// The least that it drew in any interval, in microwatts.
     quietest: Option<f64>,
-    /// Microjoules to lay to work, in the present interval.
+    /// Microjoules to lay to work, in the present interval, and those of being idle.
     energy: Option<f64>,
+    idle: f64,
     /// Shares of time of the device and of all of its processes.
     busy: f64,
     known: f64,
+    /// Microjoules laid to processes.
+    laid: f64,
 }
 
 /// Microjoules since it was first seen, and microwatts now.
@@ -62,19 +76,41 @@ impl Devices {
             return;
         };
         let window = devices.window();
-        if let Some((last, table)) = &self.last
+        if let Some((last, tables)) = &self.last
             && *last == window
             && !slept
         {
-            sample.put(Arc::clone(table));
+            tables.iter().for_each(|table| sample.put(Arc::clone(table)));
             return;
         }
         let before = self.last.take().filter(|_| !slept).map(|(before, _)| before);
         let seconds = before.and_then(|before| window.seconds_since(before));
         self.measure(devices, seconds);
-        let table = Arc::new(self.lay(on_them, seconds));
-        self.last = Some((window, Arc::clone(&table)));
-        sample.put(table);
+        let on_them = Arc::new(self.lay(on_them, seconds));
+        let devices = Arc::new(self.tell(devices));
+        let tables = [on_them, devices];
+        tables.iter().for_each(|table| sample.put(Arc::clone(table)));
+        self.last = Some((window, tables));
+    }
+
+    /// The devices with where their energy went.
+    fn tell(&mut self, devices: &RawTable) -> RawTable {
+        let mut table = devices.clone();
+        for meter in &self.meters {
+            let shared = self.shared.entry(meter.key).or_default();
+            if let Some(work) = meter.energy {
+                shared.processes += meter.laid;
+                shared.others += (work - meter.laid).max(0.0);
+                shared.idle += meter.idle;
+            }
+            let place = devices.keys().iter().position(|&key| key == meter.key);
+            if let Some(mut row) = place.and_then(|place| table.row_mut(place)) {
+                row.set(gpu::processes_joules, whole(shared.processes))
+                    .set(gpu::others_joules, whole(shared.others))
+                    .set(gpu::idle_joules, whole(shared.idle));
+            }
+        }
+        table
     }
 
     /// What each device drew since the last read.
@@ -108,7 +144,10 @@ impl Devices {
                 }
                 (energy - quiet * seconds * (1.0 - busy.clamp(0.0, 1.0))).max(0.0)
             });
-            self.meters.push(Meter { key, counter, quietest, energy: work, busy, known: 0.0 });
+            let idle = energy.zip(work).map_or(0.0, |(energy, work)| energy - work);
+            let (known, laid) = (0.0, 0.0);
+            let meter = Meter { key, counter, quietest, energy: work, idle, busy, known, laid };
+            self.meters.push(meter);
         }
     }
 
@@ -152,6 +191,7 @@ impl Devices {
                 true => energy * (share as f64 / 1e4) / all,
                 false => 0.0,
             });
+            self.meters[*place].laid += part.unwrap_or(0.0);
             let power = part.zip(seconds).map(|(part, seconds)| part / seconds);
             let energy = self.accounts.get(&key).copied().unwrap_or(0.0) + part.unwrap_or(0.0);
             accounts.insert(key, energy);
@@ -175,7 +215,7 @@ impl Devices {
     /// Forgets processes that are on no device now. For samples without a table of processes: nobody
     /// says there which have ended.
     pub fn forget(&mut self) {
-        let Some((_, on_them)) = &self.last else { return };
+        let Some((_, [on_them, _])) = &self.last else { return };
         let there: BTreeSet<_> =
             (0..on_them.len()).filter_map(|row| identity(on_them, row)).collect();
         self.processes.retain(|of, _| there.contains(of));
@@ -308,6 +348,45 @@ mod tests {
         let over = Second { counter: Some(200_005), busy: 100, processes: &full, ..QUIET };
         let now = drawn(&take(&mut devices, 6, &over));
         assert_eq!((now[0].1, now[1].1), (Some(100 * W), Some(100 * W)));
+    }
+
+    #[test]
+    fn the_parts_of_a_device_are_all_that_it_drew() {
+        let mut devices = Devices::default();
+        let mut dice = 1_u64;
+        let mut roll = |below: u64| {
+            dice = dice
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            i64::try_from((dice >> 33) % below).expect("small")
+        };
+        let (mut counter, mut drawn_millijoules) = (0, 0);
+        take(&mut devices, 1, &Second { counter: Some(0), ..QUIET });
+        let mut last = [0; 3];
+        for second in 2..300 {
+            let busy = roll(101);
+            // Some have shares beyond the device's own, some no share, some come and go.
+            let on = [(7, 70, roll(80)), (8, 80, roll(60)), (9, second, roll(30))];
+            let some = &on[..usize::try_from(roll(4)).expect("small")];
+            let more = 20_000 + roll(1 + 7_000 * busy.unsigned_abs());
+            // A driver that is loaded anew counts from 0: of that second nothing is known.
+            let reset = second % 97 == 0;
+            counter = if reset { 0 } else { counter + more };
+            drawn_millijoules += if reset { 0 } else { more };
+            let of = Second { counter: Some(counter), busy, processes: some, ..QUIET };
+            let sample = take(&mut devices, second.unsigned_abs(), &of);
+            let table = sample.table(FamilyId::Gpu).expect("put");
+            let parts = [gpu::processes_joules, gpu::others_joules, gpu::idle_joules]
+                .map(|field| table.raw(0, field).expect("told"));
+            let sum: i64 = parts.iter().sum();
+            assert!((sum - drawn_millijoules * 1000).abs() <= 3, "{second}: {parts:?}");
+            assert!(parts.iter().zip(last).all(|(now, before)| *now >= before), "{parts:?}");
+            last = parts;
+            // The processes' own are the part of processes; those that went keep theirs in it.
+            let now: i64 = drawn(&sample).iter().filter_map(|of| of.2).sum();
+            assert!(now <= parts[0] + 3, "{second}: {now} of {parts:?}");
+        }
+        assert!(last.iter().all(|&part| part > 0), "{last:?}");
     }
 
     #[test]

@@ -135,6 +135,12 @@ family! {
         limit_watts: Gauge Watts / 1000 { series: named("gpu_power_limit_watts"), label: "LIMIT", alias: dcgm("DCGM_FI_DEV_ENFORCED_POWER_LIMIT", 1.0) },
         /// Energy used since the driver was loaded.
         energy_joules: Counter Joules / 1000 { label: "ENERGY", alias: dcgm_counter("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", MILLIJOULES) },
+        /// Of the energy since retop has watched the device, the part of processes, each by its share of the device's time.
+        processes_joules: Counter Joules / 1000000 { estimated: true, series: series("gpu_attributed_energy_joules", "to", "processes") },
+        /// The part of work of which no process is known.
+        others_joules: Counter Joules / 1000000 { estimated: true, series: series("gpu_attributed_energy_joules", "to", "others") },
+        /// The part of being idle: what the device drew at its quietest, for the share of time without work.
+        idle_joules: Counter Joules / 1000000 { estimated: true, series: series("gpu_attributed_energy_joules", "to", "idle") },
         /// Temperature of the core.
         temperature_celsius: Gauge Celsius { label: "T", alias: dcgm("DCGM_FI_DEV_GPU_TEMP", 1.0) },
         /// Temperature of the hottest place of the core.
@@ -240,6 +246,12 @@ family! {
         };
         /// Power over the last interval: from the energy counter, else the driver's reading.
         watts: Watts { label: "W" } = |d| d.rate(energy_joules).or_else(|| d.now(reading_watts));
+        /// Power laid to processes.
+        processes_watts: Watts { label: "W PROCS", estimated: true } = |d| d.rate(processes_joules);
+        /// Power laid to work of which no process is known.
+        others_watts: Watts { label: "W OTHERS", estimated: true } = |d| d.rate(others_joules);
+        /// Power laid to being idle.
+        idle_watts: Watts { label: "W IDLE", estimated: true } = |d| d.rate(idle_joules);
         /// Power as a share of what the device is held to.
         power_ratio: Ratio { label: "PWR%" } = |d| d.share(watts, limit_watts);
         /// Change of the memory in use, over the last interval.

@@ -1,7 +1,7 @@
 //! Graphics processors: what they do, what they hold, and when that is too much.
 
 use retop_model::family::gpu_forecast::{CRITICAL, WATCH};
-use retop_model::family::{gpu, gpu_forecast, process};
+use retop_model::family::{gpu, gpu_forecast, process, source};
 use retop_model::human::{Duration, Or, Size};
 use retop_model::{FamilyId, Row, Snapshot};
 
@@ -69,8 +69,22 @@ fn wholes(now: &Snapshot) -> impl Iterator<Item = Row<'_>> {
     now.rows(FamilyId::Gpu).filter(|row| row.text(gpu::parent).is_none())
 }
 
+/// A driver that does not answer, and since when: its devices stand there with what was read before.
+#[must_use]
+pub fn silent(now: &Snapshot) -> Option<(&str, &str)> {
+    let mut rows = now.rows(FamilyId::Source);
+    let row = rows.find(|row| {
+        source::feeds_family(*row, FamilyId::Gpu) && row.raw(source::state) == Some(source::SLOW)
+    })?;
+    let reason = row.shown(source::reason);
+    (!reason.is_empty()).then(|| (row.shown(source::source), reason))
+}
+
 /// The busiest device, its clock and its heat.
 pub fn title(app: &App, now: &Snapshot) -> Text {
+    if let Some((source, reason)) = silent(now) {
+        return short!("{source}: {reason}");
+    }
     let count = wholes(now).count();
     let Some(row) = busiest_gpu(now) else {
         let asleep = |row: &Row<'_>| row.raw(gpu::state) == Some(gpu::ASLEEP);

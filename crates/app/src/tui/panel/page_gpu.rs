@@ -102,8 +102,20 @@ pub fn title(app: &App, now: &Snapshot) -> Text {
 
 /// Its lines.
 pub fn lines(app: &App, now: &Snapshot, sheet: &mut Sheet<'_>) {
+    let silent = overview::silent(now);
+    if let Some((source, reason)) = silent {
+        let known = overview::is_there(now);
+        let older = if known { "; what stands here was read before" } else { "" };
+        let text = short!("{source}: {reason}{older}");
+        sheet.line(|canvas| {
+            canvas.field(0, 0, canvas.width(), &text, app.theme.warn);
+        });
+    }
     if !overview::is_there(now) {
-        return fields::missing(app, now, FamilyId::Gpu, sheet);
+        if silent.is_none() {
+            fields::missing(app, now, FamilyId::Gpu, sheet);
+        }
+        return;
     }
     let columns = Columns::fit(
         now,

@@ -82,7 +82,8 @@ pub fn past(app: &App, now: &Snapshot, canvas: &mut Canvas<'_>) {
 fn awake(app: &App, now: &Snapshot) -> Places {
     let known = |row: Row<'_>| {
         let rings = app.past().device(row.key());
-        rings.is_some_and(|rings| rings.busy.peak(usize::MAX).is_some())
+        let seen = |ring: &Ring| ring.peak(usize::MAX).is_some();
+        rings.is_some_and(|rings| seen(&rings.busy) || seen(&rings.memory))
     };
     in_order_of(now, known)
 }
