@@ -584,6 +584,8 @@ fn so_does_each_page_of_the_past() {
             for &key in keys {
                 watch.press(key);
             }
+            // What another thread still reads of the past is copied, once.
+            watch.app.pane.trace.finish();
             watch.noted(&history);
             watch.noted(&history);
             for step in 0..3 {

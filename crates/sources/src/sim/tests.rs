@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use retop_model::family::{
-    battery, cgroup, core, cpu, disk, filesystem, memory, pressure, process, thread,
+    battery, cgroup, core, cpu, disk, filesystem, gpu_process, memory, pressure, process, thread,
 };
 use retop_model::metric::Kind;
 use retop_model::{Clock, Field, Key, RawSample, Row, Snapshot, Stamp, Unit, derive};
@@ -147,6 +147,7 @@ fn check(name: &str, snapshot: &Snapshot, seen: &mut HashMap<(FamilyId, Key, usi
                     process::user_ratio,
                     process::system_ratio,
                     process::gpu_ratio,
+                    gpu_process::cpu_ratio,
                     cgroup::cpu_ratio,
                     thread::cpu_ratio,
                     battery::health_ratio,

@@ -303,7 +303,10 @@ fn each_symbol_that_is_missing_takes_away_its_own_values_alone() {
             ],
             "sysctl" => &["network", "process", "gpu_process"],
             "responsibility_get_pid_responsible_for_pid" => &["process"],
-            name if name.starts_with("proc_") => &["process", "process_usage", "task"],
+            // CPU and memory of processes stand beside what they do on the GPU.
+            name if name.starts_with("proc_") => {
+                &["process", "process_usage", "task", "gpu_process"]
+            }
             "user_from_uid" => &[],
             other => panic!("what may {other} take away?"),
         };
