@@ -30,7 +30,8 @@ use crate::export::target::Target;
 const GROUP_SAMPLES: usize = 300;
 /// Bytes that rows waiting for their group may take: 300 samples of 800 processes.
 const WAITING_BYTES: usize = 64 << 20;
-const ZSTD_LEVEL: i32 = 3;
+/// The one that recordings are written at: what others need is not in the program.
+const ZSTD_LEVEL: i32 = 6;
 /// Key of the file's metadata under which its columns are described.
 pub const ABOUT: &str = "retop";
 /// Columns that rows are looked up by: they have statistics.
