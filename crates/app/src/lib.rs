@@ -25,7 +25,13 @@ use crate::environment::Environment;
 #[must_use]
 pub fn start(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let environment = Environment::of_process();
-    let result = match command::parse(args, &environment) {
+    let parsed = command::parse(args, &environment);
+    if let Parsed::Command(resolved, _) | Parsed::Wait(resolved, _) | Parsed::Run(_, resolved) =
+        &parsed
+    {
+        resolved.unknown.iter().for_each(|unknown| run::note_on_stderr(unknown));
+    }
+    let result = match parsed {
         Parsed::Text(text) => run::print(&text),
         Parsed::Wrong(message) => Err(run::Usage(message).into()),
         Parsed::Command(resolved, wanted) => match run::command::run(&resolved.settings, &wanted) {

@@ -40,6 +40,7 @@ pub fn options(resolved: &Resolved, environment: &Environment) -> anyhow::Result
         depth,
         glyphs: glyphs(screen, terminal),
         synchronised: !matches!(terminal.term.as_str(), "linux" | "dumb"),
+        notice: resolved.unknown.first().cloned(),
         interval: settings.interval,
         filter: settings.filter.clone(),
         core_view: match (screen.core_view, screen.show_cores) {

@@ -162,7 +162,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 
 /// Says something to a person. What a server, a file or its name says may stand in it: no control
 /// character of theirs reaches the terminal.
-fn note_on_stderr(text: &str) {
+pub(crate) fn note_on_stderr(text: &str) {
     // There is nowhere left to say that stderr is closed.
     let _ = writeln!(std::io::stderr(), "retop: {}", Text::from(text).shown());
 }

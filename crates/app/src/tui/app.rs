@@ -237,7 +237,7 @@ impl App {
             dragged: None,
             given: options.given.clone(),
             spoken: Vec::new(),
-            message: None,
+            message: options.notice.clone().map(|text| Message { text, wrong: true }),
             areas: Areas::default(),
             config_file: options.config_file.clone(),
         }

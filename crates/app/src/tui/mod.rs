@@ -203,6 +203,8 @@ pub struct Options {
     pub replay: Option<Replayed>,
     /// Where and how the machine is recorded when somebody asks for it.
     pub record: Option<RecordTo>,
+    /// What the user ought to know first.
+    pub notice: Option<String>,
 }
 
 /// Where and how to record.
@@ -255,6 +257,7 @@ impl Default for Options {
             stills: None,
             replay: None,
             record: None,
+            notice: None,
         }
     }
 }
