@@ -171,7 +171,7 @@ pub fn read(deed: &str, folder: &str) -> Result<()> {
             let mut recorder = Recorder::new(Box::new(Directory::open(folder)?), settings)?;
             let mut longest = Duration::ZERO;
             for later in 0..600 {
-                let moment = sample((1 << 32) + later, None);
+                let moment = sample((1 << 26) + later, None);
                 let pushed = Instant::now();
                 recorder.push(&moment);
                 longest = longest.max(pushed.elapsed());
